@@ -1,0 +1,68 @@
+# 本を作り、確かめるための入口。`make` だけで一覧が出る。
+# 必要なものは Python 3.11 以降と make だけで、残りは .venv に入る。
+
+SHELL = /bin/sh
+.DEFAULT_GOAL = help
+VENV_PYTHON = .venv/bin/python
+
+# CI=true または BROWSER=1 のとき、ブラウザのテストに使うものも入れる。
+REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt)
+
+# 別の Python を使うとき: make book PYTHON=/path/to/python3.12
+export PYTHON
+# エンジンを選ぶとき: make book ENGINE=quarto (または press)
+export ENGINE
+
+.PHONY: help book test preview notebooks lab bench pin clean ready
+
+help:
+	@echo '使い方: make <目標>'
+	@echo ''
+	@echo '  make book       本を作る (_book/index.html)'
+	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
+	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す'
+	@echo '  make lab        JupyterLab で章を開く'
+	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
+	@echo '  make bench      速さを測って表示する'
+	@echo '  make pin        requirements*.txt を作り直す (uv が必要)'
+	@echo '  make clean      作ったものを消す (.venv は残す)'
+	@echo ''
+	@echo '  ENGINE=quarto または ENGINE=press で、本を作るエンジンを選べる'
+	@echo '  PYTHON=/path/to/python3.12 で、使う Python を選べる'
+
+# 仮想環境が無いか、requirements より古ければ作り直す。二度目からは何も取りに行かない。
+ready:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null; then \
+	    exec "$$python" tools/venv.py $(REQUIREMENTS); \
+	  fi; \
+	done; \
+	echo 'エラー: Python が見つかりません。Python 3.11 以降を入れてから、もう一度実行してください。' >&2; \
+	echo '  Debian/Ubuntu: sudo apt install python3 python3-venv' >&2; \
+	echo '  macOS:         brew install python' >&2; \
+	exit 1
+
+book: ready
+	@$(VENV_PYTHON) -m tools.book
+
+test: ready
+	@$(VENV_PYTHON) -m pytest
+
+preview: ready
+	@$(VENV_PYTHON) -m press preview
+
+notebooks: ready
+	@$(VENV_PYTHON) -m tools.notebooks execute
+
+lab: ready
+	@$(VENV_PYTHON) -m jupyterlab chapters
+
+bench: ready
+	@$(VENV_PYTHON) -m tools.bench
+
+pin:
+	@sh tools/pin.sh
+
+clean:
+	@rm -rf _book .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +

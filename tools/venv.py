@@ -1,0 +1,285 @@
+"""Make `.venv` ready: create it, or bring it up to date with the requirements.
+
+Run by whatever Python is found first, so it uses the standard library only and stays
+parsable by Python 3.6.  Once the environment is fresh it only compares hashes: no network.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "hayasa-stamp.json"
+# Stands in the environment while it is being filled: what is found with it was interrupted.
+UNFINISHED = VENV / "hayasa-unfinished"
+
+OLDEST = (3, 11)
+CANDIDATES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
+
+PROBE = """
+import sys
+missing = []
+for name in ("venv", "ensurepip"):
+    try:
+        __import__(name)
+    except ImportError:
+        missing.append(name)
+print("%d.%d.%d" % sys.version_info[:3], ",".join(missing))
+"""
+
+HOW_TO_GET_PYTHON = """\
+Python {oldest} 以降を入れてから、もう一度実行してください。
+  Debian/Ubuntu: sudo apt install python3 python3-venv
+  macOS:         brew install python   (または https://www.python.org/downloads/)
+別の場所にある Python は PYTHON= で指定できます: make book PYTHON=/path/to/python3.12"""
+
+
+class SetupError(Exception):
+    """Something the reader has to mend; its text says how."""
+
+
+def probe(command):
+    """Return (version, missing modules) of an interpreter, or None where it does not run."""
+    try:
+        answer = subprocess.run(
+            [command, "-I", "-c", PROBE],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            universal_newlines=True,
+            timeout=30,
+        )
+        version, _, missing = answer.stdout.strip().partition(" ")
+        numbers = tuple(int(part) for part in version.split("."))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return numbers, [name for name in missing.split(",") if name]
+
+
+def dotted(version):
+    return ".".join(str(part) for part in version)
+
+
+def find_python(wanted=None):
+    """Return (command, version) of the first interpreter that can make the environment."""
+    oldest = dotted(OLDEST)
+    found = []
+    for name in [wanted] if wanted else CANDIDATES:
+        command = shutil.which(os.path.expanduser(name))
+        answer = probe(command) if command else None
+        if answer is None:
+            if wanted:
+                raise SetupError(
+                    "PYTHON={} は Python として実行できません。\n".format(wanted)
+                    + HOW_TO_GET_PYTHON.format(oldest=oldest)
+                )
+            continue
+        version, missing = answer
+        if version >= OLDEST and not missing:
+            return command, version
+        found.append((command, version, missing))
+    without_venv = [entry for entry in found if entry[1] >= OLDEST]
+    if without_venv:
+        command, version, _ = without_venv[0]
+        raise SetupError(
+            "{} (Python {}) には仮想環境を作る venv モジュールがありません。\n".format(
+                command, dotted(version)
+            )
+            + "Debian/Ubuntu では次を実行してから、もう一度試してください:\n"
+            + "  sudo apt install python{}-venv".format(dotted(version[:2]))
+        )
+    if found:
+        seen = "、".join("{} は {}".format(entry[0], dotted(entry[1])) for entry in found)
+        raise SetupError(
+            "Python が古すぎます ({})。\n".format(seen) + HOW_TO_GET_PYTHON.format(oldest=oldest)
+        )
+    raise SetupError("Python が見つかりません。\n" + HOW_TO_GET_PYTHON.format(oldest=oldest))
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_stamp():
+    """Return {file name: hash} of what the environment was filled with, or {}."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(stamp):
+    STAMP.write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def looks_offline(output):
+    signs = (
+        "Temporary failure in name resolution",
+        "Name or service not known",
+        "nodename nor servname",
+        "Failed to establish a new connection",
+        "Failed to resolve",
+        "Network is unreachable",
+        "Connection refused",
+        "Cannot connect to proxy",
+        "Max retries exceeded",
+        "Read timed out",
+        "connect timeout",
+        "from versions: none",
+    )
+    return any(sign in output for sign in signs)
+
+
+def pip(arguments, total=0):
+    """Run pip in the environment, showing how many packages it has dealt with."""
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+    process = subprocess.Popen(
+        command + ["--no-input", "--retries", "2", "--progress-bar", "off"] + arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        encoding="utf-8",
+        errors="replace",
+        cwd=str(ROOT),
+    )
+    lines = []
+    seen = 0
+    live = sys.stdout.isatty()
+    for line in process.stdout:
+        lines.append(line)
+        name = re.match(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)==", line)
+        if name and total:
+            seen += 1
+            if live:
+                print("\r\033[K  [{}/{}] {}".format(seen, total, name.group(1)), end="")
+            elif seen % 25 == 0:
+                print("  [{}/{}]".format(seen, total))
+        elif line.startswith("Installing collected packages") and total:
+            print(("\r\033[K" if live else "") + "  取得しました。組み込んでいます…")
+        sys.stdout.flush()
+    if process.wait() == 0:
+        return
+    if live:
+        print("\r\033[K", end="")
+        sys.stdout.flush()
+    output = "".join(lines)
+    if looks_offline(output):
+        raise SetupError(
+            "パッケージを取得できませんでした。最初の一回だけはネットワークが必要です。\n"
+            "接続を確かめてから、もう一度実行してください。\n"
+            "プロキシの内側では HTTPS_PROXY を設定してください。\n"
+            "pip の最後の行: " + lines[-1].strip()
+        )
+    raise SetupError(
+        "pip がパッケージを組み込めませんでした。pip の出力の終わり:\n"
+        + "".join("  " + line for line in lines[-15:]).rstrip()
+    )
+
+
+def create(python, version):
+    """Make an empty environment, in the place of one that cannot be used."""
+    if VENV.exists():
+        print("使えない .venv を作り直します。")
+        shutil.rmtree(str(VENV))
+    print("Python {} で仮想環境 .venv を作っています…".format(dotted(version)))
+    sys.stdout.flush()
+    VENV.mkdir()
+    UNFINISHED.touch()
+    made = subprocess.run(
+        [python, "-m", "venv", str(VENV)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
+    if made.returncode:
+        raise SetupError(
+            "仮想環境を作れませんでした。{} -m venv の出力:\n".format(python) + made.stdout.strip()
+        )
+
+
+def fill(names):
+    """Install everything the named requirement files pin."""
+    pins = [
+        line
+        for name in names
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+        if re.match(r"[\w.-]+==", line)
+    ]
+    print("パッケージを入れています (初回は数分かかります)…")
+    sys.stdout.flush()
+    pip([part for name in names for part in ("-r", name)], total=len(pins))
+
+
+def is_usable():
+    """Tell whether `.venv` is whole and its interpreter still runs and is new enough."""
+    if UNFINISHED.exists() or not PYTHON.exists():
+        return False
+    answer = probe(str(PYTHON))
+    return answer is not None and answer[0] >= OLDEST
+
+
+def make_ready(names):
+    """Fill `.venv` with the named requirement files unless it already holds them."""
+    wanted = {name: digest(ROOT / name) for name in names + ["pyproject.toml"]}
+    stamp = read_stamp()
+    changed = [name for name in wanted if stamp.get(name) != wanted[name]]
+    usable = is_usable()
+    if usable and not changed:
+        return
+    if not usable:
+        python, version = find_python(os.environ.get("PYTHON"))
+        create(python, version)
+        stamp, changed = {}, list(wanted)
+    requirements = [name for name in names if name in changed]
+    if requirements:
+        UNFINISHED.touch()
+        fill(requirements)
+        UNFINISHED.unlink()
+        stamp.update({name: wanted[name] for name in requirements})
+        write_stamp(stamp)
+    pip(["--no-deps", "--no-build-isolation", "--editable", "."])
+    write_stamp(dict(stamp, **wanted))
+    print("仮想環境の準備ができました。")
+
+
+@contextlib.contextmanager
+def alone():
+    """Let only one process at a time work on `.venv`."""
+    with (ROOT / "requirements.txt").open() as handle:
+        if fcntl:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def main(names):
+    for stream in (sys.stdout, sys.stderr):
+        # An old locale (LANG=C) must not turn a message into a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace", encoding="utf-8")
+    try:
+        with alone():
+            make_ready(names)
+    except SetupError as error:
+        sys.stderr.write("\nエラー: {}\n".format(error))
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\n中断しました。次に実行したときに続きから作り直します。\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
