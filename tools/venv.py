@@ -40,6 +40,11 @@ for name in ("venv", "ensurepip"):
 print("%d.%d.%d" % sys.version_info[:3], ",".join(missing))
 """
 
+# The one line pip prints per requirement, wherever it takes the package from.
+PACKAGE_LINE = re.compile(
+    r"(?:Collecting|Ignoring|Requirement already satisfied:|Processing \S*/) ?([A-Za-z0-9_.]+)"
+)
+
 HOW_TO_GET_PYTHON = """\
 Python {oldest} 以降を入れてから、もう一度実行してください。
   Debian/Ubuntu: sudo apt install python3 python3-venv
@@ -69,6 +74,7 @@ def probe(command):
 
 
 def dotted(version):
+    """Return a version as it is written."""
     return ".".join(str(part) for part in version)
 
 
@@ -109,6 +115,7 @@ def find_python(wanted=None):
 
 
 def digest(path):
+    """Return the hash that tells whether a file has changed."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -122,10 +129,12 @@ def read_stamp():
 
 
 def write_stamp(stamp):
+    """Store what the environment now holds."""
     STAMP.write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def looks_offline(output):
+    """Tell whether pip failed for want of a network."""
     signs = (
         "Temporary failure in name resolution",
         "Name or service not known",
@@ -145,9 +154,9 @@ def looks_offline(output):
 
 def pip(arguments, total=0):
     """Run pip in the environment, showing how many packages it has dealt with."""
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+    options = ["--disable-pip-version-check", "--no-input", "--retries=2", "--progress-bar=off"]
     process = subprocess.Popen(
-        command + ["--no-input", "--retries", "2", "--progress-bar", "off"] + arguments,
+        [str(PYTHON), "-m", "pip", "install", *options, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
@@ -160,7 +169,7 @@ def pip(arguments, total=0):
     live = sys.stdout.isatty()
     for line in process.stdout:
         lines.append(line)
-        name = re.match(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)==", line)
+        name = PACKAGE_LINE.match(line)
         if name and total:
             seen += 1
             if live:
@@ -233,7 +242,7 @@ def is_usable():
 
 def make_ready(names):
     """Fill `.venv` with the named requirement files unless it already holds them."""
-    wanted = {name: digest(ROOT / name) for name in names + ["pyproject.toml"]}
+    wanted = {name: digest(ROOT / name) for name in [*names, "pyproject.toml"]}
     stamp = read_stamp()
     changed = [name for name in wanted if stamp.get(name) != wanted[name]]
     usable = is_usable()
@@ -265,6 +274,7 @@ def alone():
 
 
 def main(names):
+    """Make the environment ready; return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         # An old locale (LANG=C) must not turn a message into a traceback.
         if hasattr(stream, "reconfigure"):
