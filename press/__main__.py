@@ -1,0 +1,42 @@
+"""`python -m press build` and `python -m press preview`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from press.build import build
+from press.preview import preview
+from press.problems import BookError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="press", description="Quarto の本を、Quarto なしで Web サイトにします。")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|preview")
+    for name, text in (("build", "サイトを作ります"), ("preview", "サイトを見せ、原稿が変わるたびに作り直します")):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("root", nargs="?", type=Path, default=Path("."), help="_quarto.yml のあるフォルダー")
+        command.add_argument("--output", type=Path, help="出力先（既定は _quarto.yml の output-dir）")
+        command.add_argument("--quiet", action="store_true", help="進みぐあいを表示しません")
+        if name == "preview":
+            command.add_argument("--port", type=int, default=8000, help="ポート番号（既定 8000）")
+    given = parser.parse_args(arguments)
+    say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
+    try:
+        if given.command == "preview":
+            preview(given.root, given.output, given.port, say)
+        else:
+            build(given.root, given.output, say)
+    except BookError as error:
+        print(f"本を作れませんでした。直す所が {len(error.problems)} か所あります。\n", file=sys.stderr)
+        print(error, file=sys.stderr)
+        print("\n前に作ったサイトはそのままです。", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

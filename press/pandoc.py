@@ -1,0 +1,92 @@
+"""The one place that runs pandoc."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+import panflute as pf
+import pypandoc
+
+# What Quarto's Markdown adds to pandoc's, plus Japanese line breaks: one sentence a line in the
+# source must not become a space on the page.
+DIALECT = (
+    "markdown+east_asian_line_breaks+autolink_bare_uris+lists_without_preceding_blankline+emoji"
+)
+TIMEOUT_S = 60
+
+
+class PandocError(Exception):
+    """pandoc refused its input; the text says why."""
+
+
+def run(*args: str | Path, text: str) -> str:
+    """Run pandoc on `text` and return what it prints."""
+    command = [_pandoc(), *map(str, args)]
+    try:
+        done = subprocess.run(
+            command, input=text, text=True, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PandocError(f"{TIMEOUT_S} 秒たっても終わりません") from error
+    if done.returncode != 0:
+        raise PandocError(done.stderr.strip() or f"終了コード {done.returncode}")
+    return done.stdout
+
+
+def parse(markdown: str, *options: str | Path) -> str:
+    """Quarto Markdown to pandoc's JSON."""
+    return run("-f", DIALECT, "-t", "json", *options, text=markdown)
+
+
+@lru_cache(maxsize=4096)
+def _inlines_json(markdown: str) -> str:
+    return parse(markdown)
+
+
+def inlines(markdown: str) -> list[pf.Element]:
+    """Markdown of one line (a title, a caption) as inline elements."""
+    if not any(character in markdown for character in "*_`$[]@<>\\^~:'\"-.{}!#"):
+        return _plain_words(markdown)
+    blocks = load(_inlines_json(markdown)).content
+    first = blocks[0] if len(blocks) else None
+    return list(first.content) if isinstance(first, (pf.Para, pf.Plain)) else _plain_words(markdown)
+
+
+def _plain_words(text: str) -> list[pf.Element]:
+    words: list[pf.Element] = []
+    for word in text.split():
+        words += [pf.Space(), pf.Str(word)] if words else [pf.Str(word)]
+    return words
+
+
+def blocks_of_html(html: str) -> list[pf.Element]:
+    """HTML to blocks; used for the tables that notebooks store as HTML."""
+    return list(load(run("-f", "html", "-t", "json", text=html)).content)
+
+
+def load(ast: str) -> pf.Doc:
+    return pf.load(io.StringIO(ast))
+
+
+def dump(blocks: list[pf.Element], metadata: dict | None = None) -> str:
+    """Blocks (and plain-string metadata) as the JSON that pandoc reads."""
+    ast = {
+        "pandoc-api-version": _api_version(),
+        "meta": {key: {"t": "MetaString", "c": value} for key, value in (metadata or {}).items()},
+        "blocks": [block.to_json() for block in blocks],
+    }
+    return json.dumps(ast, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1)
+def _api_version() -> list[int]:
+    return json.loads(run("-f", "markdown", "-t", "json", text=""))["pandoc-api-version"]
+
+
+@lru_cache(maxsize=1)
+def _pandoc() -> str:
+    return str(pypandoc.get_pandoc_path())

@@ -1,0 +1,1 @@
+"""Sources to objects: the book's description, its notebooks and .qmd files."""

@@ -1,0 +1,258 @@
+"""`_quarto.yml` to a `Book`: the keys press acts on, and an error for those it cannot honour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from press.problems import Problems
+from press.read.words import words
+
+CONFIG = "_quarto.yml"
+
+# Keys that Quarto knows and that press either acts on or may leave aside because they do not
+# change what a reader of the web site is told (tools, looks that press has its own of).
+KNOWN = {
+    "": "project lang book bibliography csl link-citations nocite format execute language filters "
+    "crossref number-sections toc jupyter editor theme highlight-style lightbox",
+    "project": "type output-dir execute-dir render resources preview title",
+    "book": "title subtitle author date date-format description abstract chapters appendices "
+    "search page-navigation repo-url repo-branch repo-subdir repo-actions issue-url site-url "
+    "favicon language sidebar reader-mode open-graph twitter-card google-scholar doi",
+    "execute": "enabled eval echo output warning error include freeze cache daemon",
+    "html": "theme css toc toc-depth toc-title toc-location code-fold code-tools code-copy "
+    "code-overflow code-summary code-link code-line-numbers number-sections number-depth "
+    "html-math-method highlight-style lang link-external-newwindow link-external-icon "
+    "smooth-scroll anchor-sections fig-align fig-width fig-height fig-dpi fig-responsive "
+    "embed-resources self-contained minimal respect-user-color-scheme mainfont monofont fontsize "
+    "linestretch linkcolor page-layout grid include-in-header title-block-banner date-format "
+    "citations-hover footnotes-hover crossrefs-hover callout-icon callout-appearance "
+    "reference-location citation-location lightbox df-print wrap execute",
+    "crossref": "chapters",
+}
+# Keys of KNOWN that would put something on the page that press does not put there.
+UNSUPPORTED = {
+    "html": {"include-in-header", "embed-resources", "self-contained", "title-block-banner"},
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page of the book, in reading order."""
+
+    source: str
+    role: str  # "chapter", "appendix" or "part"
+    part: str | None = None  # the part's title; for a part given as a file, that file
+
+    @property
+    def href(self) -> str:
+        return str(Path(self.source).with_suffix(".html").as_posix())
+
+
+@dataclass(frozen=True)
+class Book:
+    """What `_quarto.yml` says, with defaults filled in."""
+
+    root: Path
+    title: str
+    lang: str = "ja"
+    subtitle: str = ""
+    author: str = ""
+    date: str = ""
+    description: str = ""
+    entries: tuple[Entry, ...] = ()
+    output_dir: str = "_book"
+    words: dict[str, str] = field(default_factory=dict)
+    bibliography: tuple[str, ...] = ()
+    csl: str | None = None
+    nocite: str = ""
+    filters: tuple[str, ...] = ()
+    css: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    cell_defaults: dict[str, Any] = field(default_factory=dict)
+    number_sections: bool = True
+    number_depth: int = 6
+    toc_depth: int = 3
+    repo_url: str = ""
+    repo_branch: str = "main"
+    repo_actions: tuple[str, ...] = ()
+    site_url: str = ""
+
+
+def read_book(root: Path, problems: Problems) -> Book:
+    """Read and check `_quarto.yml`; whatever is wrong is added to `problems`.
+
+    Raises
+    ------
+    BookError
+        If there is no usable description to go on with.
+    """
+    settings = _load(root, problems)
+    problems.stop_if_any()
+    _check_keys(settings, problems)
+    book = _mapping(settings, "book", problems)
+    project = _mapping(settings, "project", problems)
+    formats = _mapping(settings, "format", problems)
+    html = formats.get("html")
+    html = html if isinstance(html, dict) else {}
+    if project.get("type") != "book":
+        problems.add(CONFIG, "", "project: type が book ではありません", "type: book と書いてください")
+    if not book.get("title"):
+        problems.add(CONFIG, "", "book: title がありません", "本の題を書いてください")
+    entries = tuple(_entries(root, book, problems))
+    problems.stop_if_any()
+
+    lang = str(settings.get("lang", "en"))
+    described = Book(
+        root=root,
+        title=str(book["title"]),
+        lang=lang,
+        subtitle=str(book.get("subtitle", "")),
+        author=_authors(book.get("author")),
+        date=str(book.get("date", "")),
+        description=str(book.get("description", "")),
+        entries=entries,
+        output_dir=str(project.get("output-dir", "_book")),
+        words=words(lang, _language(root, settings.get("language"), problems)),
+        bibliography=_paths(root, settings.get("bibliography"), "bibliography", problems),
+        csl=next(iter(_paths(root, settings.get("csl"), "csl", problems)), None),
+        nocite=str(settings.get("nocite", "")),
+        filters=_paths(root, settings.get("filters"), "filters", problems),
+        css=_paths(root, html.get("css"), "css", problems),
+        resources=tuple(_as_list(project.get("resources"))),
+        cell_defaults=_cell_defaults(settings, html),
+        number_sections=bool(html.get("number-sections", settings.get("number-sections", True))),
+        number_depth=int(html.get("number-depth", 6)),
+        toc_depth=int(html.get("toc-depth", 3)),
+        repo_url=str(book.get("repo-url", "") or "").rstrip("/"),
+        repo_branch=str(book.get("repo-branch", "main")),
+        repo_actions=tuple(_as_list(book.get("repo-actions"))),
+        site_url=str(book.get("site-url", "") or ""),
+    )
+    problems.stop_if_any()
+    return described
+
+
+def _load(root: Path, problems: Problems) -> dict[str, Any]:
+    path = root / CONFIG
+    if not path.is_file():
+        problems.add(CONFIG, "", "本の設定ファイルがありません", "本のフォルダーで実行してください")
+        return {}
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problems.add(CONFIG, yaml_place(error), "YAML として読めません", yaml_reason(error))
+        return {}
+    if not isinstance(settings, dict):
+        problems.add(CONFIG, "", "設定が空か、「鍵: 値」の形ではありません", "project: と book: を書いてください")
+        return {}
+    return settings
+
+
+def yaml_place(error: Exception, offset: int = 0) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"{mark.line + 1 + offset} 行目" if mark else ""
+
+
+def yaml_reason(error: Exception) -> str:
+    reason = getattr(error, "problem", None) or str(error)
+    return f"字下げ、コロン、引用符を確かめてください（{reason}）"
+
+
+def _check_keys(settings: dict[str, Any], problems: Problems) -> None:
+    formats = settings.get("format")
+    html = formats.get("html") if isinstance(formats, dict) else None
+    rooms = {"": settings, "html": html}
+    rooms |= {name: settings.get(name) for name in ("project", "book", "execute", "crossref")}
+    for room, content in rooms.items():
+        if not isinstance(content, dict):
+            continue
+        shown = f"{room}: " if room else ""
+        for key in content:
+            if key not in KNOWN[room].split() or key in UNSUPPORTED.get(room, ()):
+                problems.add(
+                    CONFIG, "", f"設定 {shown}{key} には対応していません",
+                    "この鍵を消すか、Quarto で作ってください（ENGINE=quarto）",
+                )  # fmt: skip
+
+
+def _mapping(settings: dict[str, Any], key: str, problems: Problems) -> dict[str, Any]:
+    value = settings.get(key, {})
+    if isinstance(value, dict):
+        return value
+    if key == "format" and isinstance(value, str):
+        return {value: {}}
+    problems.add(CONFIG, "", f"{key}: の中身が「鍵: 値」の形ではありません", "字下げを確かめてください")
+    return {}
+
+
+def _entries(root: Path, book: dict[str, Any], problems: Problems) -> list[Entry]:
+    entries: list[Entry] = []
+    for key, role in (("chapters", "chapter"), ("appendices", "appendix")):
+        for item in _as_list(book.get(key)):
+            if isinstance(item, dict) and "part" in item:
+                part = str(item["part"])
+                if part.endswith((".qmd", ".ipynb", ".md")):
+                    entries.append(Entry(part, "part", part))
+                entries += [Entry(str(c), role, part) for c in _as_list(item.get("chapters"))]
+            elif isinstance(item, dict) and "file" in item:
+                entries.append(Entry(str(item["file"]), role))
+            elif isinstance(item, str):
+                entries.append(Entry(item, role))
+            else:
+                problems.add(CONFIG, "", f"book: {key} の項目 {item!r} を読めません",
+                             "ファイル名か、part: と chapters: の組を書いてください")  # fmt: skip
+    if not entries:
+        problems.add(CONFIG, "", "book: chapters が空です", "index.qmd から順に章を並べてください")
+    elif entries[0].source not in ("index.qmd", "index.ipynb", "index.md"):
+        problems.add(CONFIG, "", "最初の章が index.qmd ではありません", "book: chapters の先頭に index.qmd を置いてください")
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.source in seen:
+            problems.add(CONFIG, "", f"{entry.source} が二度並んでいます", "一つにしてください")
+        seen.add(entry.source)
+        if Path(entry.source).suffix not in (".qmd", ".ipynb", ".md"):
+            problems.add(CONFIG, "", f"章 {entry.source} の種類には対応していません", ".ipynb か .qmd にしてください")
+        elif not (root / entry.source).is_file():
+            problems.add(CONFIG, "", f"章 {entry.source} がありません",
+                         "ファイルを置くか、book: chapters から外してください")  # fmt: skip
+    return entries
+
+
+def _cell_defaults(settings: dict[str, Any], html: dict[str, Any]) -> dict[str, Any]:
+    execute = settings.get("execute")
+    defaults = dict(execute) if isinstance(execute, dict) else {}
+    defaults |= {key: html[key] for key in ("code-fold", "code-summary", "code-line-numbers") if key in html}
+    return defaults
+
+
+def _language(root: Path, value: Any, problems: Problems) -> dict[str, str]:
+    if isinstance(value, str):
+        path = root / value
+        if not path.is_file():
+            problems.add(CONFIG, "", f"language: {value} がありません", "ファイル名を確かめてください")
+            return {}
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {str(k): str(v) for k, v in (value or {}).items()} if isinstance(value, dict | None) else {}
+
+
+def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, ...]:
+    paths = tuple(str(item) for item in _as_list(value))
+    for path in paths:
+        if not (root / path).is_file():
+            problems.add(CONFIG, "", f"{key}: {path} がありません", "ファイル名を確かめてください")
+    return paths
+
+
+def _authors(value: Any) -> str:
+    names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in _as_list(value)]
+    return "、".join(name for name in names if name)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]

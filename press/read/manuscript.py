@@ -1,0 +1,299 @@
+"""A chapter's file to a `Manuscript`: its cells, its syntax tree, the images it stored."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from press import pandoc
+from press.cache import Cache
+from press.problems import Problems
+from press.read.cell_options import read_options, split_options
+from press.read.config import Book, Entry, yaml_place, yaml_reason
+
+# Longer than any fence an author writes, so that a stored output cannot close it by accident.
+FENCE = ":" * 24
+IMAGE_TYPES = {
+    "image/svg+xml": "svg",
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
+# The richest form first, in Quarto's order.
+MIME_ORDER = ["text/html", "text/markdown", *IMAGE_TYPES, "text/latex", "text/plain"]
+REFUSED_MIME = {
+    "application/javascript",
+    "application/vnd.jupyter.widget-view+json",
+    "application/vnd.plotly.v1+json",
+    "application/vnd.vegalite.v5+json",
+}
+FRONT_MATTER_KEYS = set(
+    "title subtitle author date description abstract lang execute format code-fold code-summary "
+    "jupyter number-sections toc kernelspec aliases keywords image bibliography".split()
+)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One stored output; `kind` is stdout, stderr, text, markdown, latex, html, image or error."""
+
+    kind: str
+    text: str  # for an image: its address relative to the page
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a notebook, or a whole .qmd file (`number` 0)."""
+
+    number: int
+    source: str
+    first_line: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+    outputs: tuple[Output, ...] = ()
+    code: str | None = None  # None: Markdown
+
+
+@dataclass
+class Manuscript:
+    """A chapter as read: `ast` is pandoc's JSON, with a placeholder for every code cell."""
+
+    entry: Entry
+    cells: list[Cell]
+    front_matter: dict[str, Any] = field(default_factory=dict)
+    ast: str = ""
+    media: dict[str, bytes] = field(default_factory=dict)  # address relative to the page -> bytes
+
+    def place(self, *needles: str) -> str:
+        """Where the first of `needles` that occurs stands: "セル 5（3 行目）" or "12 行目"."""
+        for needle in needles:
+            for cell in self.cells:
+                at = cell.source.find(needle)
+                if at >= 0 and needle:
+                    line = cell.source.count("\n", 0, at) + cell.first_line
+                    return f"セル {cell.number}（{line} 行目）" if cell.number else f"{line} 行目"
+        return ""
+
+    def cell_at(self, number: int) -> Cell:
+        return next(cell for cell in self.cells if cell.number == number)
+
+
+def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) -> Manuscript | None:
+    """Read one chapter; None (and a problem) if it cannot be read at all."""
+    try:
+        text = (book.root / entry.source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.add(entry.source, "", f"読めません（{error}）", "UTF-8 のファイルにしてください")
+        return None
+    if entry.source.endswith(".ipynb"):
+        manuscript = _read_notebook(entry, text, problems)
+    else:
+        manuscript = _read_qmd(entry, text, problems)
+    if manuscript is None:
+        return None
+    _check_front_matter(manuscript, problems)
+    _check_shortcodes(manuscript, problems)
+    _parse(book, manuscript, cache, problems)
+    return manuscript if manuscript.ast else None
+
+
+# ---- notebooks -------------------------------------------------------------------------------
+
+
+def _read_notebook(entry: Entry, text: str, problems: Problems) -> Manuscript | None:
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        problems.add(entry.source, "", f"ノートブックとして読めません（{reason[:160]}）",
+                     "Jupyter で開いて保存し直してください")  # fmt: skip
+        return None
+    manuscript = Manuscript(entry, [])
+    for number, raw in enumerate(notebook.cells, start=1):
+        cell = _read_cell(manuscript, number, raw, problems)
+        if cell is not None:
+            manuscript.cells.append(cell)
+    return manuscript
+
+
+def _read_cell(manuscript: Manuscript, number: int, raw: Any, problems: Problems) -> Cell | None:
+    entry, here = manuscript.entry, f"セル {number}"
+    if raw.cell_type == "code":
+        return _read_code_cell(manuscript, number, raw, problems)
+    if raw.get("attachments"):
+        problems.add(entry.source, here, "貼り付けた画像（attachment）には対応していません",
+                     "images/ に置いて ![説明](../images/…) と書いてください")  # fmt: skip
+    front_matter, rest = _split_front_matter(raw.source) if number == 1 else (None, raw.source)
+    if front_matter is not None:
+        manuscript.front_matter = _load_front_matter(entry, here, front_matter, problems)
+        return Cell(number, rest, first_line=raw.source.count("\n") - rest.count("\n") + 1)
+    if raw.cell_type == "raw" and raw.source.strip():
+        problems.add(entry.source, here, "生（raw）のセルは先頭の YAML のほかには使えません",
+                     "Markdown のセルにしてください")  # fmt: skip
+        return None
+    return Cell(number, raw.source)
+
+
+def _read_code_cell(manuscript: Manuscript, number: int, raw: Any, problems: Problems) -> Cell:
+    entry, here = manuscript.entry, f"セル {number}"
+    option_yaml, code = split_options(raw.source)
+    options, wrong = read_options(option_yaml, raw.metadata.get("tags", []))
+    for message, advice in wrong:
+        problems.add(entry.source, here, message, advice)
+    runs = options.get("eval", True) and manuscript.front_matter.get("execute", {}).get("eval", True)
+    if runs and code.strip() and raw.execution_count is None and not raw.outputs:
+        problems.add(entry.source, here, "実行されていません",
+                     "make notebooks で実行するか、#| eval: false を付けてください")  # fmt: skip
+    if re.search(r"(?m)(?:#|//)\s*<\d+>\s*$", code):
+        problems.add(entry.source, here, "コード注釈（# <1>）には対応していません", "文章で説明してください")
+    outputs = _read_outputs(manuscript, number, options, raw.outputs, problems)
+    return Cell(number, raw.source, options=options, outputs=outputs, code=code)
+
+
+def _read_outputs(
+    manuscript: Manuscript, number: int, options: dict[str, Any], raw: list[Any], problems: Problems
+) -> tuple[Output, ...]:
+    outputs: list[Output] = []
+    for output in raw:
+        kind = output.output_type
+        if kind == "stream":
+            if outputs and outputs[-1].kind == output.name:
+                outputs[-1] = Output(output.name, outputs[-1].text + output.text)
+            else:
+                outputs.append(Output(output.name, output.text))
+        elif kind == "error":
+            outputs.append(Output("error", "\n".join(output.traceback)))
+        elif (found := _read_display(manuscript, number, options, output, len(outputs) + 1, problems)) is not None:
+            outputs.append(found)
+    return tuple(outputs)
+
+
+def _read_display(
+    manuscript: Manuscript, number: int, options: dict[str, Any], output: Any, index: int, problems: Problems
+) -> Output | None:
+    refused = REFUSED_MIME & set(output.data)
+    mime = next((m for m in MIME_ORDER if m in output.data), None)
+    if refused or mime is None:
+        problems.add(manuscript.entry.source, f"セル {number}",
+                     f"出力 {'、'.join(sorted(refused or output.data))} には対応していません",
+                     "Markdown の表か SVG/PNG の図にしてください")  # fmt: skip
+        return None
+    content = output.data[mime]
+    if mime in IMAGE_TYPES:
+        stem = Path(manuscript.entry.source).stem
+        name = options.get("label") or f"cell-{number}"
+        address = f"{stem}_files/figure-html/{name}-output-{index}.{IMAGE_TYPES[mime]}"
+        is_text = mime == "image/svg+xml"
+        manuscript.media[address] = content.encode() if is_text else base64.b64decode(content)
+        return Output("image", address)
+    return Output("text" if mime == "text/plain" else mime.removeprefix("text/"), content)
+
+
+# ---- .qmd ------------------------------------------------------------------------------------
+
+
+def _read_qmd(entry: Entry, text: str, problems: Problems) -> Manuscript:
+    front_matter, body = _split_front_matter(text)
+    first_line = text.count("\n") - body.count("\n") + 1
+    manuscript = Manuscript(entry, [Cell(0, body, first_line=first_line)])
+    if front_matter is not None:
+        manuscript.front_matter = _load_front_matter(entry, "", front_matter, problems)
+    for found in re.finditer(r"(?m)^\s*`{3,}\s*\{(python|r|julia|bash|ojs|dot)\b", body):
+        line = body.count("\n", 0, found.start()) + first_line
+        problems.add(entry.source, f"{line} 行目", f"実行するコード {{{found[1]}}} は .qmd では使えません",
+                     "章を .ipynb にするか、```python と書いて表示だけにしてください")  # fmt: skip
+    return manuscript
+
+
+def _split_front_matter(text: str) -> tuple[str | None, str]:
+    found = re.match(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", text, flags=re.S)
+    return (found[1] or "", text[found.end() :]) if found else (None, text)
+
+
+def _load_front_matter(entry: Entry, here: str, text: str, problems: Problems) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        place = f"{here} {yaml_place(error, offset=1)}".strip()
+        problems.add(entry.source, place, "先頭の YAML が読めません", yaml_reason(error))
+        return {}
+    if not isinstance(loaded, dict):
+        problems.add(entry.source, here, "先頭の YAML が「鍵: 値」の形ではありません", "title: 題 のように書いてください")
+        return {}
+    return loaded
+
+
+def _check_front_matter(manuscript: Manuscript, problems: Problems) -> None:
+    for key in sorted(set(map(str, manuscript.front_matter)) - FRONT_MATTER_KEYS):
+        problems.add(manuscript.entry.source, manuscript.place(key), f"先頭の YAML の {key} には対応していません",
+                     "この鍵を消してください")  # fmt: skip
+
+
+# ---- Markdown to pandoc's tree ---------------------------------------------------------------
+
+
+def _parse(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems) -> None:
+    markdown = "\n\n".join(_cell_markdown(cell) for cell in manuscript.cells) + "\n"
+    filters = [book.root / path for path in book.filters]
+    key = [pandoc.DIALECT, markdown, *(path.read_text(encoding="utf-8") for path in filters)]
+    options = [option for path in filters for option in ("--lua-filter", path)]
+    try:
+        manuscript.ast = cache.text("ast", key, lambda: pandoc.parse(markdown, *options))
+    except pandoc.PandocError as error:
+        problems.add(manuscript.entry.source, "", f"pandoc が読めません: {error}", "直前に変えた所の記法を確かめてください")
+
+
+def _cell_markdown(cell: Cell) -> str:
+    if cell.code is None:
+        return _quarto_syntax(cell.source)
+    # Whatever is Markdown in a code cell is parsed with the chapter, so that references,
+    # citations and mathematics in captions and outputs mean the same as in the text.
+    parts = [(key, str(cell.options[key])) for key in ("fig-cap", "tbl-cap", "lst-cap") if cell.options.get(key)]
+    for key in ("fig-subcap", "tbl-subcap"):
+        captions = cell.options.get(key) or []
+        captions = [captions] if isinstance(captions, str) else captions
+        parts += [(f"{key}-{i}", str(caption)) for i, caption in enumerate(captions, start=1)]
+    for index, output in enumerate(cell.outputs):
+        if output.kind in ("markdown", "latex"):
+            parts.append((f"output-{index}", output.text))
+        elif output.kind == "stdout" and cell.options.get("output") == "asis":
+            parts.append((f"output-{index}", output.text))
+    inner = "\n\n".join(f"{FENCE} {{.press-part name={name}}}\n{text}\n{FENCE}" for name, text in parts)
+    return f"{FENCE}:: {{.press-cell number={cell.number}}}\n{inner}\n{FENCE}::"
+
+
+SHORTCODE = re.compile(
+    r"(?P<code>^[ \t]*(?P<fence>`{3,}|~{3,}).*?^[ \t]*(?P=fence)[ \t]*$|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`))"
+    r"|(?<!\{)\{\{<\s*(?P<name>[\w-]+)(?P<rest>.*?)>\}\}(?!\})",
+    flags=re.M | re.S,
+)
+
+
+def _quarto_syntax(markdown: str) -> str:
+    """Write Quarto's own Markdown as pandoc's: diagram fences and the shortcodes press knows."""
+
+    def shortcode(found: re.Match[str]) -> str:
+        if found["code"] is not None:
+            return found[0]
+        if found["name"] == "kbd":
+            return f"[{found['rest'].strip()}]{{.kbd}}"
+        return "" if found["name"] == "pagebreak" else found[0]
+
+    markdown = re.sub(r"(?m)^(\s*`{3,})\s*\{(mermaid)\}", r"\1 \2", markdown)
+    return SHORTCODE.sub(shortcode, markdown)
+
+
+def _check_shortcodes(manuscript: Manuscript, problems: Problems) -> None:
+    for cell in manuscript.cells:
+        for found in SHORTCODE.finditer(cell.source) if cell.code is None else ():
+            if found["name"] not in (None, "kbd", "pagebreak"):
+                problems.add(manuscript.entry.source, manuscript.place(found[0]),
+                             f"ショートコード {found['name']} には対応していません",
+                             "使えるのは kbd と pagebreak です")  # fmt: skip

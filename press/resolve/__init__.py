@@ -1,0 +1,1 @@
+"""Trees with Quarto's meanings worked out: structure, numbers, references, citations, links."""

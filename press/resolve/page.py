@@ -1,0 +1,95 @@
+"""A page on its way from structure to HTML, and what others can refer to on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import panflute as pf
+
+from press.problems import Problems
+from press.read.config import Book, Entry
+from press.read.manuscript import Manuscript
+from press.resolve.kinds import kind_of
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something with a label: where it is and what a reference to it says."""
+
+    label: str
+    kind: str  # "sec", "fig", …; "ch" and "apx" for the chapter itself
+    href: str
+    number: str  # "3.2", "A.1"; "" where nothing is numbered
+    title: str = ""
+
+
+@dataclass
+class Page:
+    """One page: its title and blocks are finished step by step."""
+
+    manuscript: Manuscript
+    title: list[pf.Element]
+    label: str
+    blocks: list[pf.Element]
+    number: str = ""  # "3", "A" or ""
+    anchors: set[str] = field(default_factory=set)
+    headings: list[tuple[int, str, str]] = field(default_factory=list)
+
+    @property
+    def entry(self) -> Entry:
+        return self.manuscript.entry
+
+    @property
+    def href(self) -> str:
+        return self.entry.href
+
+    @property
+    def plain_title(self) -> str:
+        return pf.stringify(pf.Plain(*self.title)).strip()
+
+    @property
+    def sidebar_title(self) -> str:
+        return f"{self.number} {self.plain_title}".strip()
+
+
+def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], problems: Problems) -> Page:
+    """Take the chapter's first heading (or its YAML title) off the blocks as the page's title."""
+    from press import pandoc
+
+    source = manuscript.entry.source
+    title, label, unnumbered = [], "", False
+    if manuscript.front_matter.get("title"):
+        title = pandoc.inlines(str(manuscript.front_matter["title"]))
+        unnumbered = manuscript.front_matter.get("number-sections") is False
+    else:
+        at = next((i for i, b in enumerate(blocks) if isinstance(b, pf.Header)), None)
+        if at is None or blocks[at].level != 1:
+            problems.add(source, "", "題（# 見出し）がありません", "最初の見出しを # 題 {#sec-…} にしてください")
+        else:
+            heading = blocks.pop(at)
+            title, label = list(heading.content), heading.identifier
+            # Quarto numbers a notebook's chapter whatever its heading says.
+            unnumbered = "unnumbered" in heading.classes and not source.endswith(".ipynb")
+    for block in blocks:
+        if isinstance(block, pf.Header) and block.level == 1:
+            text = pf.stringify(block).strip()
+            problems.add(source, manuscript.place(text), f"二つ目の題「{text}」があります", "## にしてください")
+    page = Page(manuscript, title, label, blocks)
+    page.number = "" if unnumbered else "?"
+    if label and kind_of(label) not in (None, "sec"):
+        problems.add(source, manuscript.place(label), f"章の札 {label} が sec- で始まりません", "{#sec-…} としてください")
+    return page
+
+
+def number_chapters(book: Book, pages: list[Page]) -> None:
+    """1, 2, 3 for chapters, A, B, C for appendices, nothing for the rest."""
+    chapter, appendix = 0, 0
+    for page in pages:
+        if page.number != "?" or not book.number_sections or page.entry.role == "part":
+            page.number = ""
+        elif page.entry.role == "appendix":
+            page.number = chr(ord("A") + appendix)
+            appendix += 1
+        else:
+            chapter += 1
+            page.number = str(chapter)

@@ -1,0 +1,1 @@
+"""Finished pages to files: HTML, the site's chrome, the mathematical font, the swap."""

@@ -1,0 +1,243 @@
+"""A finished page to HTML: the shapes of `resolve.structure` to the elements the theme draws."""
+
+from __future__ import annotations
+
+import html as entities
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import panflute as pf
+
+from press import pandoc
+from press.read.config import Book
+from press.resolve.page import Page
+
+# The theme's box for each kind of callout.
+BOX = {"note": "note", "tip": "tip", "warning": "warning", "important": "danger", "caution": "failure"}
+CUT = "<!--press:heading-->"
+MATH = re.compile(
+    r'<math display="(\w+)"[^>]*><semantics>(.*?)'
+    r'<annotation encoding="application/x-tex">(.*?)</annotation></semantics></math>',
+    flags=re.S,
+)
+
+
+class MathError(Exception):
+    """A formula that has no MathML; the text is its TeX."""
+
+
+def page_html(book: Book, page: Page) -> str:
+    """The page's body; its own headings stand between `CUT` marks, the first is the title."""
+    drawing = _Drawing(book, page)
+    blocks = list(pf.Doc(*page.blocks).walk(drawing).content)
+    marked: list[pf.Element] = []
+    for block in blocks:
+        mark = pf.RawBlock(CUT, "html")
+        marked += [mark, block, mark] if isinstance(block, pf.Header) else [block]
+    options = ["-f", "json", "-t", "html5", "--mathml", "--wrap=none", "--email-obfuscation=none"]
+    body = pandoc.run(*options, text=pandoc.dump(marked))
+    unread = re.search(r'<span class="math[^"]*">(.*?)</span>', body, flags=re.S)
+    if unread:
+        raise MathError(entities.unescape(unread[1]))
+    body = MATH.sub(_mathml, body)
+    body = body.replace("<pre", '<pre tabindex="0"')
+    return f"{CUT}{_title(book, page)}{CUT}\n{_subtitle(book, page)}{body}{_source_links(book, page)}"
+
+
+# ---- title and foot ------------------------------------------------------------------------------
+
+
+def _title(book: Book, page: Page) -> str:
+    if page.href == "index.html":
+        return f'<h1 id="{_title_id(page)}">{entities.escape(book.title)}</h1>'
+    text = pandoc.run("-f", "json", "-t", "html5", "--mathml", "--wrap=none", text=pandoc.dump([pf.Plain(*page.title)]))
+    text = MATH.sub(_mathml, text.strip())
+    if page.entry.role == "appendix" and page.number:
+        text = f"{book.words['crossref-apx-prefix']} {page.number} — {text}"
+    elif page.number:
+        text = f'<span class="chapter-number">{page.number}</span> {text}'
+    return f'<h1 id="{_title_id(page)}">{text}</h1>'
+
+
+def _title_id(page: Page) -> str:
+    return entities.escape(page.label or "title-block-header", quote=True)
+
+
+def _subtitle(book: Book, page: Page) -> str:
+    front_matter = page.manuscript.front_matter
+    lines: list[tuple[str, str]] = []
+    if page.href == "index.html":
+        lines = [("subtitle", book.subtitle), ("author", book.author), ("date", book.date)]
+    lines += [(key, str(front_matter.get(key, ""))) for key in ("subtitle", "description") if front_matter.get(key)]
+    parts = [f'<p class="book-{name}">{entities.escape(text)}</p>' for name, text in lines if text]
+    head = f'<div class="title-block">{"".join(parts)}</div>\n' if parts else ""
+    if page.href == "index.html" and page.plain_title != book.title:
+        title = entities.escape(page.plain_title)
+        head += f'{CUT}<h2 id="front-page">{title}</h2>{CUT}\n'
+    return head
+
+
+def _source_links(book: Book, page: Page) -> str:
+    """Edit and issue links, only where the book has a repository."""
+    if not book.repo_url:
+        return ""
+    source = f"{book.repo_branch}/{page.entry.source}"
+    urls = {
+        "edit": f"{book.repo_url}/edit/{source}",
+        "source": f"{book.repo_url}/blob/{source}",
+        "issue": f"{book.repo_url}/issues/new",
+    }
+    links = [
+        f'<a href="{entities.escape(urls[action], quote=True)}">{book.words[f"repo-action-links-{action}"]}</a>'
+        for action in book.repo_actions
+        if action in urls
+    ]
+    return f'<p class="page-source">{" ".join(links)}</p>\n' if links else ""
+
+
+def _mathml(found: re.Match[str]) -> str:
+    """MathML with its TeX as alternative text instead of an annotation that search would read."""
+    display, body, tex = found.groups()
+    return f'<math display="{display}" alttext="{tex.replace(chr(34), "&quot;").strip()}">{body}</math>'
+
+
+# ---- the body --------------------------------------------------------------------------------------
+
+
+def _raw(html: str) -> pf.RawBlock:
+    return pf.RawBlock(html, "html")
+
+
+class _Drawing:
+    """Called by panflute from the innermost element outwards."""
+
+    def __init__(self, book: Book, page: Page):
+        self.book, self.page = book, page
+        self.tabsets = 0
+        self.draw: dict[str, Callable[[pf.Div], Any]] = {
+            "callout": self._callout,
+            "tabset": self._tabset,
+            "fold": self._fold,
+            "theorem": self._theorem,
+            "proof": self._theorem,
+            "filename": self._filename,
+        }
+
+    def __call__(self, el: pf.Element, doc: pf.Doc) -> Any:
+        if isinstance(el, pf.Div):
+            shape = next((name for name in el.classes if name in self.draw), None)
+            return self.draw[shape](el) if shape else None
+        if isinstance(el, pf.Table):
+            return self._table(el)
+        if isinstance(el, pf.Image):
+            self._size(el)
+        if isinstance(el, pf.CodeBlock) and "mermaid" in el.classes:
+            el.classes = ["text"]  # a diagram's description, shown as it is
+        return None
+
+    def _callout(self, el: pf.Div) -> list[pf.Element]:
+        title, body, kind = el.content[0], _paragraphs(el.content[1:]), el.attributes["kind"]
+        look = el.attributes.get("appearance", "default")
+        classes = f"admonition {BOX[kind]} callout-{kind} callout-{look}"
+        classes += " callout-iconless" if el.attributes.get("icon") == "false" else ""
+        identifier = _id(el)
+        collapse = el.attributes.get("collapse")
+        inner = list(title.content)
+        if collapse is None:
+            head = [_raw(f'<div class="{classes}"{identifier}><p class="admonition-title">'), *inner, _raw("</p>")]
+            return [*head, *body, _raw("</div>")]
+        is_open = " open" if collapse == "false" else ""
+        head = [_raw(f'<details class="{classes}"{identifier}{is_open}><summary>'), *inner, _raw("</summary>")]
+        return [*head, *body, _raw("</details>")]
+
+    def _tabset(self, el: pf.Div) -> list[pf.Element]:
+        self.tabsets += 1
+        name = f"__tabbed_{self.tabsets}"
+        inputs, labels, panes = "", [], []
+        for nth, tab in enumerate(el.content, start=1):
+            checked = " checked" if nth == 1 else ""
+            inputs += f'<input type="radio" name="{name}" id="{name}_{nth}"{checked}>'
+            labels += [_raw(f'<label for="{name}_{nth}">'), *tab.content[0].content, _raw("</label>")]
+            panes += [_raw('<div class="tabbed-block">'), *_paragraphs(tab.content[1:]), _raw("</div>")]
+        return [
+            _raw(f'<div class="tabbed-set tabbed-alternate">{inputs}<div class="tabbed-labels">'),
+            *labels,
+            _raw('</div><div class="tabbed-content">'),
+            *panes,
+            _raw("</div></div>"),
+        ]
+
+    def _fold(self, el: pf.Div) -> list[pf.Element]:
+        is_open = " open" if el.attributes["open"] == "true" else ""
+        summary = entities.escape(el.attributes["summary"])
+        return [_raw(f'<details class="code-fold"{is_open}><summary>{summary}</summary>'), *el.content, _raw("</details>")]
+
+    def _theorem(self, el: pf.Div) -> list[pf.Element]:
+        shape = "theorem" if "theorem" in el.classes else "proof"
+        return [
+            _raw(f'<div class="{shape} {shape}-{el.attributes["kind"]}"{_id(el)}><p class="theorem-title">'),
+            *el.content[0].content,
+            _raw("</p>"),
+            *_paragraphs(el.content[1:]),
+            _raw("</div>"),
+        ]
+
+    def _filename(self, el: pf.Div) -> list[pf.Element]:
+        name = entities.escape(el.attributes["name"])
+        return [_raw(f'<div class="code-with-filename"><p class="code-filename">{name}</p>'), *el.content, _raw("</div>")]
+
+    def _table(self, el: pf.Table) -> list[pf.Element]:
+        """A table in a box of its own that scrolls on a narrow screen, also by keyboard."""
+        name = pf.stringify(el.caption).strip() if el.caption is not None else ""
+        name = entities.escape(name or self.book.words["crossref-tbl-title"], quote=True)
+        el.classes = [*el.classes, "book-table"]
+        if "wide" not in el.classes:
+            el.colspec = [(alignment, "ColWidthDefault") for alignment, _ in el.colspec]
+        return [_raw(f'<div class="table-scroll" role="group" aria-label="{name}" tabindex="0">'), el, _raw("</div>")]
+
+    def _size(self, el: pf.Image) -> None:
+        """Width and height from the file, so that the page does not jump while it loads."""
+        el.attributes["loading"] = "lazy"
+        if "width" in el.attributes or "height" in el.attributes:
+            return
+        size = image_size(self._bytes(el.url))
+        if size:
+            el.attributes["data-size"] = f"{size[0]}x{size[1]}"
+
+    def _bytes(self, url: str) -> bytes:
+        media = self.page.manuscript.media
+        if url in media:
+            return media[url]
+        path = self.book.root / Path(self.page.href).parent / url
+        return path.read_bytes() if path.is_file() else b""
+
+
+def _id(el: pf.Element) -> str:
+    return f' id="{entities.escape(el.identifier, quote=True)}"' if el.identifier else ""
+
+
+def _paragraphs(blocks: Any) -> list[pf.Element]:
+    return [pf.Para(*block.content) if isinstance(block, pf.Plain) and not _holds_image(block) else block for block in blocks]
+
+
+def _holds_image(block: pf.Plain) -> bool:
+    return any(isinstance(item, pf.Image) for item in block.content)
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in CSS pixels of a PNG or an SVG; None for anything else."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return struct.unpack(">II", data[16:24])
+    head = data[:2000].decode("utf-8", "ignore")
+    found = re.search(r"<svg\b[^>]*>", head, flags=re.S)
+    if not found:
+        return None
+    sizes = [re.search(rf'\b{name}="([\d.]+)(px|pt)?"', found[0]) for name in ("width", "height")]
+    if all(sizes):
+        width, height = (float(s[1]) * (4 / 3 if s[2] == "pt" else 1) for s in sizes)
+        return round(width), round(height)
+    box = re.search(r'viewBox="[\d.-]+[ ,]+[\d.-]+[ ,]+([\d.]+)[ ,]+([\d.]+)"', found[0])
+    return (round(float(box[1])), round(float(box[2]))) if box else None

@@ -1,0 +1,213 @@
+"""The site: pages in the generator's chrome, then put in the place of the old one at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from press.cache import Cache
+from press.read.config import Book
+from press.resolve.page import Page
+from press.write.mathfont import math_characters, math_font
+
+TIMEOUT_S = 300
+
+# What the theme's templates of the pinned version print that the HTML standard forbids.
+# (wrong, right, why); a pattern that is found nowhere means the theme has changed: look again.
+REPAIRS = [
+    (r'(<input class="md-toggle"[^>]*?) autocomplete="off"', r"\1", "autocomplete is not for checkboxes"),
+    (r'(<label class="md-nav__link"[^>]*?) tabindex=""', r"\1", "tabindex needs a number"),
+]
+
+
+class SiteError(Exception):
+    """The site could not be made; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a site is made of, by address relative to its root."""
+
+    pages: dict[str, str]
+    media: dict[str, bytes]
+    copies: set[str]  # relative to the book's root
+
+
+def check_output(book: Book, output: Path) -> None:
+    """Refuse to replace a folder that is not a built site.
+
+    Raises
+    ------
+    SiteError
+        If `output` holds the book itself or something that press did not make.
+    """
+    if output == book.root or output in book.root.parents:
+        raise SiteError(f"出力先 {output.name}/ は本のフォルダーそのものです。別の場所にしてください")
+    if output.exists() and not output.is_dir():
+        raise SiteError(f"出力先 {output.name} はフォルダーではありません。別の場所にしてください")
+    if output.is_dir() and any(output.iterdir()) and not (output / "index.html").is_file():
+        raise SiteError(f"出力先 {output.name}/ に本ではないものが入っています。空にするか、別の場所にしてください")
+
+
+def write_site(book: Book, pages: list[Page], content: Files, output: Path, cache: Cache) -> None:
+    """Make the whole site beside the old one, then swap the two."""
+    work_root = book.root / ".press"
+    work_root.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=work_root, prefix="site-") as folder:
+        work = Path(folder)
+        _write_docs(book, work / "docs", content, cache)
+        (work / "zensical.yml").write_text(_config(book, pages), encoding="utf-8")
+        _generate(work)
+        site = work / "site"
+        _repair(site)
+        _add_plain_files(site, content)
+        swap(site, output)
+
+
+# ---- what the generator reads ----------------------------------------------------------------------
+
+
+def _write_docs(book: Book, docs: Path, content: Files, cache: Cache) -> None:
+    for address, body in content.pages.items():
+        path = (docs / address).with_suffix(".md")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body, encoding="utf-8")
+    for address, data in content.media.items():
+        path = docs / address
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    assets = docs / "assets"
+    assets.mkdir(parents=True, exist_ok=True)
+    style = files("press.write").joinpath("chrome.css").read_text(encoding="utf-8")
+    shared = "".join((book.root / path).read_text(encoding="utf-8") for path in book.css)
+    (assets / "book.css").write_text(style + "\n" + shared, encoding="utf-8")
+    (assets / "stix-two-math.woff2").write_bytes(math_font(math_characters(list(content.pages.values())), cache))
+    for path in content.copies:
+        if not path.endswith((".md", ".html")):
+            (docs / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(book.root / path, docs / path)
+
+
+def _config(book: Book, pages: list[Page]) -> str:
+    language = book.lang.split("-")[0]
+    config: dict[str, Any] = {
+        "site_name": book.title,
+        "site_author": book.author,
+        "site_description": book.description,
+        "docs_dir": "docs",
+        "site_dir": "site",
+        "use_directory_urls": False,
+        "nav": _navigation(book, pages),
+        "extra_css": ["assets/book.css"],
+        "plugins": [{"search": {"lang": language}}],
+        "markdown_extensions": [
+            {"press.write.prebuilt": {}},
+            {"toc": {"permalink": True, "permalink_title": "この見出しへのリンク", "toc_depth": book.toc_depth}},
+        ],
+        "extra": {"generator": False},
+        "theme": {
+            "name": "material",
+            "language": language,
+            "font": False,
+            "features": [
+                "content.code.copy",
+                "navigation.footer",
+                "navigation.indexes",
+                "navigation.sections",
+                "navigation.top",
+                "search.highlight",
+                "toc.follow",
+            ],
+            "palette": [
+                _palette("light", "default", "weather-night", "暗い画面にする"),
+                _palette("dark", "slate", "weather-sunny", "明るい画面にする"),
+            ],
+        },
+    }
+    if book.repo_url:
+        config["repo_url"] = book.repo_url
+    if book.site_url:
+        config["site_url"] = book.site_url
+    return yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+
+
+def _palette(preference: str, scheme: str, icon: str, name: str) -> dict[str, Any]:
+    media = f"(prefers-color-scheme: {preference})"
+    return {"media": media, "scheme": scheme, "primary": "indigo", "accent": "indigo",
+            "toggle": {"icon": f"material/{icon}", "name": name}}  # fmt: skip
+
+
+def _navigation(book: Book, pages: list[Page]) -> list[Any]:
+    """Pages in reading order, parts and appendices as sections of the sidebar."""
+    by_source = {page.entry.source: page for page in pages}
+    sections: dict[str, list[Any]] = {}
+    navigation: list[Any] = []
+    for page in pages:
+        entry = page.entry
+        item: Any = {page.sidebar_title: str(Path(page.href).with_suffix(".md").as_posix())}
+        part = entry.part
+        if part is None and entry.role == "appendix":
+            part = book.words["section-title-appendices"]
+        if part is None:
+            navigation.append(item)
+            continue
+        if part not in sections:
+            sections[part] = []
+            title = by_source[part].plain_title if part in by_source else part
+            navigation.append({title: sections[part]})
+        sections[part].append(next(iter(item.values())) if entry.role == "part" else item)
+    return navigation
+
+
+# ---- the generator and after -------------------------------------------------------------------------
+
+
+def _generate(work: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]), "SOURCE_DATE_EPOCH": "0"}
+    command = [sys.executable, "-m", "zensical", "build", "-c", "-f", str(work / "zensical.yml")]
+    try:
+        done = subprocess.run(command, cwd=work, env=environment, text=True, capture_output=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise SiteError(f"Zensical が {TIMEOUT_S} 秒たっても終わりません") from error
+    report = (done.stdout + done.stderr).strip()
+    if done.returncode != 0 or not (work / "site" / "index.html").is_file():
+        raise SiteError(f"Zensical がサイトを作れませんでした:\n{report}")
+
+
+def _repair(site: Path) -> None:
+    for path in sorted(site.rglob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        for wrong, right, _ in REPAIRS:
+            text = re.sub(wrong, right, text)
+        text = re.sub(r' data-size="(\d+)x(\d+)"', r' width="\1" height="\2"', text)
+        path.write_text(text, encoding="utf-8")
+
+
+def _add_plain_files(site: Path, content: Files) -> None:
+    """What the generator does not carry: notebooks, data, its own icons' licence stays."""
+    (site / ".nojekyll").write_text("")
+
+
+def swap(new: Path, output: Path) -> None:
+    """Put `new` in the place of `output`; at every moment one whole site is there or on its way."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    old = new.with_name("old-site")
+    if output.exists():
+        os.replace(output, old)
+    try:
+        os.replace(new, output)
+    except OSError:
+        if old.exists():
+            os.replace(old, output)
+        raise
