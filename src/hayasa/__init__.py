@@ -1,0 +1,1 @@
+"""hayasa (速さ): how fast a large language model runs, and why."""
