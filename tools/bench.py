@@ -1,0 +1,138 @@
+"""Measure how fast the house is. It prints and never asserts: numbers depend on the machine.
+
+``python -m tools.bench [NAME ...]`` runs the named benchmarks, or all of them.
+A benchmark is a function that yields ``(what was measured, value, unit)``.
+"""
+
+import gzip
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tabulate import tabulate
+
+from tools import notebooks
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("_quarto.yml", "*.qmd", "references.bib", "chapters", "images", "theme", "data")
+
+Row = tuple[str, float, str]
+
+
+def seconds(command: Sequence[str], cwd: Path = ROOT) -> float:
+    """Return how long a command takes; raise if it fails."""
+    started = time.perf_counter()
+    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def press_command(root: Path) -> list[str]:
+    """Return the command that builds the book in `root` with press."""
+    return [sys.executable, "-m", "press", "build", str(root), "--quiet"]
+
+
+def copy_of_the_book(directory: str) -> Path:
+    """Copy the manuscripts, and nothing built, into a directory."""
+    book = Path(directory) / "book"
+    book.mkdir()
+    for pattern in SOURCES:
+        for source in ROOT.glob(pattern):
+            if source.is_dir():
+                shutil.copytree(source, book / source.name)
+            else:
+                shutil.copy(source, book / source.name)
+    return book
+
+
+def measure_press() -> Iterator[Row]:
+    """Time press: the first build of this book, and a build after one chapter changed."""
+    with tempfile.TemporaryDirectory() as directory:
+        book = copy_of_the_book(directory)
+        yield "press: この本を初めて作る", seconds(press_command(book)), "秒"
+        chapter = sorted((book / "chapters").glob("*.ipynb"))[-1]
+        text = chapter.read_text(encoding="utf-8")
+        chapter.write_text(text.replace("この章", "本章", 1), encoding="utf-8")
+        yield "press: 一章を変えて作り直す", seconds(press_command(book)), "秒"
+        yield from measure_first_visit(book / "_book")
+
+
+def measure_first_visit(site: Path) -> Iterator[Row]:
+    """Add up what a browser fetches on the first visit to a chapter, compressed."""
+    page = sorted((site / "chapters").glob("*.html"))[0]
+    html = page.read_text(encoding="utf-8")
+    links = re.findall(r'<(?:script|img)[^>]*\ssrc="([^"]+)"', html)
+    links += re.findall(r'<link[^>]*rel="(?:stylesheet|icon)"[^>]*href="([^"]+)"', html)
+    links += re.findall(r'<link[^>]*href="([^"]+)"[^>]*rel="(?:stylesheet|icon)"', html)
+    files = {page} | {
+        (page.parent / unquote(urlsplit(link).path)).resolve()
+        for link in links
+        if not urlsplit(link).scheme
+    }
+    size = sum(len(gzip.compress(file.read_bytes())) for file in files if file.is_file())
+    yield "章を初めて開くときに届く量 (gzip)", size / 1e3, "KB"
+
+
+def measure_chapters() -> Iterator[Row]:
+    """Time the execution of every chapter from a fresh kernel."""
+    for path in notebooks.chapter_paths():
+        started = time.perf_counter()
+        notebooks.execute(path)
+        yield f"章の実行: {path.stem}", time.perf_counter() - started, "秒"
+
+
+def measure_import() -> Iterator[Row]:
+    """Time `import hayasa`, over what Python itself takes to start."""
+    code = "import time; t = time.perf_counter(); import hayasa; print(time.perf_counter() - t)"
+    samples = [
+        float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(7)
+    ]
+    yield "import hayasa (7 回の中央値)", statistics.median(samples) * 1e3, "ms"
+
+
+BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
+    "press": measure_press,
+    "chapters": measure_chapters,
+    "import": measure_import,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the benchmarks and print one table."""
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        print(
+            f"エラー: {'、'.join(unknown)} というベンチマークはありません。"
+            f"使えるもの: {'、'.join(BENCHMARKS)}",
+            file=sys.stderr,
+        )
+        return 2
+    print(
+        f"{platform.system()} {platform.machine()}、"
+        f"{os.cpu_count()} コア、Python {platform.python_version()}"
+    )
+    rows: list[Row] = []
+    for name in names or BENCHMARKS:
+        print(f"{name} を測っています…", file=sys.stderr)
+        rows += BENCHMARKS[name]()
+    table = [
+        (what, f"{value:.3g}" if value < 100 else f"{value:,.0f}", unit)
+        for what, value, unit in rows
+    ]
+    print(
+        tabulate(
+            table, ["測ったもの", "値", "単位"], tablefmt="pipe", colalign=("left", "right", "left")
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""Build the book with Quarto where it is installed, otherwise with press.
+
+``ENGINE=quarto`` or ``ENGINE=press`` decides; without it Quarto is taken if it is found.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = "_book"
+ENGINES = ("quarto", "press")
+# Neither sources nor worth copying for Quarto.
+NOT_COPIED = shutil.ignore_patterns(
+    ".*", SITE, "node_modules", "__pycache__", "tests", "tools", "press", "dist", "build"
+)
+WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*(?:WARN|WARNING)\b", re.IGNORECASE)
+
+QUARTO_MISSING = """\
+ENGINE=quarto と指定されていますが、quarto が見つかりません。
+https://quarto.org/docs/get-started/ から入れるか、次を実行してください:
+  .venv/bin/python -m pip install -r requirements-quarto.txt
+Quarto がなくても make book ENGINE=press で同じ本を作れます。"""
+
+
+class BookFailedError(Exception):
+    """The book could not be built; the text, if any, says why."""
+
+
+def find_quarto() -> str | None:
+    """Return the command of an installed Quarto, also one that pip put beside this Python."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which("quarto") or shutil.which("quarto", path=beside)
+
+
+def choose_engine(environment: Mapping[str, str]) -> str:
+    """Return the engine to use; raise where the one asked for cannot be had."""
+    wanted = environment.get("ENGINE", "").strip().lower()
+    if wanted and wanted not in ENGINES:
+        raise BookFailedError(
+            f"ENGINE={wanted} というエンジンはありません。使えるもの: {'、'.join(ENGINES)}"
+        )
+    found = find_quarto()
+    if wanted == "quarto" and not found:
+        raise BookFailedError(QUARTO_MISSING)
+    return wanted or ("quarto" if found else "press")
+
+
+def build_with_press(root: Path) -> None:
+    """Run press, which shows its own progress and problems."""
+    if subprocess.run([sys.executable, "-m", "press", "build", str(root)], cwd=ROOT).returncode:
+        raise BookFailedError
+
+
+def build_with_quarto(root: Path) -> None:
+    """Run Quarto on a copy of the sources, and take its site over only if nothing is amiss.
+
+    Quarto only warns of an unresolved reference and then exits with 0.
+    """
+    quarto = find_quarto()
+    assert quarto is not None
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / "book"
+        shutil.copytree(root, copy, ignore=NOT_COPIED)
+        process = subprocess.Popen(
+            [quarto, "render", "--no-execute"],
+            cwd=copy,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert process.stdout is not None
+        warnings = []
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if WARNING.match(line):
+                warnings.append(line.strip())
+        if process.wait():
+            raise BookFailedError(
+                f"quarto render が終了コード {process.returncode} で失敗しました。"
+            )
+        if warnings:
+            raise BookFailedError(
+                "Quarto の警告は、本の誤りとして扱います。次を直してください:\n"
+                + "\n".join(f"  {line}" for line in warnings)
+            )
+        if not (copy / SITE / "index.html").is_file():
+            raise BookFailedError(
+                f"quarto render は終わりましたが、{SITE}/index.html がありません。"
+            )
+        replace_site(copy / SITE, root / SITE)
+
+
+def replace_site(new: Path, site: Path) -> None:
+    """Put a finished site in the place of the old one; an interruption leaves one of them whole."""
+    staged, old = site.with_name(f"{site.name}.new"), site.with_name(f"{site.name}.old")
+    for leftover in (staged, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copytree(new, staged)
+    if site.exists():
+        site.rename(old)
+    staged.rename(site)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def main(root: Path = ROOT) -> int:
+    """Build the book; return the exit code."""
+    started = time.perf_counter()
+    try:
+        engine = choose_engine(os.environ)
+        print(f"エンジン: {engine}", flush=True)
+        {"quarto": build_with_quarto, "press": build_with_press}[engine](root)
+    except BookFailedError as error:
+        if str(error):
+            print(f"\nエラー: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    seconds = time.perf_counter() - started
+    print(f"本ができました ({seconds:.1f} 秒)。ブラウザで開いてください: {SITE}/index.html")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
