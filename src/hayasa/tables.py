@@ -1,19 +1,23 @@
 """Computed tables as Markdown, the form that both engines of the book can number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 from tabulate import tabulate
 
+_ALIGNMENTS = {"l": "left", "r": "right", "c": "center"}
 
-def table(rows: Sequence[Mapping[str, object]], *, align: str) -> Markdown:
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, align: str) -> Markdown:
     """Show rows as a Markdown table.
 
     Parameters
     ----------
+    columns
+        Titles of the columns.
     rows
-        One mapping per row, from column title to cell.  Cells are shown as they
-        are: format numbers, with their units, before.
+        One sequence of cells per row.  Cells are shown as they are: numbers are
+        formatted, with their units, before they come here.
     align
         One letter per column: ``l`` left, ``r`` right, ``c`` centre.
 
@@ -25,26 +29,28 @@ def table(rows: Sequence[Mapping[str, object]], *, align: str) -> Markdown:
     Raises
     ------
     ValueError
-        If `align` does not have one letter for each column.
+        If `align` or a row does not have one entry for each column.
 
     Examples
     --------
-    >>> print(table([{"層": "SRAM", "容量": "20 MB"}], align="lr").data)
+    >>> print(table(["層", "容量"], [("SRAM", "20 MB")], align="lr").data)
     | 層   |   容量 |
     |:-----|-------:|
     | SRAM |  20 MB |
     """
-    names = {"l": "left", "r": "right", "c": "center"}
-    columns = list(rows[0])
-    if len(align) != len(columns) or not set(align) <= set(names):
+    if len(align) != len(columns) or not set(align) <= set(_ALIGNMENTS):
         raise ValueError(
-            f"align は列ごとに l, r, c のどれか1文字です（{len(columns)}列）: {align!r}"
+            f"align は列ごとに l、r、c のどれか1文字です（{len(columns)}列）: {align!r}"
         )
+    cells = [[str(cell) for cell in row] for row in rows]
+    for row in cells:
+        if len(row) != len(columns):
+            raise ValueError(f"行の長さが列の数（{len(columns)}）と違います: {row!r}")
     text = tabulate(
-        [[str(row[column]) for column in columns] for row in rows],
+        cells,
         headers=columns,
         tablefmt="pipe",
-        colalign=[names[letter] for letter in align],
+        colalign=[_ALIGNMENTS[letter] for letter in align],
         # "1,935" is text here, not a number to be parsed and rewritten.
         disable_numparse=True,
     )
