@@ -18,6 +18,7 @@ TITLE_WORD = {
     "exm": "crossref-exm-title",
     "exr": "crossref-exr-title",
     "alg": "crossref-alg-title",
+    "prf": "environment-proof-title",
     "rem": "environment-remark-title",
     "sol": "environment-solution-title",
     "nte": "callout-note-title",

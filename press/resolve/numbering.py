@@ -67,7 +67,7 @@ class _Numbering:
         elif isinstance(el, pf.Figure) and kind_of(el.identifier):
             self._float(el)
             return
-        elif isinstance(el, pf.Table) and kind_of(el.identifier) == "tbl":
+        elif isinstance(el, pf.Table) and (kind_of(el.identifier) == "tbl" or "numbered" in el.classes):
             self._caption(el.caption, self._take(el.identifier, "tbl"), "tbl")
         elif isinstance(el, pf.Div) and "callout" in el.classes:
             self._callout(el)
@@ -112,10 +112,11 @@ class _Numbering:
             number = ".".join([self.page.number, *map(str, self.sections)])
             spans = [pf.Span(pf.Str(number), classes=["header-section-number"]), pf.Space()]
             el.content = spans + list(el.content)
-        if kind_of(el.identifier) == "sec":
+        referable = number or not self.page.number
+        if kind_of(el.identifier) == "sec" and referable:
             self._enter(el.identifier, "sec", number, title)
         elif el.identifier:
-            self._anchor(el.identifier)
+            self._anchor(el.identifier)  # a section without a number cannot be referred to, only linked
 
     def _float(self, el: pf.Figure) -> None:
         kind = kind_of(el.identifier) or "fig"
@@ -151,22 +152,28 @@ class _Numbering:
             head = f"{word}{NO_BREAK_SPACE}{number}"
             title.content = [pf.Str(f"{head}:"), pf.Space(), *title.content] if len(title.content) else [pf.Str(head)]
         elif not len(title.content):
-            title.content = [pf.Str(word)]
+            titled = el.attributes.get("appearance", "default") == "default"
+            title.content = [pf.Str(word) if titled else _spoken(word)]
         else:
             # Sighted readers see the kind by colour and icon; a screen reader hears it.
-            title.content = [pf.Span(pf.Str(word), classes=["visually-hidden"]), *title.content]
+            title.content = [_spoken(word), *title.content]
 
     def _theorem(self, el: pf.Div) -> None:
         kind = el.attributes["kind"]
-        word = self.book.words[TITLE_WORD[kind]] if kind != "prf" else self.book.words["environment-proof-title"]
+        word = self.book.words[TITLE_WORD[kind]]
         title = el.content[0].content[0]
         name = list(title.content)
         head = word
         if el.identifier and kind_of(el.identifier):
             head = f"{word}{NO_BREAK_SPACE}{self._take(el.identifier, kind, pf.stringify(title).strip())}"
-        title.content = [pf.Str(head)]
+        end = "." if "proof" in el.classes else ""
+        title.content = [pf.Str(head + end)]
         if name:
-            title.content = [pf.Str(head), pf.Space(), pf.Str("("), *name, pf.Str(")")]
+            title.content = [pf.Str(head), pf.Space(), pf.Str("("), *name, pf.Str(f"){end}")]
+
+
+def _spoken(word: str) -> pf.Span:
+    return pf.Span(pf.Str(word), classes=["visually-hidden"])
 
 
 def _children(el: pf.Element) -> list[pf.Element]:

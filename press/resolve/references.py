@@ -14,7 +14,7 @@ from press.resolve.kinds import KINDS, kind_of, reference_word
 from press.resolve.numbering import NO_BREAK_SPACE, Register
 from press.resolve.page import Page, Target
 
-STUCK = re.compile(rf"@(?:{'|'.join(sorted(KINDS))})-[\w-]+", flags=re.I)
+STUCK = re.compile(rf"(?<=\w)@(?:{'|'.join(sorted(KINDS))})-[\w-]+", flags=re.I)
 
 
 def resolve_references(book: Book, page: Page, register: Register, problems: Problems) -> None:
@@ -41,6 +41,8 @@ class _Resolver:
         self.problems.add(manuscript.entry.source, manuscript.place(*needles), message, advice)
 
     def _stuck(self, text: str) -> None:
+        if any("\\" + text in cell.source for cell in self.page.manuscript.cells):
+            return  # \@fig-x is meant as plain text
         self._complain(f"{text} が参照になりません（直前の文字とつながっています）", "@ の前に空白を入れるか、[@…] と書いてください", text)
 
     def _cite(self, el: pf.Cite) -> list[pf.Element] | None:
@@ -71,10 +73,11 @@ class _Resolver:
 
     def _text(self, citation: pf.Citation, target: Target) -> list[pf.Element]:
         bare = citation.mode == "SuppressAuthor"
-        if target.kind in ("ch", "apx", "sec") and not target.number:
-            return [pf.Str(target.title)]
-        if target.kind in ("ch", "apx") and not self.page.number:
-            return [pf.Str(f"{target.number} {target.title}")]
+        if target.kind in ("ch", "apx", "sec") and not (self.page.number and target.number):
+            # As in Quarto: a page without a number speaks of chapters by number and title, of
+            # sections by title.
+            number = target.number if target.kind != "sec" else ""
+            return [pf.Str(f"{number} {target.title}".strip())]
         if len(citation.prefix):
             return [*citation.prefix, pf.Str(f"{NO_BREAK_SPACE}{target.number}")]
         if bare:

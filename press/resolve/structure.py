@@ -212,9 +212,11 @@ class _Structure:
     def _figure_cell(
         self, label: str, options: dict[str, Any], shown: list[list[pf.Element]], parts: dict[str, list]
     ) -> list[pf.Element]:
+        """What was printed stands before the figure, what was displayed is in it."""
+        printed = [block for output in shown for block in output if _is_printed(block)]
         subfigures = 0
         content: list[pf.Element] = []
-        for output in shown:
+        for output in (output for output in shown if not _is_printed(output[0])):
             is_image = isinstance(output[0], pf.Plain)
             if is_image and "fig-subcap-1" in parts:
                 subfigures += 1
@@ -224,7 +226,7 @@ class _Structure:
                 content += output
         if self._is_layout(options):
             content = self._layout(content, options)
-        return [pf.Figure(*content, caption=pf.Caption(*parts.get("fig-cap", [])), identifier=label)]
+        return [*printed, pf.Figure(*content, caption=pf.Caption(*parts.get("fig-cap", [])), identifier=label)]
 
     def _table_cell(self, label: str, blocks: list[pf.Element], parts: dict[str, list]) -> list[pf.Element]:
         caption = parts.get("tbl-cap", [])
@@ -399,8 +401,20 @@ def _title(inlines: list[pf.Element]) -> pf.Div:
 def _html_blocks(html: str) -> list[pf.Element]:
     """Stored HTML: a table becomes a real table (captions, references, themes), the rest stays."""
     if "<table" in html:
-        return pandoc.blocks_of_html(re.sub(r"<style.*?</style>", "", html, flags=re.S))
+        blocks = pandoc.blocks_of_html(re.sub(r"<style.*?</style>", "", html, flags=re.S))
+        pf.Div(*blocks).walk(_number_if_captioned)
+        return blocks
     return [pf.RawBlock(html, "html")]
+
+
+def _number_if_captioned(el: pf.Element, doc: pf.Doc | None) -> None:
+    """Quarto numbers a stored HTML table that has both an id and a caption, whatever its id."""
+    if isinstance(el, pf.Table) and el.identifier and el.caption is not None and len(el.caption.content):
+        el.classes.append("numbered")
+
+
+def _is_printed(block: pf.Element) -> bool:
+    return isinstance(block, pf.Div) and bool({"cell-output-stdout", "cell-output-stderr"} & set(block.classes))
 
 
 def _images(el: pf.Element) -> list[pf.Image]:

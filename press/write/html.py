@@ -31,14 +31,12 @@ class MathError(Exception):
 
 def page_html(book: Book, page: Page) -> str:
     """The page's body; its own headings stand between `CUT` marks, the first is the title."""
-    drawing = _Drawing(book, page)
-    blocks = list(pf.Doc(*page.blocks).walk(drawing).content)
     marked: list[pf.Element] = []
-    for block in blocks:
-        mark = pf.RawBlock(CUT, "html")
-        marked += [mark, block, mark] if isinstance(block, pf.Header) else [block]
+    for block in page.blocks:
+        marked += [_raw(CUT), block, _raw(CUT)] if isinstance(block, pf.Header) else [block]
+    drawn = list(pf.Doc(*marked).walk(_Drawing(book, page)).content)
     options = ["-f", "json", "-t", "html5", "--mathml", "--wrap=none", "--email-obfuscation=none"]
-    body = pandoc.run(*options, text=pandoc.dump(marked))
+    body = pandoc.run(*options, text=pandoc.dump(drawn))
     unread = re.search(r'<span class="math[^"]*">(.*?)</span>', body, flags=re.S)
     if unread:
         raise MathError(entities.unescape(unread[1]))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import html as entities
 import io
 import re
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from press.cache import Cache
 
@@ -45,8 +46,11 @@ def _subset(characters: str) -> bytes:
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
-    with files("ziamath.fonts").joinpath("STIXTwoMath-Regular.ttf").open("rb") as file:
-        font = TTFont(io.BytesIO(file.read()), recalcTimestamp=False)
+    package = find_spec("ziamath")  # only its font file is wanted, so it is not imported
+    if package is None or package.origin is None:
+        raise FileNotFoundError("ziamath（数式の字形）が入っていません")
+    path = Path(package.origin).with_name("fonts") / "STIXTwoMath-Regular.ttf"
+    font = TTFont(path, recalcTimestamp=False)
     options = subset.Options(layout_features=["math", "ssty", "dtls", "flac", "kern"], notdef_outline=True)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters)
