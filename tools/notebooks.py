@@ -228,6 +228,7 @@ def execute(path: Path) -> tuple[NotebookNode, list[str]]:
         cell.id = slug
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    started = [0]
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
@@ -236,6 +237,7 @@ def execute(path: Path) -> tuple[NotebookNode, list[str]]:
         extra_arguments=["--log-level=ERROR"],
         record_timing=False,
         coalesce_streams=True,
+        on_cell_start=lambda cell, cell_index: started.append(cell_index),
     )
     with tempfile.TemporaryDirectory() as ipython_directory:
         # Neither the hash seed nor the reader's own IPython start-up files may show.
@@ -243,30 +245,20 @@ def execute(path: Path) -> tuple[NotebookNode, list[str]]:
         try:
             client.execute(env=environment)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            raise ExecutionStoppedError(failure(notebook, error)) from None
+            index = started[-1]
+            place = cell_name(index, notebook.cells[index])
+            raise ExecutionStoppedError(f"{place}: {failure(error)}") from None
     result = normalize(notebook)
     return result, list(notebook_problems(result))
 
 
-def failure(notebook: NotebookNode, error: Exception) -> str:
-    """Return where and how the execution stopped."""
-    # The cell that raised holds the error; one that never ended holds no count.
-    index, cell = next(
-        (index, cell)
-        for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code"
-        and (
-            cell.execution_count is None
-            or any(output.output_type == "error" for output in cell.outputs)
-        )
-        and "raises-exception" not in cell.metadata.get("tags", [])
-    )
-    reason = ANSI_COLOUR.sub("", str(error)).strip()
+def failure(error: Exception) -> str:
+    """Return why the execution stopped."""
     if isinstance(error, CellTimeoutError):
-        reason = f"{CELL_TIMEOUT_S} 秒たっても終わりません"
+        return f"{CELL_TIMEOUT_S} 秒たっても終わりません"
     if isinstance(error, DeadKernelError):
-        reason = "カーネルが途中で止まりました"
-    return f"{cell_name(index, cell)}: 実行が止まりました\n{reason}"
+        return "カーネルが途中で止まりました"
+    return "実行が止まりました\n" + ANSI_COLOUR.sub("", str(error)).strip()
 
 
 def write_if_changed(path: Path, text: str) -> bool:

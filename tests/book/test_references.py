@@ -1,0 +1,42 @@
+"""Every outside reference is in the bibliography, and the bibliography is used and dated."""
+
+import nbformat
+import pytest
+
+from tests.checks import references
+from tests.checks.chapters import Manuscript
+
+ENTRY = "@online{jiang2025,\n  title = {題},\n  url = {https://example.org/},\n  urldate = {2026-11-22},\n}\n"
+
+
+def test_citations_and_bibliography_agree(manuscripts, root):
+    assert references.problems(manuscripts, root / "references.bib") == []
+
+
+def complaints(tmp_path, markdown, bibliography):
+    path = tmp_path / "references.bib"
+    path.write_text(bibliography, encoding="utf-8")
+    chapter = Manuscript("chapters/00-test.ipynb", (nbformat.v4.new_markdown_cell(markdown),))
+    return references.problems([chapter], path)
+
+
+@pytest.mark.parametrize("markdown", ["文 [@jiang2025]。", "[@jiang2025, 図1; @jiang2025]", "@jiang2025 によれば、 @fig-a の"])
+def test_a_cited_and_dated_entry_passes(tmp_path, markdown):
+    assert complaints(tmp_path, markdown, ENTRY) == []
+
+
+@pytest.mark.parametrize(
+    ("markdown", "bibliography", "complaint"),
+    [
+        ("[@nobody2020]", ENTRY, "@nobody2020 は references.bib にありません"),
+        ("文。", ENTRY, "どこからも引かれていません"),
+        ("`[@jiang2025]`", ENTRY, "どこからも引かれていません"),
+        ("[@jiang2025]", ENTRY.replace("url = {https://example.org/},", ""), "url がありません"),
+        ("[@jiang2025]", ENTRY.replace("  urldate = {2026-11-22},\n", ""), "urldate がありません"),
+        ("[@jiang2025]", ENTRY.replace("  title = {題},\n", ""), "title がありません"),
+        ("[@jiang2025]", ENTRY * 2, "二度あります"),
+    ],
+)
+def test_gaps_are_found(tmp_path, markdown, bibliography, complaint):
+    found = complaints(tmp_path, markdown, bibliography)
+    assert any(complaint in problem for problem in found), found

@@ -1,0 +1,43 @@
+"""Fixtures that more than one folder of tests uses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.checks import chapters
+from tools import notebooks
+
+# Notebooks under tests/ are material for tests, not chapters for nbval to run.
+collect_ignore_glob = ["*.ipynb"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def chapter_paths() -> list[Path]:
+    paths = notebooks.chapter_paths()
+    assert paths, "chapters/ に章がありません"
+    return paths
+
+
+@pytest.fixture(scope="session")
+def manuscripts() -> list[chapters.Manuscript]:
+    """Every chapter and page of the book, in its order."""
+    return [chapters.read(path) for path in chapters.manuscript_paths()]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the book anew, with press, somewhere else."""
+    output = tmp_path_factory.mktemp("site") / "_book"
+    command = [sys.executable, "-m", "press", "build", str(ROOT), "--output", str(output), "--quiet"]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert built.returncode == 0, built.stderr
+    return output
