@@ -105,13 +105,14 @@ class _Numbering:
         title = pf.stringify(el).strip()
         number = ""
         numbered = self.page.number and not in_box and "unnumbered" not in el.classes
-        if numbered and el.level <= self.book.number_depth:
+        if numbered:
             depth = el.level - 1
             self.sections = (self.sections + [0] * depth)[:depth]
             self.sections[-1] += 1
             number = ".".join([self.page.number, *map(str, self.sections)])
-            spans = [pf.Span(pf.Str(number), classes=["header-section-number"]), pf.Space()]
-            el.content = spans + list(el.content)
+            if el.level <= self.book.number_depth:  # deeper ones are counted, but not shown
+                spans = [pf.Span(pf.Str(number), classes=["header-section-number"]), pf.Space()]
+                el.content = spans + list(el.content)
         referable = number or not self.page.number
         if kind_of(el.identifier) == "sec" and referable:
             self._enter(el.identifier, "sec", number, title)
