@@ -4,9 +4,13 @@ A chapter calls :func:`use_book_style` once.  After that ``plt.show()`` stores a
 SVG that is the same, byte for byte, on every run with the pinned versions.
 """
 
+from typing import Any
+
 import matplotlib as mpl
-import matplotlib_fontja
+import matplotlib_fontja  # type: ignore[import-untyped]
+from cycler import cycler
 from IPython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
 
 # Okabe and Ito's palette: the colours stay apart for colour-blind readers too.
 # Shape, hatch or a label has to carry the meaning as well.
@@ -19,7 +23,7 @@ INK = "#222222"
 GREY = "#767676"
 LIGHT = "#D9D9D9"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "figure.figsize": (6.4, 3.6),
     "figure.dpi": 100,
     # Opaque white, so that a figure stays readable on a dark page.
@@ -44,7 +48,7 @@ _RC = {
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, SKY, YELLOW]),
+    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, SKY, YELLOW]),
     "axes.axisbelow": True,
     "grid.color": LIGHT,
     "lines.linewidth": 2.2,
@@ -57,7 +61,7 @@ _RC = {
 }
 
 # No date and no program version: the same input has to give the same bytes.
-_SVG_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_SVG_METADATA: Any = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def use_book_style() -> None:
@@ -72,11 +76,12 @@ def use_book_style() -> None:
         _store_svg(shell)
 
 
-def _store_svg(shell) -> None:
+def _store_svg(shell: InteractiveShell) -> None:
     from matplotlib_inline.config import InlineBackend
 
     # The magic comes first: activating the backend would undo the settings below.
     shell.run_line_magic("matplotlib", "inline")
     backend = InlineBackend.instance(parent=shell)
-    backend.print_figure_kwargs = {"bbox_inches": None, "metadata": _SVG_METADATA}
+    save: Any = {"bbox_inches": None, "metadata": _SVG_METADATA}
+    backend.print_figure_kwargs = save
     backend.figure_formats = {"svg"}

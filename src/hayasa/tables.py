@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
-from tabulate import tabulate
+from tabulate import tabulate  # type: ignore[import-untyped]
 
 _ALIGNMENTS = {"l": "left", "r": "right", "c": "center"}
 
@@ -39,9 +39,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, align: st
     | SRAM |  20 MB |
     """
     if len(align) != len(columns) or not set(align) <= set(_ALIGNMENTS):
-        raise ValueError(
-            f"align は列ごとに l、r、c のどれか1文字です（{len(columns)}列）: {align!r}"
-        )
+        raise ValueError(f"align は列ごとに l、r、c のどれか1文字です（{len(columns)}列）: {align!r}")
     cells = [[str(cell) for cell in row] for row in rows]
     for row in cells:
         if len(row) != len(columns):
@@ -54,4 +52,4 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, align: st
         # "1,935" is text here, not a number to be parsed and rewritten.
         disable_numparse=True,
     )
-    return Markdown(text)
+    return Markdown(text)  # type: ignore[no-untyped-call]
