@@ -39,7 +39,13 @@ class _PutBack(Treeprocessor):
                 element = etree.SubElement(root, heading[1], dict(ATTRIBUTE.findall(heading[2])))
                 element.text = self.md.htmlStash.store(heading[3])
             elif piece.strip():
-                etree.SubElement(root, "p").text = self.md.htmlStash.store(piece)
+                etree.SubElement(root, "p").text = self.md.htmlStash.store(self._as_block(piece.strip()))
+
+    def _as_block(self, html: str) -> str:
+        """Python-Markdown drops the paragraph around what begins with a block element."""
+        tag = re.match(r"<([a-z][a-z0-9]*)", html)
+        is_block = tag is not None and self.md.is_block_level(tag[1])
+        return html if is_block else f"<div>{html}</div>"
 
 
 class Prebuilt(Extension):
