@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import yaml
 
 from press import pandoc
@@ -16,6 +16,11 @@ from press.cache import Cache
 from press.problems import Problems
 from press.read.cell_options import read_options, split_options
 from press.read.config import Book, Entry, yaml_place, yaml_reason
+
+# nbformat validates with jsonschema, which looks for an optional checker of web addresses whose
+# grammar takes two seconds to load; notebooks have no use for it.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+import nbformat  # noqa: E402
 
 # Longer than any fence an author writes, so that a stored output cannot close it by accident.
 FENCE = ":" * 24
@@ -88,8 +93,11 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
     """Read one chapter; None (and a problem) if it cannot be read at all."""
     try:
         text = (book.root / entry.source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problems.add(entry.source, "", f"読めません（{error}）", "UTF-8 のファイルにしてください")
+    except UnicodeDecodeError:
+        problems.add(entry.source, "", "UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
+        return None
+    except OSError as error:
+        problems.add(entry.source, "", f"読めません（{error.strerror}）", "ファイルがあるか、読めるかを確かめてください")
         return None
     if entry.source.endswith(".ipynb"):
         manuscript = _read_notebook(entry, text, problems)
@@ -205,7 +213,7 @@ def _read_qmd(entry: Entry, text: str, problems: Problems) -> Manuscript:
     manuscript = Manuscript(entry, [Cell(0, body, first_line=first_line)])
     if front_matter is not None:
         manuscript.front_matter = _load_front_matter(entry, "", front_matter, problems)
-    for found in re.finditer(r"(?m)^\s*`{3,}\s*\{(python|r|julia|bash|ojs|dot)\b", body):
+    for found in re.finditer(r"(?m)^[ \t]*`{3,}\s*\{(python|r|julia|bash|ojs|dot)\b", body):
         line = body.count("\n", 0, found.start()) + first_line
         problems.add(entry.source, f"{line} 行目", f"実行するコード {{{found[1]}}} は .qmd では使えません",
                      "章を .ipynb にするか、```python と書いて表示だけにしてください")  # fmt: skip
@@ -286,7 +294,7 @@ def _quarto_syntax(markdown: str) -> str:
             return f"[{found['rest'].strip()}]{{.kbd}}"
         return "" if found["name"] == "pagebreak" else found[0]
 
-    markdown = re.sub(r"(?m)^(\s*`{3,})\s*\{(mermaid)\}", r"\1 \2", markdown)
+    markdown = re.sub(r"(?m)^([ \t]*`{3,})[ \t]*\{(mermaid)\}", r"\1 \2", markdown)
     return SHORTCODE.sub(shortcode, markdown)
 
 

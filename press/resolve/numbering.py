@@ -104,7 +104,7 @@ class _Numbering:
     def _section(self, el: pf.Header, in_box: bool) -> None:
         title = pf.stringify(el).strip()
         number = ""
-        numbered = self.page.number and not in_box and "unnumbered" not in el.classes
+        numbered = self.page.number and el.level > 1 and not in_box and "unnumbered" not in el.classes
         if numbered:
             depth = el.level - 1
             self.sections = (self.sections + [0] * depth)[:depth]

@@ -24,7 +24,6 @@ import re
 from typing import Any
 
 import panflute as pf
-from nbconvert.filters import ansi2html
 
 from press import pandoc
 from press.problems import Problems
@@ -189,6 +188,8 @@ class _Structure:
         elif output.kind == "text" and "\x1b[" not in output.text:
             blocks = [pf.CodeBlock(output.text)]
         elif "\x1b[" in output.text:
+            from nbconvert.filters import ansi2html  # slow to import and seldom needed
+
             blocks = [pf.RawBlock(f"<pre><code>{ansi2html(output.text.rstrip())}</code></pre>", "html")]
         else:
             blocks = [pf.CodeBlock(output.text.rstrip("\n"))]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +23,7 @@ from press.resolve.page import Page
 from press.write.mathfont import math_characters, math_font
 
 TIMEOUT_S = 300
+STALE_S = 3600
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def write_site(book: Book, pages: list[Page], content: Files, output: Path, cach
     """Make the whole site beside the old one, then swap the two."""
     work_root = book.root / ".press"
     work_root.mkdir(exist_ok=True)
+    _sweep(work_root)
     with tempfile.TemporaryDirectory(dir=work_root, prefix="site-") as folder:
         work = Path(folder)
         _write_docs(book, work / "docs", content, cache)
@@ -90,6 +94,13 @@ def write_site(book: Book, pages: list[Page], content: Files, output: Path, cach
         _repair(site)
         _add_plain_files(site, content)
         swap(site, output)
+
+
+def _sweep(work_root: Path) -> None:
+    """Remove what killed builds left behind; a build running beside this one keeps its folder."""
+    for folder in work_root.glob("site-*"):
+        if time.time() - folder.stat().st_mtime > STALE_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 # ---- what the generator reads ----------------------------------------------------------------------
@@ -219,14 +230,23 @@ def _add_plain_files(site: Path, content: Files) -> None:
 
 
 def swap(new: Path, output: Path) -> None:
-    """Put `new` in the place of `output`; at every moment one whole site is there or on its way."""
+    """Put `new` in the place of `output`, in one step: whoever looks sees a whole site."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    old = new.with_name("old-site")
-    if output.exists():
-        os.replace(output, old)
-    try:
+    if not output.exists():
         os.replace(new, output)
-    except OSError:
-        if old.exists():
-            os.replace(old, output)
-        raise
+    elif not _exchange(new, output):
+        # No such step on this system: for an instant there is no site at all.
+        os.replace(output, new.with_name("old-site"))
+        os.replace(new, output)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders trade names; False where the system cannot."""
+    here, exchange_flag = -100, 2  # AT_FDCWD; RENAME_EXCHANGE of Linux and RENAME_SWAP of macOS
+    names = os.fsencode(one), os.fsencode(other)
+    library = ctypes.CDLL(None)
+    if hasattr(library, "renameat2"):
+        return library.renameat2(here, names[0], here, names[1], exchange_flag) == 0
+    if hasattr(library, "renamex_np"):
+        return library.renamex_np(names[0], names[1], exchange_flag) == 0
+    return False

@@ -1,0 +1,190 @@
+"""Whatever is wrong with a book is said, with its place and what to do, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from books import CONFIG, PIXEL, code_cell, make_book, notebook, printed, raw_cell, shown, text_cell
+
+from press.build import build
+from press.problems import BookError, Problem
+
+TITLE = "# 題 {#sec-a}\n\n"
+
+
+def chapter(*cells: dict) -> str:
+    return notebook(text_cell(TITLE), *cells)
+
+
+def problems_of(folder: Path) -> list[Problem]:
+    with pytest.raises(BookError) as caught:
+        build(folder)
+    return caught.value.problems
+
+
+def config(old: str, new: str) -> str:
+    assert old in CONFIG
+    return CONFIG.replace(old, new)
+
+
+# name: (files of the book, file named, place named, words in the message)
+BROKEN = {
+    "no _quarto.yml": ({"_quarto.yml": None}, "_quarto.yml", "", "ありません"),
+    "broken _quarto.yml": ({"_quarto.yml": "book: [a\nb: {"}, "_quarto.yml", "行目", "YAML"),
+    "empty _quarto.yml": ({"_quarto.yml": ""}, "_quarto.yml", "", "空"),
+    "_quarto.yml is a list": ({"_quarto.yml": "- a\n"}, "_quarto.yml", "", "形"),
+    "not a book": ({"_quarto.yml": config("type: book", "type: website")}, "_quarto.yml", "", "book ではありません"),
+    "no title": ({"_quarto.yml": config("title: 見本", "subtitle: 見本")}, "_quarto.yml", "", "title"),
+    "unknown setting": ({"_quarto.yml": CONFIG + "speed: fast\n"}, "_quarto.yml", "", "speed"),
+    "unknown html setting": ({"_quarto.yml": CONFIG + "format: {html: {sparkle: true}}\n"}, "_quarto.yml", "", "sparkle"),
+    "missing chapter": ({"_quarto.yml": config("a.ipynb", "a.ipynb, b.ipynb")}, "_quarto.yml", "", "b.ipynb がありません"),
+    "chapter twice": ({"_quarto.yml": config("a.ipynb", "a.ipynb, a.ipynb")}, "_quarto.yml", "", "二度"),
+    "chapter of another kind": ({"_quarto.yml": config("a.ipynb", "a.rst")}, "_quarto.yml", "", "a.rst"),
+    "index is not first": ({"_quarto.yml": config("index.qmd, a.ipynb", "a.ipynb, index.qmd")}, "_quarto.yml", "", "index.qmd"),
+    "missing bibliography": ({"references.bib": None}, "_quarto.yml", "", "references.bib がありません"),
+    "missing style sheet": ({"_quarto.yml": CONFIG + "format: {html: {css: x.css}}\n"}, "_quarto.yml", "", "x.css"),
+    "notebook is not JSON": ({"a.ipynb": "{"}, "a.ipynb", "", "ノートブック"),
+    "notebook is empty": ({"a.ipynb": ""}, "a.ipynb", "", "ノートブック"),
+    "notebook is no notebook": ({"a.ipynb": "{}"}, "a.ipynb", "", "ノートブック"),
+    "notebook without cell types": ({"a.ipynb": '{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[{}]}'}, "a.ipynb", "", "ノートブック"),
+    "notebook is not UTF-8": ({"a.ipynb": b"\xff\xfe{"}, "a.ipynb", "", "UTF-8"),
+    "cell was not run": ({"a.ipynb": chapter(code_cell("1+1", count=None))}, "a.ipynb", "セル 2", "実行されていません"),
+    "unknown option": ({"a.ipynb": chapter(code_cell("#| fig-capt: x\n1"))}, "a.ipynb", "セル 2", "fig-capt"),
+    "option of wrong type": ({"a.ipynb": chapter(code_cell("#| echo: maybe\n1"))}, "a.ipynb", "セル 2", "echo"),
+    "option not in list": ({"a.ipynb": chapter(code_cell("#| code-fold: always\n1"))}, "a.ipynb", "セル 2", "always"),
+    "options are broken YAML": ({"a.ipynb": chapter(code_cell("#| label: [x\n1"))}, "a.ipynb", "セル 2", "YAML"),
+    "options are no mapping": ({"a.ipynb": chapter(code_cell("#| label fig-x\n1"))}, "a.ipynb", "セル 2", "形"),
+    "code annotation": ({"a.ipynb": chapter(code_cell("x = 1 # <1>"))}, "a.ipynb", "セル 2", "注釈"),
+    "widget output": ({"a.ipynb": chapter(code_cell("w", shown(js="x", text="w")))}, "a.ipynb", "セル 2", "javascript"),
+    "float without output": ({"a.ipynb": chapter(code_cell("#| label: fig-x\n1"))}, "a.ipynb", "セル 2", "fig-x"),
+    "attachment": ({"a.ipynb": chapter(text_cell("![](attachment:a.png)", attachments={"a.png": {"image/png": "AAAA"}}))}, "a.ipynb", "セル 2", "attachment"),
+    "raw cell": ({"a.ipynb": chapter(raw_cell("<b>x</b>"))}, "a.ipynb", "セル 2", "raw"),
+    "front matter is broken": ({"index.qmd": "---\ntitle: [x\n---\n\n本文\n"}, "index.qmd", "行目", "YAML"),
+    "front matter key": ({"index.qmd": "---\ntitle: 題\nlisting: x\n---\n\n本文\n"}, "index.qmd", "", "listing"),
+    "no chapter title": ({"a.ipynb": notebook(text_cell("本文だけ。"))}, "a.ipynb", "", "題"),
+    "second chapter title": ({"a.ipynb": chapter(text_cell("# もう一つ"))}, "a.ipynb", "セル 2", "もう一つ"),
+    "code to run in .qmd": ({"index.qmd": "# はじめに\n\n```{python}\n1\n```\n"}, "index.qmd", "3 行目", "python"),
+    "unresolved reference": ({"a.ipynb": chapter(text_cell("一行目。\n\n@fig-none を見る。"))}, "a.ipynb", "セル 2（3 行目）", "@fig-none"),
+    "unresolved reference in a caption": ({"a.ipynb": chapter(code_cell("#| label: fig-a\n#| fig-cap: '@tbl-none'\n1", shown(svg=PIXEL)))}, "a.ipynb", "セル 2", "@tbl-none"),
+    "reference glued to a word": ({"a.ipynb": chapter(text_cell("この章は@sec-aです。"))}, "a.ipynb", "セル 2", "@sec-a"),
+    "duplicate label": ({"a.ipynb": chapter(text_cell("$$a$$ {#eq-a}"), text_cell("$$b$$ {#eq-a}"))}, "a.ipynb", "", "eq-a"),
+    "duplicate label over chapters": ({"index.qmd": "# はじめに\n\n$$a$$ {#eq-a}\n", "a.ipynb": chapter(text_cell("$$b$$ {#eq-a}"))}, "a.ipynb", "セル 2", "eq-a"),
+    "duplicate heading label": ({"a.ipynb": chapter(text_cell("## 甲 {#x}\n\n## 乙 {#x}"))}, "a.ipynb", "セル 2", "x"),
+    "unresolved citation": ({"a.ipynb": chapter(text_cell("文献 [@nobody2020]。"))}, "a.ipynb", "セル 2", "nobody2020"),
+    "missing image": ({"a.ipynb": chapter(text_cell("![x](images/none.png)"))}, "a.ipynb", "セル 2", "images/none.png"),
+    "image elsewhere": ({"a.ipynb": chapter(text_cell("![x](https://example.com/a.png)"))}, "a.ipynb", "セル 2", "外"),
+    "dead link": ({"a.ipynb": chapter(text_cell("[次](b.ipynb)"))}, "a.ipynb", "セル 2", "b.ipynb"),
+    "dead anchor": ({"a.ipynb": chapter(text_cell("[上](index.qmd#nothing)"))}, "a.ipynb", "セル 2", "nothing"),
+    "dead anchor here": ({"a.ipynb": chapter(text_cell("[上](#nothing)"))}, "a.ipynb", "セル 2", "nothing"),
+    "shortcode": ({"a.ipynb": chapter(text_cell("{{< video x.mp4 >}}"))}, "a.ipynb", "セル 2", "video"),
+    "unknown box": ({"a.ipynb": chapter(text_cell("::: {.column-margin}\n欄外\n:::"))}, "a.ipynb", "セル 2", "column-margin"),
+    "unknown box attribute": ({"a.ipynb": chapter(text_cell('::: {.callout-note colour="red"}\n中\n:::'))}, "a.ipynb", "セル 2", "colour"),
+    "callout with a foreign label": ({"a.ipynb": chapter(text_cell("::: {#fig-x .callout-note}\n中\n:::"))}, "a.ipynb", "セル 2", "fig-x"),
+    "tabs without headings": ({"a.ipynb": chapter(text_cell("::: {.panel-tabset}\n中\n:::"))}, "a.ipynb", "セル 2", "panel-tabset"),
+    "box without end": ({"a.ipynb": chapter(text_cell("中\n\n:::"))}, "a.ipynb", "セル 2", ":::"),
+    "unreadable layout": ({"a.ipynb": chapter(text_cell('::: {layout="[[1,"}\n![](a.svg)\n:::')), "a.svg": PIXEL}, "a.ipynb", "セル 2", "layout"),
+    "raw TeX": ({"a.ipynb": chapter(text_cell("\\newpage"))}, "a.ipynb", "セル 2", "newpage"),
+    "formula that is no TeX": ({"a.ipynb": chapter(text_cell("$\\frac{1}$"))}, "a.ipynb", "セル 2", "frac"),
+    "equation label without equation": ({"a.ipynb": chapter(text_cell("文 {#eq-x}"))}, "a.ipynb", "セル 2", "eq-x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "file", "place", "words"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_book_is_refused_and_the_place_is_named(tmp_path: Path, files: dict, file: str, place: str, words: str) -> None:
+    found = problems_of(make_book(tmp_path, **files))
+    fitting = [p for p in found if p.file == file and place in p.place and words in p.message]
+    assert fitting, f"none of these says it: {found}"
+    assert all(len(problem.advice) > 5 for problem in found)
+    assert not (tmp_path / "_book").exists()
+
+
+def test_the_small_book_itself_is_right(tmp_path: Path) -> None:
+    assert (build(make_book(tmp_path)) / "a.html").is_file()
+
+
+def test_all_problems_of_all_chapters_are_shown_together(tmp_path: Path) -> None:
+    make_book(
+        tmp_path,
+        **{
+            "index.qmd": "# はじめに\n\n@fig-one と [@nobody]\n\n![x](none.png)\n",
+            "a.ipynb": chapter(code_cell("#| wrong: 1\n1", count=None), text_cell("@fig-two")),
+        },
+    )
+    found = problems_of(tmp_path)
+    assert {word for word in ("@fig-one", "@nobody", "none.png", "wrong", "実行", "@fig-two") if any(word in p.message for p in found)} == {
+        "@fig-one", "@nobody", "none.png", "wrong", "実行", "@fig-two"}  # fmt: skip
+
+
+def run_press(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "press", "build", str(folder), *arguments]
+    return subprocess.run(command, cwd=root, text=True, capture_output=True, timeout=120)
+
+
+def test_the_command_ends_with_1_and_no_traceback(tmp_path: Path) -> None:
+    make_book(tmp_path, **{"a.ipynb": chapter(text_cell("@fig-none"))})
+    done = run_press(tmp_path)
+    assert done.returncode == 1
+    assert "a.ipynb セル 2（1 行目）: 参照 @fig-none" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_failed_build_leaves_the_old_site(tmp_path: Path) -> None:
+    build(make_book(tmp_path))
+    before = snapshot(tmp_path / "_book")
+    make_book(tmp_path, **{"a.ipynb": chapter(text_cell("@fig-none"))})
+    problems_of(tmp_path)
+    assert snapshot(tmp_path / "_book") == before
+
+
+@pytest.mark.parametrize("delay_s", [0.2, 0.5, 0.8, 1.1])
+def test_a_killed_build_leaves_the_old_site_or_a_whole_new_one(tmp_path: Path, delay_s: float) -> None:
+    build(make_book(tmp_path))
+    before = snapshot(tmp_path / "_book")
+    make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 新しい題 {#sec-a}"))})
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "press", "build", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    time.sleep(delay_s)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    after = snapshot(tmp_path / "_book")
+    build(tmp_path)
+    assert after in (before, snapshot(tmp_path / "_book"))
+
+
+def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
+    make_book(tmp_path / "book")
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers/thesis.txt").write_text("大事", encoding="utf-8")
+    for output in (tmp_path / "papers", tmp_path / "book", tmp_path):
+        with pytest.raises(BookError):
+            build(tmp_path / "book", output)
+    assert (tmp_path / "papers/thesis.txt").read_text(encoding="utf-8") == "大事"
+
+
+def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
+    """Every kind of output and of block that press accepts reaches the page."""
+    cells = [
+        code_cell("a", printed("出力一\n"), printed("出力二\n", "stderr")),
+        code_cell("b", shown(text="文字三")),
+        code_cell("c", shown(html="<p>HTML四</p>", text="x")),
+        code_cell("d", shown(markdown="**Markdown五**", text="x")),
+        code_cell("e", shown(latex="$x + 6$", text="x")),
+        code_cell("f", {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["\x1b[31m誤り七\x1b[0m"]}),
+        text_cell("> 引用八\n\n- 箇条九\n\n1. 番号十\n\n語十一\n: 定義十二\n\n| 表十三 |\n|---|\n| 中十四 |\n\n脚注^[十五]\n\n`符号十六`\n\n***\n\n<b>生十七</b>"),
+    ]
+    page = (build(make_book(tmp_path, **{"a.ipynb": chapter(*cells)})) / "a.html").read_text(encoding="utf-8")
+    for word in "出力一 出力二 文字三 HTML四 Markdown五 誤り七 引用八 箇条九 番号十 語十一 定義十二 表十三 中十四 十五 符号十六 生十七".split():
+        assert word in page, word
+    assert 'alttext="x + 6"' in page
