@@ -20,7 +20,7 @@ ENGINES = ("quarto", "press")
 NOT_COPIED = shutil.ignore_patterns(
     ".*", SITE, "node_modules", "__pycache__", "tests", "tools", "press", "dist", "build"
 )
-WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*(?:WARN|WARNING)\b", re.IGNORECASE)
+WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*\[?(?:WARN|WARNING)\b", re.IGNORECASE)
 
 QUARTO_MISSING = """\
 ENGINE=quarto と指定されていますが、quarto が見つかりません。

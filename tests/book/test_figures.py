@@ -5,10 +5,11 @@ import pytest
 
 from tests.checks import figures
 from tests.checks.chapters import Manuscript
+from tests.checks.report import expect_none
 
 
 def test_every_figure_and_table_is_described(manuscripts):
-    assert [problem for manuscript in manuscripts for problem in figures.problems(manuscript)] == []
+    expect_none(problem for manuscript in manuscripts for problem in figures.problems(manuscript))
 
 
 def test_there_are_figures_to_check(manuscripts):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.checks import prose
 from tests.checks.chapters import Manuscript
+from tests.checks.report import expect_none
 
 EXCEPTIONS = Path(__file__).with_name("prose_exceptions.toml")
 
@@ -22,7 +23,7 @@ def test_numbers_in_prose_are_computed_or_cited(manuscripts):
         numbers = prose.computed(manuscript) if manuscript.code_cells else everywhere
         found += [(manuscript.name, *item) for item in prose.unsupported(manuscript, numbers)]
     exceptions = tomllib.loads(EXCEPTIONS.read_text(encoding="utf-8")).get("exception", [])
-    assert prose.problems(found, exceptions) == []
+    expect_none(prose.problems(found, exceptions))
 
 
 def test_there_are_numbers_to_check(manuscripts):

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams, nocolors
 
+from tests.checks.report import expect_none
 from tools import notebooks
 
 # Cells that show a live timing, whose output cannot be the same twice.
@@ -21,7 +22,7 @@ by_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.ste
 
 @by_chapter
 def test_stored_notebook_is_clean(path):
-    assert notebooks.check(path) == []
+    expect_none(notebooks.check(path))
 
 
 def test_outputs_are_ignored_only_where_time_is_measured(chapter_paths):

@@ -1,0 +1,128 @@
+"""A browser, the site on localhost, and a page that notes whatever goes wrong on it."""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.checks import site as site_checks
+
+HERE = Path(__file__).parent
+AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def missing(what: str) -> None:
+    """Skip with a plain reason; where everything has to be there, fail instead."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI では飛ばせません: {what}", pytrace=False)
+    pytest.skip(f"ブラウザのテスト: {what}")
+
+
+def find_browser() -> str | None:
+    """Return the browser of the system; none is ever downloaded."""
+    if chosen := os.environ.get("CHROMIUM"):
+        return shutil.which(chosen)
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("Playwright が入っていません。make test BROWSER=1 で入れて実行できます")
+    executable = find_browser()
+    if executable is None:
+        missing("Chromium も Chrome も見つかりません。入れるか、CHROMIUM= で場所を指定してください")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    if not AXE.is_file():
+        missing("axe-core が入っていません。npm ci --prefix tests/browser で入ります")
+    return AXE.read_text(encoding="utf-8")
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Serve the site on localhost, on a free port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def page_names(site) -> list[str]:
+    return [page.name for page in site_checks.pages(site) if page.name != "404.html"]
+
+
+@dataclass
+class Visitor:
+    """A page of the browser together with everything that went wrong on it."""
+
+    page: object
+    address: str
+    problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        own = urlsplit(self.address).netloc
+        self.page.on("console", lambda message: message.type == "error" and self.note("コンソール", message.text))
+        self.page.on("pageerror", lambda error: self.note("スクリプトの誤り", str(error)))
+        self.page.on("requestfailed", lambda request: self.note("届かないもの", request.url))
+        self.page.on("response", lambda answer: answer.status >= 400 and self.note(str(answer.status), answer.url))
+
+        def only_here(route):
+            parts = urlsplit(route.request.url)
+            if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own:
+                self.note("外への要求", route.request.url)
+                return route.abort()
+            return route.continue_()
+
+        self.page.route("**/*", only_here)
+
+    def note(self, kind: str, text: str) -> None:
+        self.problems.append(f"{self.page.url.removeprefix(self.address)}: {kind}: {text}")
+
+    def visit(self, name: str):
+        self.page.goto(self.address + name, wait_until="networkidle")
+        return self.page
+
+
+@pytest.fixture
+def visitor(browser, address, request):
+    """Return a fresh visitor; parametrize indirectly with the options of a browser context."""
+    with browser.new_context(locale="ja-JP", **getattr(request, "param", {})) as context:
+        yield Visitor(context.new_page(), address)

@@ -1,0 +1,78 @@
+"""Every page in a real browser, light and dark, wide and narrow."""
+
+import pytest
+
+from tests.checks.report import expect_none
+
+pytestmark = pytest.mark.browser
+
+LIGHT, DARK = {"color_scheme": "light"}, {"color_scheme": "dark"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+both_schemes = pytest.mark.parametrize("visitor", [LIGHT, DARK], ids=["light", "dark"], indirect=True)
+
+
+@both_schemes
+def test_nothing_goes_wrong_and_nothing_leaves_the_site(visitor, page_names):
+    for name in page_names:
+        page = visitor.visit(name)
+        # Whatever a page loads late, it loads while being read to the end.
+        page.mouse.wheel(0, 100_000)
+        page.wait_for_timeout(100)
+    expect_none(visitor.problems)
+
+
+def violations(page, axe) -> list[str]:
+    """Return what axe finds on the page."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document)")["violations"]
+    return [
+        f"{violation['id']} ({violation['impact']}): {node['html'][:160]} … {' '.join(node['failureSummary'].split())[:300]}"
+        for violation in found
+        for node in violation["nodes"]
+    ]
+
+
+UNFOLD = "document.querySelectorAll('main details').forEach(part => part.open = true)"
+
+
+@both_schemes
+def test_axe_finds_no_violation(visitor, page_names, axe):
+    found = []
+    for name in page_names:
+        page = visitor.visit(name)
+        page.evaluate(UNFOLD)
+        found += [f"{name}: {problem}" for problem in violations(page, axe)]
+    expect_none(found)
+
+
+@pytest.mark.parametrize("visitor", [LIGHT | PHONE], ids=["phone"], indirect=True)
+def test_a_phone_never_scrolls_sideways(visitor, page_names):
+    found = []
+    for name in page_names:
+        page = visitor.visit(name)
+        page.evaluate(UNFOLD)
+        page.evaluate("window.scrollTo(10_000, 0)")
+        width, scrolled = page.evaluate("[document.documentElement.scrollWidth, window.scrollX]")
+        if width > PHONE["viewport"]["width"] or scrolled:
+            found.append(f"{name}: 幅が {width} px あります")
+    expect_none(found)
+
+
+BROKEN = """<!doctype html><html lang="ja"><meta charset="utf-8"><title>題</title><body style="width: 900px">
+<img src="https://example.org/a.png"><script>throw new Error('だめ')</script>
+<p style="color: #aaa; background: #fff">薄い文字</p></body></html>"""
+
+
+def test_a_broken_page_is_noticed(visitor, site, axe):
+    """Show that the visitor and axe complain of what is wrong."""
+    path = site / "broken.html"
+    path.write_text(BROKEN, encoding="utf-8")
+    try:
+        page = visitor.visit("broken.html")
+        found = violations(page, axe)
+    finally:
+        path.unlink()
+    assert any("外への要求: https://example.org/a.png" in problem for problem in visitor.problems)
+    assert any("だめ" in problem for problem in visitor.problems)
+    assert any("color-contrast" in problem for problem in found)
+    assert any("image-alt" in problem for problem in found)

@@ -1,0 +1,79 @@
+"""`make book`: which engine, what a warning means, and what happens to the last good site."""
+
+import os
+import stat
+
+import pytest
+
+from tools import book
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A book with a site already built, and no Quarto anywhere."""
+    root = tmp_path / "book"
+    (root / "_book").mkdir(parents=True)
+    (root / "_book" / "index.html").write_text("old", encoding="utf-8")
+    (root / "_quarto.yml").write_text("project: {type: book}\n", encoding="utf-8")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    monkeypatch.setattr(book.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.delenv("ENGINE", raising=False)
+    return root
+
+
+def install_quarto(project, script):
+    path = project.parent / "bin" / "quarto"
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def site(project):
+    return (project / "_book" / "index.html").read_text(encoding="utf-8")
+
+
+RENDER = "mkdir -p _book && echo new > _book/index.html"
+
+
+def test_quarto_is_taken_if_it_is_there(project, capsys):
+    assert book.choose_engine({}) == "press"
+    install_quarto(project, RENDER)
+    assert book.choose_engine({}) == "quarto"
+    assert book.choose_engine({"ENGINE": "press"}) == "press"
+    assert book.main(project) == 0
+    output = capsys.readouterr().out
+    assert "エンジン: quarto" in output and "_book/index.html" in output and "秒" in output
+    assert site(project) == "new\n"
+
+
+def test_an_engine_that_is_not_there_is_refused(project, monkeypatch, capsys):
+    monkeypatch.setenv("ENGINE", "quarto")
+    assert book.main(project) == 1
+    assert "requirements-quarto.txt" in capsys.readouterr().err
+    monkeypatch.setenv("ENGINE", "latex")
+    assert book.main(project) == 1
+    assert "quarto、press" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        (f"{RENDER}; echo 'WARN: Unable to resolve crossref @fig-x' >&2", "Unable to resolve crossref @fig-x"),
+        (f"{RENDER}; echo '[WARNING] Citeproc: citation nobody not found'", "nobody not found"),
+        (f"{RENDER}; printf '\\033[33mWARN: colour\\033[39m\\n'", "colour"),
+        (f"{RENDER}; exit 3", "終了コード 3"),
+        ("true", "index.html がありません"),
+    ],
+)
+def test_what_goes_wrong_in_quarto_fails_and_leaves_the_old_site(project, capsys, script, complaint):
+    install_quarto(project, script)
+    assert book.main(project) == 1
+    assert complaint in capsys.readouterr().err
+    assert site(project) == "old"
+    assert [path.name for path in project.iterdir() if "_book" in path.name] == ["_book"]
+
+
+def test_quarto_sees_the_sources_and_no_old_site(project):
+    install_quarto(project, f"test -f _quarto.yml && test ! -e _book && {RENDER}")
+    assert book.main(project) == 0

@@ -1,0 +1,212 @@
+"""`tools/venv.py`: one clear message whatever is missing, and nothing half made taken for good."""
+
+import ast
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import venv
+
+SOURCE = Path(venv.__file__)
+SH = "#!/bin/sh\n"
+
+
+def executable(path, text):
+    path.write_text(text, encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project of its own, whose pip installs nothing."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "requirements.txt").write_text("numpy==2.0\n", encoding="utf-8")
+    (root / "requirements-ci.txt").write_text("playwright==1.0\n", encoding="utf-8")
+    (root / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
+    for name, path in {
+        "ROOT": root,
+        "VENV": root / ".venv",
+        "PYTHON": root / ".venv" / "bin" / "python",
+        "STAMP": root / ".venv" / "hayasa-stamp.json",
+        "UNFINISHED": root / ".venv" / "hayasa-unfinished",
+    }.items():
+        monkeypatch.setattr(venv, name, path)
+    monkeypatch.delenv("PYTHON", raising=False)
+    calls = []
+    monkeypatch.setattr(venv, "pip", lambda arguments, total=0: calls.append(arguments))
+    monkeypatch.setattr(venv, "create", lambda python, version: fake_environment(root))
+    return root, calls
+
+
+def fake_environment(root):
+    """Make what `python -m venv` makes, in no time."""
+    binary = root / ".venv" / "bin"
+    binary.mkdir(parents=True, exist_ok=True)
+    (root / ".venv" / "hayasa-unfinished").touch()
+    if not (binary / "python").exists():
+        (binary / "python").symlink_to(sys.executable)
+
+
+def test_old_pythons_can_read_it():
+    ast.parse(SOURCE.read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+def test_it_uses_the_standard_library_only():
+    tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names
+
+
+def test_the_first_run_installs_everything_and_the_second_nothing(project):
+    root, calls = project
+    assert venv.main(["requirements.txt"]) == 0
+    assert calls == [["-r", "requirements.txt"], ["--no-deps", "--no-build-isolation", "--editable", "."]]
+    calls.clear()
+    assert venv.main(["requirements.txt"]) == 0
+    assert calls == []
+
+
+def test_changed_requirements_are_installed_again(project):
+    root, calls = project
+    venv.main(["requirements.txt"])
+    calls.clear()
+    (root / "requirements.txt").write_text("numpy==2.1\n", encoding="utf-8")
+    assert venv.main(["requirements.txt"]) == 0
+    assert calls[0] == ["-r", "requirements.txt"]
+
+
+def test_a_second_list_is_added_and_does_not_make_the_first_stale(project):
+    root, calls = project
+    venv.main(["requirements.txt"])
+    calls.clear()
+    assert venv.main(["requirements.txt", "requirements-ci.txt"]) == 0
+    assert calls[0] == ["-r", "requirements-ci.txt"]
+    calls.clear()
+    assert venv.main(["requirements.txt"]) == 0
+    assert calls == []
+
+
+def test_an_interrupted_installation_starts_over(project, monkeypatch):
+    root, calls = project
+
+    def interrupted(arguments, total=0):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(venv, "pip", interrupted)
+        assert venv.main(["requirements.txt"]) == 130
+    assert not venv.is_usable()
+    assert venv.main(["requirements.txt"]) == 0
+    assert venv.is_usable() and calls
+
+
+def test_a_damaged_stamp_or_interpreter_is_mended(project):
+    root, calls = project
+    venv.main(["requirements.txt"])
+    calls.clear()
+    venv.STAMP.write_text("{", encoding="utf-8")
+    assert venv.main(["requirements.txt"]) == 0 and calls
+    venv.PYTHON.unlink()
+    venv.PYTHON.symlink_to(root / "gone")
+    assert not venv.is_usable()
+
+
+def fake_python(path, version, missing=""):
+    return executable(path, f'{SH}echo "{version} {missing}"\n')
+
+
+@pytest.mark.parametrize(
+    ("version", "missing", "expected"),
+    [
+        ("3.8.10", "", ["古すぎます", "3.8.10", "Python 3.11"]),
+        ("3.11.2", "ensurepip", ["venv モジュールがありません", "sudo apt install python3.11-venv"]),
+    ],
+)
+def test_an_unfit_python_gives_one_clear_message(project, tmp_path, monkeypatch, capsys, version, missing, expected):
+    bin_directory = tmp_path / "bin"
+    bin_directory.mkdir()
+    fake_python(bin_directory / "python3", version, missing)
+    monkeypatch.setenv("PATH", str(bin_directory))
+    assert venv.main(["requirements.txt"]) == 1
+    message = capsys.readouterr().err
+    assert all(part in message for part in expected), message
+    assert "Traceback" not in message and not (project[0] / ".venv").exists()
+
+
+def test_no_python_at_all(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert venv.main(["requirements.txt"]) == 1
+    assert "Python が見つかりません" in capsys.readouterr().err
+
+
+def test_a_later_python_on_the_path_is_found_behind_an_old_one(tmp_path, monkeypatch):
+    fake_python(tmp_path / "python3", "3.9.6")
+    newer = fake_python(tmp_path / "python3.13", "3.13.1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert venv.find_python() == (str(newer), (3, 13, 1))
+
+
+def test_the_python_asked_for_is_taken_or_refused(tmp_path, monkeypatch):
+    asked = fake_python(tmp_path / "mine", "3.12.0")
+    assert venv.find_python(str(asked)) == (str(asked), (3, 12, 0))
+    with pytest.raises(venv.SetupError, match="PYTHON=nowhere"):
+        venv.find_python("nowhere")
+    executable(tmp_path / "notpython", f"{SH}exit 3\n")
+    with pytest.raises(venv.SetupError, match="実行できません"):
+        venv.find_python(str(tmp_path / "notpython"))
+
+
+def pip_that_says(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return executable(path, f"{SH}cat <<'EOF'\n{text}\nEOF\nexit 1\n")
+
+
+OFFLINE = """\
+Collecting numpy==2.0
+  WARNING: Retrying after connection broken: Temporary failure in name resolution
+ERROR: Could not find a version that satisfies the requirement numpy==2.0 (from versions: none)
+ERROR: No matching distribution found for numpy==2.0"""
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [(OFFLINE, "ネットワークが必要です"), ("error: gcc failed\nERROR: could not build wheels", "gcc failed")],
+)
+def test_pip_that_fails_is_explained(tmp_path, monkeypatch, output, expected):
+    monkeypatch.setattr(venv, "PYTHON", pip_that_says(tmp_path / "bin" / "python", output))
+    monkeypatch.setattr(venv, "ROOT", tmp_path)
+    with pytest.raises(venv.SetupError, match=expected):
+        venv.pip(["-r", "requirements.txt"], total=1)
+
+
+@pytest.mark.slow
+def test_a_real_environment_without_a_network(tmp_path):
+    """Run the real script where no package can be had: a message, exit code 1, and no taking it for good."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "venv.py").write_bytes(SOURCE.read_bytes())
+    (tmp_path / "requirements.txt").write_text("numpy==2.0\n", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
+    command = [sys.executable, "tools/venv.py", "requirements.txt"]
+    offline = os.environ | {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_CONFIG_FILE": os.devnull, "PYTHON": sys.executable}
+    offline = {name: value for name, value in offline.items() if name not in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL")}
+    for _ in range(2):
+        result = subprocess.run(command, cwd=tmp_path, env=offline, capture_output=True, text=True, encoding="utf-8")
+        assert result.returncode == 1
+        assert "ネットワークが必要です" in result.stderr and "Traceback" not in result.stderr
+    assert "作り直します" in result.stdout
+
+
+def test_the_stamp_holds_hashes(project):
+    root, _ = project
+    venv.main(["requirements.txt"])
+    stamp = json.loads(venv.STAMP.read_text(encoding="utf-8"))
+    assert set(stamp) == {"requirements.txt", "pyproject.toml"}
+    assert all(len(value) == 64 for value in stamp.values())
