@@ -92,7 +92,7 @@ def resolve(book: Book, manuscripts: list[Manuscript], cache: Cache, problems: P
 def _write_pages(book: Book, pages: list[Page], cache: Cache, problems: Problems, say: Say) -> dict[str, str]:
     def write(page: Page) -> str:
         try:
-            return page_html(book, page)
+            return page_html(book, page, cache)
         except MathError as error:
             tex = str(error)
             place = page.manuscript.place(tex, tex.strip())

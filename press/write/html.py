@@ -12,6 +12,7 @@ from typing import Any
 import panflute as pf
 
 from press import pandoc
+from press.cache import Cache
 from press.read.config import Book
 from press.resolve.page import Page
 
@@ -29,30 +30,36 @@ class MathError(Exception):
     """A formula that has no MathML; the text is its TeX."""
 
 
-def page_html(book: Book, page: Page) -> str:
-    """The page's body; its own headings stand between `CUT` marks, the first is the title."""
-    marked: list[pf.Element] = []
+def page_html(book: Book, page: Page, cache: Cache) -> str:
+    """The page's body; its own headings stand between `CUT` marks, the first is the title.
+
+    Raises
+    ------
+    MathError
+        If a formula cannot be turned into MathML.
+    """
+    marked: list[pf.Element] = [pf.Plain(*page.title), _raw(CUT)]
     for block in page.blocks:
         marked += [_raw(CUT), block, _raw(CUT)] if isinstance(block, pf.Header) else [block]
     drawn = list(pf.Doc(*marked).walk(_Drawing(book, page)).content)
     options = ["-f", "json", "-t", "html5", "--mathml", "--wrap=none", "--email-obfuscation=none"]
-    body = pandoc.run(*options, text=pandoc.dump(drawn))
+    tree = pandoc.dump(drawn)
+    body = cache.text("html", [*options, tree], lambda: pandoc.run(*options, text=tree))
     unread = re.search(r'<span class="math[^"]*">(.*?)</span>', body, flags=re.S)
     if unread:
         raise MathError(entities.unescape(unread[1]))
     body = MATH.sub(_mathml, body)
     body = body.replace("<pre", '<pre tabindex="0"')
-    return f"{CUT}{_title(book, page)}{CUT}\n{_subtitle(book, page)}{body}{_source_links(book, page)}"
+    title, _, body = body.partition(CUT)
+    return f"{CUT}{_title(book, page, title.strip())}{CUT}\n{_subtitle(book, page)}{body}{_source_links(book, page)}"
 
 
 # ---- title and foot ------------------------------------------------------------------------------
 
 
-def _title(book: Book, page: Page) -> str:
+def _title(book: Book, page: Page, text: str) -> str:
     if page.href == "index.html":
         return f'<h1 id="{_title_id(page)}">{entities.escape(book.title)}</h1>'
-    text = pandoc.run("-f", "json", "-t", "html5", "--mathml", "--wrap=none", text=pandoc.dump([pf.Plain(*page.title)]))
-    text = MATH.sub(_mathml, text.strip())
     if page.entry.role == "appendix" and page.number:
         text = f"{book.words['crossref-apx-prefix']} {page.number} — {text}"
     elif page.number:
