@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from tabulate import tabulate
 
 from tools import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("_quarto.yml", "*.qmd", "references.bib", "chapters", "images", "theme", "data")
+SOURCES = ("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme", "data")
 
 Row = tuple[str, float, str]
 
@@ -65,6 +66,48 @@ def measure_press() -> Iterator[Row]:
         yield from measure_first_visit(book / "_book")
 
 
+def measure_growth() -> Iterator[Row]:
+    """Time press for generated books: this book's chapters over and over, each with own labels."""
+    for count in (25, 50, 100):
+        with tempfile.TemporaryDirectory() as directory:
+            book = copy_of_the_book(directory)
+            write_long_book(book, count)
+            yield f"press: {count} 章の本を初めて作る", seconds(press_command(book)), "秒"
+
+
+def write_long_book(book: Path, count: int) -> None:
+    """Turn a copy of the book into one of `count` chapters."""
+    originals = sorted((book / "chapters").glob("*.ipynb"))
+    texts = [path.read_text(encoding="utf-8") for path in originals]
+    owners = {
+        label: index
+        for index, text in enumerate(texts)
+        for label in re.findall(r"(?:\{#|#\| label: )([a-z]+-[a-z0-9-]+)", text)
+    }
+
+    def turn_of(turn: int, owner: int) -> int:
+        """The last turn may stop half-way: what it lacks is taken from the first."""
+        return turn if turn * len(originals) + owner < count else 0
+
+    chapters = []
+    for number in range(count):
+        turn, original = divmod(number, len(originals))
+        text = texts[original]
+        for label, owner in owners.items():
+            text = re.sub(rf"\b{label}\b(?!-)", f"{label}-turn{turn_of(turn, owner)}", text)
+        for owner, path in enumerate(originals):
+            text = text.replace(f"]({path.name}", f"](../turn{turn_of(turn, owner)}/{path.name}")
+        chapter = book / f"turn{turn}" / originals[original].name
+        chapter.parent.mkdir(exist_ok=True)
+        chapter.write_text(text, encoding="utf-8")
+        chapters.append(chapter.relative_to(book).as_posix())
+    config = yaml.safe_load((book / "_quarto.yml").read_text(encoding="utf-8"))
+    config["book"]["chapters"] = ["index.qmd", *chapters, "references.qmd"]
+    (book / "_quarto.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    index = "# はじめに {.unnumbered}\n\n作られた本です。\n"
+    (book / "index.qmd").write_text(index, encoding="utf-8")
+
+
 def measure_first_visit(site: Path) -> Iterator[Row]:
     """Add up what a browser fetches on the first visit to a chapter, compressed."""
     page = sorted((site / "chapters").glob("*.html"))[0]
@@ -100,6 +143,7 @@ def measure_import() -> Iterator[Row]:
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "press": measure_press,
+    "growth": measure_growth,
     "chapters": measure_chapters,
     "import": measure_import,
 }
