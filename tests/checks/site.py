@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -150,7 +151,7 @@ def page_problems(page: Page) -> list[str]:
     if (count := len(tree.findall(".//h1"))) != 1:
         result.append(f"h1 が {count} 個あります")
     levels = [int(heading.tag[1]) for heading in tree.xpath("//main//*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5 or self::h6]")]
-    result += [f"見出しが h{before} から h{after} へ飛びます" for before, after in zip(levels, levels[1:]) if after > before + 1]
+    result += [f"見出しが h{before} から h{after} へ飛びます" for before, after in pairwise(levels) if after > before + 1]
     for image in tree.xpath("//img[not(ancestor::noscript)]"):
         if not (image.get("alt") or "").strip():
             result.append(f"画像に alt がありません: {(image.get('src') or '')[:80]}")

@@ -66,7 +66,7 @@ def test_it_uses_the_standard_library_only():
 
 
 def test_the_first_run_installs_everything_and_the_second_nothing(project):
-    root, calls = project
+    _, calls = project
     assert venv.main(["requirements.txt"]) == 0
     assert calls == [["-r", "requirements.txt"], ["--no-deps", "--no-build-isolation", "--editable", "."]]
     calls.clear()
@@ -84,7 +84,7 @@ def test_changed_requirements_are_installed_again(project):
 
 
 def test_a_second_list_is_added_and_does_not_make_the_first_stale(project):
-    root, calls = project
+    _, calls = project
     venv.main(["requirements.txt"])
     calls.clear()
     assert venv.main(["requirements.txt", "requirements-ci.txt"]) == 0
@@ -95,7 +95,7 @@ def test_a_second_list_is_added_and_does_not_make_the_first_stale(project):
 
 
 def test_an_interrupted_installation_starts_over(project, monkeypatch):
-    root, calls = project
+    _, calls = project
 
     def interrupted(arguments, total=0):
         raise KeyboardInterrupt
@@ -187,7 +187,6 @@ def test_pip_that_fails_is_explained(tmp_path, monkeypatch, output, expected):
         venv.pip(["-r", "requirements.txt"], total=1)
 
 
-@pytest.mark.slow
 def test_a_real_environment_without_a_network(tmp_path):
     """Run the real script where no package can be had: a message, exit code 1, and no taking it for good."""
     (tmp_path / "tools").mkdir()

@@ -88,7 +88,6 @@ def run_nbval(path):
     return subprocess.run(command, cwd=path.parent, capture_output=True, text=True)
 
 
-@pytest.mark.slow
 def test_nbval_itself_fails_on_one_changed_number(tmp_path):
     path = tmp_path / CHAPTERS[0].name
     shutil.copy(CHAPTERS[0], path)

