@@ -203,8 +203,8 @@ def test_a_real_environment_without_a_network(tmp_path):
     assert "作り直します" in result.stdout
 
 
-def test_the_stamp_holds_hashes(project):
-    root, _ = project
+@pytest.mark.usefixtures("project")
+def test_the_stamp_holds_hashes():
     venv.main(["requirements.txt"])
     stamp = json.loads(venv.STAMP.read_text(encoding="utf-8"))
     assert set(stamp) == {"requirements.txt", "pyproject.toml"}
