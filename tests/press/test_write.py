@@ -1,0 +1,182 @@
+"""The writing layer and the whole: HTML, font, site, same bytes, preview."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from books import CONFIG, PIXEL, code_cell, make_book, notebook, printed, shown, text_cell
+from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
+
+from press.build import build
+from press.cache import Cache
+from press.preview import _Sources, preview
+from press.write.html import image_size
+from press.write.mathfont import math_characters, math_font
+from press.write.site import swap
+
+
+def page_of(folder: Path, *cells: dict, **files: str) -> BeautifulSoup:
+    site = build(make_book(folder, **{"a.ipynb": notebook(text_cell("# 題 $x$ {#sec-a}"), *cells), **files}))
+    return BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser").select_one("article")
+
+
+def test_code_and_output_reach_the_page_to_the_letter(tmp_path: Path) -> None:
+    code = "def f(x):\n    # <b>&amp;_x_ *y* \\alpha\n\n\n    return '''\n## 見出しではない\n'''  # 終わり"
+    output = "一行目\n\n\n   字下げ <script>alert(1)</script>\n| 表 | ではない |\n::: 囲みでもない"
+    page = page_of(tmp_path, code_cell(code, printed(output)))
+    shown_code, shown_output = page.select("pre")
+    assert shown_code.get_text() == code
+    assert shown_output.get_text() == output
+    assert not page.select("script")
+
+
+def test_a_folded_cell_is_a_details_element(tmp_path: Path) -> None:
+    page = page_of(tmp_path, code_cell("#| code-fold: true\n#| code-summary: 開く\n1", shown(text="1")))
+    (fold,) = page.select("details.code-fold")
+    assert fold.find("summary").get_text() == "開く"
+    assert not fold.has_attr("open")
+    assert fold.find("pre").get_text() == "1"
+
+
+def test_formulas_are_mathml_with_their_tex_as_alternative(tmp_path: Path) -> None:
+    page = page_of(tmp_path, text_cell('$$\\frac{P}{B} < 1$$ {#eq-a}'))
+    formula = page.select_one("#eq-a math")
+    assert formula["alttext"] == '\\frac{P}{B} < 1'
+    assert formula.find("annotation") is None
+    assert page.select_one("#eq-a .equation-number").get_text() == "(1.1)"
+    assert page.select_one("h1 math")["alttext"] == "x"
+
+
+def test_headings_have_anchors_and_boxes_do_not_enter_the_contents(tmp_path: Path) -> None:
+    site = build(make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 題\n\n## 節 *甲* {#sec-x}\n\n::: {.callout-note}\n## 題\n### 箱の中\n:::"))}))
+    page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
+    assert page.select_one("h2#sec-x a.headerlink")["href"] == "#sec-x"
+    contents = page.select_one("nav.md-nav--secondary").get_text()
+    assert "節 甲" in contents
+    assert "箱の中" not in contents
+
+
+def test_images_know_their_size(tmp_path: Path) -> None:
+    page = page_of(tmp_path, code_cell("#| fig-cap: 図\nx", shown(svg=PIXEL)), text_cell("![絵](b.svg){width=50%}"), **{"b.svg": PIXEL})
+    first, second = page.select("img")
+    assert (first["width"], first["height"]) == ("8", "4")
+    assert not second.has_attr("height")
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (PIXEL.encode(), (8, 4)),
+        (b'<?xml version="1.0"?><svg width="72pt" height="36.0pt" viewBox="0 0 1 1">', (96, 48)),
+        (b'<svg viewBox="0 0 20 10">', (20, 10)),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x05\x00\x00\x00\x03", (5, 3)),
+        (b"GIF89a", None),
+        (b"", None),
+    ],
+    ids=["svg", "svg in points", "svg by its box", "png", "gif", "empty"],
+)
+def test_image_size(data: bytes, size: tuple[int, int] | None) -> None:
+    assert image_size(data) == size
+
+
+def test_the_font_has_what_formulas_need(tmp_path: Path) -> None:
+    characters = math_characters(["<math><mi>x</mi><mo>≤</mo><mi>π</mi></math><p>外</p>"])
+    assert {"≤", "𝑥", "π", "𝜋", "("} <= set(characters)
+    assert "外" not in characters
+    font = TTFont(io.BytesIO(math_font(characters, Cache(tmp_path))))
+    assert "MATH" in font
+    assert {ord(c) for c in "≤𝑥("} <= set(font.getBestCmap())
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    cells = [text_cell("# 題 {#sec-a}\n\n$x^2$ [@dao2022]"), code_cell("#| label: fig-a\n#| fig-cap: 図\nx", shown(svg=PIXEL))]
+    first = build(make_book(tmp_path / "one", **{"a.ipynb": notebook(*cells)}))
+    second = build(make_book(tmp_path / "elsewhere/two", **{"a.ipynb": notebook(*cells)}))
+    assert snapshot(first) == snapshot(second)
+    cached = snapshot(build(tmp_path / "one"))
+    shutil.rmtree(tmp_path / "one/.press")
+    assert snapshot(build(tmp_path / "one")) == cached == snapshot(second)
+
+
+def test_nothing_of_an_old_site_is_left(tmp_path: Path) -> None:
+    site = build(make_book(tmp_path))
+    (site / "old.html").write_text("古い", encoding="utf-8")
+    assert not (build(tmp_path) / "old.html").exists()
+
+
+def test_linked_files_come_along_and_secrets_do_not(tmp_path: Path) -> None:
+    make_book(tmp_path, **{"data/rows.csv": "a\n1\n", "data/secret.csv": "x\n", "a.ipynb": notebook(text_cell("# 題\n\n[表](data/rows.csv)"))})
+    site = build(tmp_path)
+    assert (site / "data/rows.csv").read_text(encoding="utf-8") == "a\n1\n"
+    assert not (site / "data/secret.csv").exists()
+
+
+def test_edit_links_only_with_a_repository(tmp_path: Path) -> None:
+    assert not page_of(tmp_path / "without").select(".page-source")
+    repository = "title: 見本\n  repo-url: https://example.com/book\n  repo-actions: [edit, issue]"
+    page = page_of(tmp_path / "with", **{"_quarto.yml": CONFIG.replace("title: 見本", repository)})
+    assert [a["href"] for a in page.select(".page-source a")] == [
+        "https://example.com/book/edit/main/a.ipynb",
+        "https://example.com/book/issues/new",
+    ]
+
+
+def test_no_page_asks_another_host_for_anything(tmp_path: Path) -> None:
+    repository = "title: 見本\n  repo-url: https://github.com/example/book"
+    site = build(make_book(tmp_path, **{"_quarto.yml": CONFIG.replace("title: 見本", repository)}))
+    for path in site.rglob("*.html"):
+        page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        addresses = [e.get("src") or e.get("href") for e in page.select("script[src], link[href], img[src], iframe[src]")]
+        assert not [a for a in addresses if a.startswith(("http:", "https:", "//"))], path
+        assert not page.select("[data-md-component=source]"), "the theme would ask the repository's host for its stars"
+
+
+def test_two_folders_trade_places(tmp_path: Path) -> None:
+    for name in ("new", "old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name, encoding="utf-8")
+    swap(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old/index.html").read_text(encoding="utf-8") == "new"
+
+
+def test_preview_serves_and_rebuilds(tmp_path: Path) -> None:
+    make_book(tmp_path)
+    said: list[str] = []
+    threading.Thread(target=preview, args=(tmp_path, None, 0, said.append), daemon=True).start()
+    address = _wait(lambda: next((line.split()[0] for line in said if line.startswith("http://")), ""))
+    assert "本文" in _get(f"{address}a.html")
+    time.sleep(0.5)  # the watcher takes a moment to look
+    make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 新しい題"))})
+    assert _wait(lambda: "新しい題" in _get(f"{address}a.html"))
+
+
+def _get(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        return answer.read().decode()
+
+
+def _wait(ask, seconds: float = 30):  # noqa: ANN001, ANN202
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := ask():
+            return answer
+        time.sleep(0.1)
+    return None
+
+
+def test_preview_does_not_watch_what_it_writes(tmp_path: Path) -> None:
+    watched = _Sources(tmp_path / "_book")
+    assert watched(1, str(tmp_path / "a.ipynb"))
+    assert not watched(1, str(tmp_path / "_book/a.html"))
+    assert not watched(1, str(tmp_path / ".press/cache/x"))
