@@ -61,7 +61,9 @@ def build(root: Path, output: Path | None = None, say: Say = lambda line: None) 
         problems.stop_if_any()
         bodies = _write_pages(book, pages, cache, problems, say)
         problems.stop_if_any()
-        media = {str(Path(page.href).parent / name): data for page in pages for name, data in page.manuscript.media.items()}
+        media = {
+            str(Path(page.href).parent / name): data for page in pages for name, data in page.manuscript.media.items()
+        }
         write_site(book, pages, Files(bodies, media, files), output, cache)
     except SiteError as error:
         raise BookError([Problem("_quarto.yml", "", str(error), "上の理由を取り除いてください")]) from error
@@ -96,7 +98,9 @@ def _write_pages(book: Book, pages: list[Page], cache: Cache, problems: Problems
         except MathError as error:
             tex = str(error)
             place = page.manuscript.place(tex, tex.strip())
-            problems.add(page.entry.source, place, f"数式を MathML にできません: {tex[:60]}", "TeX の書き方を確かめてください")
+            problems.add(
+                page.entry.source, place, f"数式を MathML にできません: {tex[:60]}", "TeX の書き方を確かめてください"
+            )
             return ""
 
     bodies: dict[str, str] = {}
@@ -111,7 +115,9 @@ def _resources(book: Book, problems: Problems) -> set[str]:
     for pattern in book.resources:
         paths = [path for path in book.root.glob(str(pattern)) if path.is_file()]
         if not paths:
-            problems.add("_quarto.yml", "", f"resources: {pattern} に当たるファイルがありません", "書き方を確かめてください")
+            problems.add(
+                "_quarto.yml", "", f"resources: {pattern} に当たるファイルがありません", "書き方を確かめてください"
+            )
         found |= {path.relative_to(book.root).as_posix() for path in paths}
     return found
 

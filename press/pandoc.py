@@ -13,9 +13,7 @@ import pypandoc
 
 # What Quarto's Markdown adds to pandoc's, plus Japanese line breaks: one sentence a line in the
 # source must not become a space on the page.
-DIALECT = (
-    "markdown+east_asian_line_breaks+autolink_bare_uris+lists_without_preceding_blankline+emoji"
-)
+DIALECT = "markdown+east_asian_line_breaks+autolink_bare_uris+lists_without_preceding_blankline+emoji"
 TIMEOUT_S = 60
 
 
@@ -27,9 +25,7 @@ def run(*args: str | Path, text: str) -> str:
     """Run pandoc on `text` and return what it prints."""
     command = [_pandoc(), *map(str, args)]
     try:
-        done = subprocess.run(
-            command, input=text, text=True, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S
-        )
+        done = subprocess.run(command, input=text, text=True, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise PandocError(f"{TIMEOUT_S} 秒たっても終わりません") from error
     if done.returncode != 0:
@@ -72,7 +68,7 @@ def load(ast: str) -> pf.Doc:
     return pf.load(io.StringIO(ast))
 
 
-def dump(blocks: list[pf.Element], metadata: dict | None = None) -> str:
+def dump(blocks: list[pf.Element], metadata: dict[str, str] | None = None) -> str:
     """Blocks (and plain-string metadata) as the JSON that pandoc reads."""
     ast = {
         "pandoc-api-version": _api_version(),
@@ -84,7 +80,8 @@ def dump(blocks: list[pf.Element], metadata: dict | None = None) -> str:
 
 @lru_cache(maxsize=1)
 def _api_version() -> list[int]:
-    return json.loads(run("-f", "markdown", "-t", "json", text=""))["pandoc-api-version"]
+    version: list[int] = json.loads(run("-f", "markdown", "-t", "json", text=""))["pandoc-api-version"]
+    return version
 
 
 @lru_cache(maxsize=1)

@@ -73,7 +73,12 @@ def read_options(option_yaml: str, tags: list[str]) -> tuple[dict[str, Any], lis
     except yaml.YAMLError as error:
         return options, [("#| の指定が YAML として読めません", yaml_reason(error))]
     if not isinstance(given, dict):
-        return options, [(f"#| の指定 {option_yaml.strip()!r} が「鍵: 値」の形ではありません", "#| label: fig-x のように書いてください")]
+        return options, [
+            (
+                f"#| の指定 {option_yaml.strip()!r} が「鍵: 値」の形ではありません",
+                "#| label: fig-x のように書いてください",
+            )
+        ]
     wrong = [complaint for key, value in given.items() if (complaint := _complaint(str(key), value))]
     return options | {str(key): value for key, value in given.items()}, wrong
 

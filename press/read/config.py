@@ -208,7 +208,9 @@ def _entries(root: Path, book: dict[str, Any], problems: Problems) -> list[Entry
     if not entries:
         problems.add(CONFIG, "", "book: chapters が空です", "index.qmd から順に章を並べてください")
     elif entries[0].source not in ("index.qmd", "index.ipynb", "index.md"):
-        problems.add(CONFIG, "", "最初の章が index.qmd ではありません", "book: chapters の先頭に index.qmd を置いてください")
+        problems.add(
+            CONFIG, "", "最初の章が index.qmd ではありません", "book: chapters の先頭に index.qmd を置いてください"
+        )
     seen: set[str] = set()
     for entry in entries:
         if entry.source in seen:

@@ -97,7 +97,9 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
         problems.add(entry.source, "", "UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
         return None
     except OSError as error:
-        problems.add(entry.source, "", f"読めません（{error.strerror}）", "ファイルがあるか、読めるかを確かめてください")
+        problems.add(
+            entry.source, "", f"読めません（{error.strerror}）", "ファイルがあるか、読めるかを確かめてください"
+        )
         return None
     if entry.source.endswith(".ipynb"):
         manuscript = _read_notebook(entry, text, problems)
@@ -116,7 +118,7 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
 
 def _read_notebook(entry: Entry, text: str, problems: Problems) -> Manuscript | None:
     try:
-        notebook = nbformat.reads(text, as_version=4)
+        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -233,7 +235,9 @@ def _load_front_matter(entry: Entry, here: str, text: str, problems: Problems) -
         problems.add(entry.source, place, "先頭の YAML が読めません", yaml_reason(error))
         return {}
     if not isinstance(loaded, dict):
-        problems.add(entry.source, here, "先頭の YAML が「鍵: 値」の形ではありません", "title: 題 のように書いてください")
+        problems.add(
+            entry.source, here, "先頭の YAML が「鍵: 値」の形ではありません", "title: 題 のように書いてください"
+        )
         return {}
     return loaded
 
@@ -255,7 +259,9 @@ def _parse(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems)
     try:
         manuscript.ast = cache.text("ast", key, lambda: pandoc.parse(markdown, *options))
     except pandoc.PandocError as error:
-        problems.add(manuscript.entry.source, "", f"pandoc が読めません: {error}", "直前に変えた所の記法を確かめてください")
+        problems.add(
+            manuscript.entry.source, "", f"pandoc が読めません: {error}", "直前に変えた所の記法を確かめてください"
+        )
 
 
 def _cell_markdown(cell: Cell) -> str:

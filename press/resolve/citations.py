@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 import panflute as pf
@@ -54,7 +55,8 @@ def _known_keys(book: Book, cache: Cache) -> set[str]:
         kind = {".bib": "biblatex", ".json": "csljson", ".yaml": "markdown", ".yml": "markdown"}.get(
             (book.root / path).suffix, "biblatex"
         )
-        listed = cache.text("bibliography", [kind, text], lambda k=kind, t=text: pandoc.run("-f", k, "-t", "csljson", text=t))
+        convert = partial(pandoc.run, "-f", kind, "-t", "csljson", text=text)
+        listed = cache.text("bibliography", [kind, text], convert)
         keys |= {item["id"] for item in json.loads(listed)}
     return keys
 
@@ -78,7 +80,13 @@ def _citeproc(book: Book, cites: list[pf.Cite], cache: Cache) -> str:
     options += [f"--bibliography={book.root / path}" for path in book.bibliography]
     text = pandoc.dump(blocks)
     read = [*book.bibliography, *([book.csl] if book.csl else [])]
-    key = [text, *options[:2], book.nocite, book.lang, *((book.root / path).read_text(encoding="utf-8") for path in read)]
+    key = [
+        text,
+        *options[:2],
+        book.nocite,
+        book.lang,
+        *((book.root / path).read_text(encoding="utf-8") for path in read),
+    ]
     return cache.text("citations", key, lambda: pandoc.run("-f", "json", "-t", "json", *options, text=text))
 
 
@@ -91,7 +99,11 @@ def _fill_references(pages: list[Page], blocks: list[pf.Element]) -> None:
     for page in pages:
         here = _refs_div(page)
         if here is not None and listed is not None:
-            here.content, here.classes, here.attributes = list(listed.content), list(listed.classes), dict(listed.attributes)
+            here.content, here.classes, here.attributes = (
+                list(listed.content),
+                list(listed.classes),
+                dict(listed.attributes),
+            )
             page.anchors |= {entry.identifier for entry in listed.content}
 
 

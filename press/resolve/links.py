@@ -76,17 +76,29 @@ class _Links:
             self.files.add(inside)
             el.url = relative(self.page.href, inside) + (f"#{anchor}" if anchor else "")
         else:
-            self._complain(f"リンク {el.url} の指す先がありません", "ファイル名を確かめるか、その章を _quarto.yml に加えてください", el.url)
+            self._complain(
+                f"リンク {el.url} の指す先がありません",
+                "ファイル名を確かめるか、その章を _quarto.yml に加えてください",
+                el.url,
+            )
 
     def _anchor(self, page: Page, anchor: str, shown: str) -> None:
         if unquote(anchor) not in page.anchors:
-            self._complain(f"リンク {shown} の先に見出しや札 #{anchor} がありません", f"{page.entry.source} の札を確かめてください", anchor)
+            self._complain(
+                f"リンク {shown} の先に見出しや札 #{anchor} がありません",
+                f"{page.entry.source} の札を確かめてください",
+                anchor,
+            )
 
     def _image(self, el: pf.Image) -> None:
         if not el.url or el.url.startswith("data:"):
             return
         if ELSEWHERE.match(el.url):
-            self._complain(f"画像 {el.url} が外にあります（読者の手元では表示されないことがあります）", "images/ に置いてください", el.url)
+            self._complain(
+                f"画像 {el.url} が外にあります（読者の手元では表示されないことがあります）",
+                "images/ に置いてください",
+                el.url,
+            )
             return
         if el.url in self.page.manuscript.media:
             return

@@ -45,7 +45,7 @@ class Page:
 
     @property
     def plain_title(self) -> str:
-        return pf.stringify(pf.Plain(*self.title)).strip()
+        return str(pf.stringify(pf.Plain(*self.title))).strip()
 
     @property
     def sidebar_title(self) -> str:
@@ -77,7 +77,9 @@ def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], prob
     page = Page(manuscript, title, label, blocks)
     page.number = "" if unnumbered else "?"
     if label and kind_of(label) not in (None, "sec"):
-        problems.add(source, manuscript.place(label), f"章の札 {label} が sec- で始まりません", "{#sec-…} としてください")
+        problems.add(
+            source, manuscript.place(label), f"章の札 {label} が sec- で始まりません", "{#sec-…} としてください"
+        )
     return page
 
 

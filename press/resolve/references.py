@@ -30,10 +30,13 @@ class _Resolver:
     def __call__(self, el: pf.Element, doc: pf.Doc) -> Any:
         if isinstance(el, pf.Cite):
             return self._cite(el)
-        if isinstance(el, pf.Link) and el.url.startswith("mailto:") and STUCK.search(el.url):
-            self._stuck(STUCK.search(el.url)[0])
-        if isinstance(el, pf.Str) and STUCK.search(el.text) and not _in_cite_or_mail(el):
-            self._stuck(STUCK.search(el.text)[0])
+        text = ""
+        if isinstance(el, pf.Link) and el.url.startswith("mailto:"):
+            text = el.url
+        elif isinstance(el, pf.Str) and not _in_cite_or_mail(el):
+            text = el.text
+        if stuck := STUCK.search(text):
+            self._stuck(stuck[0])
         return None
 
     def _complain(self, message: str, advice: str, *needles: str) -> None:
@@ -43,7 +46,11 @@ class _Resolver:
     def _stuck(self, text: str) -> None:
         if any("\\" + text in cell.source for cell in self.page.manuscript.cells):
             return  # \@fig-x is meant as plain text
-        self._complain(f"{text} が参照になりません（直前の文字とつながっています）", "@ の前に空白を入れるか、[@…] と書いてください", text)
+        self._complain(
+            f"{text} が参照になりません（直前の文字とつながっています）",
+            "@ の前に空白を入れるか、[@…] と書いてください",
+            text,
+        )
 
     def _cite(self, el: pf.Cite) -> list[pf.Element] | None:
         kinds = [kind_of(citation.id) for citation in el.citations]
@@ -102,7 +109,9 @@ def relative(page: str, target: str) -> str:
 def _in_cite_or_mail(el: pf.Element) -> bool:
     parent = el.parent
     while parent is not None:
-        if isinstance(parent, pf.Cite | pf.Citation) or (isinstance(parent, pf.Link) and parent.url.startswith("mailto:")):
+        if isinstance(parent, pf.Cite | pf.Citation) or (
+            isinstance(parent, pf.Link) and parent.url.startswith("mailto:")
+        ):
             return True
         parent = parent.parent
     return False

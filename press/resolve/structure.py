@@ -34,6 +34,7 @@ from press.resolve.kinds import CALLOUTS, FLOATS, PROOFS, THEOREMS, kind_of
 DIV_ATTRIBUTES = {"layout-ncol", "layout-nrow", "layout", "title", "collapse", "appearance", "icon",
                   "name", "number", "style", "fig-cap", "tbl-cap", "fig-alt", "fig-align", "data",
                   "tbl-colwidths", "width", "role", "lang", "group", "summary", "open", "kind"}  # fmt: skip
+Parts = dict[str, list[pf.Element]]  # parsed captions and outputs of a code cell, by name
 UNSUPPORTED_CLASS = re.compile(r"^(column-.+|panel-(?!tabset).+|callout-.+|grid|g-col-.+|listing|r-stack)$")
 
 
@@ -73,9 +74,7 @@ class _Structure:
         for key in conditions:
             if key not in ("when-format", "unless-format"):
                 self.complain(f"条件 {key} には対応していません", "when-format か unless-format を使ってください", key)
-        matches = all(
-            (value.startswith("html")) == (key == "when-format") for key, value in conditions.items()
-        )
+        matches = all((value.startswith("html")) == (key == "when-format") for key, value in conditions.items())
         return list(el.content) if matches == visible else []
 
     # ---- one element -------------------------------------------------------------------------
@@ -101,18 +100,18 @@ class _Structure:
         if "press-cell" in classes:
             return self._cell(el)
         self._check_div(el)
-        for name, kind in CALLOUTS.items():
+        for name, prefix in CALLOUTS.items():
             if f"callout-{name}" in classes:
-                return self._callout(el, name, kind)
+                return self._callout(el, name, prefix)
         if "panel-tabset" in classes:
             return self._tabset(el)
         kind = kind_of(label) if label else None
-        if kind in THEOREMS:
+        if kind is not None and kind in THEOREMS:
             return self._titled(el, "theorem", kind)
-        for name, proof_kind in PROOFS.items():
-            if name in classes or kind == proof_kind:
-                return self._titled(el, "proof", proof_kind)
-        if kind in FLOATS:
+        proof = next((k for name, k in PROOFS.items() if name in classes or kind == k), None)
+        if proof is not None:
+            return self._titled(el, "proof", proof)
+        if kind is not None and kind in FLOATS:
             return self._float_div(el, kind)
         if self._is_layout(el.attributes):
             return pf.Div(*self._layout(list(el.content), el.attributes), identifier=label, classes=classes)
@@ -144,7 +143,7 @@ class _Structure:
         identifier = label if label and kind_of(label) is None else ""
         return [pf.Div(*blocks, classes=["cell"], identifier=identifier)] if blocks else []
 
-    def _cell_code(self, cell: Cell, options: dict[str, Any], parts: dict[str, list]) -> pf.Element:
+    def _cell_code(self, cell: Cell, options: dict[str, Any], parts: Parts) -> pf.Element:
         code = pf.CodeBlock(cell.code, classes=["python", "cell-code"])
         if options.get("code-line-numbers"):
             code.classes.append("numberLines")
@@ -158,7 +157,7 @@ class _Structure:
         summary = str(options.get("code-summary", self.book.words["code-summary"]))
         return pf.Div(block, classes=["fold"], attributes={"summary": summary, "open": str(fold == "show").lower()})
 
-    def _cell_outputs(self, cell: Cell, options: dict[str, Any], parts: dict[str, list]) -> list[pf.Element]:
+    def _cell_outputs(self, cell: Cell, options: dict[str, Any], parts: Parts) -> list[pf.Element]:
         images = 0
         shown: list[list[pf.Element]] = []
         for index, output in enumerate(cell.outputs):
@@ -171,7 +170,7 @@ class _Structure:
                 shown.append(self._output_blocks(output, parts.get(f"output-{index}")))
         return self._floated(cell, options, shown, parts)
 
-    def _output_image(self, output: Output, options: dict[str, Any], nth: int, parts: dict[str, list]) -> pf.Element:
+    def _output_image(self, output: Output, options: dict[str, Any], nth: int, parts: Parts) -> pf.Element:
         alts = options.get("fig-alt") or []
         alts = [alts] if isinstance(alts, str) else alts
         alt: list[pf.Element] = pandoc.inlines(str(alts[nth - 1])) if nth <= len(alts) else []
@@ -190,14 +189,15 @@ class _Structure:
         elif "\x1b[" in output.text:
             from nbconvert.filters import ansi2html  # slow to import and seldom needed
 
-            blocks = [pf.RawBlock(f"<pre><code>{ansi2html(output.text.rstrip())}</code></pre>", "html")]
+            coloured = ansi2html(output.text.rstrip())  # type: ignore[no-untyped-call]
+            blocks = [pf.RawBlock(f"<pre><code>{coloured}</code></pre>", "html")]
         else:
             blocks = [pf.CodeBlock(output.text.rstrip("\n"))]
         kind = output.kind if output.kind in ("stdout", "stderr", "error") else "display"
         return [pf.Div(*blocks, classes=["cell-output", f"cell-output-{kind}"])]
 
     def _floated(
-        self, cell: Cell, options: dict[str, Any], shown: list[list[pf.Element]], parts: dict[str, list]
+        self, cell: Cell, options: dict[str, Any], shown: list[list[pf.Element]], parts: Parts
     ) -> list[pf.Element]:
         label = str(options.get("label", ""))
         kind = kind_of(label) if label else None
@@ -211,7 +211,7 @@ class _Structure:
         return self._layout(blocks, options) if self._is_layout(options) else blocks
 
     def _figure_cell(
-        self, label: str, options: dict[str, Any], shown: list[list[pf.Element]], parts: dict[str, list]
+        self, label: str, options: dict[str, Any], shown: list[list[pf.Element]], parts: Parts
     ) -> list[pf.Element]:
         """What was printed stands before the figure, what was displayed is in it."""
         printed = [block for output in shown for block in output if _is_printed(block)]
@@ -229,7 +229,7 @@ class _Structure:
             content = self._layout(content, options)
         return [*printed, pf.Figure(*content, caption=pf.Caption(*parts.get("fig-cap", [])), identifier=label)]
 
-    def _table_cell(self, label: str, blocks: list[pf.Element], parts: dict[str, list]) -> list[pf.Element]:
+    def _table_cell(self, label: str, blocks: list[pf.Element], parts: Parts) -> list[pf.Element]:
         caption = parts.get("tbl-cap", [])
         done = False
 
@@ -258,7 +258,11 @@ class _Structure:
             if value is None:
                 continue
             if value not in allowed:
-                self.complain(f"callout の {key}={value} は使えない値です", f"{'、'.join(allowed)} のどれかにしてください", f"{key}=")
+                self.complain(
+                    f"callout の {key}={value} は使えない値です",
+                    f"{'、'.join(allowed)} のどれかにしてください",
+                    f"{key}=",
+                )
             attributes[key] = value
         label = el.identifier
         if label and kind_of(label) not in (kind, None):
@@ -285,7 +289,9 @@ class _Structure:
             elif tabs:
                 tabs[-1].content.append(block)
             else:
-                self.complain("panel-tabset の最初の見出しより前に本文があります", "見出しから始めてください", "panel-tabset")
+                self.complain(
+                    "panel-tabset の最初の見出しより前に本文があります", "見出しから始めてください", "panel-tabset"
+                )
         if not tabs:
             self.complain("panel-tabset に見出しがありません", "タブごとに見出しを付けてください", "panel-tabset")
         return pf.Div(*tabs, classes=["tabset"])
@@ -350,7 +356,9 @@ class _Structure:
                 columns = -(-count // int(options["layout-nrow"]))
                 rows = [[1.0] * columns] * int(options["layout-nrow"])
         except (ValueError, TypeError, IndexError, ZeroDivisionError):
-            self.complain("段組（layout）の値を読めません", '"[[1,1],[1]]" か layout-ncol=2 のように書いてください', "layout")
+            self.complain(
+                "段組（layout）の値を読めません", '"[[1,1],[1]]" か layout-ncol=2 のように書いてください', "layout"
+            )
             return [[1.0] * max(count, 1)]
         missing = count - sum(map(len, rows))
         return rows + [[1.0]] * max(missing, 0)
@@ -385,7 +393,9 @@ class _Structure:
                     if found[2]:
                         done.append(pf.Str(found[2]))
                     continue
-                self.complain(f"札 {{#{found[1]}}} の前に $$ の式がありません", "$$ … $$ {#eq-…} と書いてください", found[1])
+                self.complain(
+                    f"札 {{#{found[1]}}} の前に $$ の式がありません", "$$ … $$ {#eq-…} と書いてください", found[1]
+                )
             elif re.match(r"^:{3,}$", text):
                 self.complain("囲み（:::）の開きと閉じが合いません", "::: の組を確かめてください", text)
             done.append(item)

@@ -178,7 +178,11 @@ class _Drawing:
     def _fold(self, el: pf.Div) -> list[pf.Element]:
         is_open = " open" if el.attributes["open"] == "true" else ""
         summary = entities.escape(el.attributes["summary"])
-        return [_raw(f'<details class="code-fold"{is_open}><summary>{summary}</summary>'), *el.content, _raw("</details>")]
+        return [
+            _raw(f'<details class="code-fold"{is_open}><summary>{summary}</summary>'),
+            *el.content,
+            _raw("</details>"),
+        ]
 
     def _theorem(self, el: pf.Div) -> list[pf.Element]:
         shape = "theorem" if "theorem" in el.classes else "proof"
@@ -192,7 +196,11 @@ class _Drawing:
 
     def _filename(self, el: pf.Div) -> list[pf.Element]:
         name = entities.escape(el.attributes["name"])
-        return [_raw(f'<div class="code-with-filename"><p class="code-filename">{name}</p>'), *el.content, _raw("</div>")]
+        return [
+            _raw(f'<div class="code-with-filename"><p class="code-filename">{name}</p>'),
+            *el.content,
+            _raw("</div>"),
+        ]
 
     def _table(self, el: pf.Table) -> list[pf.Element]:
         """A table in a box of its own that scrolls on a narrow screen, also by keyboard."""
@@ -225,7 +233,10 @@ def _id(el: pf.Element) -> str:
 
 
 def _paragraphs(blocks: Any) -> list[pf.Element]:
-    return [pf.Para(*block.content) if isinstance(block, pf.Plain) and not _holds_image(block) else block for block in blocks]
+    return [
+        pf.Para(*block.content) if isinstance(block, pf.Plain) and not _holds_image(block) else block
+        for block in blocks
+    ]
 
 
 def _holds_image(block: pf.Plain) -> bool:
@@ -240,9 +251,9 @@ def image_size(data: bytes) -> tuple[int, int] | None:
     found = re.search(r"<svg\b[^>]*>", head, flags=re.S)
     if not found:
         return None
-    sizes = [re.search(rf'\b{name}="([\d.]+)(px|pt)?"', found[0]) for name in ("width", "height")]
-    if all(sizes):
-        width, height = (float(s[1]) * (4 / 3 if s[2] == "pt" else 1) for s in sizes)
-        return round(width), round(height)
+    width, height = (re.search(rf'\b{name}="([\d.]+)(px|pt)?"', found[0]) for name in ("width", "height"))
+    if width and height:
+        points = [float(size[1]) * (4 / 3 if size[2] == "pt" else 1) for size in (width, height)]
+        return round(points[0]), round(points[1])
     box = re.search(r'viewBox="[\d.-]+[ ,]+[\d.-]+[ ,]+([\d.]+)[ ,]+([\d.]+)"', found[0])
     return (round(float(box[1])), round(float(box[2]))) if box else None

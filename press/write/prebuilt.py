@@ -19,21 +19,21 @@ from markdown.treeprocessors import Treeprocessor
 
 from press.write.html import CUT
 
-HEADING = re.compile(r'<(h[1-6])\s*([^>]*)>(.*)</\1>', flags=re.S)
+HEADING = re.compile(r"<(h[1-6])\s*([^>]*)>(.*)</\1>", flags=re.S)
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 
-class _TakeAll(Preprocessor):
+class _TakeAll(Preprocessor):  # type: ignore[misc]
     """Before anything else reads the text: keep it, leave nothing."""
 
     def run(self, lines: list[str]) -> list[str]:
-        self.md.press_html = "\n".join(lines)  # type: ignore[attr-defined]
+        self.md.press_html = "\n".join(lines)
         return []
 
 
-class _PutBack(Treeprocessor):
+class _PutBack(Treeprocessor):  # type: ignore[misc]
     def run(self, root: etree.Element) -> None:
-        for index, piece in enumerate(self.md.press_html.split(CUT)):  # type: ignore[attr-defined]
+        for index, piece in enumerate(self.md.press_html.split(CUT)):
             heading = HEADING.fullmatch(piece.strip()) if index % 2 else None
             if heading:
                 element = etree.SubElement(root, heading[1], dict(ATTRIBUTE.findall(heading[2])))
@@ -48,7 +48,7 @@ class _PutBack(Treeprocessor):
         return html if is_block else f"<div>{html}</div>"
 
 
-class Prebuilt(Extension):
+class Prebuilt(Extension):  # type: ignore[misc]
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (the name is Python-Markdown's)
         md.preprocessors.register(_TakeAll(md), "press_take_all", 1000)
         md.treeprocessors.register(_PutBack(md), "press_put_back", 1000)

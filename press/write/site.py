@@ -92,7 +92,7 @@ def write_site(book: Book, pages: list[Page], content: Files, output: Path, cach
         _generate(work)
         site = work / "site"
         _repair(site)
-        _add_plain_files(site, content)
+        _add_files(book, site, content)
         swap(site, output)
 
 
@@ -111,20 +111,12 @@ def _write_docs(book: Book, docs: Path, content: Files, cache: Cache) -> None:
         path = (docs / address).with_suffix(".md")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(body, encoding="utf-8")
-    for address, data in content.media.items():
-        path = docs / address
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
     assets = docs / "assets"
     assets.mkdir(parents=True, exist_ok=True)
     style = files("press.write").joinpath("chrome.css").read_text(encoding="utf-8")
     shared = "".join((book.root / path).read_text(encoding="utf-8") for path in book.css)
     (assets / "book.css").write_text(style + "\n" + shared, encoding="utf-8")
     (assets / "stix-two-math.woff2").write_bytes(math_font(math_characters(list(content.pages.values())), cache))
-    for path in content.copies:
-        if not path.endswith((".md", ".html")):
-            (docs / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(book.root / path, docs / path)
 
 
 def _config(book: Book, pages: list[Page]) -> str:
@@ -201,7 +193,10 @@ def _navigation(book: Book, pages: list[Page]) -> list[Any]:
 
 def _generate(work: Path) -> None:
     root = Path(__file__).resolve().parents[2]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]), "SOURCE_DATE_EPOCH": "0"}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]),
+        "SOURCE_DATE_EPOCH": "0",
+    }
     command = [sys.executable, "-m", "zensical", "build", "-c", "-f", str(work / "zensical.yml")]
     try:
         done = subprocess.run(command, cwd=work, env=environment, text=True, capture_output=True, timeout=TIMEOUT_S)
@@ -221,12 +216,20 @@ def _repair(site: Path) -> None:
             if found:
                 path.write_text(text, encoding="utf-8")
         if repair.always and not count:
-            raise SiteError(f"Zensical の版が変わったようです。press/write/site.py の REPAIRS を見直してください（{repair.why}）")
+            raise SiteError(
+                f"Zensical の版が変わったようです。press/write/site.py の REPAIRS を見直してください（{repair.why}）"
+            )
 
 
-def _add_plain_files(site: Path, content: Files) -> None:
-    """What the generator does not carry: notebooks, data, its own icons' licence stays."""
-    (site / ".nojekyll").write_text("")
+def _add_files(book: Book, site: Path, content: Files) -> None:
+    """What goes past the generator, which would take a linked README.md for a page."""
+    for address, data in content.media.items():
+        (site / address).parent.mkdir(parents=True, exist_ok=True)
+        (site / address).write_bytes(data)
+    for address in content.copies:
+        (site / address).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(book.root / address, site / address)
+    (site / ".nojekyll").touch()  # GitHub Pages serves the folder as it is
 
 
 def swap(new: Path, output: Path) -> None:
@@ -246,7 +249,7 @@ def _exchange(one: Path, other: Path) -> bool:
     names = os.fsencode(one), os.fsencode(other)
     library = ctypes.CDLL(None)
     if hasattr(library, "renameat2"):
-        return library.renameat2(here, names[0], here, names[1], exchange_flag) == 0
+        return bool(library.renameat2(here, names[0], here, names[1], exchange_flag) == 0)
     if hasattr(library, "renamex_np"):
-        return library.renamex_np(names[0], names[1], exchange_flag) == 0
+        return bool(library.renamex_np(names[0], names[1], exchange_flag) == 0)
     return False

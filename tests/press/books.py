@@ -28,7 +28,9 @@ def raw_cell(source: str) -> dict[str, Any]:
     return {"cell_type": "raw", "id": "x", "metadata": {}, "source": source}
 
 
-def code_cell(source: str, *outputs: dict[str, Any], count: int | None = 1, tags: list[str] | None = None) -> dict[str, Any]:
+def code_cell(
+    source: str, *outputs: dict[str, Any], count: int | None = 1, tags: list[str] | None = None
+) -> dict[str, Any]:
     return {
         "cell_type": "code",
         "id": "x",
@@ -65,7 +67,7 @@ def make_book(folder: Path, **files: str | bytes | None) -> Path:
         "references.qmd": REFERENCES,
         "references.bib": BIBLIOGRAPHY,
     }
-    content |= {name: value for name, value in files.items()}
+    content |= files
     for name, value in content.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

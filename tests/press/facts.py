@@ -64,7 +64,11 @@ def _inside(page: str, href: str, anchor: bool = False) -> str:
 
 
 def _sidebar_links(soup: BeautifulSoup) -> list[Tag]:
-    return [a for a in soup.select("nav.md-nav--primary a.md-nav__link") if not a["href"].startswith("#") and not a.find_parent(class_="md-nav--secondary")]
+    return [
+        a
+        for a in soup.select("nav.md-nav--primary a.md-nav__link")
+        if not a["href"].startswith("#") and not a.find_parent(class_="md-nav--secondary")
+    ]
 
 
 def _is_section(heading: Tag) -> bool:

@@ -96,7 +96,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("files", "file", "place", "words"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_book_is_refused_and_the_place_is_named(tmp_path: Path, files: dict, file: str, place: str, words: str) -> None:
+def test_a_broken_book_is_refused_and_the_place_is_named(
+    tmp_path: Path, files: dict, file: str, place: str, words: str
+) -> None:
     found = problems_of(make_book(tmp_path, **files))
     fitting = [p for p in found if p.file == file and place in p.place and words in p.message]
     assert fitting, f"none of these says it: {found}"
@@ -154,7 +156,9 @@ def test_a_killed_build_leaves_the_old_site_or_a_whole_new_one(tmp_path: Path, d
     make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 新しい題 {#sec-a}"))})
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-m", "press", "build", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     time.sleep(delay_s)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -182,7 +186,9 @@ def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
         code_cell("d", shown(markdown="**Markdown五**", text="x")),
         code_cell("e", shown(latex="$x + 6$", text="x")),
         code_cell("f", {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["\x1b[31m誤り七\x1b[0m"]}),
-        text_cell("> 引用八\n\n- 箇条九\n\n1. 番号十\n\n語十一\n: 定義十二\n\n| 表十三 |\n|---|\n| 中十四 |\n\n脚注^[十五]\n\n`符号十六`\n\n***\n\n<b>生十七</b>"),
+        text_cell(
+            "> 引用八\n\n- 箇条九\n\n1. 番号十\n\n語十一\n: 定義十二\n\n| 表十三 |\n|---|\n| 中十四 |\n\n脚注^[十五]\n\n`符号十六`\n\n***\n\n<b>生十七</b>"
+        ),
     ]
     page = (build(make_book(tmp_path, **{"a.ipynb": chapter(*cells)})) / "a.html").read_text(encoding="utf-8")
     for word in "出力一 出力二 文字三 HTML四 Markdown五 誤り七 引用八 箇条九 番号十 語十一 定義十二 表十三 中十四 十五 符号十六 生十七".split():

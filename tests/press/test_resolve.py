@@ -36,7 +36,9 @@ def chapter(tmp_path: Path, *cells: dict, **files: str) -> Page:
 def links(page: Page) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     pf.Doc(*page.blocks).walk(
-        lambda el, doc: found.append((el.url, pf.stringify(el).replace("\u00a0", " "))) if isinstance(el, pf.Link) else None
+        lambda el, doc: (
+            found.append((el.url, pf.stringify(el).replace("\u00a0", " "))) if isinstance(el, pf.Link) else None
+        )
     )
     return found
 
@@ -49,7 +51,15 @@ def all_of(page: Page, kind: type) -> list:
 
 @pytest.mark.parametrize(
     ("label", "kind"),
-    [("fig-a", "fig"), ("Fig-a", "fig"), ("sec-日本", "sec"), ("figure", None), ("dao2022", None), ("exr-1", "exr"), ("fig-", None)],
+    [
+        ("fig-a", "fig"),
+        ("Fig-a", "fig"),
+        ("sec-日本", "sec"),
+        ("figure", None),
+        ("dao2022", None),
+        ("exr-1", "exr"),
+        ("fig-", None),
+    ],
 )
 def test_the_kind_of_a_label_is_its_prefix(label: str, kind: str | None) -> None:
     assert kind_of(label) == kind
@@ -62,11 +72,21 @@ def test_numbers_count_by_chapter_and_kind(tmp_path: Path) -> None:
         code_cell("#| label: fig-x\n#| fig-cap: 図\nx", shown(svg=PIXEL)),
         text_cell("@eq-a @eq-b @tbl-x @fig-x [-@fig-x] [数 @fig-x] @sec-a"),
     )
-    assert [text for _, text in links(page)] == ["式 1.1", "式 1.2", "表 1.1", "図 1.1", "1.1", "数 1.1", "チャプター 1"]
+    assert [text for _, text in links(page)] == [
+        "式 1.1",
+        "式 1.2",
+        "表 1.1",
+        "図 1.1",
+        "1.1",
+        "数 1.1",
+        "チャプター 1",
+    ]
 
 
 def test_a_reference_leads_to_the_other_page(tmp_path: Path) -> None:
-    page = chapter(tmp_path, text_cell("$$a$$ {#eq-a}"), **{"references.qmd": "# 文献\n\n::: {#refs}\n:::\n\n@eq-a と @sec-a"})
+    page = chapter(
+        tmp_path, text_cell("$$a$$ {#eq-a}"), **{"references.qmd": "# 文献\n\n::: {#refs}\n:::\n\n@eq-a と @sec-a"}
+    )
     assert page.number == "1"
     references = pages_of(tmp_path)[2]
     assert links(references) == [("a.html#eq-a", "式 1.1"), ("a.html", "チャプター 1")]
@@ -138,12 +158,14 @@ def test_a_stored_html_table_becomes_a_table_with_its_label(tmp_path: Path) -> N
 
 
 def test_years_are_told_apart_over_the_whole_book(tmp_path: Path) -> None:
-    bibliography = (
-        "@article{a, title={A}, author={Dao, Tri}, year={2022}}\n@article{b, title={B}, author={Dao, Tri}, year={2022}}\n"
-    )
+    bibliography = "@article{a, title={A}, author={Dao, Tri}, year={2022}}\n@article{b, title={B}, author={Dao, Tri}, year={2022}}\n"
     make_book(
         tmp_path,
-        **{"index.qmd": "# 序 {.unnumbered}\n\n[@a]\n", "a.ipynb": notebook(text_cell("# 題\n\n[@b]")), "references.bib": bibliography},
+        **{
+            "index.qmd": "# 序 {.unnumbered}\n\n[@a]\n",
+            "a.ipynb": notebook(text_cell("# 題\n\n[@b]")),
+            "references.bib": bibliography,
+        },
     )
     first, second, listed = pages_of(tmp_path)
     assert links(first) == [("references.html#ref-a", "Dao 2022年a")]
@@ -154,7 +176,9 @@ def test_years_are_told_apart_over_the_whole_book(tmp_path: Path) -> None:
 def test_only_what_is_for_html_is_left(tmp_path: Path) -> None:
     page = chapter(
         tmp_path,
-        text_cell('::: {.content-visible when-format="pdf"}\n紙 \\newpage @fig-none\n:::\n\n::: {.content-hidden when-format="pdf"}\n画面\n:::'),
+        text_cell(
+            '::: {.content-visible when-format="pdf"}\n紙 \\newpage @fig-none\n:::\n\n::: {.content-hidden when-format="pdf"}\n画面\n:::'
+        ),
     )
     assert "".join(pf.stringify(b) for b in page.blocks).strip() == "画面"
 

@@ -46,16 +46,25 @@ def test_a_folded_cell_is_a_details_element(tmp_path: Path) -> None:
 
 
 def test_formulas_are_mathml_with_their_tex_as_alternative(tmp_path: Path) -> None:
-    page = page_of(tmp_path, text_cell('$$\\frac{P}{B} < 1$$ {#eq-a}'))
+    page = page_of(tmp_path, text_cell("$$\\frac{P}{B} < 1$$ {#eq-a}"))
     formula = page.select_one("#eq-a math")
-    assert formula["alttext"] == '\\frac{P}{B} < 1'
+    assert formula["alttext"] == "\\frac{P}{B} < 1"
     assert formula.find("annotation") is None
     assert page.select_one("#eq-a .equation-number").get_text() == "(1.1)"
     assert page.select_one("h1 math")["alttext"] == "x"
 
 
 def test_headings_have_anchors_and_boxes_do_not_enter_the_contents(tmp_path: Path) -> None:
-    site = build(make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 題\n\n## 節 *甲* {#sec-x}\n\n::: {.callout-note}\n## 題\n### 箱の中\n:::"))}))
+    site = build(
+        make_book(
+            tmp_path,
+            **{
+                "a.ipynb": notebook(
+                    text_cell("# 題\n\n## 節 *甲* {#sec-x}\n\n::: {.callout-note}\n## 題\n### 箱の中\n:::")
+                )
+            },
+        )
+    )
     page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
     assert page.select_one("h2#sec-x a.headerlink")["href"] == "#sec-x"
     contents = page.select_one("nav.md-nav--secondary").get_text()
@@ -64,7 +73,12 @@ def test_headings_have_anchors_and_boxes_do_not_enter_the_contents(tmp_path: Pat
 
 
 def test_images_know_their_size(tmp_path: Path) -> None:
-    page = page_of(tmp_path, code_cell("#| fig-cap: 図\nx", shown(svg=PIXEL)), text_cell("![絵](b.svg){width=50%}"), **{"b.svg": PIXEL})
+    page = page_of(
+        tmp_path,
+        code_cell("#| fig-cap: 図\nx", shown(svg=PIXEL)),
+        text_cell("![絵](b.svg){width=50%}"),
+        **{"b.svg": PIXEL},
+    )
     first, second = page.select("img")
     assert (first["width"], first["height"]) == ("8", "4")
     assert not second.has_attr("height")
@@ -100,7 +114,10 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
-    cells = [text_cell("# 題 {#sec-a}\n\n$x^2$ [@dao2022]"), code_cell("#| label: fig-a\n#| fig-cap: 図\nx", shown(svg=PIXEL))]
+    cells = [
+        text_cell("# 題 {#sec-a}\n\n$x^2$ [@dao2022]"),
+        code_cell("#| label: fig-a\n#| fig-cap: 図\nx", shown(svg=PIXEL)),
+    ]
     first = build(make_book(tmp_path / "one", **{"a.ipynb": notebook(*cells)}))
     second = build(make_book(tmp_path / "elsewhere/two", **{"a.ipynb": notebook(*cells)}))
     assert snapshot(first) == snapshot(second)
@@ -116,7 +133,14 @@ def test_nothing_of_an_old_site_is_left(tmp_path: Path) -> None:
 
 
 def test_linked_files_come_along_and_secrets_do_not(tmp_path: Path) -> None:
-    make_book(tmp_path, **{"data/rows.csv": "a\n1\n", "data/secret.csv": "x\n", "a.ipynb": notebook(text_cell("# 題\n\n[表](data/rows.csv)"))})
+    make_book(
+        tmp_path,
+        **{
+            "data/rows.csv": "a\n1\n",
+            "data/secret.csv": "x\n",
+            "a.ipynb": notebook(text_cell("# 題\n\n[表](data/rows.csv)")),
+        },
+    )
     site = build(tmp_path)
     assert (site / "data/rows.csv").read_text(encoding="utf-8") == "a\n1\n"
     assert not (site / "data/secret.csv").exists()
@@ -137,7 +161,9 @@ def test_no_page_asks_another_host_for_anything(tmp_path: Path) -> None:
     site = build(make_book(tmp_path, **{"_quarto.yml": CONFIG.replace("title: 見本", repository)}))
     for path in site.rglob("*.html"):
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        addresses = [e.get("src") or e.get("href") for e in page.select("script[src], link[href], img[src], iframe[src]")]
+        addresses = [
+            e.get("src") or e.get("href") for e in page.select("script[src], link[href], img[src], iframe[src]")
+        ]
         assert not [a for a in addresses if a.startswith(("http:", "https:", "//"))], path
         assert not page.select("[data-md-component=source]"), "the theme would ask the repository's host for its stars"
 
@@ -166,7 +192,7 @@ def _get(address: str) -> str:
         return answer.read().decode()
 
 
-def _wait(ask, seconds: float = 30):  # noqa: ANN001, ANN202
+def _wait(ask, seconds: float = 30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if answer := ask():
