@@ -56,13 +56,14 @@ def slugs(notebook: NotebookNode) -> list[str]:
     """Return one readable id per cell, the same on every run.
 
     A cell is named after its own label (``fig-x``, ``sec-x``, ``exr-x``); one without a
-    label after the section or exercise it stands in, with a counter.
+    label after the section or exercise it stands in, with a counter and without the prefix:
+    Quarto makes a code cell's id an anchor, and would number ``exr-x-2`` as an exercise.
     """
     section, count, taken, result = "cell", 0, set(), []
     for cell in notebook.cells:
         labels = (LABEL if cell.cell_type == "code" else ANCHOR).findall(cell.source)
         if sections := [label for label in labels if label.startswith(("sec-", "exr-"))]:
-            section, count = sections[-1], 0
+            section, count = sections[-1].partition("-")[2], 0
         slug = next((label[:64] for label in labels if label[:64] not in taken), None)
         while slug is None or slug in taken:
             count += 1

@@ -39,7 +39,7 @@ def stored(tmp_path_factory):
 def test_executing_gives_the_normal_form(stored):
     notebook = nbformat.read(stored, as_version=4)
     assert notebooks.check(stored) == []
-    assert [cell.id for cell in notebook.cells] == ["sec-small", "sec-small-1", "sec-next", "tbl-x", "sec-next-1"]
+    assert [cell.id for cell in notebook.cells] == ["sec-small", "small-1", "sec-next", "tbl-x", "next-1"]
     assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == [1, 2, 3]
     assert notebook.metadata == {"kernelspec": notebooks.KERNELSPEC, "language_info": {"name": "python"}}
     assert notebook.cells[1].outputs[0].text == "6\n"
@@ -135,7 +135,7 @@ ERROR = new_output("error", ename="ValueError", evalue="だめ", traceback=["Val
 def test_check_complains(stored, tmp_path, cell, complaint):
     notebook = nbformat.read(stored, as_version=4)
     notebook.cells = [notebook.cells[0], cell]
-    cell.id = "sec-small-1"
+    cell.id = "small-1"
     path = tmp_path / "changed.ipynb"
     path.write_text(notebooks.to_text(notebook), encoding="utf-8")
     problems = notebooks.check(path)
@@ -166,3 +166,11 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         notebooks.write_if_changed(path, "new")
     assert path.read_text(encoding="utf-8") == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_code_cell_without_a_label_is_no_cross_reference():
+    """Quarto makes the id an anchor: `exr-x-2` would come out as exercise 1.2."""
+    for path in notebooks.chapter_paths():
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code" and f"label: {cell.id}" not in cell.source:
+                assert not cell.id.startswith(("sec-", "exr-", "fig-", "tbl-", "eq-", "thm-", "sol-", "lst-"))
