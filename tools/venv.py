@@ -201,7 +201,7 @@ def pip(arguments, total=0):
 def create(python, version):
     """Make an empty environment, in the place of one that cannot be used."""
     if VENV.exists():
-        print("使えない .venv を作り直します。")
+        print(".venv を作り直します。")
         shutil.rmtree(str(VENV))
     print("Python {} で仮想環境 .venv を作っています…".format(dotted(version)))
     sys.stdout.flush()
@@ -232,12 +232,14 @@ def fill(names):
     pip([part for name in names for part in ("-r", name)], total=len(pins))
 
 
-def is_usable():
-    """Tell whether `.venv` is whole and its interpreter still runs and is new enough."""
+def is_usable(wanted=None):
+    """Tell whether `.venv` is whole, and of the Python asked for, or of any new enough."""
     if UNFINISHED.exists() or not PYTHON.exists():
         return False
     answer = probe(str(PYTHON))
-    return answer is not None and answer[0] >= OLDEST
+    if answer is None:
+        return False
+    return answer[0] == find_python(wanted)[1] if wanted else answer[0] >= OLDEST
 
 
 def make_ready(names):
@@ -245,11 +247,12 @@ def make_ready(names):
     wanted = {name: digest(ROOT / name) for name in [*names, "pyproject.toml"]}
     stamp = read_stamp()
     changed = [name for name in wanted if stamp.get(name) != wanted[name]]
-    usable = is_usable()
+    asked_for = os.environ.get("PYTHON")
+    usable = is_usable(asked_for)
     if usable and not changed:
         return
     if not usable:
-        python, version = find_python(os.environ.get("PYTHON"))
+        python, version = find_python(asked_for)
         create(python, version)
         stamp, changed = {}, list(wanted)
     requirements = [name for name in names if name in changed]

@@ -119,6 +119,19 @@ def test_a_damaged_stamp_or_interpreter_is_mended(project):
     assert not venv.is_usable()
 
 
+def test_another_python_makes_another_environment(project, tmp_path, monkeypatch, capsys):
+    _, calls = project
+    venv.main(["requirements.txt"])
+    calls.clear()
+    monkeypatch.setenv("PYTHON", sys.executable)
+    assert venv.main(["requirements.txt"]) == 0 and calls == []
+    monkeypatch.setenv("PYTHON", str(fake_python(tmp_path / "other", "3.14.0")))
+    assert venv.main(["requirements.txt"]) == 0 and calls
+    monkeypatch.setenv("PYTHON", "nowhere")
+    assert venv.main(["requirements.txt"]) == 1
+    assert "PYTHON=nowhere" in capsys.readouterr().err
+
+
 def fake_python(path, version, missing=""):
     return executable(path, f'{SH}echo "{version} {missing}"\n')
 
