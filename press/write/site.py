@@ -116,6 +116,8 @@ def _write_docs(book: Book, docs: Path, content: Files, cache: Cache) -> None:
     style = files("press.write").joinpath("chrome.css").read_text(encoding="utf-8")
     shared = "".join((book.root / path).read_text(encoding="utf-8") for path in book.css)
     (assets / "book.css").write_text(style + "\n" + shared, encoding="utf-8")
+    search = files("press.write").joinpath("iframe-worker.js").read_text(encoding="utf-8")
+    (assets / "iframe-worker.js").write_text(search, encoding="utf-8")
     (assets / "stix-two-math.woff2").write_bytes(math_font(math_characters(list(content.pages.values())), cache))
 
 
@@ -130,12 +132,13 @@ def _config(book: Book, pages: list[Page]) -> str:
         "use_directory_urls": False,
         "nav": _navigation(book, pages),
         "extra_css": ["assets/book.css"],
-        "plugins": [{"search": {"lang": language}}],
+        # With "offline" the search also works on pages opened straight from the disk.
+        "plugins": [{"search": {"lang": language}}, "offline"],
         "markdown_extensions": [
             {"press.write.prebuilt": {}},
             {"toc": {"permalink": True, "permalink_title": "この見出しへのリンク", "toc_depth": book.toc_depth}},
         ],
-        "extra": {"generator": False},
+        "extra": {"generator": False, "polyfills": [{"path": "assets/iframe-worker.js", "async": False}]},
         "theme": {
             "name": "material",
             "language": language,
