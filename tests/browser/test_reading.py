@@ -34,6 +34,19 @@ def test_search_finds_other_words(visitor, word):
     assert word.lower() in page.get_by_role("option").first.inner_text().lower()
 
 
+def test_search_works_on_pages_opened_straight_from_the_disk(browser, site):
+    with browser.new_context(locale="ja-JP") as context:
+        page = context.new_page()
+        lost = []
+        page.on("requestfailed", lambda request: lost.append(request.url))
+        page.goto((site / "index.html").as_uri())
+        page.click(".md-search__button")
+        page.keyboard.type("帯域幅")
+        page.get_by_role("option").first.wait_for()
+        assert page.get_by_role("option").first.get_attribute("href").startswith("file:")
+        assert lost == []
+
+
 def test_a_word_of_no_page_is_not_found(visitor):
     page = visitor.visit("index.html")
     page.click(".md-search__button")
