@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +22,8 @@ class PandocError(Exception):
     """pandoc refused its input; the text says why."""
 
 
-def run(*args: str | Path, text: str) -> str:
-    """Run pandoc on `text` and return what it prints."""
+def run(*args: str | Path, text: str, warned: list[str] | None = None) -> str:
+    """Run pandoc on `text` and return what it prints; its warnings are added to `warned`."""
     command = [_pandoc(), *map(str, args)]
     try:
         done = subprocess.run(command, input=text, text=True, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
@@ -30,12 +31,15 @@ def run(*args: str | Path, text: str) -> str:
         raise PandocError(f"{TIMEOUT_S} 秒たっても終わりません") from error
     if done.returncode != 0:
         raise PandocError(done.stderr.strip() or f"終了コード {done.returncode}")
+    if warned is not None:
+        reports = re.split(r"(?m)^\[WARNING\] ", done.stderr)
+        warned += [" ".join(report.split()) for report in reports if report.strip()]
     return done.stdout
 
 
-def parse(markdown: str, *options: str | Path) -> str:
+def parse(markdown: str, *options: str | Path, warned: list[str] | None = None) -> str:
     """Quarto Markdown to pandoc's JSON."""
-    return run("-f", DIALECT, "-t", "json", *options, text=markdown)
+    return run("-f", DIALECT, "-t", "json", *options, text=markdown, warned=warned)
 
 
 @lru_cache(maxsize=4096)

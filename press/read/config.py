@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def read_book(root: Path, problems: Problems) -> Book:
         lang=lang,
         subtitle=str(book.get("subtitle", "")),
         author=_authors(book.get("author")),
-        date=str(book.get("date", "")),
+        date=_date(book.get("date"), lang, problems),
         description=str(book.get("description", "")),
         entries=entries,
         output_dir=str(project.get("output-dir", "_book")),
@@ -142,7 +143,7 @@ def _load(root: Path, problems: Problems) -> dict[str, Any]:
         problems.add(CONFIG, "", "本の設定ファイルがありません", "本のフォルダーで実行してください")
         return {}
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problems.add(CONFIG, yaml_place(error), "YAML として読めません", yaml_reason(error))
         return {}
@@ -211,11 +212,17 @@ def _entries(root: Path, book: dict[str, Any], problems: Problems) -> list[Entry
         problems.add(
             CONFIG, "", "最初の章が index.qmd ではありません", "book: chapters の先頭に index.qmd を置いてください"
         )
-    seen: set[str] = set()
+    pages: dict[str, str] = {}
     for entry in entries:
-        if entry.source in seen:
-            problems.add(CONFIG, "", f"{entry.source} が二度並んでいます", "一つにしてください")
-        seen.add(entry.source)
+        if entry.href in pages:
+            same = f"{pages[entry.href]} と {entry.source} が同じページになります"
+            problems.add(CONFIG, "", same, "二度並んでいれば一つに、名前が同じなら片方を変えてください")
+        pages[entry.href] = entry.source
+        if Path(entry.source).is_absolute() or ".." in Path(entry.source).parts:
+            problems.add(
+                CONFIG, "", f"章 {entry.source} が本のフォルダーの外にあります", "本のフォルダーの中に置いてください"
+            )
+            continue
         if Path(entry.source).suffix not in (".qmd", ".ipynb", ".md"):
             problems.add(CONFIG, "", f"章 {entry.source} の種類には対応していません", ".ipynb か .qmd にしてください")
         elif not (root / entry.source).is_file():
@@ -252,6 +259,19 @@ def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, .
 def _authors(value: Any) -> str:
     names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in _as_list(value)]
     return "、".join(name for name in names if name)
+
+
+def _date(value: Any, lang: str, problems: Problems) -> str:
+    """The book's date as its language writes it."""
+    if value in ("today", "now", "last-modified"):
+        problems.add(
+            CONFIG, "", f"book: date: {value} では、作るたびに違う本になります", "2026-11-22 のように書いてください"
+        )
+    try:
+        day = date.fromisoformat(str(value))
+    except ValueError:
+        return str(value or "")
+    return f"{day.year}年{day.month}月{day.day}日" if lang.startswith("ja") else f"{day:%B} {day.day}, {day.year}"
 
 
 def _as_list(value: Any) -> list[Any]:

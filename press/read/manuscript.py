@@ -92,7 +92,7 @@ class Manuscript:
 def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) -> Manuscript | None:
     """Read one chapter; None (and a problem) if it cannot be read at all."""
     try:
-        text = (book.root / entry.source).read_text(encoding="utf-8")
+        text = (book.root / entry.source).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         problems.add(entry.source, "", "UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
         return None
@@ -127,6 +127,7 @@ def _read_notebook(entry: Entry, text: str, problems: Problems) -> Manuscript | 
         return None
     manuscript = Manuscript(entry, [])
     for number, raw in enumerate(notebook.cells, start=1):
+        raw.source = raw.source.replace("\r\n", "\n")
         cell = _read_cell(manuscript, number, raw, problems)
         if cell is not None:
             manuscript.cells.append(cell)
@@ -256,12 +257,45 @@ def _parse(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems)
     filters = [book.root / path for path in book.filters]
     key = [pandoc.DIALECT, markdown, *(path.read_text(encoding="utf-8") for path in filters)]
     options = [option for path in filters for option in ("--lua-filter", path)]
+    warned: list[str] = []
+
+    def parse() -> str:
+        ast = pandoc.parse(markdown, *options, warned=warned)
+        if warned:
+            raise _DoubtfulError  # and nothing is kept, so that the next build says it again
+        return ast
+
     try:
-        manuscript.ast = cache.text("ast", key, lambda: pandoc.parse(markdown, *options))
+        manuscript.ast = cache.text("ast", key, parse)
+    except _DoubtfulError:
+        for warning in warned:
+            _report(manuscript, warning, problems)
     except pandoc.PandocError as error:
         problems.add(
             manuscript.entry.source, "", f"pandoc が読めません: {error}", "直前に変えた所の記法を確かめてください"
         )
+
+
+class _DoubtfulError(Exception):
+    """pandoc has read the chapter, but not as it was meant."""
+
+
+def _report(manuscript: Manuscript, warning: str, problems: Problems) -> None:
+    """Say a warning of pandoc's in the author's words; its line numbers are those of no file."""
+    source = manuscript.entry.source
+    note = re.search(r"[Nn]ote (?:reference|with key) ['‘’\"]?([^'‘’\" ]+)", warning)
+    label = re.search(r"Duplicate identifier ['‘’\"]?([^'‘’\" ]+)", warning)
+    if label:
+        place = manuscript.place(f"#{label[1]}", label[1])
+        problems.add(source, place, f"札 {label[1]} がこのページに二つあります", "どちらかの名前を変えてください")
+    elif note:
+        said = "二度定義されています" if "uplicate" in warning else "定義だけあって、使われていません"
+        place = manuscript.place(f"[^{note[1]}]:", f"[^{note[1]}]")
+        problems.add(source, place, f"脚注 [^{note[1]}] が{said}", "脚注の札を確かめてください")
+    elif "unclosed" in warning:
+        problems.add(source, manuscript.place(":::"), "囲み（:::）が閉じていません", "::: の組を確かめてください")
+    else:
+        problems.add(source, "", f"pandoc の警告: {warning[:200]}", "原稿のその箇所を直してください")
 
 
 def _cell_markdown(cell: Cell) -> str:

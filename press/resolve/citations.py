@@ -29,6 +29,9 @@ def resolve_citations(book: Book, pages: list[Page], cache: Cache, problems: Pro
         for citation in cite.citations:
             if citation.id not in known:
                 _complain(page, citation.id, bool(book.bibliography), problems)
+    if cites and book.bibliography and all(_refs_div(page) is None for page in pages):
+        problems.add("_quarto.yml", "", "文献を引いていますが、文献表を置くページがありません",
+                     "::: {#refs} ::: を書いた references.qmd を book: chapters に加えてください")  # fmt: skip
     if len(problems) or not book.bibliography:
         return
     answered = _citeproc(book, [cite for _, cite in cites], cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import html as entities
 import os
 import re
 import shutil
@@ -124,7 +125,7 @@ def _write_docs(book: Book, docs: Path, content: Files, cache: Cache) -> None:
 def _config(book: Book, pages: list[Page]) -> str:
     language = book.lang.split("-")[0]
     config: dict[str, Any] = {
-        "site_name": book.title,
+        "site_name": entities.escape(book.title, quote=False),  # the theme prints it as it is
         "site_author": book.author,
         "site_description": book.description,
         "docs_dir": "docs",
@@ -176,7 +177,9 @@ def _navigation(book: Book, pages: list[Page]) -> list[Any]:
     navigation: list[Any] = []
     for page in pages:
         entry = page.entry
-        item: Any = {page.sidebar_title: str(Path(page.href).with_suffix(".md").as_posix())}
+        item: Any = {
+            entities.escape(page.sidebar_title, quote=False): str(Path(page.href).with_suffix(".md").as_posix())
+        }
         part = entry.part
         if part is None and entry.role == "appendix":
             part = book.words["section-title-appendices"]
@@ -186,7 +189,7 @@ def _navigation(book: Book, pages: list[Page]) -> list[Any]:
         if part not in sections:
             sections[part] = []
             title = by_source[part].plain_title if part in by_source else part
-            navigation.append({title: sections[part]})
+            navigation.append({entities.escape(title, quote=False): sections[part]})
         sections[part].append(next(iter(item.values())) if entry.role == "part" else item)
     return navigation
 

@@ -206,3 +206,36 @@ def test_preview_does_not_watch_what_it_writes(tmp_path: Path) -> None:
     assert watched(1, str(tmp_path / "a.ipynb"))
     assert not watched(1, str(tmp_path / "_book/a.html"))
     assert not watched(1, str(tmp_path / ".press/cache/x"))
+
+
+def test_signs_of_markup_in_titles_stay_text(tmp_path: Path) -> None:
+    config = CONFIG.replace("title: 見本", "title: 'A & B <i>本</i> \"C\"'")
+    make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(text_cell("# 速さ < 10 & `x`*y* {#sec-a}"))})
+    page = BeautifulSoup((build(tmp_path) / "a.html").read_text(encoding="utf-8"), "html.parser")
+    assert 'A & B <i>本</i> "C"' in page.title.get_text()
+    assert page.select_one("h1").get_text().startswith("1 速さ < 10 & xy")
+    assert "1 速さ < 10 & xy" in [" ".join(a.get_text().split()) for a in page.select("a.md-nav__link")]
+
+
+def test_table_widths_are_those_given(tmp_path: Path) -> None:
+    table = '| a | b |\n|---|---|\n| 1 | 2 |\n\n: 題 {#tbl-x tbl-colwidths="[30,70]"}'
+    page = page_of(tmp_path, text_cell(table), text_cell("| c |\n|---|\n| " + "長い" * 60 + " |"))
+    first, second = page.select("table")
+    assert [col["style"] for col in first.select("col")] == ["width: 30%", "width: 70%"]
+    assert not second.select("col")
+
+
+def test_a_manuscript_from_windows_reads_the_same(tmp_path: Path) -> None:
+    text = "# はじめに {.unnumbered}\n\n一行目、\n二行目。\n"
+    unix = build(make_book(tmp_path / "unix", **{"index.qmd": text}))
+    windows = build(
+        make_book(tmp_path / "windows", **{"index.qmd": b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()})
+    )
+    assert (unix / "index.html").read_bytes() == (windows / "index.html").read_bytes()
+
+
+def test_the_date_is_written_as_the_language_does(tmp_path: Path) -> None:
+    site = build(
+        make_book(tmp_path, **{"_quarto.yml": CONFIG.replace("title: 見本", "title: 見本\n  date: 2026-11-22")})
+    )
+    assert "2026年11月22日" in (site / "index.html").read_text(encoding="utf-8")
