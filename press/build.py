@@ -111,7 +111,7 @@ def _write_pages(book: Book, pages: list[Page], cache: Cache, problems: Problems
 
 
 def _resources(book: Book, problems: Problems) -> set[str]:
-    found: set[str] = set()
+    found: set[str] = {book.favicon} if book.favicon else set()
     for pattern in book.resources:
         paths = [path for path in book.root.glob(str(pattern)) if path.is_file()]
         if not paths:

@@ -73,6 +73,7 @@ class Book:
     filters: tuple[str, ...] = ()
     css: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    favicon: str | None = None
     cell_defaults: dict[str, Any] = field(default_factory=dict)
     number_sections: bool = True
     number_depth: int = 6
@@ -124,6 +125,7 @@ def read_book(root: Path, problems: Problems) -> Book:
         filters=_paths(root, settings.get("filters"), "filters", problems),
         css=_paths(root, html.get("css"), "css", problems),
         resources=tuple(_as_list(project.get("resources"))),
+        favicon=next(iter(_paths(root, book.get("favicon"), "favicon", problems)), None),
         cell_defaults=_cell_defaults(settings, html),
         number_sections=bool(html.get("number-sections", settings.get("number-sections", True))),
         number_depth=int(html.get("number-depth", 6)),

@@ -159,6 +159,8 @@ def _config(book: Book, pages: list[Page]) -> str:
             ],
         },
     }
+    if book.favicon:
+        config["theme"]["favicon"] = book.favicon
     if book.site_url:
         config["site_url"] = book.site_url
     return yaml.safe_dump(config, allow_unicode=True, sort_keys=False)

@@ -239,3 +239,11 @@ def test_the_date_is_written_as_the_language_does(tmp_path: Path) -> None:
         make_book(tmp_path, **{"_quarto.yml": CONFIG.replace("title: 見本", "title: 見本\n  date: 2026-11-22")})
     )
     assert "2026年11月22日" in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_icon_of_the_book_is_used(tmp_path: Path) -> None:
+    config = CONFIG.replace("title: 見本", "title: 見本\n  favicon: icon.svg")
+    site = build(make_book(tmp_path, **{"_quarto.yml": config, "icon.svg": PIXEL}))
+    page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
+    assert page.select_one("link[rel=icon]")["href"].removeprefix("./") == "icon.svg"
+    assert (site / "icon.svg").read_text(encoding="utf-8") == PIXEL
