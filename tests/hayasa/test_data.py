@@ -126,7 +126,7 @@ def device_problems(row: Row) -> Iterator[str]:
     yield from bounded(row, "memory_bandwidth_bytes_per_s", 5e9, 2e13, required=True)
     yield from bounded(row, "memory_bytes", 2**30, 2**41, required=not memory_alone)
     yield from bounded(row, "released", 2005, 2030, required=True)
-    yield from bounded(row, "peak_fp32_flop_per_s", 1e11, 2e14, required=not memory_alone)
+    yield from bounded(row, "peak_fp32_flop_per_s", 1e11, 2e14, required=bool(row["peak_source"]))
     for column in (*DENSE_PEAKS, FP16_ACCUMULATE):
         yield from bounded(row, column, 1e12, 2e16, required=False)
     for column in ("gpu_cores", "sm_count"):
@@ -140,7 +140,9 @@ def device_problems(row: Row) -> Iterator[str]:
             ratio = float(row[sparse]) / float(row[dense])
             if abs(ratio - 2) > 0.01:
                 yield f"{sparse}: {ratio:.3f} times the dense peak, not 2"
-    if row[DENSE_PEAKS[0]] and not row["peak_source"]:
+    if not row["peak_source"] and any(
+        row[column] for column in row if column.endswith("op_per_s") and "peak" in column
+    ):
         yield "peak_source: a peak without a source"
     if row[DENSE_PEAKS[0]] and row[FP16_ACCUMULATE]:
         slower = float(row[FP16_ACCUMULATE]) < float(row[DENSE_PEAKS[0]])
@@ -562,6 +564,28 @@ def test_figures_of_the_article() -> None:
     assert float(m4["neural_engine_op_per_s"]) == 38e12
 
 
+def reference_problems(row: Row) -> Iterator[str]:
+    """Complain about a measurement of a device or model that no table knows."""
+    for column, table in (("device", "devices"), ("model", "models")):
+        spellings = {
+            name_key(name)
+            for known in TABLES[table]
+            for name in (known["id"], known["name"], *known["aliases"].split("|"))
+        }
+        if name_key(row[column]) not in spellings:
+            yield f"{column}: {row[column]!r} is in no table"
+
+
+MEASUREMENTS = sorted((DATA / "measurements").glob("*.csv"))
+
+
+@pytest.mark.parametrize("path", MEASUREMENTS, ids=lambda path: path.stem)
+def test_measurements_speak_of_known_devices_and_models(path: Path) -> None:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = {(row["device"], row["model"]): row for row in csv.DictReader(file)}
+    assert not [problem for row in rows.values() for problem in reference_problems(row)]
+
+
 # -------------------------------------------- each checker is seen to complain
 
 BROKEN = [
@@ -660,6 +684,13 @@ def test_a_wrong_latent_attention_is_noticed() -> None:
     row = MODELS["deepseek-v3"]
     assert list(model_problems(row | {"kv_lora_rank": "1024"}))
     assert list(model_problems(row | {"qk_rope_head_dim": "32"}))
+
+
+def test_a_measurement_of_an_unknown_device_is_noticed() -> None:
+    known = {"device": "RTX 4090", "model": "meta-llama/Llama-3.1-8B"}
+    assert not list(reference_problems(known))
+    assert list(reference_problems(known | {"device": "rtx-9999"}))
+    assert list(reference_problems(known | {"model": "llama-9-9b"}))
 
 
 def test_a_device_with_two_capacities_is_noticed() -> None:
