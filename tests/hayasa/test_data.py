@@ -270,13 +270,14 @@ def model_problems(row: Row) -> Iterator[str]:
         yield "head_dim: not the sum of its parts"
     if whole(row, "sliding_window_layers") > whole(row, "layers"):
         yield "sliding_window_layers: more than there are layers"
+    if not row["experts"] and (whole(row, "expert_bias") or whole(row, "router_bias")):
+        yield "experts: biases of experts that are not there"
     if whole(row, "experts_per_token") > whole(row, "experts"):
         yield "experts_per_token: more than there are experts"
     total, active = parameters(row)
     published = whole(row, "published_parameters")
-    error = (total + whole(row, "other_parameters")) / published - 1
     counted = "safetensors" in row["published_source"]  # every element, not a rounded figure
-    if abs(error) > (1e-6 if counted else 0.005):
+    if abs(total + whole(row, "other_parameters") - published) > (0 if counted else 0.001 * published):
         yield f"published_parameters: computed {total:,}, published {published:,}"
     if row["published_active_parameters"]:
         if not whole(row, "active_includes_input_embedding"):
