@@ -277,7 +277,8 @@ def model_problems(row: Row) -> Iterator[str]:
     total, active = parameters(row)
     published = whole(row, "published_parameters")
     counted = "safetensors" in row["published_source"]  # every element, not a rounded figure
-    if abs(total + whole(row, "other_parameters") - published) > (0 if counted else 0.001 * published):
+    elements = total + whole(row, "other_parameters") + whole(row, "saved_buffer_elements")
+    if abs(elements - published) > (0 if counted else 0.001 * published):
         yield f"published_parameters: computed {total:,}, published {published:,}"
     if row["published_active_parameters"]:
         if not whole(row, "active_includes_input_embedding"):
