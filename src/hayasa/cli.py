@@ -29,7 +29,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """argparse's help with a Japanese heading."""
 
     def add_usage(self, usage, actions, groups, prefix=None):  # type: ignore[no-untyped-def]
-        super().add_usage(usage, actions, groups, "使い方: ")
+        super().add_usage(usage, actions, groups, "使い方: " if prefix is None else prefix)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -226,7 +226,7 @@ def _cell(value: object) -> object:
 
 def _text(name: str, value: object) -> str:
     if name == "fits":
-        return {True: "入る", False: "入らない"}.get(value, "不明")  # type: ignore[call-overload]
+        return "不明" if value is None else "入る" if value else "入らない"
     if isinstance(value, float):
         return scaled(value, "B") if name.endswith("bytes") else significant(value)
     return str(value)
@@ -254,12 +254,12 @@ def _fit_command(arguments: argparse.Namespace) -> None:
 
 def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
     """Ids of the rows that contain every word, in id, name or aliases."""
-    keys = [name_key(word) for word in words]
+    wanted = [name_key(word) for word in words]
     found = []
     for id_, row in rows.items():
-        text = " ".join(row.get(column, "") for column in ("id", "name", "family", "aliases"))
-        flat = re.sub(r"[^a-z0-9.]", "", text.lower())
-        if all(key in flat for key in keys):
+        names = [id_, row["name"], row.get("family", ""), *row.get("aliases", "").split("|")]
+        keys = [name_key(name) for name in names]
+        if all(any(word in key for key in keys) for word in wanted):
             found.append(id_)
     if words and not found:
         raise InvalidValueError(f"{' '.join(words)} に合うものがありません。")
@@ -290,7 +290,7 @@ def _devices_command(arguments: argparse.Namespace) -> None:
     def cells(id_: str, row: Mapping[str, str]) -> list[str]:
         return [
             _cell_scaled(row, "memory_bandwidth_bytes_per_s", "B/s"),
-            _cell_scaled(row, "memory_capacity_bytes", "B"),
+            _cell_scaled(row, "memory_bytes", "B"),
             _cell_scaled(row, "peak_fp16_dense_flop_per_s", "FLOP/s"),
             row["name"],
         ]
@@ -333,7 +333,7 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
             percent(row.error_device_held_out),
             percent(row.error_generation_held_out),
             percent(row.error_model_held_out),
-            percent(row.coverage),
+            percent(row.coverage_device_held_out),
         ]
         for row in calibrations()
     ]

@@ -241,7 +241,15 @@ def get_device(name: str) -> Device:
     1008.0
     """
     id_ = find_id(name, _device_index(), argument="device", what="デバイス")
-    return _build(Device, device_rows()[id_], "devices.csv")
+    row, where = device_rows()[id_], f"devices.csv の {id_}"
+    cores = parse_number(row, "gpu_cores", where) or parse_number(row, "sm_count", where)
+    return _build(
+        Device,
+        row,
+        "devices.csv",
+        memory_capacity_bytes=parse_number(row, "memory_bytes", where),
+        gpu_cores=int(cores),
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -36,8 +36,10 @@ peak_fp4_dense_flop_per_s : float
     gpu_cores : int
         GPU cores (Apple), multiprocessors (NVIDIA) or compute units (AMD); 0 if
         unknown.
-    core_clock_hz : float
+    gpu_clock_hz : float
         Highest clock of these cores in cycles per second; 0 if unknown.
+    dies : int
+        Dies that the chip is joined of: 2 for Apple's Ultra.
 
     Raises
     ------
@@ -66,7 +68,8 @@ peak_fp4_dense_flop_per_s : float
     peak_fp4_dense_flop_per_s: float = 0.0
     link_bandwidth_bytes_per_s: float = 0.0
     gpu_cores: int = 0
-    core_clock_hz: float = 0.0
+    gpu_clock_hz: float = 0.0
+    dies: int = 1
 
     def __post_init__(self) -> None:
         require_positive(
@@ -79,7 +82,8 @@ peak_fp4_dense_flop_per_s : float
             "link_bandwidth_bytes_per_s", self.link_bandwidth_bytes_per_s, maximum=1e17
         )
         require_integer("gpu_cores", self.gpu_cores, 0, 10**6)
-        require_non_negative("core_clock_hz", self.core_clock_hz, maximum=1e12)
+        require_integer("dies", self.dies, 1, 10**4)
+        require_non_negative("gpu_clock_hz", self.gpu_clock_hz, maximum=1e12)
 
     def __hash__(self) -> int:
         # Equality still compares every field; this only keeps look-ups fast.

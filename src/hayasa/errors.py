@@ -170,10 +170,10 @@ def require_integer(name: str, value: int, minimum: int, maximum: int) -> int:
     --------
     >>> require_integer("batch_size", 8, 1, 100)
     8
-    >>> require_integer("batch_size", 0, 1, 9)
+    >>> require_integer("devices", 0, 1, 9)
     Traceback (most recent call last):
         ...
-    hayasa.errors.InvalidValueError: batch_size は 1 以上 9 以下の整数で指定してください（与えられた値: 0）。
+    hayasa.errors.InvalidValueError: devices は 1 以上 9 以下の整数で指定してください（与えられた値: 0）。
     """
     if type(value) is int and minimum <= value <= maximum:  # the common case, kept fast
         return value

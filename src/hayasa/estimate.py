@@ -263,7 +263,7 @@ def estimate(
     prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
     chosen = None
     if engine.id != "ideal":
-        chosen = choose_calibration(engine, device, weights.bits_per_weight)
+        chosen = choose_calibration(engine, device, weights)
 
     stored = weight_bytes(model, weights)
     read = stored.read_bytes(batch_size)
@@ -288,10 +288,13 @@ def estimate(
             kv_bytes=cache,
             batch_size=batch_size,
             context_length=context_length,
+            old_build_share=chosen.old_build_share,
         )
-        one_device_s = max(calibrated_step_s(chosen.calibration, waits_s), bound_s)
-        message_s = chosen.calibration.message_s
-        step_s = max(_shared_s(one_device_s, model, devices, split, message_s), bound_s)
+        one_device_s = chosen.step_factor * calibrated_step_s(
+            chosen.calibration, waits_s, unpacks=chosen.unpacks
+        )
+        step_s = _shared_s(one_device_s, model, devices, split, chosen.calibration)
+        step_s = max(step_s, bound_s)
         slow_s, fast_s = step_s / chosen.low_factor, max(step_s / chosen.high_factor, bound_s)
     prefill_bound, prefill = _prefill_tokens_per_s(
         model, device, weights, prompt_length, chosen, together
@@ -359,15 +362,18 @@ def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
 
 
 def _shared_s(
-    one_device_s: float, model: Model, devices: int, split: str, message_s: float
+    one_device_s: float, model: Model, devices: int, split: str, calibration: Calibration
 ) -> float:
     """Step time on several devices, each message at its measured cost."""
     if devices == 1:
         return one_device_s
     if split == "pipeline":
-        return pipeline_step_s(one_device_s, devices, link_latency_s=message_s)
+        return pipeline_step_s(one_device_s, devices, link_latency_s=calibration.pipeline_message_s)
     return tensor_parallel_step_s(
-        one_device_s, devices, all_reduces=2 * model.layers, link_latency_s=message_s
+        one_device_s,
+        devices,
+        all_reduces=2 * model.layers,
+        link_latency_s=calibration.tensor_message_s,
     )
 
 
@@ -388,7 +394,7 @@ def _prefill_tokens_per_s(
     bound = prompt_length * together / max(memory_s, compute_s)
     if chosen is None:
         return bound, bound
-    share = chosen.calibration.prefill_share
+    share = chosen.prefill_share
     if not share:
         return bound, None
     return bound, prompt_length * together / max(memory_s, compute_s / share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .calibration import COEFFICIENTS, step_waits_s
+from .calibration import COEFFICIENTS, choose_calibration, step_waits_s
 from .estimate import Estimate, does_not_fit_message
 from .flops import attention_flop_per_token
 from .kv_cache import kv_values_per_layer
@@ -13,10 +13,12 @@ from .weights import weight_bytes_resident
 _WAIT_NAMES = {
     "weight_read_factor": "重みを読む",
     "unpack_cycles_per_byte": "重みをほどいて掛ける",
+    "attention_cycles_per_flop": "注意機構の計算",
+    "kv_read_factor": "KV キャッシュを読む",
     "cycles_per_layer": "層ごとの固定の待ち",
     "cycles_per_moe_layer": "エキスパートのある層の待ち",
-    "kv_read_factor": "KV キャッシュを読む",
-    "cycles_per_cached_token_and_layer": "注意機構の待ち",
+    "cycles_per_layer_and_further_die": "ダイをまたぐ層の待ち",
+    "cycles_per_layer_in_old_builds": "2025 年 7 月までのビルドの、層ごとの余分な待ち",
 }
 
 
@@ -159,6 +161,7 @@ def _correction(result: Estimate) -> list[str]:
     calibration = result.calibration
     if calibration is None:
         return ["エンジン ideal なので、補正しません。"]
+    chosen = choose_calibration(result.engine, result.device, result.weights)
     waits = step_waits_s(
         result.model,
         result.device,
@@ -166,17 +169,30 @@ def _correction(result: Estimate) -> list[str]:
         kv_bytes=result.kv_bytes_per_step,
         batch_size=result.batch_size,
         context_length=result.context_length,
+        old_build_share=chosen.old_build_share,
     )
     lines = [f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）"]
-    for name, factor, wait_s in zip(COEFFICIENTS, calibration.coefficients, waits, strict=True):
-        if factor * wait_s > 0:
-            unit = "×" if name.endswith("factor") else "サイクル ×"
+    if not chosen.unpacks:
+        waits = (waits[0], 0.0, *waits[2:])
+    times = [
+        getattr(calibration, name) * wait for name, wait in zip(COEFFICIENTS, waits, strict=True)
+    ]
+    for name, wait_s, time_s in zip(COEFFICIENTS, waits, times, strict=True):
+        if time_s > 0:
+            unit = "倍" if name.endswith("factor") else "サイクル"
+            factor = significant(getattr(calibration, name))
             lines.append(
-                f"{_WAIT_NAMES[name]}: {significant(factor)} {unit} {duration(wait_s)}"
-                f" = {duration(factor * wait_s)}"
+                f"{_WAIT_NAMES[name]}: {factor} {unit} × {_tiny(wait_s)} = {duration(time_s)}"
             )
-    if result.devices > 1 and calibration.message_s:
-        lines.append(f"デバイス間の通信: 1 回 {duration(calibration.message_s)}")
+    if times[0] and times[1]:
+        lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
+    if chosen.step_factor != 1:
+        lines.append(f"この機種で実測された違い: × {significant(chosen.step_factor)}")
+    message_s = calibration.pipeline_message_s
+    if result.split == "tensor":
+        message_s = calibration.tensor_message_s
+    if result.devices > 1 and message_s:
+        lines.append(f"デバイス間の通信: 1 回 {duration(message_s)}")
     lines += [
         f"1 ステップ = {duration(result.step_latency_s)}、"
         f"最良の見積り = {significant(result.decode_tokens_per_s)} トークン/s",
@@ -187,6 +203,11 @@ def _correction(result: Estimate) -> list[str]:
         error = significant(100 * calibration.error_device_held_out, 2)
         lines.append(f"当てはめに使わなかった機種での平均の外れ = {error} %")
     return [*lines, *(f"注意: {note}" for note in result.notes)]
+
+
+def _tiny(seconds: float) -> str:
+    """Write a wait per cycle in nanoseconds, which suit it better."""
+    return f"{significant(seconds * 1e9)} ns" if seconds < 1e-6 else duration(seconds)
 
 
 def _prefill(result: Estimate) -> list[str]:

@@ -30,7 +30,7 @@ def display_width(text: str) -> int:
 def table_lines(
     rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), right: str = ""
 ) -> list[str]:
-    """Lay out rows in columns.
+    r"""Lay out rows in columns.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def table_lines(
 
     Examples
     --------
-    >>> print("\\n".join(table_lines([["速さ", "24.1"], ["上限", "31"]], right="lr")))
+    >>> print("\n".join(table_lines([["速さ", "24.1"], ["上限", "31"]], right="lr")))
     速さ  24.1
     上限    31
     """

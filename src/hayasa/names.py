@@ -10,7 +10,11 @@ from .errors import DataFileError, UnknownNameError
 # Words that say who sells a thing, or which flavour of the same weights it
 # is, but never which thing: "NVIDIA GeForce RTX 4090" is rtx-4090.
 _SILENT_WORDS = frozenset(
-    ["nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple", "mac", "gpu", "chip", "tensor", "core", "meta", "google", "microsoft", "openai", "mistralai", "instruct", "chat", "it", "base", "hf", "gguf"]
+    (
+        *("nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple", "mac"),
+        *("gpu", "chip", "tensor", "core", "meta", "google", "microsoft", "openai"),
+        *("mistralai", "instruct", "chat", "it", "base", "hf", "gguf"),
+    )
 )
 _SPLIT = re.compile(r"[^a-z0-9.]+")
 _CORES = re.compile(r"(\d+)[\s-]*(?:gpu[\s-]*)?cores?\b")
