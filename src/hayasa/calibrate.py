@@ -32,7 +32,6 @@ from .calibration import (
 )
 from .datasets import (
     data_directory,
-    device_rows,
     get_device,
     get_model,
     get_weight_format,
@@ -40,7 +39,7 @@ from .datasets import (
 )
 from .devices import Device
 from .errors import HayasaError, UnknownNameError
-from .flops import prefill_flop
+from .flops import attention_flop_per_token, prefill_flop
 from .kv_cache import kv_cache_bytes
 from .models import Model
 from .weights import WeightFormat, weight_bytes
@@ -241,8 +240,7 @@ def _measurement(row: dict[str, str], source: str) -> Measurement:
         device,
         weight_bytes=weight_bytes(model, weights).read_bytes(batch),
         kv_bytes=kv_cache_bytes(model, context, batch_size=batch),
-        batch_size=batch,
-        context_length=context,
+        attention_flop=attention_flop_per_token(model, context) * batch,
         old_build_share=float(_is_old_build(row)),
     )
     step_s = batch / float(row["decode_tokens_per_s"])

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .datasets import data_directory, parse_number, read_rows
 from .devices import Device
 from .engines import Engine
 from .errors import DataFileError
-from .flops import attention_flop_per_token
 from .models import Model
 from .weights import WeightFormat
 
@@ -52,7 +51,7 @@ COEFFICIENTS = (
 """The fields of `Calibration` that a fit determines, one for each wait."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Calibration:
     """What one engine needs on one kind of device, beyond the bound.
 
@@ -135,12 +134,8 @@ error_model_held_out, error_source_held_out : float
     sources: str = ""
     note: str = ""
 
-    def __hash__(self) -> int:
-        # Equality still compares every field; this only keeps look-ups fast.
-        return hash(self.id)
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DeviceFactor:
     """How a device, or a chip generation, differs from the calibration's sum.
 
@@ -226,9 +221,8 @@ def step_waits_s(
     device: Device,
     *,
     weight_bytes: float,
-    kv_bytes: float,
-    batch_size: int = 1,
-    context_length: int = 0,
+    kv_bytes: float = 0.0,
+    attention_flop: float = 0.0,
     old_build_share: float = 0.0,
 ) -> tuple[float, ...]:
     """Seconds of each wait of a decode step, per unit of its coefficient.
@@ -241,8 +235,8 @@ def step_waits_s(
         Where it runs.
     weight_bytes, kv_bytes : float
         Bytes of weights and of KV cache that the step reads.
-    batch_size, context_length : int
-        Sequences, and tokens in the cache of each.
+    attention_flop : float
+        FLOP of attention over the cached tokens.
     old_build_share : float
         1 for a build of the engine from before August 2025, 0 for a later one,
         between them for a mean of both.
@@ -260,20 +254,18 @@ def step_waits_s(
     Examples
     --------
     >>> m4 = Device(id="m4", memory_bandwidth_bytes_per_s=120e9)
-    >>> waits = step_waits_s(Model(id="7b", stated_parameters=7e9), m4, weight_bytes=3.6e9,
-    ...                      kv_bytes=0)
+    >>> waits = step_waits_s(Model(id="7b", stated_parameters=7e9), m4, weight_bytes=3.6e9)
     >>> [round(wait, 9) for wait in waits]
     [0.03, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     bandwidth = device.memory_bandwidth_bytes_per_s
     clock = device.gpu_clock_hz or ASSUMED_CLOCK_HZ
     cores_hz = device.gpu_cores * clock
-    attention = attention_flop_per_token(model, context_length) * batch_size
     layer_cycles_s = layer_count(model) / clock
     return (
         weight_bytes / bandwidth,
         weight_bytes / cores_hz if cores_hz else 0.0,
-        attention / cores_hz if cores_hz else 0.0,
+        attention_flop / cores_hz if cores_hz else 0.0,
         kv_bytes / bandwidth,
         layer_cycles_s,
         model.moe_layers / clock,
@@ -381,8 +373,7 @@ def device_factors() -> dict[tuple[str, str, str], DeviceFactor]:
     return {(row.calibration, row.scope, row.weight_kind): row for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenCalibration:
+class ChosenCalibration(NamedTuple):
     """A calibration as it applies to one device and one weight format.
 
     Parameters

@@ -7,19 +7,20 @@ the ``*_rows`` functions give the rows as they stand, sources included.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache, lru_cache
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .devices import PEAK_FORMATS, Device
 from .errors import DataFileError, HayasaError
 from .models import Model
 from .names import find_id, index_by_name
 from .weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFormat
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Row = Mapping[str, str]
 T = TypeVar("T")
@@ -38,6 +39,8 @@ def data_directory() -> Path:
     DataFileError
         If neither exists.
     """
+    from pathlib import Path  # importing the package shall stay fast
+
     package = Path(__file__).resolve().parent
     for candidate in (package / "data", package.parents[1] / "data"):
         if candidate.is_dir():
@@ -66,6 +69,8 @@ def read_rows(path: Path, required: Iterable[str] = ("id",)) -> list[dict[str, s
         If the file is missing, not UTF-8, lacks a column, or a row is too
         short or too long; the message names file and line.
     """
+    import csv  # importing the package shall stay fast
+
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)

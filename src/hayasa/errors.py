@@ -95,6 +95,8 @@ def require_positive(name: str, value: float, maximum: float = 1e30) -> float:
         ...
     hayasa.errors.InvalidValueError: parameters は正の数で指定してください（与えられた値: -1）。
     """
+    if type(value) is float and 0 < value <= maximum:  # the common case, kept fast
+        return value
     number = _number(name, value, "正の数")
     if number <= 0:
         raise InvalidValueError(f"{name} は正の数で指定してください（与えられた値: {value}）。")
@@ -170,10 +172,10 @@ def require_integer(name: str, value: int, minimum: int, maximum: int) -> int:
     --------
     >>> require_integer("batch_size", 8, 1, 100)
     8
-    >>> require_integer("devices", 0, 1, 9)
+    >>> require_integer("n", 0, 1, 9)
     Traceback (most recent call last):
         ...
-    hayasa.errors.InvalidValueError: devices は 1 以上 9 以下の整数で指定してください（与えられた値: 0）。
+    hayasa.errors.InvalidValueError: n は 1 以上 9 以下の整数で指定してください（与えられた値: 0）。
     """
     if type(value) is int and minimum <= value <= maximum:  # the common case, kept fast
         return value
@@ -213,6 +215,6 @@ def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     """
     if value not in allowed:
         raise InvalidValueError(
-            f"{name} は {' / '.join(allowed)} のどれかで指定してください（与えられた値: {value!r}）。"
+            f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {value!r}）。"
         )
     return value

@@ -27,7 +27,7 @@ from .errors import (
     require_choice,
     require_integer,
 )
-from .flops import flop_per_token, prefill_flop
+from .flops import attention_flop_per_token, prefill_flop, weight_flop_per_token
 from .kv_cache import kv_cache_bytes
 from .models import Model
 from .parallel import SPLITS, pipeline_step_s, tensor_parallel_step_s
@@ -40,13 +40,13 @@ DEFAULT_PROMPT_LENGTH = 512
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Estimate:
     """Speed of a model on a device, with everything it was computed from.
 
     Parameters
     ----------
-    model, device, weights, engine : Model, Device, WeightFormat, Engine
+    model, device, weights, engine, kv_cache : Model, Device, WeightFormat, Engine, WeightFormat
         What was asked about.
     batch_size : int
         Sequences that advance together.
@@ -58,67 +58,131 @@ class Estimate:
         How many devices, all alike.
     split : str
         ``"pipeline"`` or ``"tensor"``.
-    decode_tokens_per_s_bound : float
-        Tokens per second, all sequences together, that physics allows.
-    decode_tokens_per_s : float
-        Best estimate.
-    decode_tokens_per_s_low, decode_tokens_per_s_high : float
-        Ends of the 90 % interval; for ``ideal``, no overlap and full overlap
-        of reading and computing.
+    weight_bytes_per_step, kv_bytes_per_step : float
+        Bytes of weights and of KV cache that a step reads.
+    weight_flop_per_step, attention_flop_per_step : float
+        FLOP of a step with the weights and in attention, all sequences together.
     memory_latency_s, compute_latency_s : float
         Seconds per step that reading and computing take at least.
-    step_latency_s : float
-        Seconds per step by the best estimate.
-    weight_bytes_per_step, kv_bytes_per_step, bytes_per_step : float
-        Bytes that a step reads: weights, KV cache, and both.
-    flop_per_step : float
-        FLOP of a step, all sequences together.
-    bound_by : str
-        ``"memory"`` or ``"compute"``: which of the two bounds is the lower.
-    memory_required_bytes, memory_available_bytes : float
-        Weights and KV cache, and the memory of all devices; 0 if unknown.
-    fits : bool or None
-        Whether it fits; None if the capacity is unknown.
-    prefill_tokens_per_s_bound, prefill_tokens_per_s : float or None
-        Tokens per second of reading the prompt; None if the device's compute
-        is unknown.
-    time_to_first_token_s : float or None
-        Seconds until the first token of a prompt of `prompt_length`.
-    calibration : Calibration or None
-        What corrected the bound; None for ``ideal``.
-    notes : tuple of str
-        What to know about this estimate, in Japanese.
+    step_latency_s, step_latency_slow_s, step_latency_fast_s : float
+        Seconds per step by the best estimate, and at the ends of the 90 %
+        interval; for ``ideal``, with no overlap and full overlap of reading
+        and computing.
+    chosen : ChosenCalibration or None
+        What corrected the bound, as it applies here; None for ``ideal``.
     """
 
     model: Model
     device: Device
     weights: WeightFormat
     engine: Engine
+    kv_cache: WeightFormat
     batch_size: int
     context_length: int
     prompt_length: int
     devices: int
     split: str
-    decode_tokens_per_s_bound: float
-    decode_tokens_per_s: float
-    decode_tokens_per_s_low: float
-    decode_tokens_per_s_high: float
+    weight_bytes_per_step: float
+    kv_bytes_per_step: float
+    weight_flop_per_step: float
+    attention_flop_per_step: float
     memory_latency_s: float
     compute_latency_s: float
     step_latency_s: float
-    weight_bytes_per_step: float
-    kv_bytes_per_step: float
-    bytes_per_step: float
-    flop_per_step: float
-    bound_by: str
-    memory_required_bytes: float
-    memory_available_bytes: float
-    fits: bool | None
-    prefill_tokens_per_s_bound: float | None
-    prefill_tokens_per_s: float | None
-    time_to_first_token_s: float | None
-    calibration: Calibration | None
-    notes: tuple[str, ...]
+    step_latency_slow_s: float
+    step_latency_fast_s: float
+    chosen: ChosenCalibration | None
+
+    @property
+    def decode_tokens_per_s_bound(self) -> float:
+        """Tokens per second, all sequences together, that physics allows."""
+        return self.batch_size / max(self.memory_latency_s, self.compute_latency_s)
+
+    @property
+    def decode_tokens_per_s(self) -> float:
+        """Tokens per second, all sequences together: the best estimate."""
+        return self.batch_size / self.step_latency_s
+
+    @property
+    def decode_tokens_per_s_low(self) -> float:
+        """Lower end of the 90 % interval."""
+        return self.batch_size / self.step_latency_slow_s
+
+    @property
+    def decode_tokens_per_s_high(self) -> float:
+        """Upper end of the 90 % interval."""
+        return self.batch_size / self.step_latency_fast_s
+
+    @property
+    def bytes_per_step(self) -> float:
+        """Bytes that a step reads, weights and KV cache."""
+        return self.weight_bytes_per_step + self.kv_bytes_per_step
+
+    @property
+    def flop_per_step(self) -> float:
+        """FLOP of a step, all sequences together."""
+        return self.weight_flop_per_step + self.attention_flop_per_step
+
+    @property
+    def bound_by(self) -> str:
+        """``"memory"`` or ``"compute"``: which of the two takes longer at least."""
+        return "memory" if self.memory_latency_s >= self.compute_latency_s else "compute"
+
+    @property
+    def memory_required_bytes(self) -> float:
+        """Bytes of all weights and the KV cache of all sequences."""
+        return weight_bytes(self.model, self.weights).resident_bytes + self.kv_bytes_per_step
+
+    @property
+    def memory_available_bytes(self) -> float:
+        """Memory of all devices together; 0 if unknown."""
+        return self.device.memory_capacity_bytes * self.devices
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether it fits in memory; None if the capacity is unknown."""
+        if not self.memory_available_bytes:
+            return None
+        return self.memory_required_bytes <= self.memory_available_bytes
+
+    @property
+    def prefill_tokens_per_s_bound(self) -> float | None:
+        """Tokens per second of reading the prompt that physics allows; None if unknown."""
+        return self._prefill_tokens_per_s(1.0)
+
+    @property
+    def prefill_tokens_per_s(self) -> float | None:
+        """Tokens per second of reading the prompt: the best estimate; None if unknown."""
+        if self.chosen is None:
+            return self.prefill_tokens_per_s_bound
+        return self._prefill_tokens_per_s(self.chosen.prefill_share)
+
+    def _prefill_tokens_per_s(self, share: float) -> float | None:
+        """Speed of reading the prompt at a share of the peak."""
+        flop = prefill_flop(self.model, self.prompt_length)
+        compute_s = _compute_s(flop, self.device, self.weights)
+        if not (compute_s and share):
+            return None
+        read = weight_bytes(self.model, self.weights).read_bytes(self.prompt_length)
+        memory_s = read / self.device.memory_bandwidth_bytes_per_s
+        together = self.devices if self.split == "tensor" else 1
+        return self.prompt_length * together / max(memory_s, compute_s / share)
+
+    @property
+    def time_to_first_token_s(self) -> float | None:
+        """Seconds until the first token of a prompt of `prompt_length`; None if unknown."""
+        speed = self.prefill_tokens_per_s
+        return self.prompt_length / speed if speed else None
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What corrected the bound; None for ``ideal``."""
+        return self.chosen.calibration if self.chosen else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about this estimate, in Japanese."""
+        return self.chosen.notes if self.chosen else ()
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -127,16 +191,15 @@ class Estimate:
         -------
         dict
             Model, device, weights and engine by id; the calibration as a
-            mapping or None; all other fields as they are.
+            mapping or None; all other values as they are.
 
         Examples
         --------
         >>> estimate("llama-2-7b", "rtx-4090", engine="ideal").to_dict()["device"]
         'rtx-4090'
         """
-        plain = dict(self.__dict__)
-        for name in ("model", "device", "weights", "engine"):
-            plain[name] = plain[name].id
+        plain: dict[str, object] = {name: getattr(self, name).id for name in _NAMED}
+        plain.update({name: getattr(self, name) for name in _PLAIN})
         plain["calibration"] = asdict(self.calibration) if self.calibration else None
         plain["notes"] = list(self.notes)
         return plain
@@ -158,6 +221,34 @@ class Estimate:
         if self.fits is False:
             raise DoesNotFitError(does_not_fit_message(self))
         return self
+
+
+_NAMED = ("model", "device", "weights", "engine", "kv_cache")
+_PLAIN = (
+    "batch_size",
+    "context_length",
+    "prompt_length",
+    "devices",
+    "split",
+    "decode_tokens_per_s_bound",
+    "decode_tokens_per_s",
+    "decode_tokens_per_s_low",
+    "decode_tokens_per_s_high",
+    "bound_by",
+    "memory_latency_s",
+    "compute_latency_s",
+    "step_latency_s",
+    "bytes_per_step",
+    "weight_bytes_per_step",
+    "kv_bytes_per_step",
+    "flop_per_step",
+    "memory_required_bytes",
+    "memory_available_bytes",
+    "fits",
+    "prefill_tokens_per_s_bound",
+    "prefill_tokens_per_s",
+    "time_to_first_token_s",
+)
 
 
 def does_not_fit_message(result: Estimate) -> str:
@@ -260,23 +351,24 @@ def estimate(
     require_choice("split", split, SPLITS)
     if prompt_length is None:
         prompt_length = context_length or DEFAULT_PROMPT_LENGTH
-    prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
+    else:
+        prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
     chosen = None
     if engine.id != "ideal":
         chosen = choose_calibration(engine, device, weights)
 
-    stored = weight_bytes(model, weights)
-    read = stored.read_bytes(batch_size)
+    read = weight_bytes(model, weights).read_bytes(batch_size)
     cache = kv_cache_bytes(
         model,
         context_length,
         batch_size=batch_size,
         bytes_per_value=kv_cache.bits_per_weight / 8,
     )
-    flop = flop_per_token(model, context_length) * batch_size
+    weight_flop = weight_flop_per_token(model) * batch_size
+    attention_flop = attention_flop_per_token(model, context_length) * batch_size
     together = devices if split == "tensor" else 1  # devices that work at the same time
     memory_s = (read + cache) / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(flop, device, weights) / together
+    compute_s = _compute_s(weight_flop + attention_flop, device, weights) / together
     bound_s = max(memory_s, compute_s)
     if chosen is None:
         step_s, slow_s, fast_s = bound_s, memory_s + compute_s, bound_s
@@ -286,51 +378,38 @@ def estimate(
             device,
             weight_bytes=read,
             kv_bytes=cache,
-            batch_size=batch_size,
-            context_length=context_length,
+            attention_flop=attention_flop,
             old_build_share=chosen.old_build_share,
         )
-        one_device_s = chosen.step_factor * calibrated_step_s(
-            chosen.calibration, waits_s, unpacks=chosen.unpacks
+        calibration = chosen.calibration
+        step_s = chosen.step_factor * calibrated_step_s(
+            calibration, waits_s, unpacks=chosen.unpacks
         )
-        step_s = _shared_s(one_device_s, model, devices, split, chosen.calibration)
+        if devices > 1:
+            step_s = _shared_s(step_s, model, devices, split, calibration)
         step_s = max(step_s, bound_s)
         slow_s, fast_s = step_s / chosen.low_factor, max(step_s / chosen.high_factor, bound_s)
-    prefill_bound, prefill = _prefill_tokens_per_s(
-        model, device, weights, prompt_length, chosen, together
-    )
-    required = stored.resident_bytes + cache
-    available = device.memory_capacity_bytes * devices
     return Estimate(
         model=model,
         device=device,
         weights=weights,
         engine=engine,
+        kv_cache=kv_cache,
         batch_size=batch_size,
         context_length=context_length,
         prompt_length=prompt_length,
         devices=devices,
         split=split,
-        decode_tokens_per_s_bound=batch_size / bound_s,
-        decode_tokens_per_s=batch_size / step_s,
-        decode_tokens_per_s_low=batch_size / slow_s,
-        decode_tokens_per_s_high=batch_size / fast_s,
+        weight_bytes_per_step=read,
+        kv_bytes_per_step=cache,
+        weight_flop_per_step=weight_flop,
+        attention_flop_per_step=attention_flop,
         memory_latency_s=memory_s,
         compute_latency_s=compute_s,
         step_latency_s=step_s,
-        weight_bytes_per_step=read,
-        kv_bytes_per_step=cache,
-        bytes_per_step=read + cache,
-        flop_per_step=flop,
-        bound_by="memory" if memory_s >= compute_s else "compute",
-        memory_required_bytes=required,
-        memory_available_bytes=available,
-        fits=required <= available if available else None,
-        prefill_tokens_per_s_bound=prefill_bound,
-        prefill_tokens_per_s=prefill,
-        time_to_first_token_s=prompt_length / prefill if prefill else None,
-        calibration=chosen.calibration if chosen else None,
-        notes=chosen.notes if chosen else (),
+        step_latency_slow_s=slow_s,
+        step_latency_fast_s=fast_s,
+        chosen=chosen,
     )
 
 
@@ -365,8 +444,6 @@ def _shared_s(
     one_device_s: float, model: Model, devices: int, split: str, calibration: Calibration
 ) -> float:
     """Step time on several devices, each message at its measured cost."""
-    if devices == 1:
-        return one_device_s
     if split == "pipeline":
         return pipeline_step_s(one_device_s, devices, link_latency_s=calibration.pipeline_message_s)
     return tensor_parallel_step_s(
@@ -375,26 +452,3 @@ def _shared_s(
         all_reduces=2 * model.layers,
         link_latency_s=calibration.tensor_message_s,
     )
-
-
-def _prefill_tokens_per_s(
-    model: Model,
-    device: Device,
-    weights: WeightFormat,
-    prompt_length: int,
-    chosen: ChosenCalibration | None,
-    together: int,
-) -> tuple[float | None, float | None]:
-    """Bound and best estimate of reading a prompt; None where unknown."""
-    compute_s = _compute_s(prefill_flop(model, prompt_length), device, weights)
-    if not compute_s:
-        return None, None
-    read = weight_bytes(model, weights).read_bytes(prompt_length)
-    memory_s = read / device.memory_bandwidth_bytes_per_s
-    bound = prompt_length * together / max(memory_s, compute_s)
-    if chosen is None:
-        return bound, bound
-    share = chosen.prefill_share
-    if not share:
-        return bound, None
-    return bound, prompt_length * together / max(memory_s, compute_s / share)

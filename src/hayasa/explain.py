@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .calibration import COEFFICIENTS, choose_calibration, step_waits_s
 from .estimate import Estimate, does_not_fit_message
-from .flops import attention_flop_per_token
 from .kv_cache import kv_values_per_layer
 from .models import active_parameters, total_parameters
 from .units import duration, scaled, significant
@@ -125,7 +124,7 @@ def _memory(result: Estimate) -> list[str]:
 
 
 def _compute(result: Estimate) -> list[str]:
-    attention = attention_flop_per_token(result.model, result.context_length)
+    attention = result.attention_flop_per_step / result.batch_size
     weights = significant(2 * active_parameters(result.model))
     lines = [
         "演算の数 ÷ 演算の速さ",
@@ -167,8 +166,7 @@ def _correction(result: Estimate) -> list[str]:
         result.device,
         weight_bytes=result.weight_bytes_per_step,
         kv_bytes=result.kv_bytes_per_step,
-        batch_size=result.batch_size,
-        context_length=result.context_length,
+        attention_flop=result.attention_flop_per_step,
         old_build_share=chosen.old_build_share,
     )
     lines = [f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）"]

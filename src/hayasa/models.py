@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from .errors import InvalidValueError, require_choice, require_integer, require_positive
 
@@ -201,8 +202,7 @@ class Model:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class WeightTensor:
+class WeightTensor(NamedTuple):
     """One stored tensor of a model.
 
     Parameters

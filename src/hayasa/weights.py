@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from .errors import require_integer, require_positive
 from .models import Model, WeightTensor, experts_touched, weight_tensors
 
 
-@dataclass(frozen=True, slots=True)
-class BlockType:
+class BlockType(NamedTuple):
     """How a block of weights is packed.
 
     Parameters
@@ -49,8 +49,7 @@ class BlockType:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class TensorRule:
+class TensorRule(NamedTuple):
     """Which block type a tensor of some role is stored in.
 
     Parameters
@@ -178,8 +177,7 @@ CONDITIONS: dict[str, Callable[[Model], bool]] = {
 """Whether a rule holds for a model, by the rule's word."""
 
 
-@dataclass(frozen=True, slots=True)
-class WeightBytes:
+class WeightBytes(NamedTuple):
     """Bytes of a model's weights, sorted by when they are read.
 
     Parameters
