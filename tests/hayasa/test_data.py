@@ -304,7 +304,7 @@ def weight_format_problems(row: Row) -> Iterator[str]:
     for column in ("embedding_format", "output_format"):
         if row[column] and row[column] not in WEIGHT_FORMATS:
             yield f"{column}: unknown format {row[column]!r}"
-    if not set(row["compute_format"].split("|")) <= {"f32", "f16", "bf16", "fp8", "int8"}:
+    if not set(row["compute_format"].split("|")) <= {"f32", "f16", "bf16", "fp8", "int8", "int4"}:
         yield f"compute_format: {row['compute_format']!r}"
     if row["kind"] == "group" and row["group_size"]:
         overhead = whole(row, "scale_bits") + whole(row, "zero_point_bits")
