@@ -14,8 +14,8 @@ from .calibration import calibrations
 from .datasets import device_rows, get_model, model_rows, weight_format_rows
 from .engines import ENGINES
 from .errors import HayasaError, InvalidValueError
-from .estimate import Estimate, does_not_fit_message, estimate
-from .explain import explain
+from .estimation import Estimate, does_not_fit_message, estimate
+from .explanation import explain
 from .listing import table_lines
 from .models import active_parameters, total_parameters
 from .names import name_key

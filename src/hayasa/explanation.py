@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .calibration import COEFFICIENTS, choose_calibration, step_waits_s
-from .estimate import Estimate, does_not_fit_message
+from .estimation import Estimate, does_not_fit_message
 from .kv_cache import kv_values_per_layer
 from .models import active_parameters, total_parameters
 from .units import duration, scaled, significant
