@@ -8,7 +8,7 @@ the ``*_rows`` functions give the rows as they stand, sources included.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -137,6 +137,8 @@ def _build(kind: Callable[..., T], row: Row, file_name: str, **special: object) 
         elif row.get(field.name):
             number = parse_number(row, field.name, where)
             values[field.name] = _CONVERT[str(field.type)](number)
+        if field.name not in values and field.default is MISSING:
+            raise DataFileError(f"{where}: 列 {field.name} がないか、値が空です。")
     try:
         return kind(**values)
     except HayasaError as error:
