@@ -406,7 +406,14 @@ class ChosenCalibration(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def choose_calibration(engine: Engine, device: Device, weights: WeightFormat) -> ChosenCalibration:
+def choose_calibration(
+    engine: Engine,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    batched: bool = False,
+    split: str = "",
+) -> ChosenCalibration:
     """Return the nearest calibration for an engine on a device.
 
     The same engine on the same backend, else the same backend, else the same
@@ -420,6 +427,10 @@ def choose_calibration(engine: Engine, device: Device, weights: WeightFormat) ->
         Where it runs.
     weights : WeightFormat
         How the weights are stored.
+    batched : bool
+        Whether several sequences advance together.
+    split : str
+        How several devices share the model; empty for one device.
 
     Returns
     -------
@@ -443,6 +454,11 @@ def choose_calibration(engine: Engine, device: Device, weights: WeightFormat) ->
     family = factors.get((nearest.id, device.family, kind))
     single = factors.get((nearest.id, device.id, ""))
     notes = _differences(nearest, engine, device, backend)
+    if batched:
+        notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
+    messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
+    if split and not messages_s[split]:
+        notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor

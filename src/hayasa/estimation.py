@@ -355,7 +355,8 @@ def estimate(
         prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
     chosen = None
     if engine.id != "ideal":
-        chosen = choose_calibration(engine, device, weights)
+        several = split if devices > 1 else ""
+        chosen = choose_calibration(engine, device, weights, batched=batch_size > 1, split=several)
 
     read = weight_bytes(model, weights).read_bytes(batch_size)
     cache = kv_cache_bytes(
@@ -385,6 +386,10 @@ def estimate(
         step_s = chosen.step_factor * calibrated_step_s(
             calibration, waits_s, unpacks=chosen.unpacks
         )
+        if batch_size > 1 and chosen.prefill_share:
+            # One sequence computes while it reads; what the others add waits for the cores.
+            busy_s = _compute_s(weight_flop + attention_flop, device, weights)
+            step_s += busy_s * (batch_size - 1) / batch_size / chosen.prefill_share
         if devices > 1:
             step_s = _shared_s(step_s, model, devices, split, calibration)
         step_s = max(step_s, bound_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .calibration import COEFFICIENTS, choose_calibration, step_waits_s
+from .calibration import COEFFICIENTS, step_waits_s
 from .estimation import Estimate, does_not_fit_message
 from .kv_cache import kv_values_per_layer
 from .models import active_parameters, total_parameters
@@ -157,10 +157,9 @@ def _bound(result: Estimate) -> list[str]:
 
 
 def _correction(result: Estimate) -> list[str]:
-    calibration = result.calibration
-    if calibration is None:
+    if result.chosen is None:
         return ["エンジン ideal なので、補正しません。"]
-    chosen = choose_calibration(result.engine, result.device, result.weights)
+    chosen, calibration = result.chosen, result.chosen.calibration
     waits = step_waits_s(
         result.model,
         result.device,
@@ -186,6 +185,11 @@ def _correction(result: Estimate) -> list[str]:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
     if chosen.step_factor != 1:
         lines.append(f"この機種で実測された違い: × {significant(chosen.step_factor)}")
+    if result.batch_size > 1 and chosen.prefill_share and result.compute_latency_s:
+        lines.append(
+            f"2 系列目からの計算: ピークの {significant(100 * chosen.prefill_share, 2)} %"
+            "（プロンプトを読むときの実測）で進む"
+        )
     message_s = calibration.pipeline_message_s
     if result.split == "tensor":
         message_s = calibration.tensor_message_s
