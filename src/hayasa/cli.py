@@ -20,7 +20,7 @@ from .listing import table_lines
 from .models import active_parameters, total_parameters
 from .names import name_key
 from .parallel import SPLITS
-from .units import duration, scaled, significant
+from .units import duration, gibibytes, scaled, significant
 
 BAD_INPUT = 2
 
@@ -167,7 +167,7 @@ def _estimate_lines(result: Estimate) -> list[str]:
         ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
         (
             "必要なメモリー",
-            f"{scaled(result.memory_required_bytes, 'B')}（{fits}）",
+            f"{gibibytes(result.memory_required_bytes)}（{fits}）",
         ),
         (
             f"プロンプト {result.prompt_length:,} トークン",
@@ -229,7 +229,7 @@ def _text(name: str, value: object) -> str:
     if name == "fits":
         return "不明" if value is None else "入る" if value else "入らない"
     if isinstance(value, float):
-        return scaled(value, "B") if name.endswith("bytes") else significant(value)
+        return gibibytes(value) if name.endswith("bytes") else significant(value)
     return str(value)
 
 
@@ -248,7 +248,7 @@ def _fit_command(arguments: argparse.Namespace) -> None:
     fitting = [result for result in results if result.fits]
     if not fitting:
         known = results[0].memory_available_bytes
-        capacity = scaled(known, "B") if known else "不明"
+        capacity = gibibytes(known) if known else "不明"
         _fail(f"device {arguments.device} のメモリー（{capacity}）に入るモデルがありません。")
     _print_ranking(fitting, arguments, "device")
 
@@ -291,7 +291,7 @@ def _devices_command(arguments: argparse.Namespace) -> None:
     def cells(id_: str, row: Mapping[str, str]) -> list[str]:
         return [
             _cell_scaled(row, "memory_bandwidth_bytes_per_s", "B/s"),
-            _cell_scaled(row, "memory_bytes", "B"),
+            gibibytes(float(row["memory_bytes"])) if row["memory_bytes"] else "-",
             _cell_scaled(row, "peak_fp16_dense_flop_per_s", "FLOP/s"),
             row["name"],
         ]

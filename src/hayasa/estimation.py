@@ -31,7 +31,7 @@ from .flops import attention_flop_per_token, prefill_flop, weight_flop_per_token
 from .kv_cache import kv_cache_bytes
 from .models import Model
 from .parallel import SPLITS, pipeline_step_s, tensor_parallel_step_s
-from .units import scaled
+from .units import gibibytes, significant
 from .weights import WeightFormat, weight_bytes
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -40,7 +40,7 @@ DEFAULT_PROMPT_LENGTH = 512
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Estimate:
     """Speed of a model on a device, with everything it was computed from.
 
@@ -92,6 +92,15 @@ class Estimate:
     step_latency_slow_s: float
     step_latency_fast_s: float
     chosen: ChosenCalibration | None
+
+    def __repr__(self) -> str:
+        low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
+        return (
+            f"Estimate({self.model.id} {self.weights.id} on {self.devices} x {self.device.id},"
+            f" {self.engine.id}: {significant(self.decode_tokens_per_s)} tokens/s,"
+            f" 90 % in {significant(low)} to {significant(high)},"
+            f" bound {significant(self.decode_tokens_per_s_bound)})"
+        )
 
     @property
     def decode_tokens_per_s_bound(self) -> float:
@@ -182,7 +191,11 @@ class Estimate:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
-        return self.chosen.notes if self.chosen else ()
+        notes = self.chosen.notes if self.chosen else ()
+        longest = self.model.context_length_max
+        if longest and self.context_length > longest:
+            notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
+        return notes
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -268,9 +281,9 @@ def does_not_fit_message(result: Estimate) -> str:
     return (
         f"メモリーに入りません: model {result.model.id}（weights {result.weights.id}、"
         f"batch_size {result.batch_size}、context_length {result.context_length}）には "
-        f"{scaled(result.memory_required_bytes, 'B')} が必要ですが、"
+        f"{gibibytes(result.memory_required_bytes)} が必要ですが、"
         f"device {result.device.id}{count}のメモリーは "
-        f"{scaled(result.memory_available_bytes, 'B')} です。"
+        f"{gibibytes(result.memory_available_bytes)} です。"
     )
 
 

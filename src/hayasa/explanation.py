@@ -6,7 +6,7 @@ from .calibration import COEFFICIENTS, step_waits_s
 from .estimation import Estimate, does_not_fit_message
 from .kv_cache import kv_values_per_layer
 from .models import active_parameters, total_parameters
-from .units import duration, scaled, significant
+from .units import duration, gibibytes, scaled, significant
 from .weights import weight_bytes_resident
 
 _WAIT_NAMES = {
@@ -74,8 +74,8 @@ def _heading(result: Estimate) -> tuple[str, list[str]]:
 def _weights(result: Estimate) -> list[str]:
     model = result.model
     lines = [
-        f"パラメーター数 P = {significant(total_parameters(model), 4)}、"
-        f"1 トークンの計算に使うもの P_active = {significant(active_parameters(model), 4)}"
+        f"パラメーター数 P = {_in_oku(total_parameters(model))}、"
+        f"1 トークンの計算に使うもの P_active = {_in_oku(active_parameters(model))}"
     ]
     if model.experts:
         lines.append(
@@ -84,11 +84,17 @@ def _weights(result: Estimate) -> list[str]:
         )
     resident = weight_bytes_resident(model, result.weights)
     lines.append(
-        f"メモリーに置く重み = {scaled(resident, 'B')}（{result.weights.id}、"
+        f"メモリーに置く重み = {scaled(resident, 'B')} = {gibibytes(resident)}"
+        f"（{result.weights.id}、"
         f"1 重みあたり平均 {significant(8 * resident / total_parameters(model))} bit）"
     )
     lines.append(f"1 ステップで読む重み = {scaled(result.weight_bytes_per_step, 'B')}")
     return lines
+
+
+def _in_oku(count: float) -> str:
+    """Write a count in hundreds of millions, as Japanese does."""
+    return f"{significant(count / 1e8, 4)} 億"
 
 
 def _cache(result: Estimate) -> list[str]:
@@ -125,10 +131,10 @@ def _memory(result: Estimate) -> list[str]:
 
 def _compute(result: Estimate) -> list[str]:
     attention = result.attention_flop_per_step / result.batch_size
-    weights = significant(2 * active_parameters(result.model))
+    weights = scaled(2 * active_parameters(result.model), "FLOP")
     lines = [
         "演算の数 ÷ 演算の速さ",
-        f"演算の数 = (2 × P_active + 注意機構) × B = ({weights} + {significant(attention)})"
+        f"演算の数 = (2 × P_active + 注意機構) × B = ({weights} + {scaled(attention, 'FLOP')})"
         f" × {result.batch_size} = {scaled(result.flop_per_step, 'FLOP')}",
     ]
     peak = result.device.peak_flop_per_s(result.weights.compute_format)
@@ -229,10 +235,10 @@ def _prefill(result: Estimate) -> list[str]:
 
 
 def _capacity(result: Estimate) -> list[str]:
-    required = scaled(result.memory_required_bytes, "B")
+    required = gibibytes(result.memory_required_bytes)
     if result.fits is None:
         return [f"必要な量 = {required}。デバイスの容量は分かりません。"]
     if not result.fits:
         return [does_not_fit_message(result)]
-    available = scaled(result.memory_available_bytes, "B")
+    available = gibibytes(result.memory_available_bytes)
     return [f"必要な量 = {required}、デバイスの容量 = {available}: 入ります。"]
