@@ -50,8 +50,11 @@ Floats = npt.NDArray[np.float64]
 SOFT_ERROR = 0.05
 """Relative error from which on a row counts linearly instead of squared."""
 
-SHRINKAGE = 2.0
-"""How many measured configurations a factor of 1 weighs as much as."""
+SHRINKAGE, PREFILL_SHRINKAGE = 2.0, 0.5
+"""How many measured configurations a factor of 1 weighs as much as.
+
+Prompts are read at very different shares of the peak, so one measurement says more.
+"""
 
 ALIKE = ("apple", "nvidia-blackwell")
 """Families whose chips are alike enough to learn from each other.
@@ -731,7 +734,7 @@ def _prefill_shares(
         for device, log in found.values():
             differences[device].append(log - medians[kind])
     factors = {
-        device: float(np.exp(sum(found) / (len(found) + SHRINKAGE)))
+        device: float(np.exp(sum(found) / (len(found) + PREFILL_SHRINKAGE)))
         for device, found in differences.items()
     }
     return {kind: float(np.exp(median)) for kind, median in medians.items()}, factors
