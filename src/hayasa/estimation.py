@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from .calibration import (
+    ASSUMED_CLOCK_HZ,
     Calibration,
     ChosenCalibration,
     calibrated_step_s,
     choose_calibration,
+    layer_count,
     step_waits_s,
 )
 from .datasets import get_device, get_model, get_weight_format
@@ -36,6 +38,9 @@ from .weights import WeightFormat, weight_bytes
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
+
+NOTEWORTHY = 1.05
+"""How much faster new builds have to be for a note to say so."""
 
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
@@ -192,10 +197,27 @@ class Estimate:
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
         notes = self.chosen.notes if self.chosen else ()
+        newer = self._decode_tokens_per_s_of_new_builds()
+        if newer > NOTEWORTHY * self.decode_tokens_per_s:
+            notes += (
+                "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
+                f" {significant(newer, 2)} トークン/s ほどの見込みです。",
+            )
         longest = self.model.context_length_max
         if longest and self.context_length > longest:
             notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
         return notes
+
+    def _decode_tokens_per_s_of_new_builds(self) -> float:
+        """Best estimate without what old builds of the engine cost more."""
+        if self.chosen is None or self.devices > 1:
+            return self.decode_tokens_per_s
+        clock = self.device.gpu_clock_hz or ASSUMED_CLOCK_HZ
+        cycles = self.chosen.calibration.cycles_per_layer_in_old_builds
+        saved_s = self.chosen.step_factor * self.chosen.old_build_share * cycles
+        saved_s *= layer_count(self.model) / clock
+        least_s = max(self.memory_latency_s, self.compute_latency_s)
+        return self.batch_size / max(self.step_latency_s - saved_s, least_s)
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
