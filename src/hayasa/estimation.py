@@ -8,6 +8,7 @@ that is.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from .calibration import (
     ASSUMED_CLOCK_HZ,
@@ -393,40 +394,19 @@ def estimate(
         several = split if devices > 1 else ""
         chosen = choose_calibration(engine, device, weights, batched=batch_size > 1, split=several)
 
-    read = weight_bytes(model, weights).read_bytes(batch_size)
-    cache = kv_cache_bytes(
-        model,
-        context_length,
-        batch_size=batch_size,
-        bytes_per_value=kv_cache.bits_per_weight / 8,
-    )
-    weight_flop = weight_flop_per_token(model) * batch_size
-    attention_flop = attention_flop_per_token(model, context_length) * batch_size
+    work = _work(model, weights, kv_cache, batch_size, context_length)
+    flop = work.weight_flop + work.attention_flop
     together = devices if split == "tensor" else 1  # devices that work at the same time
-    memory_s = (read + cache) / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(weight_flop + attention_flop, device, weights) / together
+    n_bytes = work.weight_bytes + work.kv_bytes
+    memory_s = n_bytes / device.memory_bandwidth_bytes_per_s / together
+    compute_s = _compute_s(flop, device, weights) / together
     bound_s = max(memory_s, compute_s)
     if chosen is None:
         step_s, slow_s, fast_s = bound_s, memory_s + compute_s, bound_s
     else:
-        waits_s = step_waits_s(
-            model,
-            device,
-            weight_bytes=read,
-            kv_bytes=cache,
-            attention_flop=attention_flop,
-            old_build_share=chosen.old_build_share,
-        )
-        calibration = chosen.calibration
-        step_s = chosen.step_factor * calibrated_step_s(
-            calibration, waits_s, unpacks=chosen.unpacks
-        )
-        if batch_size > 1 and chosen.prefill_share:
-            # One sequence computes while it reads; what the others add waits for the cores.
-            busy_s = _compute_s(weight_flop + attention_flop, device, weights)
-            step_s += busy_s * (batch_size - 1) / batch_size / chosen.prefill_share
+        step_s = _one_device_step_s(chosen, work, model, device, weights, batch_size)
         if devices > 1:
-            step_s = _shared_s(step_s, model, devices, split, calibration)
+            step_s = _shared_s(step_s, model, devices, split, chosen.calibration)
         step_s = max(step_s, bound_s)
         slow_s, fast_s = step_s / chosen.low_factor, max(step_s / chosen.high_factor, bound_s)
     return Estimate(
@@ -440,10 +420,10 @@ def estimate(
         prompt_length=prompt_length,
         devices=devices,
         split=split,
-        weight_bytes_per_step=read,
-        kv_bytes_per_step=cache,
-        weight_flop_per_step=weight_flop,
-        attention_flop_per_step=attention_flop,
+        weight_bytes_per_step=work.weight_bytes,
+        kv_bytes_per_step=work.kv_bytes,
+        weight_flop_per_step=work.weight_flop,
+        attention_flop_per_step=work.attention_flop,
         memory_latency_s=memory_s,
         compute_latency_s=compute_s,
         step_latency_s=step_s,
@@ -472,6 +452,62 @@ def _objects(
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache)
     return model, device, weights, engine, kv_cache
+
+
+class _Work(NamedTuple):
+    """What one decode step reads and computes, all sequences together."""
+
+    weight_bytes: float
+    kv_bytes: float
+    weight_flop: float
+    attention_flop: float
+
+
+def _work(
+    model: Model,
+    weights: WeightFormat,
+    kv_cache: WeightFormat,
+    batch_size: int,
+    context_length: int,
+) -> _Work:
+    """Bytes and FLOP of a step."""
+    return _Work(
+        weight_bytes(model, weights).read_bytes(batch_size),
+        kv_cache_bytes(
+            model,
+            context_length,
+            batch_size=batch_size,
+            bytes_per_value=kv_cache.bits_per_weight / 8,
+        ),
+        weight_flop_per_token(model) * batch_size,
+        attention_flop_per_token(model, context_length) * batch_size,
+    )
+
+
+def _one_device_step_s(
+    chosen: ChosenCalibration,
+    work: _Work,
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    batch_size: int,
+) -> float:
+    """Best estimate of a step on one device."""
+    waits_s = step_waits_s(
+        model,
+        device,
+        weight_bytes=work.weight_bytes,
+        kv_bytes=work.kv_bytes,
+        attention_flop=work.attention_flop,
+        old_build_share=chosen.old_build_share,
+    )
+    step_s = calibrated_step_s(chosen.calibration, waits_s, unpacks=chosen.unpacks)
+    step_s *= chosen.step_factor
+    if batch_size > 1 and chosen.prefill_share:
+        # One sequence computes while it reads; what the others add waits for the cores.
+        busy_s = _compute_s(work.weight_flop + work.attention_flop, device, weights)
+        step_s += busy_s * (batch_size - 1) / batch_size / chosen.prefill_share
+    return step_s
 
 
 def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
