@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +124,15 @@ def test_old_builds_are_named_with_what_new_ones_would_do() -> None:
     old = hayasa.estimate("llama-3-8b", "a100-80gb-pcie")
     assert any("新しいビルド" in note for note in old.notes)
     assert not hayasa.estimate("llama-3-8b", "rtx-5090").notes
+
+
+def test_an_estimate_has_every_field_and_stays_as_it_is() -> None:
+    result = hayasa.estimate("llama-2-7b", "rtx-4090")
+    names = [field.name for field in fields(result)]
+    assert sorted(vars(result)) == sorted(names)
+    assert hayasa.Estimate(**vars(result)).to_dict() == result.to_dict()
+    with pytest.raises(FrozenInstanceError):
+        result.step_latency_s = 0.0  # type: ignore[misc]
 
 
 def test_same_question_same_answer() -> None:
