@@ -242,8 +242,6 @@ def _compare_command(arguments: argparse.Namespace) -> None:
 
 def _fit_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
-    if not int(str(question["context_length"])):
-        question["context_length"] = 1  # the smallest context that can be decoded at all
     results = [_ask(id_, arguments.device, question) for id_ in model_rows()]
     fitting = [result for result in results if result.fits]
     if not fitting:
