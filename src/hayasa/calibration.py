@@ -1,0 +1,518 @@
+"""From the bound to the best estimate: what was measured for an engine.
+
+A calibration is one row of ``data/calibrations.csv``, fitted by
+`hayasa.calibrate`.  It describes a decode step as a sum of waits, each with
+a physical meaning:
+
+1. the weights arrive, at the pace of the memory or of the cores that unpack
+   them, whichever is slower,
+2. attention over the cached tokens is computed,
+3. the KV cache is read,
+4. every layer costs a fixed number of clock cycles, as its kernels wait for
+   each other; layers with experts and chips of two dies cost more.
+
+``data/calibration_factors.csv`` adds what was seen on single devices and chip
+generations: how much longer, or shorter, a step took there than the sum says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
+from typing import NamedTuple, TypeVar
+
+from .datasets import data_directory, parse_number, read_rows
+from .devices import Device
+from .engines import Engine
+from .errors import DataFileError
+from .models import Model
+from .weights import WeightFormat
+
+ASSUMED_CLOCK_HZ = 1.5e9
+"""Clock that counts where a device's is unknown: typical for a GPU."""
+
+FALLBACK_WIDENING = 1.5
+"""How much wider an interval gets when a calibration stands in for another.
+
+The logarithm of both ends is multiplied by it, once for each thing that
+differs: backend, engine, unknown clock.
+"""
+
+COEFFICIENTS = (
+    "weight_read_factor",
+    "unpack_cycles_per_byte",
+    "attention_cycles_per_flop",
+    "kv_read_factor",
+    "cycles_per_layer",
+    "cycles_per_moe_layer",
+    "cycles_per_layer_and_further_die",
+    "cycles_per_layer_in_old_builds",
+)
+"""The fields of `Calibration` that a fit determines, one for each wait."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Calibration:
+    """What one engine needs on one kind of device, beyond the bound.
+
+    Parameters
+    ----------
+    id : str
+        ``engine/backend``.
+    engine, backend : str
+        What was measured.
+    weight_read_factor : float
+        Time to read the weights over the ideal, at least 1.
+    unpack_cycles_per_byte : float
+        Core cycles to unpack and multiply one byte of weights.
+    unpacked_kinds : str
+        Kinds of weights that this holds for, from `weight_kind`, joined by ``|``.
+    attention_cycles_per_flop : float
+        Core cycles per FLOP of attention.
+    kv_read_factor : float
+        Time to read the KV cache over the ideal.
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
+cycles_per_layer_in_old_builds : float
+        Clock cycles that each layer costs whatever its size, and in addition
+        each layer with experts, each layer on every further die, and each
+        layer in builds of the engine from before August 2025.
+    pipeline_message_s, tensor_message_s : float
+        Seconds per hand-over between devices, and per all-reduce; 0 if not
+        measured.
+    prefill_share_float, prefill_share_packed, prefill_share_experts : float
+        Share of the dense peak reached when reading a prompt, with 16-bit and
+        with packed weights, and in mixtures of experts; 0 if not measured.
+    low_factor, high_factor : float
+        Ends of the 90 % interval over the estimate, on a device that was not
+        measured.
+    known_low_factor, known_high_factor : float
+        The same on a device that was.
+    rows, devices, models : int
+        Measurements behind it, and how many devices and models they span.
+    error_in_sample, error_device_held_out, error_generation_held_out, \
+error_model_held_out, error_source_held_out : float
+        Mean absolute relative error on all rows, and on what the fit had not
+        seen; 0 if it could not be held out.
+    coverage_device_held_out, coverage_model_held_out : float
+        Share of the held-out rows inside an interval made without them.
+    sources : str
+        Files in ``data/measurements`` that the rows come from.
+    note : str
+        What to know about it, in Japanese.
+    """
+
+    id: str
+    engine: str
+    backend: str
+    weight_read_factor: float = 1.0
+    unpack_cycles_per_byte: float = 0.0
+    unpacked_kinds: str = "float|block|k"
+    attention_cycles_per_flop: float = 0.0
+    kv_read_factor: float = 1.0
+    cycles_per_layer: float = 0.0
+    cycles_per_moe_layer: float = 0.0
+    cycles_per_layer_and_further_die: float = 0.0
+    cycles_per_layer_in_old_builds: float = 0.0
+    pipeline_message_s: float = 0.0
+    tensor_message_s: float = 0.0
+    prefill_share_float: float = 0.0
+    prefill_share_packed: float = 0.0
+    prefill_share_experts: float = 0.0
+    low_factor: float = 1.0
+    high_factor: float = 1.0
+    known_low_factor: float = 1.0
+    known_high_factor: float = 1.0
+    rows: int = 0
+    devices: int = 0
+    models: int = 0
+    error_in_sample: float = 0.0
+    error_device_held_out: float = 0.0
+    error_generation_held_out: float = 0.0
+    error_model_held_out: float = 0.0
+    error_source_held_out: float = 0.0
+    coverage_device_held_out: float = 0.0
+    coverage_model_held_out: float = 0.0
+    sources: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceFactor:
+    """How a device, or a chip generation, differs from the calibration's sum.
+
+    Parameters
+    ----------
+    calibration : str
+        Id of the `Calibration` it belongs to.
+    scope : str
+        A device id, or an Apple chip family.
+    weight_kind : str
+        Kind of weights it holds for, from `weight_kind`; empty for all.
+    step_factor : float
+        Measured step time over the sum, shrunk towards 1 where there are few
+        measurements.
+    old_build_share : float
+        Share of the measurements that were made with builds from before
+        August 2025.
+    prefill_factor : float
+        Speed of reading a prompt over the calibration's; 0 if not measured.
+    rows : int
+        Measurements behind it.
+    """
+
+    calibration: str
+    scope: str
+    weight_kind: str = ""
+    step_factor: float = 1.0
+    old_build_share: float = 0.0
+    prefill_factor: float = 0.0
+    rows: int = 0
+
+
+def weight_kind(weights: WeightFormat) -> str:
+    """Tell which weights are unpacked alike.
+
+    Parameters
+    ----------
+    weights : WeightFormat
+        How the weights are stored.
+
+    Returns
+    -------
+    str
+        ``"float"`` from 16 bits on, ``"k"`` for llama.cpp's K-quants with
+        their two levels of scales, else ``"block"``.
+
+    Examples
+    --------
+    >>> weight_kind(WeightFormat(id="q4_k_m", bits_per_weight=4.9))
+    'k'
+    >>> weight_kind(WeightFormat(id="q8_0", bits_per_weight=8.5))
+    'block'
+    """
+    if weights.bits_per_weight >= 16:
+        return "float"
+    return "k" if "_k" in weights.id else "block"
+
+
+def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
+    """Tell which models read a prompt at the same share of the peak.
+
+    Parameters
+    ----------
+    weights : WeightFormat
+        How the weights are stored.
+    experts : bool
+        Whether the model is a mixture of experts.
+
+    Returns
+    -------
+    str
+        ``"experts"``, ``"float"`` or ``"packed"``.
+
+    Examples
+    --------
+    >>> prefill_kind(WeightFormat(id="q8_0", bits_per_weight=8.5), experts=False)
+    'packed'
+    """
+    if experts:
+        return "experts"
+    return "float" if weight_kind(weights) == "float" else "packed"
+
+
+def layer_count(model: Model) -> float:
+    """Count layers by what runs in them: one with four normalizations is 1.5.
+
+    Parameters
+    ----------
+    model : Model
+        Any model.
+
+    Returns
+    -------
+    float
+        Layers (dimensionless).
+
+    Examples
+    --------
+    >>> layer_count(Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...                   head_dim=128, intermediate_size=14336, vocab_size=128256))
+    32.0
+    """
+    return model.layers * (2 + model.norms_per_layer) / 4
+
+
+def step_waits_s(
+    model: Model,
+    device: Device,
+    *,
+    weight_bytes: float,
+    kv_bytes: float = 0.0,
+    attention_flop: float = 0.0,
+    old_build_share: float = 0.0,
+) -> tuple[float, ...]:
+    """Seconds of each wait of a decode step, per unit of its coefficient.
+
+    Parameters
+    ----------
+    model : Model
+        What runs.
+    device : Device
+        Where it runs.
+    weight_bytes, kv_bytes : float
+        Bytes of weights and of KV cache that the step reads.
+    attention_flop : float
+        FLOP of attention over the cached tokens.
+    old_build_share : float
+        1 for a build of the engine from before August 2025, 0 for a later one,
+        between them for a mean of both.
+
+    Returns
+    -------
+    tuple of float
+        In the order of `COEFFICIENTS`.
+
+    Notes
+    -----
+    Without a known core count the cores are left out; without a known clock
+    `ASSUMED_CLOCK_HZ` counts.
+
+    Examples
+    --------
+    >>> m4 = Device(id="m4", memory_bandwidth_bytes_per_s=120e9)
+    >>> waits = step_waits_s(Model(id="7b", stated_parameters=7e9), m4, weight_bytes=3.6e9)
+    >>> [round(wait, 9) for wait in waits]
+    [0.03, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    bandwidth = device.memory_bandwidth_bytes_per_s
+    clock = device.gpu_clock_hz or ASSUMED_CLOCK_HZ
+    cores_hz = device.gpu_cores * clock
+    layer_cycles_s = layer_count(model) / clock
+    return (
+        weight_bytes / bandwidth,
+        weight_bytes / cores_hz if cores_hz else 0.0,
+        attention_flop / cores_hz if cores_hz else 0.0,
+        kv_bytes / bandwidth,
+        layer_cycles_s,
+        model.moe_layers / clock,
+        layer_cycles_s * (device.dies - 1),
+        layer_cycles_s * old_build_share,
+    )
+
+
+def calibrated_step_s(
+    calibration: Calibration, waits_s: tuple[float, ...], *, unpacks: bool = True
+) -> float:
+    """Return the time of a decode step: the sum of its waits.
+
+    Of the first two, reading and unpacking the weights, the longer counts.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        What was measured for the engine.
+    waits_s : tuple of float
+        From `step_waits_s`.
+    unpacks : bool
+        Whether unpacking counts at all.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Examples
+    --------
+    30 ms of reading at 80 % of the bandwidth:
+
+    >>> example = Calibration(id="x", engine="x", backend="x", weight_read_factor=1.25)
+    >>> round(calibrated_step_s(example, (0.03, 0, 0, 0, 0, 0, 0, 0)), 6)
+    0.0375
+    """
+    read, unpack, attention, cache, layers, moe_layers, dies, old = waits_s
+    c = calibration
+    weights = c.weight_read_factor * read
+    if unpacks:
+        weights = max(weights, c.unpack_cycles_per_byte * unpack)
+    return (
+        weights
+        + c.attention_cycles_per_flop * attention
+        + c.kv_read_factor * cache
+        + c.cycles_per_layer * layers
+        + c.cycles_per_moe_layer * moe_layers
+        + c.cycles_per_layer_and_further_die * dies
+        + c.cycles_per_layer_in_old_builds * old
+    )
+
+
+_T = TypeVar("_T", Calibration, DeviceFactor)
+
+
+def _read(kind: type[_T], file_name: str) -> tuple[_T, ...]:
+    columns = {field.name: str(field.type) for field in fields(kind)}
+    found = []
+    for row in read_rows(data_directory() / file_name, required=columns):
+        where = f"{file_name} の {row.get('id') or row.get('scope')}"
+        values: dict[str, object] = {}
+        for name, type_ in columns.items():
+            text_or_number = row[name] if type_ == "str" else parse_number(row, name, where)
+            values[name] = int(text_or_number) if type_ == "int" else text_or_number
+        found.append(kind(**values))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+@cache
+def calibrations() -> tuple[Calibration, ...]:
+    """All rows of ``calibrations.csv``.
+
+    Returns
+    -------
+    tuple of Calibration
+        In the order of the file.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing or empty, or a cell holds no number.
+    """
+    found = _read(Calibration, "calibrations.csv")
+    if not found:
+        raise DataFileError("calibrations.csv に行がありません。make calibrate で作り直せます。")
+    return found
+
+
+@cache
+def device_factors() -> dict[tuple[str, str, str], DeviceFactor]:
+    """All rows of ``calibration_factors.csv`` by calibration, scope and weight kind.
+
+    Returns
+    -------
+    dict
+        Factors.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing or a cell holds no number.
+    """
+    rows = _read(DeviceFactor, "calibration_factors.csv")
+    return {(row.calibration, row.scope, row.weight_kind): row for row in rows}
+
+
+class ChosenCalibration(NamedTuple):
+    """A calibration as it applies to one device and one weight format.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        The row that counts.
+    unpacks : bool
+        Whether the cores' pace of unpacking counts for these weights.
+    step_factor : float
+        What the sum is multiplied by on this device.
+    old_build_share : float
+        How much of what was measured on it was measured with old builds.
+    prefill_share : float
+        Share of the dense peak when reading a prompt; 0 if not measured.
+    low_factor, high_factor : float
+        Ends of the interval over the estimate, widened where the row stands
+        in for another.
+    notes : tuple of str
+        What it stands in for, in Japanese; empty if it is the very one.
+    """
+
+    calibration: Calibration
+    unpacks: bool
+    step_factor: float
+    old_build_share: float
+    prefill_share: float
+    low_factor: float
+    high_factor: float
+    notes: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def choose_calibration(
+    engine: Engine,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    experts: bool = False,
+    batched: bool = False,
+    split: str = "",
+) -> ChosenCalibration:
+    """Return the nearest calibration for an engine on a device.
+
+    The same engine on the same backend, else the same backend, else the same
+    engine, else whatever has the most measurements.
+
+    Parameters
+    ----------
+    engine : Engine
+        The engine asked for.
+    device : Device
+        Where it runs.
+    weights : WeightFormat
+        How the weights are stored.
+    experts : bool
+        Whether the model is a mixture of experts.
+    batched : bool
+        Whether several sequences advance together.
+    split : str
+        How several devices share the model; empty for one device.
+
+    Returns
+    -------
+    ChosenCalibration
+        The nearest row; whatever differs is in its notes and widens its
+        interval by `FALLBACK_WIDENING`.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    backend = engine.backend_on(device)
+
+    def distance(row: Calibration) -> tuple[bool, bool, bool, int]:
+        same_engine, same_backend = row.engine == engine.id, row.backend == backend
+        return (not (same_engine and same_backend), not same_backend, not same_engine, -row.rows)
+
+    nearest = min(calibrations(), key=distance)
+    factors, kind = device_factors(), weight_kind(weights)
+    family = factors.get((nearest.id, device.family, kind))
+    single = factors.get((nearest.id, device.id, ""))
+    notes = _differences(nearest, engine, device, backend)
+    if batched:
+        notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
+    messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
+    if split and not messages_s[split]:
+        notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
+    low, high = nearest.low_factor, nearest.high_factor
+    if single:
+        low, high = nearest.known_low_factor, nearest.known_high_factor
+    widening = FALLBACK_WIDENING ** len(notes)
+    share = getattr(nearest, f"prefill_share_{prefill_kind(weights, experts=experts)}")
+    return ChosenCalibration(
+        calibration=nearest,
+        unpacks=kind in nearest.unpacked_kinds.split("|"),
+        step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
+        old_build_share=single.old_build_share if single else 0.0,
+        prefill_share=min(1.0, share * (single.prefill_factor if single else 0) or share),
+        low_factor=low**widening,
+        high_factor=high**widening,
+        notes=tuple(notes),
+    )
+
+
+def _differences(row: Calibration, engine: Engine, device: Device, backend: str) -> list[str]:
+    notes = []
+    if row.engine != engine.id:
+        notes.append(f"{engine.id} の実測がないため、{row.engine} の補正で代用しました。")
+    if row.backend != backend:
+        wanted = device.family or device.id
+        notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
+    if not device.gpu_clock_hz and row.cycles_per_layer:
+        clock = ASSUMED_CLOCK_HZ / 1e9
+        notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
+    return notes

@@ -1,0 +1,458 @@
+"""The command ``hayasa``: estimates, comparisons and lists, in Japanese."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from .calibration import calibrations
+from .datasets import device_rows, get_model, model_rows, weight_format_rows
+from .engines import ENGINES
+from .errors import HayasaError, InvalidValueError
+from .estimation import Estimate, does_not_fit_message, estimate
+from .explanation import explain
+from .listing import table_lines
+from .models import active_parameters, total_parameters
+from .names import name_key
+from .parallel import SPLITS
+from .units import duration, gibibytes, scaled, significant
+
+BAD_INPUT = 2
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """argparse's help with a Japanese heading."""
+
+    def add_usage(self, usage, actions, groups, prefix=None):  # type: ignore[no-untyped-def]
+        super().add_usage(usage, actions, groups, "使い方: " if prefix is None else prefix)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose errors are one Japanese line and exit code 2."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(
+            formatter_class=_Formatter,
+            add_help=False,
+            allow_abbrev=False,
+            **options,  # type: ignore[arg-type]
+        )
+        self._positionals.title = "引数"
+        self._optionals.title = "オプション"
+        self.add_argument("-h", "--help", action="help", help="この説明を表示して終わります")
+
+    def error(self, message: str) -> NoReturn:
+        for pattern, japanese in _ARGPARSE_MESSAGES:
+            message = re.sub(pattern, japanese, message)
+        _fail(f"{message}（使い方: {self.prog} -h）")
+
+
+_ARGPARSE_MESSAGES = (
+    (r"^the following arguments are required: (.*)$", r"\1 を指定してください。"),
+    (r"^unrecognized arguments: (.*)$", r"使えない引数です: \1。"),
+    (r"^argument ([^:]*): expected one argument$", r"\1 には値を 1 つ指定してください。"),
+    (r"^argument ([^:]*): expected at least one argument$", r"\1 には値が必要です。"),
+    (
+        r"^argument ([^:]*): invalid choice: ('[^']*') \(choose from (.*)\)$",
+        r"\1 に \2 は使えません。使えるもの: \3。",
+    ),
+)
+
+
+def _fail(message: str) -> NoReturn:
+    """Print one line to the error output and leave with code 2."""
+    print(f"エラー: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)
+
+
+def _integer(option: str, text: str) -> int:
+    try:
+        return int(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        raise InvalidValueError(
+            f"{option} は整数で指定してください（与えられた値: {text!r}）。"
+        ) from None
+
+
+def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
+    """Add the options that every question about speed shares."""
+    count = ["--devices", "--count"] if one_device else ["--count"]
+    add = parser.add_argument
+    add("--weights", default="q4_k_m", metavar="形式", help="重みの形式（既定: q4_k_m）")
+    add("--context", default="0", metavar="数", help="すでに読んだトークンの数（既定: 0）")
+    add("--batch", default="1", metavar="数", help="同時に進める系列の数（既定: 1）")
+    add(
+        "--engine",
+        default="llama.cpp",
+        metavar="名前",
+        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
+    )
+    add(*count, dest="count", default="1", metavar="数", help="デバイスの台数（既定: 1）")
+    add(
+        "--split",
+        default="pipeline",
+        metavar="分け方",
+        help=f"複数台での分け方: {'、'.join(SPLITS)}（既定: pipeline）",
+    )
+    add("--prompt", metavar="数", help="プロンプトの長さ（既定: --context の値、0 なら 512）")
+    add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16）")
+
+
+def _question(arguments: argparse.Namespace) -> dict[str, object]:
+    """Turn the shared options into keyword arguments of `hayasa.estimate`."""
+    prompt = arguments.prompt
+    return {
+        "weights": arguments.weights,
+        "batch_size": _integer("--batch", arguments.batch),
+        "context_length": _integer("--context", arguments.context),
+        "engine": arguments.engine,
+        "devices": _integer("--devices", arguments.count),
+        "split": arguments.split,
+        "prompt_length": None if prompt is None else _integer("--prompt", prompt),
+        "kv_cache": arguments.kv_cache,
+    }
+
+
+def _ask(model: str, device: str, question: Mapping[str, object]) -> Estimate:
+    return estimate(model, device, **question)  # type: ignore[arg-type]
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _speed(value: float | None) -> str:
+    return "不明" if value is None else f"{significant(value)} トークン/s"
+
+
+def _estimate_command(arguments: argparse.Namespace) -> None:
+    result = _ask(arguments.model, arguments.device, _question(arguments))
+    if arguments.require_fit:
+        result.require_fit()
+    if arguments.json:
+        _print_json(result.to_dict())
+    else:
+        print("\n".join(_estimate_lines(result)))
+    if result.fits is False:
+        print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
+
+
+def _estimate_lines(result: Estimate) -> list[str]:
+    """Lay out one estimate as a small table."""
+    count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
+    limits = {"memory": "メモリー帯域幅", "compute": "計算の速さ"}
+    fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
+    interval = (
+        f"{significant(result.decode_tokens_per_s_low)}"
+        f" ～ {significant(result.decode_tokens_per_s_high)} トークン/s"
+    )
+    first = result.time_to_first_token_s
+    rows = [
+        ("モデル", f"{result.model.name or result.model.id}（{result.weights.id}）"),
+        ("デバイス", f"{result.device.name or result.device.id}{count}"),
+        (
+            "条件",
+            f"{result.engine.id}、バッチ {result.batch_size}、"
+            f"文脈 {result.context_length:,} トークン",
+        ),
+        ("生成の上限", _speed(result.decode_tokens_per_s_bound)),
+        ("生成の見積り", _speed(result.decode_tokens_per_s)),
+        ("90 % 区間", interval),
+        ("何が決めるか", limits[result.bound_by]),
+        ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
+        (
+            "必要なメモリー",
+            f"{gibibytes(result.memory_required_bytes)}（{fits}）",
+        ),
+        (
+            f"プロンプト {result.prompt_length:,} トークン",
+            f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで"
+            f" {'不明' if first is None else duration(first)}",
+        ),
+        ("補正", _calibration_text(result)),
+    ]
+    return table_lines(rows) + [f"注意: {note}" for note in result.notes]
+
+
+def _calibration_text(result: Estimate) -> str:
+    calibration = result.calibration
+    if calibration is None:
+        return "なし（物理的な上限）"
+    error = calibration.error_device_held_out
+    missed = f"、未知の機種での外れ {significant(100 * error, 2)} %" if error else ""
+    return f"{calibration.id}（実測 {calibration.rows} 件{missed}）"
+
+
+def _explain_command(arguments: argparse.Namespace) -> None:
+    print(explain(_ask(arguments.model, arguments.device, _question(arguments))))
+
+
+_RANK_COLUMNS: tuple[tuple[str, str, Callable[[Estimate], object]], ...] = (
+    ("model", "モデル", lambda result: result.model.id),
+    ("device", "デバイス", lambda result: result.device.id),
+    ("decode_tokens_per_s", "見積り", lambda result: result.decode_tokens_per_s),
+    ("decode_tokens_per_s_low", "下端", lambda result: result.decode_tokens_per_s_low),
+    ("decode_tokens_per_s_high", "上端", lambda result: result.decode_tokens_per_s_high),
+    ("decode_tokens_per_s_bound", "上限", lambda result: result.decode_tokens_per_s_bound),
+    ("memory_required_bytes", "必要量", lambda result: result.memory_required_bytes),
+    ("fits", "入るか", lambda result: result.fits),
+)
+
+
+def _print_ranking(results: list[Estimate], arguments: argparse.Namespace, subject: str) -> None:
+    """Print estimates as a table, as CSV or as JSON, fastest first."""
+    results.sort(key=lambda result: (result.fits is False, -result.decode_tokens_per_s))
+    columns = [column for column in _RANK_COLUMNS if column[0] != subject]
+    if arguments.json:
+        _print_json([result.to_dict() for result in results])
+        return
+    if arguments.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(name for name, _, _ in _RANK_COLUMNS)
+        writer.writerows([_cell(read(result)) for *_, read in _RANK_COLUMNS] for result in results)
+        return
+    rows = [[_text(name, read(result)) for name, _, read in columns] for result in results]
+    print("\n".join(table_lines(rows, header=[title for _, title, _ in columns], right="lrrrrrl")))
+    print("\n見積り・下端・上端・上限の単位はトークン/s、区間は 90 %。")
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
+
+
+def _text(name: str, value: object) -> str:
+    if name == "fits":
+        return "不明" if value is None else "入る" if value else "入らない"
+    if isinstance(value, float):
+        return gibibytes(value) if name.endswith("bytes") else significant(value)
+    return str(value)
+
+
+def _compare_command(arguments: argparse.Namespace) -> None:
+    question = _question(arguments)
+    named = [name for text in arguments.devices or () for name in text.split(",") if name]
+    results = [_ask(arguments.model, name, question) for name in named or device_rows()]
+    _print_ranking(results, arguments, "model")
+
+
+def _fit_command(arguments: argparse.Namespace) -> None:
+    question = _question(arguments)
+    results = [_ask(id_, arguments.device, question) for id_ in model_rows()]
+    fitting = [result for result in results if result.fits]
+    if not fitting:
+        known = results[0].memory_available_bytes
+        capacity = gibibytes(known) if known else "不明"
+        _fail(f"device {arguments.device} のメモリー（{capacity}）に入るモデルがありません。")
+    _print_ranking(fitting, arguments, "device")
+
+
+def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
+    """Ids of the rows that contain every word, in id, name or aliases."""
+    wanted = [name_key(word) for word in words]
+    found = []
+    for id_, row in rows.items():
+        names = [id_, row["name"], row.get("family", ""), *row.get("aliases", "").split("|")]
+        keys = [name_key(name) for name in names]
+        if all(any(word in key for key in keys) for word in wanted):
+            found.append(id_)
+    if words and not found:
+        raise InvalidValueError(f"{' '.join(words)} に合うものがありません。")
+    return found
+
+
+def _list(
+    arguments: argparse.Namespace,
+    rows: Mapping[str, Mapping[str, str]],
+    header: Sequence[str],
+    cells: Callable[[str, Mapping[str, str]], Sequence[str]],
+    right: str,
+) -> None:
+    ids = _matching(rows, arguments.words)
+    if arguments.json:
+        _print_json([dict(rows[id_]) for id_ in ids])
+        return
+    lines = [[id_, *cells(id_, rows[id_])] for id_ in ids]
+    print("\n".join(table_lines(lines, header=["id", *header], right="l" + right)))
+
+
+def _cell_scaled(row: Mapping[str, str], column: str, unit: str) -> str:
+    text = row.get(column, "")
+    return scaled(float(text), unit) if text else "-"
+
+
+def _devices_command(arguments: argparse.Namespace) -> None:
+    def cells(id_: str, row: Mapping[str, str]) -> list[str]:
+        return [
+            _cell_scaled(row, "memory_bandwidth_bytes_per_s", "B/s"),
+            gibibytes(float(row["memory_bytes"])) if row["memory_bytes"] else "-",
+            _cell_scaled(row, "peak_fp16_dense_flop_per_s", "FLOP/s"),
+            row["name"],
+        ]
+
+    header = ["帯域幅", "メモリー", "fp16（密）", "名前"]
+    _list(arguments, device_rows(), header, cells, "rrrl")
+
+
+def _models_command(arguments: argparse.Namespace) -> None:
+    def cells(id_: str, row: Mapping[str, str]) -> list[str]:
+        model = get_model(id_)
+        return [
+            significant(total_parameters(model) / 1e9),
+            significant(active_parameters(model) / 1e9),
+            str(model.layers),
+            row["name"],
+        ]
+
+    header = ["総数（10 億）", "使う数（10 億）", "層", "名前"]
+    _list(arguments, model_rows(), header, cells, "rrrl")
+
+
+def _weights_command(arguments: argparse.Namespace) -> None:
+    def cells(id_: str, row: Mapping[str, str]) -> list[str]:
+        return [significant(float(row["bits_per_weight"]), 4), row["kind"], row["name"]]
+
+    _list(arguments, weight_format_rows(), ["bit/重み", "種類", "名前"], cells, "rll")
+
+
+def _calibrations_command(arguments: argparse.Namespace) -> None:
+    def percent(value: float) -> str:
+        return f"{significant(100 * value, 2)} %" if value else "-"
+
+    rows = [
+        [
+            row.id,
+            str(row.rows),
+            str(row.devices),
+            str(row.models),
+            percent(row.error_device_held_out),
+            percent(row.error_generation_held_out),
+            percent(row.error_model_held_out),
+            percent(row.coverage_device_held_out),
+        ]
+        for row in calibrations()
+    ]
+    header = [
+        "id",
+        "実測",
+        "機種",
+        "モデル",
+        "機種の外れ",
+        "世代の外れ",
+        "モデルの外れ",
+        "区間の的中",
+    ]
+    if arguments.json:
+        _print_json([row.__dict__ for row in calibrations()])
+        return
+    print("\n".join(table_lines(rows, header=header, right="lrrrrrrr")))
+
+
+_EXAMPLES = """例:
+  hayasa estimate --model llama-3.1-8b --device apple-m4-pro-20c --weights q4_k_m --context 8192
+  hayasa compare --model qwen3-30b-a3b --devices rtx-4090 rtx-5090 apple-m4-max-40c
+  hayasa fit --device apple-m4-10c
+  hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
+"""
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="hayasa",
+        description="LLM の推論の速さを、上限・最良の見積り・90 % 区間で答えます。",
+        epilog=_EXAMPLES,
+    )
+    commands = parser.add_subparsers(
+        title="コマンド", metavar="コマンド", dest="command", parser_class=_Parser
+    )
+
+    def add(name: str, text: str, run: Callable[[argparse.Namespace], None]) -> _Parser:
+        command: _Parser = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    def add_pair(command: _Parser) -> None:
+        command.add_argument("--model", required=True, metavar="名前", help="モデル")
+        command.add_argument("--device", required=True, metavar="名前", help="デバイス")
+        _add_question(command, one_device=True)
+
+    command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
+    add_pair(command)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
+    command.add_argument(
+        "--require-fit", action="store_true", help="メモリーに入らないときはエラーにします"
+    )
+    command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
+    add_pair(command)
+
+    command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
+    command.add_argument("--model", required=True, metavar="名前", help="モデル")
+    command.add_argument(
+        "--devices", nargs="+", metavar="名前", help="比べるデバイス（既定: すべて）"
+    )
+    _add_question(command, one_device=False)
+    _add_formats(command)
+
+    command = add("fit", "デバイスのメモリーに入るモデルを、速い順に並べます", _fit_command)
+    command.add_argument("--device", required=True, metavar="名前", help="デバイス")
+    _add_question(command, one_device=True)
+    _add_formats(command)
+
+    for name, text, run in (
+        ("devices", "登録されたデバイスの一覧", _devices_command),
+        ("models", "登録されたモデルの一覧", _models_command),
+        ("weights", "登録された重みの形式の一覧", _weights_command),
+    ):
+        command = add(name, text, run)
+        command.add_argument("words", nargs="*", metavar="語", help="この語を含むものに絞ります")
+        command.add_argument("--json", action="store_true", help="出典も含めて JSON で出力します")
+    command = add("calibrations", "補正と、その当てはまりの一覧", _calibrations_command)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
+    return parser
+
+
+def _add_formats(command: _Parser) -> None:
+    formats = command.add_mutually_exclusive_group()
+    formats.add_argument("--csv", action="store_true", help="CSV で出力します")
+    formats.add_argument("--json", action="store_true", help="JSON で出力します")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands behind ``hayasa`` on the command line; by default
+        ``sys.argv[1:]``.
+
+    Returns
+    -------
+    int
+        Exit code 0.
+
+    Raises
+    ------
+    SystemExit
+        With code 2 after one line on the error output, if the input is bad.
+    """
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        return 0
+    try:
+        parsed.run(parsed)
+    except HayasaError as error:
+        _fail(str(error))
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,220 @@
+"""Errors a reader can act on, and the checks that raise them.
+
+Every message is Japanese and names the argument, the value that was given
+and what is allowed.  All errors are ``ValueError``, so that
+``except ValueError`` catches whatever the package refuses.
+"""
+
+from __future__ import annotations
+
+import math
+
+# Nothing that is built has more; a larger number is a slip of units.
+MAX_BATCH_SIZE = 1_000_000
+MAX_CONTEXT_LENGTH = 100_000_000
+MAX_DEVICES = 1_000_000
+
+
+class HayasaError(ValueError):
+    """Base of everything that `hayasa` refuses."""
+
+
+class InvalidValueError(HayasaError):
+    """A number outside what its argument allows."""
+
+
+class UnknownNameError(HayasaError):
+    """A model, device, weight format or engine that no table lists.
+
+    Attributes
+    ----------
+    suggestions : tuple of str
+        Known ids that look alike, best first.
+    """
+
+    def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = suggestions
+
+
+class DoesNotFitError(HayasaError):
+    """Weights and KV cache need more memory than the devices have."""
+
+
+class DataFileError(HayasaError):
+    """A CSV file is missing, or a row of it cannot be read."""
+
+
+def _number(name: str, value: object, allowed: str) -> float:
+    """Return `value` as a float, or say that it is no finite number."""
+    if isinstance(value, (str, bytes, bool)) or value is None:
+        raise InvalidValueError(
+            f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。"
+        )
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidValueError(
+            f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。"
+        ) from None
+    if not math.isfinite(number):
+        raise InvalidValueError(
+            f"{name} は有限の{allowed}で指定してください（与えられた値: {value}）。"
+        )
+    return number
+
+
+def require_positive(name: str, value: float, maximum: float = 1e30) -> float:
+    """Return `value` if it is a finite number above zero.
+
+    Parameters
+    ----------
+    name : str
+        The argument as the caller wrote it.
+    value : float
+        The value to check.
+    maximum : float
+        Largest value allowed, in the argument's own unit.
+
+    Returns
+    -------
+    float
+        `value`, unchanged in size.
+
+    Raises
+    ------
+    InvalidValueError
+        If `value` is no number, not finite, not positive or absurdly large.
+
+    Examples
+    --------
+    >>> require_positive("parameters", 7e9)
+    7000000000.0
+    >>> require_positive("parameters", -1)
+    Traceback (most recent call last):
+        ...
+    hayasa.errors.InvalidValueError: parameters は正の数で指定してください（与えられた値: -1）。
+    """
+    if type(value) is float and 0 < value <= maximum:  # the common case, kept fast
+        return value
+    number = _number(name, value, "正の数")
+    if number <= 0:
+        raise InvalidValueError(f"{name} は正の数で指定してください（与えられた値: {value}）。")
+    if number > maximum:
+        raise InvalidValueError(
+            f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。"
+        )
+    return number
+
+
+def require_non_negative(name: str, value: float, maximum: float = 1e30) -> float:
+    """Return `value` if it is a finite number, zero or above.
+
+    Parameters
+    ----------
+    name : str
+        The argument as the caller wrote it.
+    value : float
+        The value to check.
+    maximum : float
+        Largest value allowed, in the argument's own unit.
+
+    Returns
+    -------
+    float
+        `value`, unchanged in size.
+
+    Raises
+    ------
+    InvalidValueError
+        If `value` is no number, not finite, negative or absurdly large.
+
+    Examples
+    --------
+    >>> require_non_negative("link_latency_s", 0)
+    0.0
+    """
+    number = _number(name, value, "0 以上の数")
+    if number < 0:
+        raise InvalidValueError(
+            f"{name} は 0 以上の数で指定してください（与えられた値: {value}）。"
+        )
+    if number > maximum:
+        raise InvalidValueError(
+            f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。"
+        )
+    return number
+
+
+def require_integer(name: str, value: int, minimum: int, maximum: int) -> int:
+    """Return `value` if it is a whole number from `minimum` to `maximum`.
+
+    Parameters
+    ----------
+    name : str
+        The argument as the caller wrote it.
+    value : int
+        The value to check; a float such as ``4.0`` counts as whole.
+    minimum, maximum : int
+        Smallest and largest value allowed.
+
+    Returns
+    -------
+    int
+        `value` as an ``int``.
+
+    Raises
+    ------
+    InvalidValueError
+        If `value` is no whole number or lies outside the range.
+
+    Examples
+    --------
+    >>> require_integer("batch_size", 8, 1, 100)
+    8
+    >>> require_integer("n", 0, 1, 9)
+    Traceback (most recent call last):
+        ...
+    hayasa.errors.InvalidValueError: n は 1 以上 9 以下の整数で指定してください（与えられた値: 0）。
+    """
+    if type(value) is int and minimum <= value <= maximum:  # the common case, kept fast
+        return value
+    allowed = f"{minimum} 以上 {maximum} 以下の整数"
+    number = _number(name, value, allowed)
+    if number != int(number) or not minimum <= number <= maximum:
+        raise InvalidValueError(f"{name} は {allowed}で指定してください（与えられた値: {value}）。")
+    return int(number)
+
+
+def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `allowed`.
+
+    Parameters
+    ----------
+    name : str
+        The argument as the caller wrote it.
+    value : str
+        The value to check.
+    allowed : tuple of str
+        What may be given.
+
+    Returns
+    -------
+    str
+        `value`.
+
+    Raises
+    ------
+    InvalidValueError
+        If `value` is none of them.
+
+    Examples
+    --------
+    >>> require_choice("split", "tensor", ("pipeline", "tensor"))
+    'tensor'
+    """
+    if value not in allowed:
+        raise InvalidValueError(
+            f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {value!r}）。"
+        )
+    return value

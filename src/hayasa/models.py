@@ -1,0 +1,491 @@
+"""A language model as the estimate sees it: which matrices it multiplies with.
+
+`Model` holds the shape, `weight_tensors` lists every tensor that the shape
+implies, and the parameter counts are sums over that list.  There is no second
+copy of any of these sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from .errors import InvalidValueError, require_choice, require_integer, require_positive
+
+ATTENTION_KINDS = ("mha", "gqa", "mqa", "mla")
+MLP_KINDS = ("swiglu", "geglu", "gelu2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The shape of a decoder-only transformer.
+
+    Parameters
+    ----------
+    id : str
+        Short name.
+    name : str
+        Name as its makers write it.
+    family, gguf_architecture : str
+        Architecture family, and how GGUF files call it, such as ``"llama"``.
+    layers : int
+        Transformer blocks; 0 means that only the number of parameters is known.
+    hidden_size : int
+        Width of the residual stream.
+    attention_heads, kv_heads : int
+        Query heads, and key/value heads, per layer.
+    head_dim : int
+        Width of one head.
+    intermediate_size : int
+        Width of the feed-forward part in dense layers.
+    moe_intermediate_size : int
+        Width of one expert; 0 in dense models.
+    experts, experts_per_token : int
+        Routed experts per layer, and how many of them each token uses.
+    shared_experts : int
+        Experts that every token uses.
+    shared_expert_intermediate_size : int
+        Total width of the shared experts; 0 means
+        ``shared_experts * moe_intermediate_size``.
+    dense_layers : int
+        How many first layers of a mixture of experts are dense.
+    vocab_size : int
+        Rows of the embedding.
+    tied_embeddings : bool
+        Whether input and output embedding are one matrix.
+    qkv_bias, o_bias : bool
+        Whether the attention projections have biases.
+    qk_norm : bool
+        Whether queries and keys are normalized per head.
+    attention_kind : {"mha", "gqa", "mqa", "mla"}
+        How keys and values are stored.
+    q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int
+        Dimensions of multi-head latent attention (MLA).
+    sliding_window : int
+        Tokens that a sliding-window layer looks back; 0 without such layers.
+    sliding_window_layers : int
+        How many layers use the window.
+    mlp_kind : {"swiglu", "geglu", "gelu2"}
+        Gated (three matrices) or plain (two matrices) feed-forward part.
+    fused_projections : bool
+        Whether query, key and value, and gate and up, are stored as one matrix each.
+    norms_per_layer : int
+        Normalizations over the hidden size per layer.
+    mlp_bias, router_bias, expert_bias : bool
+        Whether the feed-forward part, the router, the experts have biases.
+    attention_sinks : bool
+        Whether each head has a learned sink.
+    other_parameters : int
+        Parameters of the published total that decoding never reads, such as a
+        vision tower or layers for multi-token prediction.
+    context_length_max : int
+        Longest context the makers state; 0 if unknown.
+    stated_parameters : float
+        Number of parameters, for a model whose shape is not given.
+
+    Raises
+    ------
+    InvalidValueError
+        If a size is impossible.
+
+    Examples
+    --------
+    The article's model is a bare number of parameters:
+
+    >>> Model(id="7b", stated_parameters=7e9).has_shape
+    False
+    """
+
+    id: str
+    name: str = ""
+    family: str = ""
+    gguf_architecture: str = ""
+    layers: int = 0
+    hidden_size: int = 0
+    attention_heads: int = 0
+    kv_heads: int = 0
+    head_dim: int = 0
+    intermediate_size: int = 0
+    moe_intermediate_size: int = 0
+    experts: int = 0
+    experts_per_token: int = 0
+    shared_experts: int = 0
+    shared_expert_intermediate_size: int = 0
+    dense_layers: int = 0
+    vocab_size: int = 0
+    tied_embeddings: bool = False
+    qkv_bias: bool = False
+    o_bias: bool = False
+    qk_norm: bool = False
+    attention_kind: str = "gqa"
+    q_lora_rank: int = 0
+    kv_lora_rank: int = 0
+    qk_nope_head_dim: int = 0
+    qk_rope_head_dim: int = 0
+    v_head_dim: int = 0
+    sliding_window: int = 0
+    sliding_window_layers: int = 0
+    mlp_kind: str = "swiglu"
+    fused_projections: bool = False
+    norms_per_layer: int = 2
+    mlp_bias: bool = False
+    router_bias: bool = False
+    expert_bias: bool = False
+    attention_sinks: bool = False
+    other_parameters: int = 0
+    context_length_max: int = 0
+    stated_parameters: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            require_positive("stated_parameters", self.stated_parameters, maximum=1e16)
+            return
+        require_choice("attention_kind", self.attention_kind, ATTENTION_KINDS)
+        require_choice("mlp_kind", self.mlp_kind, MLP_KINDS)
+        for name in ("layers", "hidden_size", "attention_heads", "vocab_size"):
+            require_integer(name, getattr(self, name), 1, 10**8)
+        if self.attention_kind == "mla":
+            for name in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"):
+                require_integer(name, getattr(self, name), 1, 10**6)
+        else:
+            for name in ("kv_heads", "head_dim"):
+                require_integer(name, getattr(self, name), 1, 10**6)
+        self._check_feed_forward()
+        require_integer("sliding_window_layers", self.sliding_window_layers, 0, self.layers)
+
+    def _check_feed_forward(self) -> None:
+        require_integer("experts", self.experts, 0, 10**5)
+        if self.experts:
+            require_integer("experts_per_token", self.experts_per_token, 1, self.experts)
+            require_integer("moe_intermediate_size", self.moe_intermediate_size, 1, 10**8)
+            require_integer("dense_layers", self.dense_layers, 0, self.layers)
+        if not self.experts or self.dense_layers:
+            require_integer("intermediate_size", self.intermediate_size, 1, 10**8)
+
+    def __hash__(self) -> int:
+        # Equality still compares every field; this only keeps look-ups fast.
+        return hash(self.id)
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether the layers are known, not only the number of parameters."""
+        return self.layers > 0
+
+    @property
+    def moe_layers(self) -> int:
+        """Layers whose feed-forward part is a mixture of experts."""
+        return self.layers - self.dense_layers if self.experts else 0
+
+    @property
+    def full_attention_layers(self) -> int:
+        """Layers that look at the whole context."""
+        return self.layers - self.sliding_window_layers
+
+    def require_shape(self, purpose: str) -> None:
+        """Raise unless the layers are known.
+
+        Parameters
+        ----------
+        purpose : str
+            What they are needed for, in Japanese.
+
+        Raises
+        ------
+        InvalidValueError
+            If only the number of parameters is known.
+        """
+        if not self.has_shape:
+            raise InvalidValueError(
+                f"model {self.id!r} はパラメーター数しか分からないため、{purpose}を計算できません。"
+                "layers などの形を指定した Model を渡してください。"
+            )
+
+
+class WeightTensor(NamedTuple):
+    """One stored tensor of a model.
+
+    Parameters
+    ----------
+    role : str
+        What it does: ``token_embd``, ``output``, ``attn_q``, ``ffn_down``,
+        ``ffn_down_exps``, ``router``, ``norm`` and so on, as GGUF files say.
+    layer : int
+        Layer index from 0; -1 outside the layers.
+    columns : int
+        Length of the vector it multiplies, which is the length of a stored row.
+    rows : int
+        Number of rows of one matrix.
+    copies : int
+        How many such matrices the layer has: one per expert, or per head.
+    """
+
+    role: str
+    layer: int
+    columns: int
+    rows: int
+    copies: int = 1
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, all copies together."""
+        return self.columns * self.rows * self.copies
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether only some of the copies are used for a token."""
+        return self.role.endswith("_exps")
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it is multiplied with, not a bias or a normalization."""
+        return not self.role.startswith(("norm", "bias"))
+
+
+@lru_cache(maxsize=256)
+def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
+    """List every tensor that the shape of a model implies.
+
+    Parameters
+    ----------
+    model : Model
+        A model whose layers are known.
+
+    Returns
+    -------
+    tuple of WeightTensor
+        Embedding, layers in order, final norm, output.
+
+    Raises
+    ------
+    InvalidValueError
+        If only the number of parameters is known.
+
+    Examples
+    --------
+    >>> llama = Model(id="l2", layers=32, hidden_size=4096, attention_heads=32, kv_heads=32,
+    ...               head_dim=128, intermediate_size=11008, vocab_size=32000)
+    >>> sum(tensor.parameters for tensor in weight_tensors(llama))
+    6738415616
+    """
+    model.require_shape("重みの内訳")
+    tensors = [WeightTensor("token_embd", -1, model.hidden_size, model.vocab_size)]
+    for layer in range(model.layers):
+        tensors += _attention_tensors(model, layer)
+        if model.experts and layer >= model.dense_layers:
+            tensors += _expert_tensors(model, layer)
+        else:
+            width = model.intermediate_size
+            tensors += _ffn_tensors(model, layer, width, "", bias=model.mlp_bias)
+        tensors.append(WeightTensor("norm", layer, model.hidden_size, model.norms_per_layer))
+    tensors.append(WeightTensor("norm", -1, model.hidden_size, 1))
+    if not model.tied_embeddings:
+        tensors.append(WeightTensor("output", -1, model.hidden_size, model.vocab_size))
+    return tuple(tensors)
+
+
+def _attention_tensors(model: Model, layer: int) -> list[WeightTensor]:
+    if model.attention_kind == "mla":
+        return _latent_attention_tensors(model, layer)
+    hidden, head = model.hidden_size, model.head_dim
+    q_width, kv_width = model.attention_heads * head, model.kv_heads * head
+    if model.fused_projections:
+        tensors = [WeightTensor("attn_qkv", layer, hidden, q_width + 2 * kv_width)]
+    else:
+        tensors = [
+            WeightTensor("attn_q", layer, hidden, q_width),
+            WeightTensor("attn_k", layer, hidden, kv_width),
+            WeightTensor("attn_v", layer, hidden, kv_width),
+        ]
+    tensors.append(WeightTensor("attn_output", layer, q_width, hidden))
+    biases = (q_width + 2 * kv_width) * model.qkv_bias + hidden * model.o_bias
+    biases += model.attention_heads * model.attention_sinks
+    if biases:
+        tensors.append(WeightTensor("bias", layer, biases, 1))
+    if model.qk_norm:
+        tensors.append(WeightTensor("norm", layer, head, 2))
+    return tensors
+
+
+def _latent_attention_tensors(model: Model, layer: int) -> list[WeightTensor]:
+    """Return the tensors of DeepSeek's multi-head latent attention."""
+    hidden, heads = model.hidden_size, model.attention_heads
+    q_width = heads * (model.qk_nope_head_dim + model.qk_rope_head_dim)
+    latent = model.kv_lora_rank + model.qk_rope_head_dim
+    if model.q_lora_rank:
+        query = [
+            WeightTensor("attn_q_a", layer, hidden, model.q_lora_rank),
+            WeightTensor("norm", layer, model.q_lora_rank, 1),
+            WeightTensor("attn_q_b", layer, model.q_lora_rank, q_width),
+        ]
+    else:
+        query = [WeightTensor("attn_q", layer, hidden, q_width)]
+    return [
+        *query,
+        WeightTensor("attn_kv_a", layer, hidden, latent),
+        WeightTensor("norm", layer, model.kv_lora_rank, 1),
+        WeightTensor("attn_k_b", layer, model.qk_nope_head_dim, model.kv_lora_rank, heads),
+        WeightTensor("attn_v_b", layer, model.kv_lora_rank, model.v_head_dim, heads),
+        WeightTensor("attn_output", layer, heads * model.v_head_dim, hidden),
+    ]
+
+
+def _ffn_tensors(
+    model: Model, layer: int, width: int, suffix: str, *, bias: bool, copies: int = 1
+) -> list[WeightTensor]:
+    hidden = model.hidden_size
+    inner = 1 if model.mlp_kind == "gelu2" else 2
+    if inner == 1 or model.fused_projections:
+        tensors = [WeightTensor("ffn_up" + suffix, layer, hidden, inner * width, copies)]
+    else:
+        tensors = [
+            WeightTensor("ffn_gate" + suffix, layer, hidden, width, copies),
+            WeightTensor("ffn_up" + suffix, layer, hidden, width, copies),
+        ]
+    tensors.append(WeightTensor("ffn_down" + suffix, layer, width, hidden, copies))
+    if bias:
+        tensors.append(WeightTensor("bias" + suffix, layer, inner * width + hidden, 1, copies))
+    return tensors
+
+
+def _expert_tensors(model: Model, layer: int) -> list[WeightTensor]:
+    width, experts = model.moe_intermediate_size, model.experts
+    tensors = [WeightTensor("router", layer, model.hidden_size, experts)]
+    if model.router_bias:
+        tensors.append(WeightTensor("bias", layer, experts, 1))
+    tensors += _ffn_tensors(model, layer, width, "_exps", bias=model.expert_bias, copies=experts)
+    shared = (
+        model.shared_expert_intermediate_size or model.shared_experts * model.moe_intermediate_size
+    )
+    if shared:
+        tensors += _ffn_tensors(model, layer, shared, "_shexp", bias=model.mlp_bias)
+    return tensors
+
+
+@lru_cache(maxsize=256)
+def total_parameters(model: Model) -> float:
+    """Count the parameters as published, a tied embedding counted once.
+
+    The sum over `weight_tensors`, plus `Model.other_parameters`.
+
+    Parameters
+    ----------
+    model : Model
+        Any model.
+
+    Returns
+    -------
+    float
+        Parameters (dimensionless).
+
+    Examples
+    --------
+    >>> llama = Model(id="l3.1", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> total_parameters(llama)
+    8030261248
+    """
+    if not model.has_shape:
+        return model.stated_parameters
+    return model.other_parameters + sum(tensor.parameters for tensor in weight_tensors(model))
+
+
+@lru_cache(maxsize=256)
+def active_parameters(model: Model) -> float:
+    """Count the parameters that one token is multiplied with.
+
+    Everything but the input embedding, of which one row is looked up, and
+    but the experts that the router leaves out.  A tied embedding counts, as
+    it is the output matrix.
+
+    Parameters
+    ----------
+    model : Model
+        Any model.
+
+    Returns
+    -------
+    float
+        Parameters (dimensionless); all of them if the shape is unknown.
+
+    Examples
+    --------
+    >>> llama = Model(id="l3.1", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> total_parameters(llama) - active_parameters(llama) == embedding_parameters(llama)
+    True
+    """
+    if not model.has_shape:
+        return model.stated_parameters
+    share = model.experts_per_token / model.experts if model.experts else 1.0
+    active = sum(
+        round(tensor.parameters * share) if tensor.is_routed else tensor.parameters
+        for tensor in weight_tensors(model)
+    )
+    return active if model.tied_embeddings else active - embedding_parameters(model)
+
+
+def embedding_parameters(model: Model) -> int:
+    """Count the parameters of the input embedding: ``vocab_size * hidden_size``.
+
+    Parameters
+    ----------
+    model : Model
+        A model whose shape is known.
+
+    Returns
+    -------
+    int
+        Parameters (dimensionless).
+
+    Examples
+    --------
+    >>> embedding_parameters(Model(id="l2", layers=32, hidden_size=4096, attention_heads=32,
+    ...     kv_heads=32, head_dim=128, intermediate_size=11008, vocab_size=32000))
+    131072000
+    """
+    return model.vocab_size * model.hidden_size
+
+
+def experts_touched(experts: int, experts_per_token: int, batch_size: int) -> float:
+    r"""Return the expected number of experts that a batch uses in one layer.
+
+    .. math:: E \left( 1 - \left( 1 - \frac{k}{E} \right)^B \right)
+
+    Parameters
+    ----------
+    experts : int
+        Routed experts :math:`E` of the layer.
+    experts_per_token : int
+        Experts :math:`k` that each token uses.
+    batch_size : int
+        Tokens :math:`B` in the step.
+
+    Returns
+    -------
+    float
+        Experts (dimensionless), from `experts_per_token` up to `experts`.
+
+    Raises
+    ------
+    InvalidValueError
+        If a number is below 1 or more experts are used than there are.
+
+    Notes
+    -----
+    Assumes that tokens choose independently and evenly; real routing is
+    uneven, which makes the true number smaller.
+
+    Examples
+    --------
+    gpt-oss-120b: 4 of 128 for one token, nearly 8 for two.
+
+    >>> experts_touched(128, 4, 1), experts_touched(128, 4, 2)
+    (4.0, 7.875)
+    """
+    require_integer("experts", experts, 1, 10**5)
+    require_integer("experts_per_token", experts_per_token, 1, experts)
+    require_integer("batch_size", batch_size, 1, 10**9)
+    if batch_size == 1:
+        return float(experts_per_token)
+    return experts * (1 - (1 - experts_per_token / experts) ** batch_size)

@@ -1,0 +1,166 @@
+"""Finding a row by a name that people write in many ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from .errors import DataFileError, UnknownNameError
+
+# Words that say who sells a thing, or which flavour of the same weights it
+# is, but never which thing: "NVIDIA GeForce RTX 4090" is rtx-4090.
+_SILENT_WORDS = frozenset(
+    (
+        *("nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple"),
+        *("mac", "macbook", "studio", "imac"),
+        *("gpu", "chip", "tensor", "core", "meta", "google", "microsoft", "openai"),
+        *("mistralai", "instruct", "chat", "it", "base", "hf", "gguf"),
+    )
+)
+_SPLIT = re.compile(r"[^a-z0-9.]+")
+_CORES = re.compile(r"(\d+)[\s-]*(?:gpu[\s-]*)?cores?\b")
+
+
+def name_key(name: str) -> str:
+    """Reduce a name to what tells it apart: letters and digits, lower case.
+
+    Parameters
+    ----------
+    name : str
+        A name in any spelling; an organisation before ``/`` is dropped.
+
+    Returns
+    -------
+    str
+        The key; two spellings of one thing share it.
+
+    Examples
+    --------
+    >>> name_key("NVIDIA GeForce RTX 4090"), name_key("rtx_4090")
+    ('rtx4090', 'rtx4090')
+    >>> name_key("meta-llama/Llama-3.1-8B-Instruct"), name_key("Q4_K_M")
+    ('llama3.18b', 'q4km')
+    >>> name_key("Apple M4 Pro (20-core GPU)")
+    'm4pro20c'
+    """
+    lowered = _CORES.sub(r"\1c", name.lower().rsplit("/", 1)[-1])
+    words = [word for word in _SPLIT.split(lowered) if word]
+    kept = [word for word in words if word not in _SILENT_WORDS]
+    return "".join(kept or words)
+
+
+def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
+    """Known ids that look like `name`: those it is a part of, then similar ones.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    ids : iterable of str
+        What there is.
+    limit : int
+        How many to propose at most.
+
+    Returns
+    -------
+    tuple of str
+        Ids, best first.
+
+    Examples
+    --------
+    >>> suggest("rtx 409", ["rtx-4090", "rtx-3090", "l4"])
+    ('rtx-4090', 'rtx-3090')
+    """
+    import difflib  # only an error needs it
+
+    keys = {name_key(id_): id_ for id_ in ids}
+    wanted = name_key(name)
+    inside = [key for key in keys if wanted and key.startswith(wanted)]
+    close = difflib.get_close_matches(wanted, list(keys), n=limit, cutoff=0.5)
+    ordered = dict.fromkeys([*inside, *close])
+    return tuple(keys[key] for key in ordered)[:limit]
+
+
+def index_by_name(
+    rows: Mapping[str, object],
+    names_of: Callable[[str], Iterable[str]],
+    what: str,
+) -> dict[str, str]:
+    """Map every accepted spelling's key to its id.
+
+    Parameters
+    ----------
+    rows : mapping
+        Rows by id.
+    names_of : callable
+        Gives the further spellings of an id.
+    what : str
+        What the rows are, in Japanese, for the message.
+
+    Returns
+    -------
+    dict
+        Id by key.  Ids win over aliases; an alias of two rows is an error.
+
+    Raises
+    ------
+    DataFileError
+        If two rows answer to the same name.
+    """
+    index = {name_key(id_): id_ for id_ in rows}
+    if len(index) != len(rows):
+        raise DataFileError(f"{what}の id に、区別できないものがあります。")
+    ids = set(index)
+    for id_ in rows:
+        for alias in names_of(id_):
+            key = name_key(alias)
+            if key in ids:
+                continue
+            if index.setdefault(key, id_) != id_:
+                raise DataFileError(
+                    f"{what}の別名 {alias!r} が {index[key]} と {id_} の両方にあります。"
+                )
+    return index
+
+
+def find_id(name: str, index: Mapping[str, str], *, argument: str, what: str) -> str:
+    """Return the id that `name` stands for.
+
+    Parameters
+    ----------
+    name : str
+        What the caller wrote.
+    index : mapping
+        Id by key, from `index_by_name`.
+    argument : str
+        Name of the caller's argument, for the message.
+    what : str
+        What is looked for, in Japanese, for the message.
+
+    Returns
+    -------
+    str
+        An id.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row answers to the name; near ones are proposed.
+
+    Examples
+    --------
+    >>> find_id("RTX 4090", {"rtx4090": "rtx-4090"}, argument="device", what="デバイス")
+    'rtx-4090'
+    """
+    if not isinstance(name, str):
+        raise UnknownNameError(
+            f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。"
+        )
+    found = index.get(name_key(name))
+    if found is not None:
+        return found
+    near = suggest(name, dict.fromkeys(index.values()))
+    hint = f"近い名前: {', '.join(near)}。" if near else "一覧はコマンドで表示できます。"
+    raise UnknownNameError(
+        f"{argument} に指定された{what} {name!r} は登録されていません。{hint}", near
+    )

@@ -1,0 +1,122 @@
+"""Units: SI inside, GB and GiB only where a number is shown."""
+
+from __future__ import annotations
+
+GB = 10**9
+"""Bytes in a gigabyte, the unit of bandwidths and of memory on data sheets."""
+
+GIB = 2**30
+"""Bytes in a gibibyte, the unit llama.cpp prints file sizes in."""
+
+_SCALES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write `value` with so many meaningful digits and thousands separators.
+
+    Parameters
+    ----------
+    value : float
+        Any number, of any unit.
+    digits : int
+        How many digits carry meaning.
+
+    Returns
+    -------
+    str
+        The number without a unit.
+
+    Examples
+    --------
+    >>> significant(24.1137), significant(89142.857, 5), significant(0.00594)
+    ('24.1', '89,143', '0.00594')
+    """
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    if abs(rounded) < 1e-4:
+        return f"{rounded:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - _exponent(rounded))
+    return f"{rounded:,.{decimals}f}"
+
+
+def _exponent(value: float) -> int:
+    """Return the decimal exponent of `value`: 2 for 999, 3 for 1000."""
+    return int(f"{value:e}".split("e")[1])
+
+
+def scaled(value: float, unit: str, digits: int = 3) -> str:
+    """Write `value` with a decimal prefix: 120e9 ``B/s`` becomes 120 GB/s.
+
+    Parameters
+    ----------
+    value : float
+        A quantity in `unit`, unscaled.
+    unit : str
+        ``"B"``, ``"B/s"``, ``"FLOP"``, ``"FLOP/s"`` and the like.
+    digits : int
+        How many digits carry meaning.
+
+    Returns
+    -------
+    str
+        Number, space, prefixed unit.
+
+    Examples
+    --------
+    >>> scaled(120e9, "B/s"), scaled(3.5e9, "B"), scaled(512, "B")
+    ('120 GB/s', '3.50 GB', '512 B')
+    """
+    for factor, prefix in _SCALES:
+        if abs(value) >= factor:
+            return f"{significant(value / factor, digits)} {prefix}{unit}"
+    return f"{significant(value, digits)} {unit}"
+
+
+def gibibytes(n_bytes: float, digits: int = 3) -> str:
+    """Write an amount of memory the way it is sold and llama.cpp prints it.
+
+    Parameters
+    ----------
+    n_bytes : float
+        Bytes.
+    digits : int
+        How many digits carry meaning.
+
+    Returns
+    -------
+    str
+        Number, space, ``GiB``.
+
+    Examples
+    --------
+    >>> gibibytes(24 * 2**30), gibibytes(3825065984)
+    ('24.0 GiB', '3.56 GiB')
+    """
+    return f"{significant(n_bytes / GIB, digits)} GiB"
+
+
+def duration(seconds: float, digits: int = 3) -> str:
+    """Write a time in the unit that suits it: s, ms or µs.
+
+    Parameters
+    ----------
+    seconds : float
+        A time in seconds.
+    digits : int
+        How many digits carry meaning.
+
+    Returns
+    -------
+    str
+        Number, space, unit.
+
+    Examples
+    --------
+    >>> duration(29.71), duration(0.0291667), duration(5.6e-06)
+    ('29.7 s', '29.2 ms', '5.60 µs')
+    """
+    for factor, unit in ((1.0, "s"), (1e-3, "ms")):
+        if seconds >= factor:
+            return f"{significant(seconds / factor, digits)} {unit}"
+    return f"{significant(seconds / 1e-6, digits)} µs"

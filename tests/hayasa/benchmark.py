@@ -1,0 +1,68 @@
+"""Print how fast the estimator is: ``python tests/hayasa/benchmark.py``.
+
+Times depend on the machine, so they are printed and never asserted.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import hayasa
+
+ESTIMATES = 100_000
+TRIES = 5
+
+
+def estimates_per_s() -> float:
+    """Best of a few tries, with a different context each time and the objects given."""
+    model, device = hayasa.get_model("llama-3.1-8b"), hayasa.get_device("rtx-4090")
+    weights, engine = hayasa.get_weight_format("q4_k_m"), hayasa.get_engine("llama.cpp")
+    best = 0.0
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        for i in range(ESTIMATES):
+            result = hayasa.estimate(
+                model, device, weights=weights, engine=engine, context_length=i % 8192
+            )
+            _ = result.decode_tokens_per_s
+        best = max(best, ESTIMATES / (time.perf_counter() - start))
+    return best
+
+
+def import_ms(code: str) -> float:
+    """Best of a few tries, as ``python -X importtime`` counts them."""
+    best = float("inf")
+    for _ in range(TRIES):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        rows = [line.split("|")[1:] for line in done.stderr.splitlines() if "hayasa" in line]
+        # The outermost imports are the least indented; theirs include all inside them.
+        least = min(len(name) - len(name.lstrip()) for _, name in rows)
+        outer = [int(t) for t, name in rows if len(name) - len(name.lstrip()) == least]
+        best = min(best, sum(outer) / 1000)
+    return best
+
+
+def command_ms() -> float:
+    """Best of a few tries of the whole command, process start included."""
+    command = [sys.executable, "-m", "hayasa", "estimate"]
+    command += ["--model", "llama-3.1-8b", "--device", "rtx-4090", "--json"]
+    best = float("inf")
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        subprocess.run(command, capture_output=True, check=True)
+        best = min(best, 1000 * (time.perf_counter() - start))
+    return best
+
+
+if __name__ == "__main__":
+    print(f"見積り: {estimates_per_s():,.0f} 回/s（1 プロセス）")
+    print(f"import hayasa: {import_ms('import hayasa'):.1f} ms")
+    print(f"最初の estimate に要る import: {import_ms('import hayasa; hayasa.estimate'):.1f} ms")
+    print(f"hayasa estimate（プロセスの起動を含む）: {command_ms():.0f} ms")

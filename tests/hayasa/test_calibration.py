@@ -1,0 +1,122 @@
+"""The calibrations are what the published rows say, and as good as promised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import hayasa
+from hayasa import calibrate
+from hayasa.datasets import data_directory
+
+
+@pytest.fixture(scope="module")
+def measurements() -> list[calibrate.Measurement]:
+    return calibrate.load_measurements()[0]
+
+
+@pytest.fixture(scope="module")
+def fitted(
+    measurements: list[calibrate.Measurement],
+) -> list[tuple[hayasa.Calibration, list[calibrate.DeviceFactor]]]:
+    return [calibrate.calibrate(form, measurements) for form in calibrate.FORMS]
+
+
+def test_the_files_are_what_the_code_writes(fitted: list, tmp_path: Path) -> None:
+    calibrate.write_rows(tmp_path / "calibrations.csv", [row for row, _ in fitted])
+    calibrate.write_rows(
+        tmp_path / "calibration_factors.csv", [row for _, rows in fitted for row in rows]
+    )
+    for name in ("calibrations.csv", "calibration_factors.csv"):
+        assert (tmp_path / name).read_bytes() == (data_directory() / name).read_bytes(), name
+
+
+def row(id_: str) -> hayasa.Calibration:
+    return next(row for row in hayasa.calibrations() if row.id == id_)
+
+
+def test_unseen_nvidia_chips() -> None:
+    assert row("llama.cpp/cuda").error_device_held_out <= 0.12
+
+
+@pytest.mark.parametrize("id_", ["llama.cpp/cuda", "llama.cpp/metal", "mlx/mlx"])
+def test_the_interval_holds_what_it_says(id_: str) -> None:
+    assert 0.85 <= row(id_).coverage_device_held_out <= 0.95
+    assert 0.85 <= row(id_).coverage_model_held_out <= 0.96
+
+
+@pytest.fixture(scope="module")
+def metal(measurements: list[calibrate.Measurement]) -> list[calibrate.Measurement]:
+    form = next(form for form in calibrate.FORMS if form.backend == "metal")
+    mine = [m for m in calibrate.usable(measurements) if m.row["backend"] == "metal"]
+    return [calibrate._without_unpacking(m, form) for m in mine]
+
+
+def test_unseen_apple_chips(metal: list[calibrate.Measurement]) -> None:
+    """The Apple table of llama.cpp, each chip predicted from all the others."""
+    form = next(form for form in calibrate.FORMS if form.backend == "metal")
+    held_out = calibrate.hold_out(metal, form.waits, lambda m: m.device.id)
+    in_table = [m.source == "llamacpp_apple_4167" for m in metal]
+    assert sum(in_table) >= 79
+    table = replace(held_out, log_ratio=held_out.log_ratio[in_table])
+    assert table.error <= 0.06
+
+
+def test_bytes_over_bandwidth_alone_misses_by_far(metal: list[calibrate.Measurement]) -> None:
+    """The same measure, applied to the bound, shows that it can tell good from bad."""
+    table = [m for m in metal if m.source == "llamacpp_apple_4167"]
+    errors = [m.step_s / m.waits_s[0] - 1 for m in table]
+    assert sum(map(abs, errors)) / len(errors) > 0.3
+
+
+def test_no_estimate_of_a_measured_row_needs_numpy() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; sys.modules['numpy'] = None; import hayasa;"
+        "print(hayasa.estimate('llama-2-7b', 'rtx-4090').decode_tokens_per_s > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_a_fit_finds_what_was_put_in(metal: list[calibrate.Measurement]) -> None:
+    """Made-up speeds from known coefficients give the coefficients back."""
+    truth = [1.25, 0.0, 0.05, 0.0, 1.5e5, 0.0, 5e4, 0.0]
+    made_up = [
+        replace(m, step_s=sum(c * w for c, w in zip(truth, m.waits_s, strict=True))) for m in metal
+    ]
+    waits = [name for name, c in zip(calibrate.COEFFICIENTS, truth, strict=True) if c]
+    assert calibrate.fit_coefficients(made_up, waits) == pytest.approx(truth, rel=1e-4, abs=1e-9)
+
+
+def test_every_measurement_is_below_the_bound(measurements: list[calibrate.Measurement]) -> None:
+    """Nothing published is faster than physics; 5 % for clocks above the nominal."""
+    for m in measurements:
+        if m.devices == 1 and m.batch_size == 1:
+            result = hayasa.estimate(
+                m.model,
+                m.device,
+                weights=m.weights,
+                engine="ideal",
+                context_length=m.context_length,
+            )
+            assert 1 / m.step_s <= 1.05 * result.decode_tokens_per_s_bound, m.row["id"]
+
+
+def test_every_prompt_is_read_below_the_bound(measurements: list[calibrate.Measurement]) -> None:
+    for m in measurements:
+        if m.devices == 1 and m.row["prefill_tokens"] and m.row["prefill_tokens_per_s"]:
+            result = hayasa.estimate(
+                m.model,
+                m.device,
+                weights=m.weights,
+                engine="ideal",
+                prompt_length=int(m.row["prefill_tokens"]),
+            )
+            bound = result.prefill_tokens_per_s_bound
+            if bound and m.batch_size == 1:
+                assert float(m.row["prefill_tokens_per_s"]) <= bound, m.row["id"]

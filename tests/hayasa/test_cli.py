@@ -1,0 +1,194 @@
+"""The command: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+import hayasa
+from hayasa.cli import main
+
+EXAMPLE = [
+    "estimate", "--model", "llama-3.1-8b", "--device", "apple-m4-pro-20c",
+    "--weights", "q4_k_m", "--context", "8192",
+]  # fmt: skip
+
+KEYS = {
+    "decode_tokens_per_s_bound", "decode_tokens_per_s", "decode_tokens_per_s_low",
+    "decode_tokens_per_s_high", "bytes_per_step", "memory_required_bytes", "fits", "bound_by",
+    "prefill_tokens_per_s", "time_to_first_token_s", "calibration",
+}  # fmt: skip
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    captured = capsys.readouterr()
+    assert caught.value.code == 2
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert captured.err.startswith("エラー: ")
+    return captured.err
+
+
+def test_estimate_prints_a_small_japanese_table(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run(capsys, *EXAMPLE).splitlines()
+    assert len(lines) <= 15
+    text = "\n".join(lines)
+    for word in ("生成の上限", "生成の見積り", "90 % 区間", "何が決めるか", "入ります"):
+        assert word in text
+
+
+def test_json_says_the_same_under_stable_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = json.loads(run(capsys, *EXAMPLE, "--json"))
+    assert set(answer) >= KEYS
+    expected = hayasa.estimate(
+        "llama-3.1-8b", "apple-m4-pro-20c", weights="q4_k_m", context_length=8192
+    )
+    assert answer["decode_tokens_per_s"] == expected.decode_tokens_per_s
+    assert answer["bytes_per_step"] == expected.bytes_per_step
+    assert answer["calibration"]["id"] == "llama.cpp/metal"
+    assert answer["fits"] is True
+
+
+def test_ideal_has_no_calibration(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = json.loads(run(capsys, *EXAMPLE, "--engine", "ideal", "--json"))
+    assert answer["calibration"] is None
+    assert answer["decode_tokens_per_s"] == answer["decode_tokens_per_s_bound"]
+
+
+def test_several_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["estimate", "--model", "deepseek-v3", "--device", "apple-m4-pro-20c"]
+    text = run(capsys, *arguments, "--engine", "mlx", "--weights", "mlx-q4", "--devices", "8")
+    assert "8 台" in text
+
+
+def test_what_does_not_fit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["estimate", "--model", "llama-3-70b", "--device", "rtx-4090"]
+    assert main([*arguments, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["fits"] is False
+    assert "メモリーに入りません" in captured.err
+    assert "メモリーに入りません" in refusal(capsys, *arguments, "--require-fit")
+
+
+def test_compare_ranks_from_fast_to_slow(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["apple-m4-10c", "rtx-5090", "rtx-4090"]
+    text = run(capsys, "compare", "--model", "llama-2-7b", "--devices", *names, "--csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["device"] for row in rows] == ["rtx-5090", "rtx-4090", "apple-m4-10c"]
+    speeds = [float(row["decode_tokens_per_s"]) for row in rows]
+    assert speeds == sorted(speeds, reverse=True)
+
+
+def test_compare_takes_every_device_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = json.loads(run(capsys, "compare", "--model", "llama-3-8b", "--json"))
+    assert {answer["device"] for answer in answers} == set(hayasa.device_rows())
+
+
+def test_fit_lists_only_what_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = json.loads(run(capsys, "fit", "--device", "rtx-3070", "--json"))
+    assert answers
+    assert all(answer["memory_required_bytes"] <= 8 * 2**30 for answer in answers)
+    assert "llama-3-70b" not in {answer["model"] for answer in answers}
+
+
+@pytest.mark.parametrize("model", ["gpt-oss-20b", "deepseek-v3", "llama-3.1-8b"])
+@pytest.mark.parametrize("engine", sorted(hayasa.ENGINES))
+def test_explain_shows_every_number(
+    capsys: pytest.CaptureFixture[str], model: str, engine: str
+) -> None:
+    arguments = ["--model", model, "--device", "apple-m3-ultra-80c", "--context", "4096"]
+    text = run(capsys, "explain", *arguments, "--engine", engine)
+    result = hayasa.estimate(model, "apple-m3-ultra-80c", context_length=4096, engine=engine)
+    for value in (result.decode_tokens_per_s_bound, result.decode_tokens_per_s):
+        assert f"{hayasa.units.significant(value)} トークン/s" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "id_"),
+    [(["devices", "4090"], "rtx-4090"), (["models", "qwen3", "30b"], "qwen3-30b-a3b"),
+     (["weights", "q4_k"], "q4_k_m"), (["devices"], "apple-m4-10c")],
+)  # fmt: skip
+def test_lists_and_their_filter(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], id_: str
+) -> None:
+    lines = run(capsys, *arguments).splitlines()
+    assert any(line.split()[0] == id_ for line in lines)
+    rows = json.loads(run(capsys, *arguments, "--json"))
+    assert id_ in {row["id"] for row in rows}
+    assert all(row["source"] for row in rows)
+
+
+def test_calibrations_list_their_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(run(capsys, "calibrations", "--json"))
+    assert {row["id"] for row in rows} == {row.id for row in hayasa.calibrations()}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in
+     ("estimate", "explain", "compare", "fit", "devices", "models", "weights", "calibrations"))],
+)  # fmt: skip
+def test_help_everywhere_in_japanese(
+    capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "-h"])
+    text = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert text.startswith("使い方: hayasa")
+    assert "usage" not in text
+    assert "options" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["estimate", "--device", "rtx-4090"], "--model"),
+        (["estimate", "--model", "llama-2-7b", "--device", "rtx-409"], "rtx-4090"),
+        (["estimate", "--model", "lama-2-7b", "--device", "rtx-4090"], "llama-2-7b"),
+        ([*EXAMPLE, "--batch", "0"], "batch_size"),
+        ([*EXAMPLE, "--batch", "two"], "'two'"),
+        ([*EXAMPLE, "--context", "-1"], "context_length"),
+        ([*EXAMPLE, "--context", "nan"], "--context"),
+        ([*EXAMPLE, "--weights", "q4_k_x"], "q4_k_m"),
+        ([*EXAMPLE, "--engine", "tensor-rt"], "llama.cpp"),
+        ([*EXAMPLE, "--split", "x"], "pipeline"),
+        ([*EXAMPLE, "--devices", "0"], "devices"),
+        ([*EXAMPLE, "--no-such"], "--no-such"),
+        ([*EXAMPLE, "--prompt"], "--prompt"),
+        (["frobnicate"], "frobnicate"),
+        (["devices", "zzz"], "zzz"),
+        (["fit", "--device", "ddr-1600-single"], "ddr-1600-single"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
+) -> None:
+    message = refusal(capsys, *arguments)
+    assert part in message
+    assert not any(english in message for english in ("usage:", "invalid", "expected", "required"))
+
+
+def test_as_a_process() -> None:
+    good = subprocess.run(
+        [sys.executable, "-m", "hayasa", *EXAMPLE, "--json"], capture_output=True, text=True
+    )
+    assert good.returncode == 0
+    assert json.loads(good.stdout)["model"] == "llama-3.1-8b"
+    bad = subprocess.run(
+        [sys.executable, "-m", "hayasa", "estimate", "--model", "x"], capture_output=True, text=True
+    )
+    assert bad.returncode == 2
+    assert "Traceback" not in bad.stderr

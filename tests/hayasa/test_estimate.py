@@ -1,0 +1,204 @@
+"""What every estimate has to satisfy, whatever it is asked about."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hayasa
+
+MODELS = ["llama-2-7b", "llama-3-70b", "qwen3-30b-a3b", "gemma-3-4b", "gpt-oss-20b", "deepseek-v3"]
+DEVICES = [
+    "rtx-4090",
+    "a100-80gb-pcie",
+    "apple-m4-10c",
+    "apple-m3-ultra-80c",
+    "dgx-spark",
+    "mi300x",
+]
+WEIGHTS = ["f16", "q8_0", "q4_k_m", "q4_0", "mlx-q4", "int4"]
+
+models, devices, weights = map(st.sampled_from, (MODELS, DEVICES, WEIGHTS))
+engines = st.sampled_from(sorted(hayasa.ENGINES))
+batches, contexts = st.integers(1, 256), st.integers(0, 100_000)
+splits = st.sampled_from(["pipeline", "tensor"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(models, devices, weights, engines, batches, contexts, st.integers(1, 16), splits)
+def test_bound_estimate_and_interval_are_in_order(
+    model: str, device: str, stored: str, engine: str, batch: int, context: int, n: int, split: str
+) -> None:
+    result = hayasa.estimate(
+        model,
+        device,
+        weights=stored,
+        engine=engine,
+        batch_size=batch,
+        context_length=context,
+        devices=n,
+        split=split,
+    )
+    assert 0 < result.decode_tokens_per_s_low <= result.decode_tokens_per_s
+    assert result.decode_tokens_per_s <= result.decode_tokens_per_s_high
+    assert result.decode_tokens_per_s_high <= result.decode_tokens_per_s_bound * (1 + 1e-12)
+    prefill, bound = result.prefill_tokens_per_s, result.prefill_tokens_per_s_bound
+    if prefill is not None and bound is not None:
+        assert 0 < prefill <= bound * (1 + 1e-12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(models, devices, engines, batches, contexts)
+def test_more_context_or_bandwidth_and_the_step_time(
+    model: str, device: str, engine: str, batch: int, context: int
+) -> None:
+    question = {"weights": "q8_0", "engine": engine, "batch_size": batch}
+    base = hayasa.estimate(model, device, context_length=context, **question)
+    longer = hayasa.estimate(model, device, context_length=context + 1000, **question)
+    assert longer.step_latency_s >= base.step_latency_s
+    machine = hayasa.get_device(device)
+    doubled = replace(
+        machine, memory_bandwidth_bytes_per_s=2 * machine.memory_bandwidth_bytes_per_s
+    )
+    faster = hayasa.estimate(model, doubled, context_length=context, **question)
+    assert faster.step_latency_s <= base.step_latency_s * (1 + 1e-12)
+    assert math.isclose(faster.memory_latency_s, base.memory_latency_s / 2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(models, devices, engines, batches)
+def test_more_sequences(model: str, device: str, engine: str, batch: int) -> None:
+    """A larger batch takes longer per step, and brings more tokens altogether."""
+    one = hayasa.estimate(model, device, weights="q8_0", engine=engine, batch_size=batch)
+    more = hayasa.estimate(model, device, weights="q8_0", engine=engine, batch_size=batch + 1)
+    assert more.step_latency_s >= one.step_latency_s
+    assert more.decode_tokens_per_s_bound >= one.decode_tokens_per_s_bound * (1 - 1e-12)
+    assert more.decode_tokens_per_s >= one.decode_tokens_per_s * (1 - 1e-12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(models, devices, engines, st.floats(1, 15), st.floats(0.01, 0.9))
+def test_more_bits_are_slower(
+    model: str, device: str, engine: str, bits: float, fewer: float
+) -> None:
+    def step_s(bits_per_weight: float) -> float:
+        stored = hayasa.WeightFormat(id="own", bits_per_weight=bits_per_weight)
+        return hayasa.estimate(model, device, weights=stored, engine=engine).step_latency_s
+
+    assert step_s(bits) >= step_s(bits - fewer)
+
+
+def test_own_objects_are_taken() -> None:
+    model = hayasa.Model(id="own", stated_parameters=1e9)
+    device = hayasa.Device(id="own", memory_bandwidth_bytes_per_s=1e11)
+    stored = hayasa.WeightFormat(id="own", bits_per_weight=8)
+    result = hayasa.estimate(model, device, weights=stored, engine="ideal")
+    assert result.decode_tokens_per_s == pytest.approx(100)
+    assert result.fits is None
+    assert result.prefill_tokens_per_s is None
+
+
+def test_an_unmeasured_pair_says_so_and_is_less_sure() -> None:
+    measured = hayasa.estimate("qwen3-8b", "rtx-5090")
+    unknown = hayasa.estimate("qwen3-8b", hayasa.Device(
+        id="own", family="nvidia-ada", memory_bandwidth_bytes_per_s=1008e9, gpu_cores=128
+    ))  # fmt: skip
+    stands_in = hayasa.estimate("qwen3-8b", "rtx-5090", engine="mlx")
+
+    def width(result: hayasa.Estimate) -> float:
+        return result.decode_tokens_per_s / result.decode_tokens_per_s_low
+
+    assert not measured.notes
+    assert unknown.notes
+    assert stands_in.notes
+    assert width(measured) < width(unknown)
+    assert width(measured) < width(stands_in)
+
+
+def test_old_builds_are_named_with_what_new_ones_would_do() -> None:
+    """Llama 3 8B on an A100 was measured with builds of 2024 only."""
+    old = hayasa.estimate("llama-3-8b", "a100-80gb-pcie")
+    assert any("新しいビルド" in note for note in old.notes)
+    assert not hayasa.estimate("llama-3-8b", "rtx-5090").notes
+
+
+def test_an_estimate_has_every_field_and_stays_as_it_is() -> None:
+    result = hayasa.estimate("llama-2-7b", "rtx-4090")
+    names = [field.name for field in fields(result)]
+    assert sorted(vars(result)) == sorted(names)
+    assert hayasa.Estimate(**vars(result)).to_dict() == result.to_dict()
+    with pytest.raises(FrozenInstanceError):
+        result.step_latency_s = 0.0  # type: ignore[misc]
+
+
+def test_same_question_same_answer() -> None:
+    first, again = (hayasa.estimate("gpt-oss-20b", "dgx-spark", weights="mxfp4") for _ in range(2))
+    assert first.to_dict() == again.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("batch_size", 0),
+        ("batch_size", -1),
+        ("batch_size", 1.5),
+        ("batch_size", math.nan),
+        ("batch_size", 10**9),
+        ("batch_size", "8"),
+        ("batch_size", True),
+        ("context_length", -1),
+        ("context_length", math.inf),
+        ("context_length", 10**12),
+        ("devices", 0),
+        ("prompt_length", 0),
+        ("split", "diagonal"),
+        ("weights", "q4_k_x"),
+        ("engine", "llama.ccp"),
+        ("kv_cache", "q99"),
+        ("kv_cache", None),
+    ],
+)
+def test_bad_input_is_refused_by_name(argument: str, value: object) -> None:
+    with pytest.raises(ValueError) as caught:
+        hayasa.estimate("llama-2-7b", "rtx-4090", **{argument: value})
+    name = "weights" if argument == "kv_cache" else argument
+    assert name in str(caught.value)
+    assert str(value) in str(caught.value)
+    assert "。" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (lambda: hayasa.Device(id="x", memory_bandwidth_bytes_per_s=-1), "memory_bandwidth"),
+        (lambda: hayasa.Device(id="x", memory_bandwidth_bytes_per_s=math.nan), "memory_bandwidth"),
+        (lambda: hayasa.Device(id="x", memory_bandwidth_bytes_per_s=1e30), "memory_bandwidth"),
+        (lambda: hayasa.Model(id="x", stated_parameters=0), "stated_parameters"),
+        (lambda: hayasa.Model(id="x", layers=2, hidden_size=0), "hidden_size"),
+        (lambda: hayasa.WeightFormat(id="x", bits_per_weight=0), "bits_per_weight"),
+        (lambda: hayasa.memory_latency_s(0, 1, 1), "parameters"),
+        (lambda: hayasa.memory_latency_s(1, math.nan, 1), "bytes_per_parameter"),
+        (lambda: hayasa.compute_latency_s(1, -2, 1), "batch_size"),
+        (lambda: hayasa.experts_touched(8, 9, 1), "experts_per_token"),
+    ],
+)
+def test_impossible_objects_are_refused_by_name(make: object, argument: str) -> None:
+    with pytest.raises(hayasa.InvalidValueError, match=argument):
+        make()  # type: ignore[operator]
+
+
+def test_a_model_of_unknown_shape_cannot_have_a_context() -> None:
+    with pytest.raises(hayasa.InvalidValueError, match="7b"):
+        hayasa.estimate(hayasa.Model(id="7b", stated_parameters=7e9), "rtx-4090", context_length=9)
+
+
+def test_what_does_not_fit_is_said_and_can_be_refused() -> None:
+    result = hayasa.estimate("llama-3-70b", "rtx-4090")
+    assert result.fits is False
+    with pytest.raises(hayasa.DoesNotFitError, match=r"llama-3-70b.*rtx-4090"):
+        result.require_fit()
+    assert hayasa.estimate("llama-3-70b", "rtx-4090", devices=2).require_fit().fits

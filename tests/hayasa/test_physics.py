@@ -1,0 +1,155 @@
+"""Properties of the formulas, and published figures they must reproduce."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hayasa
+from hayasa.datasets import data_directory, read_rows
+
+positive = st.floats(min_value=1e-3, max_value=1e15)
+sizes = st.integers(min_value=1, max_value=4096)
+
+
+@given(positive, positive, positive)
+def test_doubling_the_bandwidth_halves_the_time(p: float, n: float, bandwidth: float) -> None:
+    once = hayasa.memory_latency_s(p, n, bandwidth)
+    assert math.isclose(hayasa.memory_latency_s(p, n, 2 * bandwidth), once / 2)
+    assert math.isclose(hayasa.memory_latency_s(2 * p, n, bandwidth), once * 2)
+
+
+@given(positive, positive, positive)
+def test_units_scale(p: float, n: float, bandwidth: float) -> None:
+    """In gigabytes and gigabytes per second the time is the same."""
+    in_bytes = hayasa.memory_latency_s(p, n, bandwidth)
+    assert math.isclose(hayasa.memory_latency_s(p, n / 1e9, bandwidth / 1e9), in_bytes)
+
+
+@given(positive, positive)
+def test_step_lies_between_maximum_and_sum(memory_s: float, compute_s: float) -> None:
+    least, most = hayasa.step_latency_bounds_s(memory_s, compute_s)
+    assert least <= most <= 2 * least * (1 + 1e-12)
+
+
+@given(positive, positive, st.floats(min_value=1e-3, max_value=8))
+def test_both_limits_meet_at_the_crossover(peak: float, bandwidth: float, n: float) -> None:
+    batch = hayasa.crossover_batch_size(n, peak, bandwidth)
+    memory = hayasa.memory_latency_s(7e9, n, bandwidth)
+    assert math.isclose(hayasa.compute_latency_s(7e9, batch, peak), memory, rel_tol=1e-9)
+
+
+@given(sizes, sizes, st.integers(min_value=1, max_value=512))
+def test_experts_touched(experts: int, used: int, batch: int) -> None:
+    used = min(used, experts)
+    touched = hayasa.experts_touched(experts, used, batch)
+    assert used - 1e-9 <= touched <= min(experts, used * batch) + 1e-9
+    assert touched <= hayasa.experts_touched(experts, used, batch + 1) + 1e-9
+
+
+@pytest.mark.parametrize("id_", sorted(hayasa.model_rows()))
+def test_parameters_equal_the_published_total(id_: str) -> None:
+    published = float(hayasa.model_rows()[id_]["published_parameters"])
+    assert hayasa.total_parameters(hayasa.get_model(id_)) == pytest.approx(published, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("id_", "billions"),
+    [
+        ("gpt-oss-120b", 5.13),
+        ("deepseek-v3", 36.6),
+        ("qwen3-30b-a3b", 3.04),
+        ("llama-3.1-8b", 7.505),
+    ],
+)
+def test_active_parameters(id_: str, billions: float) -> None:
+    active = hayasa.active_parameters(hayasa.get_model(id_))
+    assert active / 1e9 == pytest.approx(billions, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("id_", "n_bytes"),
+    [
+        ("llama-3.1-8b", 131072),
+        ("llama-3.1-70b", 327680),
+        ("llama-2-7b", 524288),
+        ("deepseek-v3", 70272),
+        ("qwen3-30b-a3b", 98304),
+    ],
+)
+def test_kv_cache_bytes_per_token(id_: str, n_bytes: int) -> None:
+    assert hayasa.kv_cache_bytes_per_token(hayasa.get_model(id_)) == n_bytes
+
+
+def test_sliding_window_keeps_no_more_than_the_window() -> None:
+    gpt_oss = hayasa.get_model("gpt-oss-20b")
+    per_layer = hayasa.kv_cache_bytes_per_token(gpt_oss) / gpt_oss.layers
+    assert hayasa.kv_cache_bytes(gpt_oss, 10_000) == per_layer * 12 * (10_000 + 128)
+
+
+def test_attention_is_four_s_d_per_layer() -> None:
+    llama = hayasa.get_model("llama-3.1-8b")
+    assert hayasa.attention_flop_per_token(llama, 1000) == 4 * 1000 * 4096 * 32
+
+
+def file_sizes() -> list[dict[str, str]]:
+    return read_rows(data_directory() / "gguf_file_sizes.csv", required=("model",))
+
+
+@pytest.mark.parametrize(
+    "row", file_sizes(), ids=lambda row: f"{row['model']}-{row['weight_format']}"
+)
+def test_file_sizes_follow_from_the_shape(row: dict[str, str]) -> None:
+    model = hayasa.get_model(row["model"])
+    computed = hayasa.weight_bytes_resident(model, hayasa.get_weight_format(row["weight_format"]))
+    if row["size_gib"]:
+        published = float(row["size_gib"]) * 2**30
+    else:
+        inside = hayasa.total_parameters(model) - model.other_parameters
+        published = float(row["bits_per_weight"]) * inside / 8
+    assert computed == pytest.approx(published, rel=0.01)
+
+
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "gpt-oss-20b", "deepseek-v3", "gemma-3-4b"])
+@pytest.mark.parametrize("weights", ["f16", "q8_0", "q4_k_m", "mlx-q4"])
+def test_a_step_reads_no_more_than_is_resident(model: str, weights: str) -> None:
+    shape, stored = hayasa.get_model(model), hayasa.get_weight_format(weights)
+    resident = hayasa.weight_bytes_resident(shape, stored)
+    reads = [hayasa.weight_bytes_per_step(shape, stored, batch) for batch in (1, 2, 8, 64)]
+    assert reads == sorted(reads)
+    assert 0 < reads[0] <= resident
+    rows_looked_up = 64 * 8 * shape.hidden_size
+    assert reads[-1] <= resident + rows_looked_up
+
+
+def test_capacity_in_context_and_batch_agree() -> None:
+    llama, q4 = hayasa.get_model("llama-3.1-8b"), hayasa.get_weight_format("q4_k_m")
+    gpu = hayasa.get_device("rtx-4090")
+    context = hayasa.max_context_length(llama, gpu, q4)
+    assert hayasa.memory_required_bytes(llama, q4, context_length=context) <= 24 * 2**30
+    assert hayasa.memory_required_bytes(llama, q4, context_length=context + 1) > 24 * 2**30
+    assert hayasa.max_batch_size(llama, gpu, q4, context_length=context) == 1
+    too_large = hayasa.get_model("llama-3.1-405b")
+    assert hayasa.max_context_length(too_large, gpu, q4) == -1
+    assert hayasa.max_batch_size(too_large, gpu, q4, context_length=1) == 0
+
+
+@given(st.integers(2, 64), st.floats(1e-4, 1), st.floats(0, 1e-3))
+def test_several_devices(devices: int, step_s: float, latency_s: float) -> None:
+    in_a_row = hayasa.pipeline_step_s(step_s, devices, link_latency_s=latency_s)
+    beside = hayasa.tensor_parallel_step_s(
+        step_s, devices, all_reduces=64, link_latency_s=latency_s
+    )
+    assert in_a_row >= step_s
+    assert beside >= step_s / devices
+
+
+def test_utilization_of_the_bound_is_one() -> None:
+    result = hayasa.estimate("llama-3.1-8b", "rtx-4090", engine="ideal")
+    bandwidth = result.device.memory_bandwidth_bytes_per_s
+    assert hayasa.mbu(
+        result.decode_tokens_per_s, result.bytes_per_step, bandwidth
+    ) == pytest.approx(1)
