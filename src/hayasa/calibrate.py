@@ -274,7 +274,7 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
         lambda m: m.source == "xiongjiedai_llama2" and m.row["backend"] == "cuda",
     ),
     (
-        "メモリーをほとんど使い切った測定（ページの入れ替えが起きる）",
+        "メモリをほとんど使い切った測定（ページの入れ替えが起きる）",
         lambda m: (
             "ほぼ埋まる" in m.row["note"]
             or weight_bytes(m.model, m.weights).resident_bytes

@@ -145,7 +145,7 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
 def _estimate_lines(result: Estimate) -> list[str]:
     """Lay out one estimate as a small table."""
     count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
-    limits = {"memory": "メモリー帯域幅", "compute": "計算の速さ"}
+    limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
     fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
     interval = (
         f"{significant(result.decode_tokens_per_s_low)}"
@@ -166,7 +166,7 @@ def _estimate_lines(result: Estimate) -> list[str]:
         ("何が決めるか", limits[result.bound_by]),
         ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
         (
-            "必要なメモリー",
+            "必要なメモリ",
             f"{gibibytes(result.memory_required_bytes)}（{fits}）",
         ),
         (
@@ -247,7 +247,7 @@ def _fit_command(arguments: argparse.Namespace) -> None:
     if not fitting:
         known = results[0].memory_available_bytes
         capacity = gibibytes(known) if known else "不明"
-        _fail(f"device {arguments.device} のメモリー（{capacity}）に入るモデルがありません。")
+        _fail(f"device {arguments.device} のメモリ（{capacity}）に入るモデルがありません。")
     _print_ranking(fitting, arguments, "device")
 
 
@@ -294,7 +294,7 @@ def _devices_command(arguments: argparse.Namespace) -> None:
             row["name"],
         ]
 
-    header = ["帯域幅", "メモリー", "fp16（密）", "名前"]
+    header = ["帯域幅", "メモリ", "fp16（密）", "名前"]
     _list(arguments, device_rows(), header, cells, "rrrl")
 
 
@@ -384,7 +384,7 @@ def _parser() -> _Parser:
     add_pair(command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
     command.add_argument(
-        "--require-fit", action="store_true", help="メモリーに入らないときはエラーにします"
+        "--require-fit", action="store_true", help="メモリに入らないときはエラーにします"
     )
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
     add_pair(command)
@@ -397,7 +397,7 @@ def _parser() -> _Parser:
     _add_question(command, one_device=False)
     _add_formats(command)
 
-    command = add("fit", "デバイスのメモリーに入るモデルを、速い順に並べます", _fit_command)
+    command = add("fit", "デバイスのメモリに入るモデルを、速い順に並べます", _fit_command)
     command.add_argument("--device", required=True, metavar="名前", help="デバイス")
     _add_question(command, one_device=True)
     _add_formats(command)

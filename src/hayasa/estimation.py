@@ -302,10 +302,10 @@ def does_not_fit_message(result: Estimate) -> str:
     """
     count = f" {result.devices} 台" if result.devices > 1 else ""
     return (
-        f"メモリーに入りません: model {result.model.id}（weights {result.weights.id}、"
+        f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"
         f"batch_size {result.batch_size}、context_length {result.context_length}）には "
         f"{gibibytes(result.memory_required_bytes)} が必要ですが、"
-        f"device {result.device.id}{count}のメモリーは "
+        f"device {result.device.id}{count}のメモリは "
         f"{gibibytes(result.memory_available_bytes)} です。"
     )
 

@@ -47,12 +47,12 @@ def explain(result: Estimate) -> str:
         _heading(result),
         ("1. 重み", _weights(result)),
         ("2. KV キャッシュ", _cache(result)),
-        ("3. メモリーの限界", _memory(result)),
+        ("3. メモリの限界", _memory(result)),
         ("4. 計算の限界", _compute(result)),
         ("5. 上限", _bound(result)),
         ("6. 実測による補正", _correction(result)),
         ("7. プロンプトの読み込み", _prefill(result)),
-        ("8. メモリーの量", _capacity(result)),
+        ("8. メモリの量", _capacity(result)),
     ]
     lines: list[str] = []
     for title, body in parts:
@@ -74,7 +74,7 @@ def _heading(result: Estimate) -> tuple[str, list[str]]:
 def _weights(result: Estimate) -> list[str]:
     model = result.model
     lines = [
-        f"パラメーター数 P = {_in_oku(total_parameters(model))}、"
+        f"パラメータ数 P = {_in_oku(total_parameters(model))}、"
         f"1 トークンの計算に使うもの P_active = {_in_oku(active_parameters(model))}"
     ]
     if model.experts:
@@ -84,7 +84,7 @@ def _weights(result: Estimate) -> list[str]:
         )
     resident = weight_bytes_resident(model, result.weights)
     lines.append(
-        f"メモリーに置く重み = {scaled(resident, 'B')} = {gibibytes(resident)}"
+        f"メモリに置く重み = {scaled(resident, 'B')} = {gibibytes(resident)}"
         f"（{result.weights.id}、"
         f"1 重みあたり平均 {significant(8 * resident / total_parameters(model))} bit）"
     )
@@ -153,7 +153,7 @@ def _shared(result: Estimate) -> bool:
 
 
 def _bound(result: Estimate) -> list[str]:
-    slower = "メモリー" if result.bound_by == "memory" else "計算"
+    slower = "メモリ" if result.bound_by == "memory" else "計算"
     step_s = max(result.memory_latency_s, result.compute_latency_s)
     return [
         f"遅いほう = {slower}の {duration(step_s)}",
