@@ -13,7 +13,7 @@ export PYTHON
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE
 
-.PHONY: help book test preview notebooks lab bench pin clean ready
+.PHONY: help book test preview notebooks lab calibrate api bench pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
@@ -23,6 +23,8 @@ help:
 	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す'
 	@echo '  make lab        JupyterLab で章を開く'
 	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
+	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
+	@echo '  make api        コードの説明文から api.qmd を作り直す'
 	@echo '  make bench      速さを測って表示する'
 	@echo '  make pin        requirements*.txt を作り直す (uv が必要)'
 	@echo '  make clean      作ったものを消す (.venv は残す)'
@@ -56,6 +58,12 @@ notebooks: ready
 
 lab: ready
 	@$(VENV_PYTHON) -m jupyterlab chapters
+
+calibrate: ready
+	@$(VENV_PYTHON) -m hayasa.calibrate
+
+api: ready
+	@$(VENV_PYTHON) -m tools.api_page
 
 bench: ready
 	@$(VENV_PYTHON) -m tools.bench

@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import yaml
 from tabulate import tabulate
 
 from tools import notebooks
+from tools.bench_hayasa import measure_hayasa
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme", "data")
@@ -132,20 +132,11 @@ def measure_chapters() -> Iterator[Row]:
         yield f"章の実行: {path.stem}", time.perf_counter() - started, "秒"
 
 
-def measure_import() -> Iterator[Row]:
-    """Time `import hayasa`, over what Python itself takes to start."""
-    code = "import time; t = time.perf_counter(); import hayasa; print(time.perf_counter() - t)"
-    samples = [
-        float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(7)
-    ]
-    yield "import hayasa (7 回の中央値)", statistics.median(samples) * 1e3, "ms"
-
-
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "press": measure_press,
     "growth": measure_growth,
     "chapters": measure_chapters,
-    "import": measure_import,
+    "hayasa": measure_hayasa,
 }
 
 

@@ -35,6 +35,7 @@ KNOWN = {
     "crossref": "chapters",
 }
 # Keys of KNOWN that would put something on the page that press does not put there.
+CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")
 UNSUPPORTED = {
     "html": {"include-in-header", "embed-resources", "self-contained", "title-block-banner"},
 }
@@ -236,7 +237,7 @@ def _entries(root: Path, book: dict[str, Any], problems: Problems) -> list[Entry
 def _cell_defaults(settings: dict[str, Any], html: dict[str, Any]) -> dict[str, Any]:
     execute = settings.get("execute")
     defaults = dict(execute) if isinstance(execute, dict) else {}
-    defaults |= {key: html[key] for key in ("code-fold", "code-summary", "code-line-numbers") if key in html}
+    defaults |= {key: html[key] for key in CODE_DEFAULTS if key in html}
     return defaults
 
 

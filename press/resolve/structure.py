@@ -27,7 +27,7 @@ import panflute as pf
 
 from press import pandoc
 from press.problems import Problems
-from press.read.config import Book
+from press.read.config import CODE_DEFAULTS, Book
 from press.read.manuscript import Cell, Manuscript, Output
 from press.resolve.kinds import CALLOUTS, FLOATS, PROOFS, THEOREMS, kind_of
 
@@ -49,9 +49,11 @@ class _Structure:
         self.manuscript = manuscript
         self.problems = problems
         chapter = manuscript.front_matter
-        execute = chapter.get("execute")
-        self.cell_defaults = book.cell_defaults | (execute if isinstance(execute, dict) else {})
-        self.cell_defaults |= {k: chapter[k] for k in ("code-fold", "code-summary") if k in chapter}
+        html = _mapping(_mapping(chapter.get("format")).get("html"))
+        own = _mapping(chapter.get("execute")) | {
+            key: room[key] for room in (chapter, html) for key in CODE_DEFAULTS if key in room
+        }
+        self.cell_defaults = book.cell_defaults | own
 
     def complain(self, message: str, advice: str, *needles: str) -> None:
         self.problems.add(self.manuscript.entry.source, self.manuscript.place(*needles), message, advice)
@@ -403,6 +405,10 @@ class _Structure:
 
 
 # ---- small helpers -------------------------------------------------------------------------------
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _title(inlines: list[pf.Element]) -> pf.Div:

@@ -27,6 +27,7 @@ from .calibration import (
     COEFFICIENTS,
     Calibration,
     DeviceFactor,
+    prefill_kind,
     step_waits_s,
     weight_kind,
 )
@@ -49,8 +50,11 @@ Floats = npt.NDArray[np.float64]
 SOFT_ERROR = 0.05
 """Relative error from which on a row counts linearly instead of squared."""
 
-SHRINKAGE = 2.0
-"""How many measured configurations a factor of 1 weighs as much as."""
+SHRINKAGE, PREFILL_SHRINKAGE = 2.0, 0.5
+"""How many measured configurations a factor of 1 weighs as much as.
+
+Prompts are read at very different shares of the peak, so one measurement says more.
+"""
 
 ALIKE = ("apple", "nvidia-blackwell")
 """Families whose chips are alike enough to learn from each other.
@@ -70,11 +74,20 @@ INTERVAL = (0.04, 0.96)
 What was held out differs more from the rest than the rest among itself.
 """
 
+LEAST_COVERAGE = 0.85
+"""What an interval has to hold of the groups that it was made without."""
+
+STRETCHES = (1.0, 1.25, 1.5, 1.75, 2.0)
+"""By how much an interval may be stretched for that, on a logarithmic scale."""
+
 NO_KNOWLEDGE = 0.6, 1.5
 """Interval where nothing could be held out."""
 
 NEW_BUILDS_SINCE = "2025-08"
 """Month from which llama.cpp merges kernels and uses flash attention by default."""
+
+SHORTEST_PROMPT = 256
+"""Tokens from which on a prompt keeps the cores busy."""
 
 LONG_CONTEXT = 1024
 """Tokens beyond which attention without flash attention is another matter."""
@@ -261,7 +274,7 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
         lambda m: m.source == "xiongjiedai_llama2" and m.row["backend"] == "cuda",
     ),
     (
-        "メモリーをほとんど使い切った測定（ページの入れ替えが起きる）",
+        "メモリをほとんど使い切った測定（ページの入れ替えが起きる）",
         lambda m: (
             "ほぼ埋まる" in m.row["note"]
             or weight_bytes(m.model, m.weights).resident_bytes
@@ -510,26 +523,45 @@ class HeldOut:
             return 0.0
         return float(np.mean(np.abs(np.exp(-self.log_ratio[seen]) - 1)))
 
-    def quantiles(self, leave_out: Hashable = None) -> tuple[float, float]:
-        """Return the ends of the interval over the estimate, from all other groups."""
+    def interval(self) -> tuple[float, float]:
+        """Return the ends of the 90 % interval over the estimate.
+
+        The quantiles of the held-out errors, stretched where they would hold
+        less than `LEAST_COVERAGE` of groups that they were made without.
+        """
+        return self._quantiles(None, self._stretch)
+
+    @property
+    def _stretch(self) -> float:
+        for stretch in STRETCHES:
+            if self._coverage(stretch) >= LEAST_COVERAGE:
+                return stretch
+        return STRETCHES[-1]
+
+    @property
+    def coverage(self) -> float:
+        """Share of rows inside an interval made from the errors of all other groups."""
+        return self._coverage(self._stretch)
+
+    def _quantiles(self, leave_out: Hashable, stretch: float) -> tuple[float, float]:
         keep = ~np.isnan(self.log_ratio)
         keep &= np.array([group != leave_out for group in self.groups])
         if not keep.any():
             return NO_KNOWLEDGE
         low, high = _weighted_quantiles(self.log_ratio[keep], self.importance[keep], INTERVAL)
         narrow = NARROWEST_INTERVAL
-        return min(narrow[0], float(np.exp(low))), max(narrow[1], float(np.exp(high)))
+        return (
+            min(narrow[0], float(np.exp(stretch * low))),
+            max(narrow[1], float(np.exp(stretch * high))),
+        )
 
-    @property
-    def coverage(self) -> float:
-        """Share of rows inside an interval made from the errors of all other groups."""
-        ratio = np.exp(self.log_ratio)
-        inside = []
+    def _coverage(self, stretch: float) -> float:
+        ratio, seen = np.exp(self.log_ratio), ~np.isnan(self.log_ratio)
+        inside: list[bool] = []
         for group in dict.fromkeys(self.groups):
-            here = np.array([other == group for other in self.groups])
-            here &= ~np.isnan(self.log_ratio)
-            if here.any() and not here[~np.isnan(self.log_ratio)].all():
-                low, high = self.quantiles(leave_out=group)
+            here = seen & np.array([other == group for other in self.groups])
+            if here.any() and (seen & ~here).any():
+                low, high = self._quantiles(group, stretch)
                 inside += list((low <= ratio[here]) & (ratio[here] <= high))
         return float(np.mean(inside)) if inside else 0.0
 
@@ -606,9 +638,9 @@ def calibrate(
     measured = np.array([m.step_s for m in rows])
     by_device = hold_out(rows, form.waits, lambda m: m.device.id)
     by_pair = hold_out(rows, form.waits, lambda m: (m.device.id, m.model.id))
-    known = by_pair.quantiles()
+    known = by_pair.interval()
     if len({m.device.id for m in rows}) >= 4:
-        unknown = by_device.quantiles()
+        unknown = by_device.interval()
     else:  # too few devices to know how much they differ
         unknown = known[0] ** 2, known[1] ** 2
     shares, prefill_factors = _prefill_shares(rows)
@@ -621,8 +653,9 @@ def calibrate(
         **{name: _round(value) for name, value in zip(COEFFICIENTS, coefficients, strict=True)},
         pipeline_message_s=_round(_pipeline_message_s(mine, coefficients, factors)),
         tensor_message_s=_round(_tensor_message_s(mine, coefficients, factors)),
-        prefill_share_float=_round(shares[True]),
-        prefill_share_packed=_round(shares[False]),
+        prefill_share_float=_round(shares["float"]),
+        prefill_share_packed=_round(shares["packed"]),
+        prefill_share_experts=_round(shares["experts"]),
         low_factor=_round(unknown[0]),
         high_factor=_round(unknown[1]),
         known_low_factor=_round(known[0]),
@@ -678,17 +711,20 @@ def _round(value: float) -> float:
 
 def _prefill_shares(
     rows: Sequence[Measurement],
-) -> tuple[dict[bool, float], dict[str, float]]:
-    """Median share of the peak in prefill, by 16-bit or packed, and how devices differ."""
-    logs: dict[bool, dict[Hashable, tuple[str, float]]] = {True: {}, False: {}}
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Median share of the peak in prefill, by kind, and how devices differ from it."""
+    logs: dict[str, dict[Hashable, tuple[str, float]]] = {
+        kind: {} for kind in ("float", "packed", "experts")
+    }
     for m in rows:
         peak = m.device.peak_flop_per_s(m.weights.compute_format)
-        if not (m.row["prefill_tokens_per_s"] and m.row["prefill_tokens"] and peak):
+        tokens = int(m.row["prefill_tokens"] or 0)
+        if not (m.row["prefill_tokens_per_s"] and tokens >= SHORTEST_PROMPT and peak):
             continue
-        tokens, speed = int(m.row["prefill_tokens"]), float(m.row["prefill_tokens_per_s"])
-        flop_per_s = prefill_flop(m.model, tokens) / tokens * speed
-        is_float = weight_kind(m.weights) == "float"
-        logs[is_float].setdefault(m.configuration, (m.device.id, float(np.log(flop_per_s / peak))))
+        speed = float(m.row["prefill_tokens_per_s"])
+        share = prefill_flop(m.model, tokens) / tokens * speed / peak
+        kind = prefill_kind(m.weights, experts=m.model.experts > 0)
+        logs[kind].setdefault(m.configuration, (m.device.id, float(np.log(share))))
     medians = {
         kind: float(np.median([log for _, log in found.values()])) if found else -np.inf
         for kind, found in logs.items()
@@ -698,7 +734,7 @@ def _prefill_shares(
         for device, log in found.values():
             differences[device].append(log - medians[kind])
     factors = {
-        device: float(np.exp(sum(found) / (len(found) + SHRINKAGE)))
+        device: float(np.exp(sum(found) / (len(found) + PREFILL_SHRINKAGE)))
         for device, found in differences.items()
     }
     return {kind: float(np.exp(median)) for kind, median in medians.items()}, factors

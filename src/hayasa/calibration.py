@@ -79,9 +79,9 @@ cycles_per_layer_in_old_builds : float
     pipeline_message_s, tensor_message_s : float
         Seconds per hand-over between devices, and per all-reduce; 0 if not
         measured.
-    prefill_share_float, prefill_share_packed : float
+    prefill_share_float, prefill_share_packed, prefill_share_experts : float
         Share of the dense peak reached when reading a prompt, with 16-bit and
-        with packed weights; 0 if not measured.
+        with packed weights, and in mixtures of experts; 0 if not measured.
     low_factor, high_factor : float
         Ends of the 90 % interval over the estimate, on a device that was not
         measured.
@@ -117,6 +117,7 @@ error_model_held_out, error_source_held_out : float
     tensor_message_s: float = 0.0
     prefill_share_float: float = 0.0
     prefill_share_packed: float = 0.0
+    prefill_share_experts: float = 0.0
     low_factor: float = 1.0
     high_factor: float = 1.0
     known_low_factor: float = 1.0
@@ -192,6 +193,31 @@ def weight_kind(weights: WeightFormat) -> str:
     if weights.bits_per_weight >= 16:
         return "float"
     return "k" if "_k" in weights.id else "block"
+
+
+def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
+    """Tell which models read a prompt at the same share of the peak.
+
+    Parameters
+    ----------
+    weights : WeightFormat
+        How the weights are stored.
+    experts : bool
+        Whether the model is a mixture of experts.
+
+    Returns
+    -------
+    str
+        ``"experts"``, ``"float"`` or ``"packed"``.
+
+    Examples
+    --------
+    >>> prefill_kind(WeightFormat(id="q8_0", bits_per_weight=8.5), experts=False)
+    'packed'
+    """
+    if experts:
+        return "experts"
+    return "float" if weight_kind(weights) == "float" else "packed"
 
 
 def layer_count(model: Model) -> float:
@@ -406,7 +432,15 @@ class ChosenCalibration(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def choose_calibration(engine: Engine, device: Device, weights: WeightFormat) -> ChosenCalibration:
+def choose_calibration(
+    engine: Engine,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    experts: bool = False,
+    batched: bool = False,
+    split: str = "",
+) -> ChosenCalibration:
     """Return the nearest calibration for an engine on a device.
 
     The same engine on the same backend, else the same backend, else the same
@@ -420,6 +454,12 @@ def choose_calibration(engine: Engine, device: Device, weights: WeightFormat) ->
         Where it runs.
     weights : WeightFormat
         How the weights are stored.
+    experts : bool
+        Whether the model is a mixture of experts.
+    batched : bool
+        Whether several sequences advance together.
+    split : str
+        How several devices share the model; empty for one device.
 
     Returns
     -------
@@ -443,11 +483,16 @@ def choose_calibration(engine: Engine, device: Device, weights: WeightFormat) ->
     family = factors.get((nearest.id, device.family, kind))
     single = factors.get((nearest.id, device.id, ""))
     notes = _differences(nearest, engine, device, backend)
+    if batched:
+        notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
+    messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
+    if split and not messages_s[split]:
+        notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor
     widening = FALLBACK_WIDENING ** len(notes)
-    share = nearest.prefill_share_float if kind == "float" else nearest.prefill_share_packed
+    share = getattr(nearest, f"prefill_share_{prefill_kind(weights, experts=experts)}")
     return ChosenCalibration(
         calibration=nearest,
         unpacks=kind in nearest.unpacked_kinds.split("|"),

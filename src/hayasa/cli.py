@@ -20,7 +20,7 @@ from .listing import table_lines
 from .models import active_parameters, total_parameters
 from .names import name_key
 from .parallel import SPLITS
-from .units import duration, scaled, significant
+from .units import duration, gibibytes, scaled, significant
 
 BAD_INPUT = 2
 
@@ -145,7 +145,7 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
 def _estimate_lines(result: Estimate) -> list[str]:
     """Lay out one estimate as a small table."""
     count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
-    limits = {"memory": "メモリー帯域幅", "compute": "計算の速さ"}
+    limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
     fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
     interval = (
         f"{significant(result.decode_tokens_per_s_low)}"
@@ -166,8 +166,8 @@ def _estimate_lines(result: Estimate) -> list[str]:
         ("何が決めるか", limits[result.bound_by]),
         ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
         (
-            "必要なメモリー",
-            f"{scaled(result.memory_required_bytes, 'B')}（{fits}）",
+            "必要なメモリ",
+            f"{gibibytes(result.memory_required_bytes)}（{fits}）",
         ),
         (
             f"プロンプト {result.prompt_length:,} トークン",
@@ -229,7 +229,7 @@ def _text(name: str, value: object) -> str:
     if name == "fits":
         return "不明" if value is None else "入る" if value else "入らない"
     if isinstance(value, float):
-        return scaled(value, "B") if name.endswith("bytes") else significant(value)
+        return gibibytes(value) if name.endswith("bytes") else significant(value)
     return str(value)
 
 
@@ -242,14 +242,12 @@ def _compare_command(arguments: argparse.Namespace) -> None:
 
 def _fit_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
-    if not int(str(question["context_length"])):
-        question["context_length"] = 1  # the smallest context that can be decoded at all
     results = [_ask(id_, arguments.device, question) for id_ in model_rows()]
     fitting = [result for result in results if result.fits]
     if not fitting:
         known = results[0].memory_available_bytes
-        capacity = scaled(known, "B") if known else "不明"
-        _fail(f"device {arguments.device} のメモリー（{capacity}）に入るモデルがありません。")
+        capacity = gibibytes(known) if known else "不明"
+        _fail(f"device {arguments.device} のメモリ（{capacity}）に入るモデルがありません。")
     _print_ranking(fitting, arguments, "device")
 
 
@@ -291,12 +289,12 @@ def _devices_command(arguments: argparse.Namespace) -> None:
     def cells(id_: str, row: Mapping[str, str]) -> list[str]:
         return [
             _cell_scaled(row, "memory_bandwidth_bytes_per_s", "B/s"),
-            _cell_scaled(row, "memory_bytes", "B"),
+            gibibytes(float(row["memory_bytes"])) if row["memory_bytes"] else "-",
             _cell_scaled(row, "peak_fp16_dense_flop_per_s", "FLOP/s"),
             row["name"],
         ]
 
-    header = ["帯域幅", "メモリー", "fp16（密）", "名前"]
+    header = ["帯域幅", "メモリ", "fp16（密）", "名前"]
     _list(arguments, device_rows(), header, cells, "rrrl")
 
 
@@ -386,7 +384,7 @@ def _parser() -> _Parser:
     add_pair(command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
     command.add_argument(
-        "--require-fit", action="store_true", help="メモリーに入らないときはエラーにします"
+        "--require-fit", action="store_true", help="メモリに入らないときはエラーにします"
     )
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
     add_pair(command)
@@ -399,7 +397,7 @@ def _parser() -> _Parser:
     _add_question(command, one_device=False)
     _add_formats(command)
 
-    command = add("fit", "デバイスのメモリーに入るモデルを、速い順に並べます", _fit_command)
+    command = add("fit", "デバイスのメモリに入るモデルを、速い順に並べます", _fit_command)
     command.add_argument("--device", required=True, metavar="名前", help="デバイス")
     _add_question(command, one_device=True)
     _add_formats(command)

@@ -30,6 +30,9 @@ class Device:
 peak_fp8_dense_flop_per_s, peak_int8_dense_op_per_s, peak_int4_dense_op_per_s, \
 peak_fp4_dense_flop_per_s : float
         Dense peaks in FLOP (or operations) per second; 0 if not published.
+    peak_fp16_accumulate_fp16_dense_flop_per_s : float
+        The fp16 peak where sums are kept in fp16 too, which is twice as fast
+        on some devices; 0 if not published.
     link_bandwidth_bytes_per_s : float
         Bandwidth to a neighbouring device, one direction, in bytes per
         second; 0 if not published.
@@ -66,6 +69,7 @@ peak_fp4_dense_flop_per_s : float
     peak_int8_dense_op_per_s: float = 0.0
     peak_int4_dense_op_per_s: float = 0.0
     peak_fp4_dense_flop_per_s: float = 0.0
+    peak_fp16_accumulate_fp16_dense_flop_per_s: float = 0.0
     link_bandwidth_bytes_per_s: float = 0.0
     gpu_cores: int = 0
     gpu_clock_hz: float = 0.0
@@ -76,7 +80,7 @@ peak_fp4_dense_flop_per_s : float
             "memory_bandwidth_bytes_per_s", self.memory_bandwidth_bytes_per_s, maximum=1e17
         )
         require_non_negative("memory_capacity_bytes", self.memory_capacity_bytes, maximum=1e18)
-        for name in _PEAK_FIELDS.values():
+        for name in (*_PEAK_FIELDS.values(), "peak_fp16_accumulate_fp16_dense_flop_per_s"):
             require_non_negative(name, getattr(self, name), maximum=1e21)
         require_non_negative(
             "link_bandwidth_bytes_per_s", self.link_bandwidth_bytes_per_s, maximum=1e17
@@ -93,7 +97,9 @@ peak_fp4_dense_flop_per_s : float
         """Dense peak for numbers of a format.
 
         Where the device has no published peak for the format, the next wider
-        one counts: the numbers are converted and multiplied there.
+        one counts: the numbers are converted and multiplied there.  fp32
+        stands in for nothing: 16-bit units beside it, if there are any, are
+        faster.
 
         Parameters
         ----------
@@ -114,6 +120,8 @@ peak_fp4_dense_flop_per_s : float
         """
         for wider in _WIDER[compute_format]:
             peak: float = getattr(self, _PEAK_FIELDS[wider])
+            if wider == "fp16":
+                peak = max(peak, self.peak_fp16_accumulate_fp16_dense_flop_per_s)
             if peak:
                 return peak
         return 0.0
@@ -131,10 +139,10 @@ _PEAK_FIELDS = {
 
 _WIDER = {
     "fp32": ("fp32",),
-    "fp16": ("fp16", "bf16", "fp32"),
-    "bf16": ("bf16", "fp16", "fp32"),
-    "fp8": ("fp8", "fp16", "bf16", "fp32"),
-    "int8": ("int8", "fp16", "bf16", "fp32"),
-    "int4": ("int4", "int8", "fp16", "bf16", "fp32"),
-    "fp4": ("fp4", "fp8", "fp16", "bf16", "fp32"),
+    "fp16": ("fp16", "bf16"),
+    "bf16": ("bf16", "fp16"),
+    "fp8": ("fp8", "fp16", "bf16"),
+    "int8": ("int8", "fp16", "bf16"),
+    "int4": ("int4", "int8", "fp16", "bf16"),
+    "fp4": ("fp4", "fp8", "fp16", "bf16"),
 }

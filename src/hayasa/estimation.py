@@ -8,12 +8,15 @@ that is.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from .calibration import (
+    ASSUMED_CLOCK_HZ,
     Calibration,
     ChosenCalibration,
     calibrated_step_s,
     choose_calibration,
+    layer_count,
     step_waits_s,
 )
 from .datasets import get_device, get_model, get_weight_format
@@ -31,16 +34,19 @@ from .flops import attention_flop_per_token, prefill_flop, weight_flop_per_token
 from .kv_cache import kv_cache_bytes
 from .models import Model
 from .parallel import SPLITS, pipeline_step_s, tensor_parallel_step_s
-from .units import scaled
+from .units import gibibytes, significant
 from .weights import WeightFormat, weight_bytes
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
 
+NOTEWORTHY = 1.05
+"""How much faster new builds have to be for a note to say so."""
+
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Estimate:
     """Speed of a model on a device, with everything it was computed from.
 
@@ -92,6 +98,15 @@ class Estimate:
     step_latency_slow_s: float
     step_latency_fast_s: float
     chosen: ChosenCalibration | None
+
+    def __repr__(self) -> str:
+        low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
+        return (
+            f"Estimate({self.model.id} {self.weights.id} on {self.devices} x {self.device.id},"
+            f" {self.engine.id}: {significant(self.decode_tokens_per_s)} tokens/s,"
+            f" 90 % in {significant(low)} to {significant(high)},"
+            f" bound {significant(self.decode_tokens_per_s_bound)})"
+        )
 
     @property
     def decode_tokens_per_s_bound(self) -> float:
@@ -182,7 +197,28 @@ class Estimate:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
-        return self.chosen.notes if self.chosen else ()
+        notes = self.chosen.notes if self.chosen else ()
+        newer = self._decode_tokens_per_s_of_new_builds()
+        if newer > NOTEWORTHY * self.decode_tokens_per_s:
+            notes += (
+                "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
+                f" {significant(newer, 2)} トークン/s ほどの見込みです。",
+            )
+        longest = self.model.context_length_max
+        if longest and self.context_length > longest:
+            notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
+        return notes
+
+    def _decode_tokens_per_s_of_new_builds(self) -> float:
+        """Best estimate without what old builds of the engine cost more."""
+        if self.chosen is None or self.devices > 1:
+            return self.decode_tokens_per_s
+        clock = self.device.gpu_clock_hz or ASSUMED_CLOCK_HZ
+        cycles = self.chosen.calibration.cycles_per_layer_in_old_builds
+        saved_s = self.chosen.step_factor * self.chosen.old_build_share * cycles
+        saved_s *= layer_count(self.model) / clock
+        least_s = max(self.memory_latency_s, self.compute_latency_s)
+        return self.batch_size / max(self.step_latency_s - saved_s, least_s)
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -266,11 +302,11 @@ def does_not_fit_message(result: Estimate) -> str:
     """
     count = f" {result.devices} 台" if result.devices > 1 else ""
     return (
-        f"メモリーに入りません: model {result.model.id}（weights {result.weights.id}、"
+        f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"
         f"batch_size {result.batch_size}、context_length {result.context_length}）には "
-        f"{scaled(result.memory_required_bytes, 'B')} が必要ですが、"
-        f"device {result.device.id}{count}のメモリーは "
-        f"{scaled(result.memory_available_bytes, 'B')} です。"
+        f"{gibibytes(result.memory_required_bytes)} が必要ですが、"
+        f"device {result.device.id}{count}のメモリは "
+        f"{gibibytes(result.memory_available_bytes)} です。"
     )
 
 
@@ -355,41 +391,25 @@ def estimate(
         prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
     chosen = None
     if engine.id != "ideal":
-        chosen = choose_calibration(engine, device, weights)
+        several = split if devices > 1 else ""
+        chosen = choose_calibration(engine, device, weights, batched=batch_size > 1, split=several)
 
-    read = weight_bytes(model, weights).read_bytes(batch_size)
-    cache = kv_cache_bytes(
-        model,
-        context_length,
-        batch_size=batch_size,
-        bytes_per_value=kv_cache.bits_per_weight / 8,
-    )
-    weight_flop = weight_flop_per_token(model) * batch_size
-    attention_flop = attention_flop_per_token(model, context_length) * batch_size
+    work = _work(model, weights, kv_cache, batch_size, context_length)
+    flop = work.weight_flop + work.attention_flop
     together = devices if split == "tensor" else 1  # devices that work at the same time
-    memory_s = (read + cache) / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(weight_flop + attention_flop, device, weights) / together
+    n_bytes = work.weight_bytes + work.kv_bytes
+    memory_s = n_bytes / device.memory_bandwidth_bytes_per_s / together
+    compute_s = _compute_s(flop, device, weights) / together
     bound_s = max(memory_s, compute_s)
     if chosen is None:
         step_s, slow_s, fast_s = bound_s, memory_s + compute_s, bound_s
     else:
-        waits_s = step_waits_s(
-            model,
-            device,
-            weight_bytes=read,
-            kv_bytes=cache,
-            attention_flop=attention_flop,
-            old_build_share=chosen.old_build_share,
-        )
-        calibration = chosen.calibration
-        step_s = chosen.step_factor * calibrated_step_s(
-            calibration, waits_s, unpacks=chosen.unpacks
-        )
+        step_s = _one_device_step_s(chosen, work, model, device, weights, batch_size)
         if devices > 1:
-            step_s = _shared_s(step_s, model, devices, split, calibration)
+            step_s = _shared_s(step_s, model, devices, split, chosen.calibration)
         step_s = max(step_s, bound_s)
         slow_s, fast_s = step_s / chosen.low_factor, max(step_s / chosen.high_factor, bound_s)
-    return Estimate(
+    return _estimate_of(
         model=model,
         device=device,
         weights=weights,
@@ -400,10 +420,10 @@ def estimate(
         prompt_length=prompt_length,
         devices=devices,
         split=split,
-        weight_bytes_per_step=read,
-        kv_bytes_per_step=cache,
-        weight_flop_per_step=weight_flop,
-        attention_flop_per_step=attention_flop,
+        weight_bytes_per_step=work.weight_bytes,
+        kv_bytes_per_step=work.kv_bytes,
+        weight_flop_per_step=work.weight_flop,
+        attention_flop_per_step=work.attention_flop,
         memory_latency_s=memory_s,
         compute_latency_s=compute_s,
         step_latency_s=step_s,
@@ -411,6 +431,17 @@ def estimate(
         step_latency_fast_s=fast_s,
         chosen=chosen,
     )
+
+
+def _estimate_of(**values: object) -> Estimate:
+    """Make an `Estimate` in a third of the time that its constructor takes.
+
+    A frozen dataclass sets every field through ``object.__setattr__``; this
+    is called for every estimate of a long series.
+    """
+    result = object.__new__(Estimate)
+    result.__dict__.update(values)
+    return result
 
 
 def _objects(
@@ -432,6 +463,62 @@ def _objects(
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache)
     return model, device, weights, engine, kv_cache
+
+
+class _Work(NamedTuple):
+    """What one decode step reads and computes, all sequences together."""
+
+    weight_bytes: float
+    kv_bytes: float
+    weight_flop: float
+    attention_flop: float
+
+
+def _work(
+    model: Model,
+    weights: WeightFormat,
+    kv_cache: WeightFormat,
+    batch_size: int,
+    context_length: int,
+) -> _Work:
+    """Bytes and FLOP of a step."""
+    return _Work(
+        weight_bytes(model, weights).read_bytes(batch_size),
+        kv_cache_bytes(
+            model,
+            context_length,
+            batch_size=batch_size,
+            bytes_per_value=kv_cache.bits_per_weight / 8,
+        ),
+        weight_flop_per_token(model) * batch_size,
+        attention_flop_per_token(model, context_length) * batch_size,
+    )
+
+
+def _one_device_step_s(
+    chosen: ChosenCalibration,
+    work: _Work,
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    batch_size: int,
+) -> float:
+    """Best estimate of a step on one device."""
+    waits_s = step_waits_s(
+        model,
+        device,
+        weight_bytes=work.weight_bytes,
+        kv_bytes=work.kv_bytes,
+        attention_flop=work.attention_flop,
+        old_build_share=chosen.old_build_share,
+    )
+    step_s = calibrated_step_s(chosen.calibration, waits_s, unpacks=chosen.unpacks)
+    step_s *= chosen.step_factor
+    if batch_size > 1 and chosen.prefill_share:
+        # One sequence computes while it reads; what the others add waits for the cores.
+        busy_s = _compute_s(work.weight_flop + work.attention_flop, device, weights)
+        step_s += busy_s * (batch_size - 1) / batch_size / chosen.prefill_share
+    return step_s
 
 
 def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .calibration import COEFFICIENTS, choose_calibration, step_waits_s
+from .calibration import COEFFICIENTS, step_waits_s
 from .estimation import Estimate, does_not_fit_message
 from .kv_cache import kv_values_per_layer
 from .models import active_parameters, total_parameters
-from .units import duration, scaled, significant
+from .units import duration, gibibytes, scaled, significant
 from .weights import weight_bytes_resident
 
 _WAIT_NAMES = {
@@ -47,12 +47,12 @@ def explain(result: Estimate) -> str:
         _heading(result),
         ("1. 重み", _weights(result)),
         ("2. KV キャッシュ", _cache(result)),
-        ("3. メモリーの限界", _memory(result)),
+        ("3. メモリの限界", _memory(result)),
         ("4. 計算の限界", _compute(result)),
         ("5. 上限", _bound(result)),
         ("6. 実測による補正", _correction(result)),
         ("7. プロンプトの読み込み", _prefill(result)),
-        ("8. メモリーの量", _capacity(result)),
+        ("8. メモリの量", _capacity(result)),
     ]
     lines: list[str] = []
     for title, body in parts:
@@ -74,8 +74,8 @@ def _heading(result: Estimate) -> tuple[str, list[str]]:
 def _weights(result: Estimate) -> list[str]:
     model = result.model
     lines = [
-        f"パラメーター数 P = {significant(total_parameters(model), 4)}、"
-        f"1 トークンの計算に使うもの P_active = {significant(active_parameters(model), 4)}"
+        f"パラメータ数 P = {_in_oku(total_parameters(model))}、"
+        f"1 トークンの計算に使うもの P_active = {_in_oku(active_parameters(model))}"
     ]
     if model.experts:
         lines.append(
@@ -84,11 +84,17 @@ def _weights(result: Estimate) -> list[str]:
         )
     resident = weight_bytes_resident(model, result.weights)
     lines.append(
-        f"メモリーに置く重み = {scaled(resident, 'B')}（{result.weights.id}、"
+        f"メモリに置く重み = {scaled(resident, 'B')} = {gibibytes(resident)}"
+        f"（{result.weights.id}、"
         f"1 重みあたり平均 {significant(8 * resident / total_parameters(model))} bit）"
     )
     lines.append(f"1 ステップで読む重み = {scaled(result.weight_bytes_per_step, 'B')}")
     return lines
+
+
+def _in_oku(count: float) -> str:
+    """Write a count in hundreds of millions, as Japanese does."""
+    return f"{significant(count / 1e8, 4)} 億"
 
 
 def _cache(result: Estimate) -> list[str]:
@@ -125,10 +131,10 @@ def _memory(result: Estimate) -> list[str]:
 
 def _compute(result: Estimate) -> list[str]:
     attention = result.attention_flop_per_step / result.batch_size
-    weights = significant(2 * active_parameters(result.model))
+    weights = scaled(2 * active_parameters(result.model), "FLOP")
     lines = [
         "演算の数 ÷ 演算の速さ",
-        f"演算の数 = (2 × P_active + 注意機構) × B = ({weights} + {significant(attention)})"
+        f"演算の数 = (2 × P_active + 注意機構) × B = ({weights} + {scaled(attention, 'FLOP')})"
         f" × {result.batch_size} = {scaled(result.flop_per_step, 'FLOP')}",
     ]
     peak = result.device.peak_flop_per_s(result.weights.compute_format)
@@ -147,7 +153,7 @@ def _shared(result: Estimate) -> bool:
 
 
 def _bound(result: Estimate) -> list[str]:
-    slower = "メモリー" if result.bound_by == "memory" else "計算"
+    slower = "メモリ" if result.bound_by == "memory" else "計算"
     step_s = max(result.memory_latency_s, result.compute_latency_s)
     return [
         f"遅いほう = {slower}の {duration(step_s)}",
@@ -157,10 +163,9 @@ def _bound(result: Estimate) -> list[str]:
 
 
 def _correction(result: Estimate) -> list[str]:
-    calibration = result.calibration
-    if calibration is None:
+    if result.chosen is None:
         return ["エンジン ideal なので、補正しません。"]
-    chosen = choose_calibration(result.engine, result.device, result.weights)
+    chosen, calibration = result.chosen, result.chosen.calibration
     waits = step_waits_s(
         result.model,
         result.device,
@@ -186,6 +191,11 @@ def _correction(result: Estimate) -> list[str]:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
     if chosen.step_factor != 1:
         lines.append(f"この機種で実測された違い: × {significant(chosen.step_factor)}")
+    if result.batch_size > 1 and chosen.prefill_share and result.compute_latency_s:
+        lines.append(
+            f"2 系列目からの計算: ピークの {significant(100 * chosen.prefill_share, 2)} %"
+            "（プロンプトを読むときの実測）で進む"
+        )
     message_s = calibration.pipeline_message_s
     if result.split == "tensor":
         message_s = calibration.tensor_message_s
@@ -225,10 +235,10 @@ def _prefill(result: Estimate) -> list[str]:
 
 
 def _capacity(result: Estimate) -> list[str]:
-    required = scaled(result.memory_required_bytes, "B")
+    required = gibibytes(result.memory_required_bytes)
     if result.fits is None:
         return [f"必要な量 = {required}。デバイスの容量は分かりません。"]
     if not result.fits:
         return [does_not_fit_message(result)]
-    available = scaled(result.memory_available_bytes, "B")
+    available = gibibytes(result.memory_available_bytes)
     return [f"必要な量 = {required}、デバイスの容量 = {available}: 入ります。"]

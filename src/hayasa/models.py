@@ -197,7 +197,7 @@ class Model:
         """
         if not self.has_shape:
             raise InvalidValueError(
-                f"model {self.id!r} はパラメーター数しか分からないため、{purpose}を計算できません。"
+                f"model {self.id!r} はパラメータ数しか分からないため、{purpose}を計算できません。"
                 "layers などの形を指定した Model を渡してください。"
             )
 

@@ -11,7 +11,8 @@ from .errors import DataFileError, UnknownNameError
 # is, but never which thing: "NVIDIA GeForce RTX 4090" is rtx-4090.
 _SILENT_WORDS = frozenset(
     (
-        *("nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple", "mac"),
+        *("nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple"),
+        *("mac", "macbook", "studio", "imac"),
         *("gpu", "chip", "tensor", "core", "meta", "google", "microsoft", "openai"),
         *("mistralai", "instruct", "chat", "it", "base", "hf", "gguf"),
     )

@@ -73,6 +73,29 @@ def scaled(value: float, unit: str, digits: int = 3) -> str:
     return f"{significant(value, digits)} {unit}"
 
 
+def gibibytes(n_bytes: float, digits: int = 3) -> str:
+    """Write an amount of memory the way it is sold and llama.cpp prints it.
+
+    Parameters
+    ----------
+    n_bytes : float
+        Bytes.
+    digits : int
+        How many digits carry meaning.
+
+    Returns
+    -------
+    str
+        Number, space, ``GiB``.
+
+    Examples
+    --------
+    >>> gibibytes(24 * 2**30), gibibytes(3825065984)
+    ('24.0 GiB', '3.56 GiB')
+    """
+    return f"{significant(n_bytes / GIB, digits)} GiB"
+
+
 def duration(seconds: float, digits: int = 3) -> str:
     """Write a time in the unit that suits it: s, ms or µs.
 

@@ -61,7 +61,9 @@ def numbers_without_support(*args, **options):
         ("時間は1.81ミリ秒です。", "", "1.81 ms"),
         ("1秒に16億回です。", "n = 1600e6", ""),
         ("速さは約190 トークン/秒です。", "", "190.88 トークン/秒"),
-        ("割合は77%です。", "r = 0.77", ""),
+        ("割合は77%です。", "", "割合 0.77"),
+        ("割合は77%です。", "", "77%"),
+        ("割合は50 GB/sの半分です。", "b = 50e9", ""),
         ("A100は552 トークン/秒です [@jiang2025]。", "", ""),
         ("552 トークン/秒です [@jiang2025]。\n552 トークン/秒でした。", "", ""),
         ("`552 GB/s` と $552$ と第2章とM4、int4、Q4_0、7B、2025年。", "", ""),
@@ -86,6 +88,8 @@ def test_supported_numbers_pass(markdown, source, output):
         ("章 @sec-x の553 GB/sです。", "", "", ["553 GB/s"]),
         ("| 表 | 553 GB/s |", "", "", ["553 GB/s"]),
         ("108個あります。", "", "", ["108 個"]),
+        ("差は1.6倍です。", "ax.set(ylim=(1.6, 0))", "1.7倍", ["1.6 倍"]),
+        ("割合は77%です。", "r = 0.77", "", ["77 %"]),
     ],
 )
 def test_unsupported_numbers_are_found(markdown, source, output, expected):
@@ -97,6 +101,12 @@ def test_captions_and_alt_texts_are_prose():
     assert numbers_without_support("文。", "", **options) == ["553 GB/s", "99 ms"]
     alt = '![題](a.svg){#fig-a fig-alt="棒が99 msまで伸びる"}'
     assert numbers_without_support(alt) == ["99 ms"]
+
+
+def test_literals_of_a_figure_support_nothing():
+    source = "ax.set(xlim=(0, 60)); ax.text(180, 0.02, 'B')"
+    assert numbers_without_support("60 msで180 GB/s。", source) == []
+    assert numbers_without_support("60 msで180 GB/s。", source, label="fig-a") == ["60 ms", "180 GB/s"]
 
 
 def test_a_number_counts_only_in_its_own_chapter(manuscripts):

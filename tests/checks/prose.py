@@ -2,8 +2,11 @@
 
 A number with a unit that a reader meets in the prose of a chapter has to be
 
-- in an output of that chapter, or a literal of its code, in whatever prefix
-  (``1935 GB/s`` is ``1935e9``); after 約 it may be a rounding of one, or
+- in an output of that chapter, in whatever prefix (``1935 GB/s`` is ``1935e9``); after 約 it
+  may be a rounding of one, or
+- a literal of its code, likewise. A literal is an input, so it supports no ratio and no
+  percentage: those are results. In a cell that draws a figure the literals are sizes, limits
+  and positions on paper and support nothing, or
 - in a sentence that cites its source, there or elsewhere in the chapter, or
 - in the list of exceptions, with a reason.
 
@@ -50,6 +53,8 @@ for _names, _unit in {
 
 # A count this small says how a sentence is built, not what was computed.
 SMALL_COUNT = 10
+# What is never an input of a chapter, only its result.
+RESULTS_ONLY = {"ratio", "percent"}
 
 _UNIT = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
 _DIGITS = r"(?<![A-Za-z0-9_.,@/^-])(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\d_])"
@@ -112,17 +117,25 @@ class Computed:
 
     by_dimension: frozenset[tuple[str, float]]
     bare: frozenset[float]
+    inputs: frozenset[float]
 
     def __or__(self, other: "Computed") -> "Computed":
-        return Computed(self.by_dimension | other.by_dimension, self.bare | other.bare)
+        return Computed(
+            self.by_dimension | other.by_dimension,
+            self.bare | other.bare,
+            self.inputs | other.inputs,
+        )
 
     def supports(self, quantity: Quantity) -> bool:
         same = [value for dimension, value in self.by_dimension if dimension == quantity.dimension]
         factor = UNITS[quantity.unit][1]
+        without_unit = set(self.bare)
+        if quantity.dimension not in RESULTS_ONLY:
+            without_unit |= self.inputs
         # A number without a unit may be meant in any: in the unit of the prose, or in SI.
-        values = [*same, *self.bare, *(value * factor for value in self.bare)]
+        values = [*same, *without_unit, *(value * factor for value in without_unit)]
         if quantity.dimension == "percent":
-            values += [value * 100 for value in self.bare]
+            values += [value * 100 for value in without_unit]
         tolerance = quantity.resolution * factor / 2 if quantity.about else 0.0
         return any(
             isclose(value, quantity.value, rel_tol=1e-9, abs_tol=tolerance * (1 + 1e-9))
@@ -134,19 +147,21 @@ def computed(chapter: Manuscript) -> Computed:
     """Collect the numbers in a chapter's outputs, its literals and its cited sentences."""
     by_dimension: set[tuple[str, float]] = set()
     bare: set[float] = set()
+    inputs: set[float] = set()
     for cell in chapter.code_cells:
         for text in output_texts(cell):
             by_dimension |= {(found.dimension, found.value) for found in quantities(text)}
             rest = QUANTITY.sub(" ", text)
             bare |= {float(number.replace(",", "").rstrip(".")) for number in BARE.findall(rest)}
-        bare |= set(literals(cell.source))
+        if not str(options(cell).get("label", "")).startswith("fig-"):
+            inputs |= set(literals(cell.source))
     by_dimension |= {
         (found.dimension, found.value)
         for sentence in sentences(chapter)
         if CITATION.search(sentence)
         for found in quantities(sentence)
     }
-    return Computed(frozenset(by_dimension), frozenset(bare))
+    return Computed(frozenset(by_dimension), frozenset(bare), frozenset(inputs))
 
 
 def literals(source: str) -> Iterator[float]:

@@ -105,3 +105,18 @@ def test_every_measurement_is_below_the_bound(measurements: list[calibrate.Measu
                 context_length=m.context_length,
             )
             assert 1 / m.step_s <= 1.05 * result.decode_tokens_per_s_bound, m.row["id"]
+
+
+def test_every_prompt_is_read_below_the_bound(measurements: list[calibrate.Measurement]) -> None:
+    for m in measurements:
+        if m.devices == 1 and m.row["prefill_tokens"] and m.row["prefill_tokens_per_s"]:
+            result = hayasa.estimate(
+                m.model,
+                m.device,
+                weights=m.weights,
+                engine="ideal",
+                prompt_length=int(m.row["prefill_tokens"]),
+            )
+            bound = result.prefill_tokens_per_s_bound
+            if bound and m.batch_size == 1:
+                assert float(m.row["prefill_tokens_per_s"]) <= bound, m.row["id"]

@@ -78,8 +78,8 @@ def test_what_does_not_fit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*arguments, "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["fits"] is False
-    assert "メモリーに入りません" in captured.err
-    assert "メモリーに入りません" in refusal(capsys, *arguments, "--require-fit")
+    assert "メモリに入りません" in captured.err
+    assert "メモリに入りません" in refusal(capsys, *arguments, "--require-fit")
 
 
 def test_compare_ranks_from_fast_to_slow(capsys: pytest.CaptureFixture[str]) -> None:

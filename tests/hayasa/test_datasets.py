@@ -10,6 +10,10 @@ import pytest
 import hayasa
 from hayasa import calibration, datasets
 
+LLAMA = "llama-2-7b,Llama 2 7B,llama,llama,2023,32"
+MIX = "q4_k_m,default,always,all,q4_k"
+CUDA = "llama.cpp/cuda,llama.cpp,cuda,"
+
 
 @pytest.fixture
 def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -46,17 +50,15 @@ def test_the_copy_itself_is_sound(tables: Path) -> None:
         ("devices.csv", "\nrtx-4090,", "\nrtx-4090,x,", "列の数"),
         ("devices.csv", "\nrtx-4080,", "\nrtx-4090,", "rtx-4090"),
         ("devices.csv", "memory_bandwidth_bytes_per_s", "speed", "memory_bandwidth_bytes_per_s"),
-        ("models.csv", "llama-2-7b,Llama 2 7B,llama,llama,2023,32", "llama-2-7b,a,a,a,1,many", "many"),
-        ("models.csv", "llama-2-7b,Llama 2 7B,llama,llama,2023,32", "llama-2-7b,a,a,a,1,-3", "-3"),
-        ("gguf_mixes.csv", "q4_k_m,default,always,all,q4_k", "q4_k_m,default,always,all,q4_z", "q4_z"),
+        ("models.csv", LLAMA, "llama-2-7b,a,a,a,1,many", "many"),
+        ("models.csv", LLAMA, "llama-2-7b,a,a,a,1,-3", "-3"),
+        ("gguf_mixes.csv", MIX, MIX[:-1] + "z", "q4_z"),
         ("gguf_mixes.csv", "tensor_role", "role", "tensor_role"),
-        ("calibrations.csv", "llama.cpp/cuda,llama.cpp,cuda,", "llama.cpp/cuda,llama.cpp,cuda,x", "x"),
+        ("calibrations.csv", CUDA, CUDA + "x", "x"),
         ("calibrations.csv", "weight_read_factor", "factor", "weight_read_factor"),
     ],
 )  # fmt: skip
-def test_a_corrupt_table_is_refused(
-    tables: Path, file: str, old: str, new: str, said: str
-) -> None:
+def test_a_corrupt_table_is_refused(tables: Path, file: str, old: str, new: str, said: str) -> None:
     change(tables / file, old, new)
     forget()
     with pytest.raises(hayasa.DataFileError, match=said) as caught:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -103,11 +103,11 @@ def test_own_objects_are_taken() -> None:
 
 
 def test_an_unmeasured_pair_says_so_and_is_less_sure() -> None:
-    measured = hayasa.estimate("qwen3-8b", "rtx-4090")
+    measured = hayasa.estimate("qwen3-8b", "rtx-5090")
     unknown = hayasa.estimate("qwen3-8b", hayasa.Device(
         id="own", family="nvidia-ada", memory_bandwidth_bytes_per_s=1008e9, gpu_cores=128
     ))  # fmt: skip
-    stands_in = hayasa.estimate("qwen3-8b", "rtx-4090", engine="mlx")
+    stands_in = hayasa.estimate("qwen3-8b", "rtx-5090", engine="mlx")
 
     def width(result: hayasa.Estimate) -> float:
         return result.decode_tokens_per_s / result.decode_tokens_per_s_low
@@ -117,6 +117,22 @@ def test_an_unmeasured_pair_says_so_and_is_less_sure() -> None:
     assert stands_in.notes
     assert width(measured) < width(unknown)
     assert width(measured) < width(stands_in)
+
+
+def test_old_builds_are_named_with_what_new_ones_would_do() -> None:
+    """Llama 3 8B on an A100 was measured with builds of 2024 only."""
+    old = hayasa.estimate("llama-3-8b", "a100-80gb-pcie")
+    assert any("新しいビルド" in note for note in old.notes)
+    assert not hayasa.estimate("llama-3-8b", "rtx-5090").notes
+
+
+def test_an_estimate_has_every_field_and_stays_as_it_is() -> None:
+    result = hayasa.estimate("llama-2-7b", "rtx-4090")
+    names = [field.name for field in fields(result)]
+    assert sorted(vars(result)) == sorted(names)
+    assert hayasa.Estimate(**vars(result)).to_dict() == result.to_dict()
+    with pytest.raises(FrozenInstanceError):
+        result.step_latency_s = 0.0  # type: ignore[misc]
 
 
 def test_same_question_same_answer() -> None:

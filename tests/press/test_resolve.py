@@ -7,7 +7,7 @@ from pathlib import Path
 
 import panflute as pf
 import pytest
-from books import CONFIG, PIXEL, code_cell, make_book, notebook, shown, text_cell
+from books import CONFIG, PIXEL, code_cell, make_book, notebook, raw_cell, shown, text_cell
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,3 +214,13 @@ def test_english_books_speak_english(tmp_path: Path) -> None:
     config = CONFIG.replace("lang: ja", "lang: en")
     page = chapter(tmp_path, text_cell("$$a$$ {#eq-a}\n\n@eq-a"), **{"_quarto.yml": config})
     assert links(page) == [("#eq-a", "Equation 1.1")]
+
+
+@pytest.mark.parametrize(
+    "front_matter", ["code-fold: true", "format: {html: {code-fold: true}}", "format: {html: {code-fold: show}}"]
+)
+def test_a_chapter_may_fold_its_code(tmp_path: Path, front_matter: str) -> None:
+    source = notebook(raw_cell(f"---\n{front_matter}\n---"), text_cell("# 題"), code_cell("1", shown(text="1")))
+    page = pages_of(make_book(tmp_path, **{"a.ipynb": source}))[1]
+    (fold,) = [d for d in all_of(page, pf.Div) if "fold" in d.classes]
+    assert fold.attributes["open"] == str("show" in front_matter).lower()
