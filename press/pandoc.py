@@ -50,13 +50,14 @@ def _inlines_json(markdown: str) -> str:
 def inlines(markdown: str) -> list[pf.Element]:
     """Markdown of one line (a title, a caption) as inline elements."""
     if not any(character in markdown for character in "*_`$[]@<>\\^~:'\"-.{}!#"):
-        return _plain_words(markdown)
+        return plain(markdown)
     blocks = load(_inlines_json(markdown)).content
     first = blocks[0] if len(blocks) else None
-    return list(first.content) if isinstance(first, (pf.Para, pf.Plain)) else _plain_words(markdown)
+    return list(first.content) if isinstance(first, (pf.Para, pf.Plain)) else plain(markdown)
 
 
-def _plain_words(text: str) -> list[pf.Element]:
+def plain(text: str) -> list[pf.Element]:
+    """Text without any markup as inline elements."""
     words: list[pf.Element] = []
     for word in text.split():
         words += [pf.Space(), pf.Str(word)] if words else [pf.Str(word)]

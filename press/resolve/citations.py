@@ -20,8 +20,8 @@ from press.resolve.references import relative
 def resolve_citations(book: Book, pages: list[Page], cache: Cache, problems: Problems) -> None:
     """Fill in every citation and the reference list (the Div `refs`).
 
-    The citations are lifted out of all pages into one small document, so that years are told
-    apart (2022a, 2022b) over the whole book and citeproc runs once.
+    The citations are lifted out of all pages into one small document, so that a style
+    that tells years apart (2022a, 2022b) does so over the whole book, and citeproc runs once.
     """
     cites = [(page, cite) for page in pages for cite in _cites(page)]
     known = _known_keys(book, cache)

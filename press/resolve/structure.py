@@ -60,7 +60,8 @@ class _Structure:
 
     def build(self) -> list[pf.Element]:
         doc = pandoc.load(self.manuscript.ast)
-        doc = doc.walk(self._visible)
+        if "content-visible" in self.manuscript.ast or "content-hidden" in self.manuscript.ast:
+            doc = doc.walk(self._visible)
         doc = doc.walk(self._element)
         return list(doc.content)
 
@@ -175,7 +176,7 @@ class _Structure:
     def _output_image(self, output: Output, options: dict[str, Any], nth: int, parts: Parts) -> pf.Element:
         alts = options.get("fig-alt") or []
         alts = [alts] if isinstance(alts, str) else alts
-        alt: list[pf.Element] = pandoc.inlines(str(alts[nth - 1])) if nth <= len(alts) else []
+        alt: list[pf.Element] = pandoc.plain(str(alts[nth - 1])) if nth <= len(alts) else []
         caption = parts.get(f"fig-subcap-{nth}") or parts.get("fig-cap") or []
         if not alt and caption:
             alt = [pf.Str(pf.stringify(pf.Div(*caption)).strip())]
@@ -321,7 +322,7 @@ class _Structure:
         for image in _images(el):
             alt = image.attributes.pop("fig-alt", None)
             if alt:
-                image.content = pandoc.inlines(alt)
+                image.content = pandoc.plain(alt)
             image.attributes.pop("fig-align", None)
             if image.identifier and not el.identifier:
                 el.identifier, image.identifier = image.identifier, ""

@@ -277,16 +277,13 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
         "メモリをほとんど使い切った測定（ページの入れ替えが起きる）",
         lambda m: (
             "ほぼ埋まる" in m.row["note"]
-            or weight_bytes(m.model, m.weights).resident_bytes
-            > 0.9 * m.device.memory_capacity_bytes
+            or weight_bytes(m.model, m.weights).resident_bytes > 0.9 * m.device.memory_capacity_bytes
         ),
     ),
     (
         "flash attention を使わない、文脈の長い llama.cpp の測定（今の既定とは違う）",
         lambda m: (
-            m.row["engine"] == "llama.cpp"
-            and m.row["flash_attention"] == "0"
-            and m.context_length > LONG_CONTEXT
+            m.row["engine"] == "llama.cpp" and m.row["flash_attention"] == "0" and m.context_length > LONG_CONTEXT
         ),
     ),
     (
@@ -323,14 +320,8 @@ def usable(measurements: Iterable[Measurement]) -> list[Measurement]:
     """
     rows = [m for m in measurements if m.devices == 1 and m.batch_size == 1]
     rows = [m for m in rows if not any(excluded(m) for _, excluded in EXCLUSIONS)]
-    with_flash = {
-        (m.row["backend"], m.configuration) for m in rows if m.row["flash_attention"] == "1"
-    }
-    return [
-        m
-        for m in rows
-        if m.row["flash_attention"] == "1" or (m.row["backend"], m.configuration) not in with_flash
-    ]
+    with_flash = {(m.row["backend"], m.configuration) for m in rows if m.row["flash_attention"] == "1"}
+    return [m for m in rows if m.row["flash_attention"] == "1" or (m.row["backend"], m.configuration) not in with_flash]
 
 
 def _configuration_weights(rows: Sequence[Measurement]) -> Floats:
@@ -391,9 +382,7 @@ def _active_waits(x: Floats, coefficients: Floats) -> tuple[Floats, Floats]:
     return active, active @ coefficients
 
 
-def _bounded_least_squares(
-    x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_]
-) -> Floats:
+def _bounded_least_squares(x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_]) -> Floats:
     """Minimize the weighted squared error of ``x @ c - t`` with ``c >= lower``.
 
     Whatever falls below its bound is put on it, and the rest solved again.
@@ -572,9 +561,7 @@ def _weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[flo
     return [float(np.interp(q * importance.sum(), position, values[order])) for q in levels]
 
 
-def hold_out(
-    rows: Sequence[Measurement], waits: Sequence[str], key: Callable[[Measurement], Hashable]
-) -> HeldOut:
+def hold_out(rows: Sequence[Measurement], waits: Sequence[str], key: Callable[[Measurement], Hashable]) -> HeldOut:
     """Fit without each group in turn, and see how far off it then is.
 
     Parameters
@@ -606,9 +593,7 @@ def hold_out(
     return HeldOut(log_ratio, groups, _configuration_weights(rows))
 
 
-def calibrate(
-    form: Form, measurements: Sequence[Measurement]
-) -> tuple[Calibration, list[DeviceFactor]]:
+def calibrate(form: Form, measurements: Sequence[Measurement]) -> tuple[Calibration, list[DeviceFactor]]:
     """Fit one engine on one backend.
 
     Parameters
@@ -625,11 +610,7 @@ def calibrate(
     factors : list of DeviceFactor
         Its rows of ``calibration_factors.csv``.
     """
-    mine = [
-        m
-        for m in measurements
-        if (m.row["engine"], m.row["backend"]) == (form.engine, form.backend)
-    ]
+    mine = [m for m in measurements if (m.row["engine"], m.row["backend"]) == (form.engine, form.backend)]
     rows = [_without_unpacking(m, form) for m in usable(mine)]
     mine = [_without_unpacking(m, form) for m in mine]
     coefficients = fit_coefficients(rows, form.waits)
@@ -665,9 +646,7 @@ def calibrate(
         models=len({m.model.id for m in rows}),
         error_in_sample=_round(float(np.mean(np.abs(measured / predicted - 1)))),
         error_device_held_out=_round(by_device.error),
-        error_generation_held_out=_round(
-            hold_out(rows, form.waits, lambda m: m.device.family).error
-        ),
+        error_generation_held_out=_round(hold_out(rows, form.waits, lambda m: m.device.family).error),
         error_model_held_out=_round(hold_out(rows, form.waits, lambda m: m.model.id).error),
         error_source_held_out=_round(hold_out(rows, form.waits, lambda m: m.source).error),
         coverage_device_held_out=_round(by_device.coverage),
@@ -713,9 +692,7 @@ def _prefill_shares(
     rows: Sequence[Measurement],
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Median share of the peak in prefill, by kind, and how devices differ from it."""
-    logs: dict[str, dict[Hashable, tuple[str, float]]] = {
-        kind: {} for kind in ("float", "packed", "experts")
-    }
+    logs: dict[str, dict[Hashable, tuple[str, float]]] = {kind: {} for kind in ("float", "packed", "experts")}
     for m in rows:
         peak = m.device.peak_flop_per_s(m.weights.compute_format)
         tokens = int(m.row["prefill_tokens"] or 0)
@@ -726,16 +703,14 @@ def _prefill_shares(
         kind = prefill_kind(m.weights, experts=m.model.experts > 0)
         logs[kind].setdefault(m.configuration, (m.device.id, float(np.log(share))))
     medians = {
-        kind: float(np.median([log for _, log in found.values()])) if found else -np.inf
-        for kind, found in logs.items()
+        kind: float(np.median([log for _, log in found.values()])) if found else -np.inf for kind, found in logs.items()
     }
     differences: dict[str, list[float]] = defaultdict(list)
     for kind, found in logs.items():
         for device, log in found.values():
             differences[device].append(log - medians[kind])
     factors = {
-        device: float(np.exp(sum(found) / (len(found) + PREFILL_SHRINKAGE)))
-        for device, found in differences.items()
+        device: float(np.exp(sum(found) / (len(found) + PREFILL_SHRINKAGE))) for device, found in differences.items()
     }
     return {kind: float(np.exp(median)) for kind, median in medians.items()}, factors
 
@@ -744,30 +719,18 @@ def _one_device_s(rows: Sequence[Measurement], coefficients: Floats, factors: Fa
     return predict_s(rows, coefficients) * np.exp(factor_logs(rows, factors))
 
 
-def _pipeline_message_s(
-    measurements: Sequence[Measurement], coefficients: Floats, factors: Factors
-) -> float:
+def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Floats, factors: Factors) -> float:
     """Median time that handing on to the next device adds; 0 if not measured."""
-    rows = [
-        m
-        for m in measurements
-        if m.devices > 1 and m.batch_size == 1 and m.row["split"] in ("layer", "pipeline")
-    ]
+    rows = [m for m in measurements if m.devices > 1 and m.batch_size == 1 and m.row["split"] in ("layer", "pipeline")]
     if not rows:
         return 0.0
     added = np.array([m.step_s for m in rows]) - _one_device_s(rows, coefficients, factors)
     return max(0.0, float(np.median(added / np.array([m.devices - 1 for m in rows]))))
 
 
-def _tensor_message_s(
-    measurements: Sequence[Measurement], coefficients: Floats, factors: Factors
-) -> float:
+def _tensor_message_s(measurements: Sequence[Measurement], coefficients: Floats, factors: Factors) -> float:
     """Median time of an all-reduce; 0 if not measured."""
-    rows = [
-        m
-        for m in measurements
-        if m.devices > 1 and m.batch_size == 1 and m.row["split"] == "tensor"
-    ]
+    rows = [m for m in measurements if m.devices > 1 and m.batch_size == 1 and m.row["split"] == "tensor"]
     if not rows:
         return 0.0
     share = _one_device_s(rows, coefficients, factors) / np.array([m.devices for m in rows])

@@ -300,9 +300,7 @@ def step_waits_s(
     )
 
 
-def calibrated_step_s(
-    calibration: Calibration, waits_s: tuple[float, ...], *, unpacks: bool = True
-) -> float:
+def calibrated_step_s(calibration: Calibration, waits_s: tuple[float, ...], *, unpacks: bool = True) -> float:
     """Return the time of a decode step: the sum of its waits.
 
     Of the first two, reading and unpacking the weights, the longer counts.

@@ -8,12 +8,14 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from .calibration import calibrations
-from .datasets import device_rows, get_model, model_rows, weight_format_rows
+from .datasets import device_rows, get_device, get_model, model_rows, weight_format_rows
+from .devices import Device
 from .engines import ENGINES
-from .errors import HayasaError, InvalidValueError
+from .errors import HayasaError, InvalidValueError, require_positive
 from .estimation import Estimate, does_not_fit_message, estimate
 from .explanation import explain
 from .listing import table_lines
@@ -74,9 +76,7 @@ def _integer(option: str, text: str) -> int:
     try:
         return int(text.replace(",", "").replace("_", ""))
     except ValueError:
-        raise InvalidValueError(
-            f"{option} は整数で指定してください（与えられた値: {text!r}）。"
-        ) from None
+        raise InvalidValueError(f"{option} は整数で指定してください（与えられた値: {text!r}）。") from None
 
 
 def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
@@ -118,7 +118,21 @@ def _question(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _ask(model: str, device: str, question: Mapping[str, object]) -> Estimate:
+def _own_device(arguments: argparse.Namespace) -> str | Device:
+    """Return the device that was named, with the reader's own amount of memory if given."""
+    if arguments.memory is None:
+        return str(arguments.device)
+    try:
+        memory_gib = float(arguments.memory)
+    except ValueError:
+        raise InvalidValueError(
+            f"--memory は GiB の数で指定してください（与えられた値: {arguments.memory!r}）。"
+        ) from None
+    require_positive("--memory", memory_gib)
+    return replace(get_device(arguments.device), memory_capacity_bytes=memory_gib * 2**30)
+
+
+def _ask(model: str, device: str | Device, question: Mapping[str, object]) -> Estimate:
     return estimate(model, device, **question)  # type: ignore[arg-type]
 
 
@@ -131,7 +145,7 @@ def _speed(value: float | None) -> str:
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
-    result = _ask(arguments.model, arguments.device, _question(arguments))
+    result = _ask(arguments.model, _own_device(arguments), _question(arguments))
     if arguments.require_fit:
         result.require_fit()
     if arguments.json:
@@ -148,8 +162,7 @@ def _estimate_lines(result: Estimate) -> list[str]:
     limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
     fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
     interval = (
-        f"{significant(result.decode_tokens_per_s_low)}"
-        f" ～ {significant(result.decode_tokens_per_s_high)} トークン/s"
+        f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/s"
     )
     first = result.time_to_first_token_s
     rows = [
@@ -157,8 +170,7 @@ def _estimate_lines(result: Estimate) -> list[str]:
         ("デバイス", f"{result.device.name or result.device.id}{count}"),
         (
             "条件",
-            f"{result.engine.id}、バッチ {result.batch_size}、"
-            f"文脈 {result.context_length:,} トークン",
+            f"{result.engine.id}、バッチ {result.batch_size}、文脈 {result.context_length:,} トークン",
         ),
         ("生成の上限", _speed(result.decode_tokens_per_s_bound)),
         ("生成の見積り", _speed(result.decode_tokens_per_s)),
@@ -171,8 +183,7 @@ def _estimate_lines(result: Estimate) -> list[str]:
         ),
         (
             f"プロンプト {result.prompt_length:,} トークン",
-            f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで"
-            f" {'不明' if first is None else duration(first)}",
+            f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで {'不明' if first is None else duration(first)}",
         ),
         ("補正", _calibration_text(result)),
     ]
@@ -189,7 +200,7 @@ def _calibration_text(result: Estimate) -> str:
 
 
 def _explain_command(arguments: argparse.Namespace) -> None:
-    print(explain(_ask(arguments.model, arguments.device, _question(arguments))))
+    print(explain(_ask(arguments.model, _own_device(arguments), _question(arguments))))
 
 
 _RANK_COLUMNS: tuple[tuple[str, str, Callable[[Estimate], object]], ...] = (
@@ -242,7 +253,8 @@ def _compare_command(arguments: argparse.Namespace) -> None:
 
 def _fit_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
-    results = [_ask(id_, arguments.device, question) for id_ in model_rows()]
+    device = _own_device(arguments)
+    results = [_ask(id_, device, question) for id_ in model_rows()]
     fitting = [result for result in results if result.fits]
     if not fitting:
         known = results[0].memory_available_bytes
@@ -355,7 +367,7 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
 _EXAMPLES = """例:
   hayasa estimate --model llama-3.1-8b --device apple-m4-pro-20c --weights q4_k_m --context 8192
   hayasa compare --model qwen3-30b-a3b --devices rtx-4090 rtx-5090 apple-m4-max-40c
-  hayasa fit --device apple-m4-10c
+  hayasa fit --device apple-m4-10c --memory 16
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
 """
 
@@ -366,39 +378,37 @@ def _parser() -> _Parser:
         description="LLM の推論の速さを、上限・最良の見積り・90 % 区間で答えます。",
         epilog=_EXAMPLES,
     )
-    commands = parser.add_subparsers(
-        title="コマンド", metavar="コマンド", dest="command", parser_class=_Parser
-    )
+    commands = parser.add_subparsers(title="コマンド", metavar="コマンド", dest="command", parser_class=_Parser)
 
     def add(name: str, text: str, run: Callable[[argparse.Namespace], None]) -> _Parser:
         command: _Parser = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         return command
 
+    def add_device(command: _Parser) -> None:
+        command.add_argument("--device", required=True, metavar="名前", help="デバイス")
+        command.add_argument("--memory", metavar="GiB", help="手元のデバイスのメモリ（既定: その機種の最大）")
+
     def add_pair(command: _Parser) -> None:
         command.add_argument("--model", required=True, metavar="名前", help="モデル")
-        command.add_argument("--device", required=True, metavar="名前", help="デバイス")
+        add_device(command)
         _add_question(command, one_device=True)
 
     command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
     add_pair(command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
-    command.add_argument(
-        "--require-fit", action="store_true", help="メモリに入らないときはエラーにします"
-    )
+    command.add_argument("--require-fit", action="store_true", help="メモリに入らないときはエラーにします")
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
     add_pair(command)
 
     command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
     command.add_argument("--model", required=True, metavar="名前", help="モデル")
-    command.add_argument(
-        "--devices", nargs="+", metavar="名前", help="比べるデバイス（既定: すべて）"
-    )
+    command.add_argument("--devices", nargs="+", metavar="名前", help="比べるデバイス（既定: すべて）")
     _add_question(command, one_device=False)
     _add_formats(command)
 
     command = add("fit", "デバイスのメモリに入るモデルを、速い順に並べます", _fit_command)
-    command.add_argument("--device", required=True, metavar="名前", help="デバイス")
+    add_device(command)
     _add_question(command, one_device=True)
     _add_formats(command)
 

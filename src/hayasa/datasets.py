@@ -318,9 +318,7 @@ def get_weight_format(name: str) -> WeightFormat:
     id_ = find_id(name, _weight_format_index(), argument="weights", what="重みの形式")
     row = weight_format_rows()[id_]
     rules = _mix_rules().get(id_) or _group_rules(row)
-    return _build(
-        WeightFormat, row, "weight_formats.csv", compute_format=_compute_format(row), rules=rules
-    )
+    return _build(WeightFormat, row, "weight_formats.csv", compute_format=_compute_format(row), rules=rules)
 
 
 def _compute_format(row: Row) -> str:

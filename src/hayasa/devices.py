@@ -76,15 +76,11 @@ peak_fp4_dense_flop_per_s : float
     dies: int = 1
 
     def __post_init__(self) -> None:
-        require_positive(
-            "memory_bandwidth_bytes_per_s", self.memory_bandwidth_bytes_per_s, maximum=1e17
-        )
+        require_positive("memory_bandwidth_bytes_per_s", self.memory_bandwidth_bytes_per_s, maximum=1e17)
         require_non_negative("memory_capacity_bytes", self.memory_capacity_bytes, maximum=1e18)
         for name in (*_PEAK_FIELDS.values(), "peak_fp16_accumulate_fp16_dense_flop_per_s"):
             require_non_negative(name, getattr(self, name), maximum=1e21)
-        require_non_negative(
-            "link_bandwidth_bytes_per_s", self.link_bandwidth_bytes_per_s, maximum=1e17
-        )
+        require_non_negative("link_bandwidth_bytes_per_s", self.link_bandwidth_bytes_per_s, maximum=1e17)
         require_integer("gpu_cores", self.gpu_cores, 0, 10**6)
         require_integer("dies", self.dies, 1, 10**4)
         require_non_negative("gpu_clock_hz", self.gpu_clock_hz, maximum=1e12)

@@ -49,9 +49,7 @@ class Engine:
 
 
 _ENGINES = (
-    Engine(
-        id="ideal", name="物理的な上限（実測による補正なし）", aliases=("bound", "roofline", "理想")
-    ),
+    Engine(id="ideal", name="物理的な上限（実測による補正なし）", aliases=("bound", "roofline", "理想")),
     Engine(
         id="llama.cpp",
         name="llama.cpp（Ollama、LM Studio も中身は同じ）",

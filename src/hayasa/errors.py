@@ -48,19 +48,13 @@ class DataFileError(HayasaError):
 def _number(name: str, value: object, allowed: str) -> float:
     """Return `value` as a float, or say that it is no finite number."""
     if isinstance(value, (str, bytes, bool)) or value is None:
-        raise InvalidValueError(
-            f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。"
-        )
+        raise InvalidValueError(f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。")
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise InvalidValueError(
-            f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。"
-        ) from None
+        raise InvalidValueError(f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。") from None
     if not math.isfinite(number):
-        raise InvalidValueError(
-            f"{name} は有限の{allowed}で指定してください（与えられた値: {value}）。"
-        )
+        raise InvalidValueError(f"{name} は有限の{allowed}で指定してください（与えられた値: {value}）。")
     return number
 
 
@@ -101,9 +95,7 @@ def require_positive(name: str, value: float, maximum: float = 1e30) -> float:
     if number <= 0:
         raise InvalidValueError(f"{name} は正の数で指定してください（与えられた値: {value}）。")
     if number > maximum:
-        raise InvalidValueError(
-            f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。"
-        )
+        raise InvalidValueError(f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。")
     return number
 
 
@@ -136,13 +128,9 @@ def require_non_negative(name: str, value: float, maximum: float = 1e30) -> floa
     """
     number = _number(name, value, "0 以上の数")
     if number < 0:
-        raise InvalidValueError(
-            f"{name} は 0 以上の数で指定してください（与えられた値: {value}）。"
-        )
+        raise InvalidValueError(f"{name} は 0 以上の数で指定してください（与えられた値: {value}）。")
     if number > maximum:
-        raise InvalidValueError(
-            f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。"
-        )
+        raise InvalidValueError(f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。")
     return number
 
 
@@ -214,7 +202,5 @@ def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     'tensor'
     """
     if value not in allowed:
-        raise InvalidValueError(
-            f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {value!r}）。"
-        )
+        raise InvalidValueError(f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {value!r}）。")
     return value

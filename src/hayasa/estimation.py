@@ -527,9 +527,7 @@ def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
     return flop / peak if peak else 0.0
 
 
-def _shared_s(
-    one_device_s: float, model: Model, devices: int, split: str, calibration: Calibration
-) -> float:
+def _shared_s(one_device_s: float, model: Model, devices: int, split: str, calibration: Calibration) -> float:
     """Step time on several devices, each message at its measured cost."""
     if split == "pipeline":
         return pipeline_step_s(one_device_s, devices, link_latency_s=calibration.pipeline_message_s)

@@ -78,10 +78,7 @@ def _weights(result: Estimate) -> list[str]:
         f"1 トークンの計算に使うもの P_active = {_in_oku(active_parameters(model))}"
     ]
     if model.experts:
-        lines.append(
-            f"エキスパートは 1 層あたり {model.experts} 個、1 トークンが使うのは"
-            f" {model.experts_per_token} 個"
-        )
+        lines.append(f"エキスパートは 1 層あたり {model.experts} 個、1 トークンが使うのは {model.experts_per_token} 個")
     resident = weight_bytes_resident(model, result.weights)
     lines.append(
         f"メモリに置く重み = {scaled(resident, 'B')} = {gibibytes(resident)}"
@@ -124,8 +121,7 @@ def _memory(result: Estimate) -> list[str]:
     share = f" ÷ {result.devices} 台" if _shared(result) else ""
     return [
         "読むバイト数 ÷ メモリ帯域幅",
-        f"= {scaled(result.bytes_per_step, 'B')} ÷ {bandwidth}{share}"
-        f" = {duration(result.memory_latency_s)}",
+        f"= {scaled(result.bytes_per_step, 'B')} ÷ {bandwidth}{share} = {duration(result.memory_latency_s)}",
     ]
 
 
@@ -157,8 +153,7 @@ def _bound(result: Estimate) -> list[str]:
     step_s = max(result.memory_latency_s, result.compute_latency_s)
     return [
         f"遅いほう = {slower}の {duration(step_s)}",
-        f"上限 = {result.batch_size} ÷ {duration(step_s)}"
-        f" = {significant(result.decode_tokens_per_s_bound)} トークン/s",
+        f"上限 = {result.batch_size} ÷ {duration(step_s)} = {significant(result.decode_tokens_per_s_bound)} トークン/s",
     ]
 
 
@@ -177,16 +172,12 @@ def _correction(result: Estimate) -> list[str]:
     lines = [f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）"]
     if not chosen.unpacks:
         waits = (waits[0], 0.0, *waits[2:])
-    times = [
-        getattr(calibration, name) * wait for name, wait in zip(COEFFICIENTS, waits, strict=True)
-    ]
+    times = [getattr(calibration, name) * wait for name, wait in zip(COEFFICIENTS, waits, strict=True)]
     for name, wait_s, time_s in zip(COEFFICIENTS, waits, times, strict=True):
         if time_s > 0:
             unit = "倍" if name.endswith("factor") else "サイクル"
             factor = significant(getattr(calibration, name))
-            lines.append(
-                f"{_WAIT_NAMES[name]}: {factor} {unit} × {_tiny(wait_s)} = {duration(time_s)}"
-            )
+            lines.append(f"{_WAIT_NAMES[name]}: {factor} {unit} × {_tiny(wait_s)} = {duration(time_s)}")
     if times[0] and times[1]:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
     if chosen.step_factor != 1:
@@ -221,10 +212,7 @@ def _tiny(seconds: float) -> str:
 def _prefill(result: Estimate) -> list[str]:
     if result.prefill_tokens_per_s_bound is None:
         return ["このデバイスの演算の速さが分からないため、見積れません。"]
-    lines = [
-        f"{result.prompt_length:,} トークンの上限 ="
-        f" {significant(result.prefill_tokens_per_s_bound)} トークン/s"
-    ]
+    lines = [f"{result.prompt_length:,} トークンの上限 = {significant(result.prefill_tokens_per_s_bound)} トークン/s"]
     if result.prefill_tokens_per_s is None or result.time_to_first_token_s is None:
         return [*lines, "このエンジンの実測がないため、最良の見積りはありません。"]
     return [

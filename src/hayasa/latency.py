@@ -9,9 +9,7 @@ from __future__ import annotations
 from .errors import require_non_negative, require_positive
 
 
-def memory_latency_s(
-    parameters: float, bytes_per_parameter: float, memory_bandwidth_bytes_per_s: float
-) -> float:
+def memory_latency_s(parameters: float, bytes_per_parameter: float, memory_bandwidth_bytes_per_s: float) -> float:
     r"""Time to read every weight once from memory.
 
     .. math:: t_\mathrm{memory} = \frac{P \, n_\mathrm{bytes}}{n_\mathrm{bandwidth}}

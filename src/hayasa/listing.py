@@ -27,9 +27,7 @@ def display_width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def table_lines(
-    rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), right: str = ""
-) -> list[str]:
+def table_lines(rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), right: str = "") -> list[str]:
     r"""Lay out rows in columns.
 
     Parameters

@@ -56,9 +56,7 @@ def memory_required_bytes(
     >>> memory_required_bytes(Model(id="7b", stated_parameters=7e9), int4)
     3500000000.0
     """
-    cache = kv_cache_bytes(
-        model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value
-    )
+    cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
     return weight_bytes_resident(model, weights) + cache
 
 

@@ -354,9 +354,7 @@ def _expert_tensors(model: Model, layer: int) -> list[WeightTensor]:
     if model.router_bias:
         tensors.append(WeightTensor("bias", layer, experts, 1))
     tensors += _ffn_tensors(model, layer, width, "_exps", bias=model.expert_bias, copies=experts)
-    shared = (
-        model.shared_expert_intermediate_size or model.shared_experts * model.moe_intermediate_size
-    )
+    shared = model.shared_expert_intermediate_size or model.shared_experts * model.moe_intermediate_size
     if shared:
         tensors += _ffn_tensors(model, layer, shared, "_shexp", bias=model.mlp_bias)
     return tensors
@@ -419,8 +417,7 @@ def active_parameters(model: Model) -> float:
         return model.stated_parameters
     share = model.experts_per_token / model.experts if model.experts else 1.0
     active = sum(
-        round(tensor.parameters * share) if tensor.is_routed else tensor.parameters
-        for tensor in weight_tensors(model)
+        round(tensor.parameters * share) if tensor.is_routed else tensor.parameters for tensor in weight_tensors(model)
     )
     return active if model.tied_embeddings else active - embedding_parameters(model)
 

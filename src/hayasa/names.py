@@ -17,6 +17,8 @@ _SILENT_WORDS = frozenset(
         *("mistralai", "instruct", "chat", "it", "base", "hf", "gguf"),
     )
 )
+# A computer that a chip is sold in says nothing of the chip: "MacBook Pro M4" has no M4 Pro.
+_COMPUTERS = re.compile(r"\b(?:macbook|mac|imac)[\s-]+(?:air|pro|mini|studio)\b")
 _SPLIT = re.compile(r"[^a-z0-9.]+")
 _CORES = re.compile(r"(\d+)[\s-]*(?:gpu[\s-]*)?cores?\b")
 
@@ -40,17 +42,18 @@ def name_key(name: str) -> str:
     ('rtx4090', 'rtx4090')
     >>> name_key("meta-llama/Llama-3.1-8B-Instruct"), name_key("Q4_K_M")
     ('llama3.18b', 'q4km')
-    >>> name_key("Apple M4 Pro (20-core GPU)")
-    'm4pro20c'
+    >>> name_key("Apple M4 Pro (20-core GPU)"), name_key("MacBook Pro M4")
+    ('m4pro20c', 'm4')
     """
     lowered = _CORES.sub(r"\1c", name.lower().rsplit("/", 1)[-1])
+    lowered = _COMPUTERS.sub(" ", lowered)
     words = [word for word in _SPLIT.split(lowered) if word]
     kept = [word for word in words if word not in _SILENT_WORDS]
     return "".join(kept or words)
 
 
 def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
-    """Known ids that look like `name`: those it is a part of, then similar ones.
+    """Known ids that look like `name`: those it begins, similar ones, those that share a word.
 
     Parameters
     ----------
@@ -77,7 +80,10 @@ def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
     wanted = name_key(name)
     inside = [key for key in keys if wanted and key.startswith(wanted)]
     close = difflib.get_close_matches(wanted, list(keys), n=limit, cutoff=0.5)
-    ordered = dict.fromkeys([*inside, *close])
+    # "Surface M4" is like nothing, but the 4 of M4 tells much: a word with a digit is a clue.
+    words = [word for word in _SPLIT.split(name.lower()) if re.search(r"\d", word)]
+    sharing = [key for key, id_ in keys.items() if set(words) & set(_SPLIT.split(id_.lower()))]
+    ordered = dict.fromkeys([*inside, *close, *sharing])
     return tuple(keys[key] for key in ordered)[:limit]
 
 
@@ -117,9 +123,7 @@ def index_by_name(
             if key in ids:
                 continue
             if index.setdefault(key, id_) != id_:
-                raise DataFileError(
-                    f"{what}の別名 {alias!r} が {index[key]} と {id_} の両方にあります。"
-                )
+                raise DataFileError(f"{what}の別名 {alias!r} が {index[key]} と {id_} の両方にあります。")
     return index
 
 
@@ -153,14 +157,10 @@ def find_id(name: str, index: Mapping[str, str], *, argument: str, what: str) ->
     'rtx-4090'
     """
     if not isinstance(name, str):
-        raise UnknownNameError(
-            f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。"
-        )
+        raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。")
     found = index.get(name_key(name))
     if found is not None:
         return found
     near = suggest(name, dict.fromkeys(index.values()))
     hint = f"近い名前: {', '.join(near)}。" if near else "一覧はコマンドで表示できます。"
-    raise UnknownNameError(
-        f"{argument} に指定された{what} {name!r} は登録されていません。{hint}", near
-    )
+    raise UnknownNameError(f"{argument} に指定された{what} {name!r} は登録されていません。{hint}", near)

@@ -169,9 +169,7 @@ CONDITIONS: dict[str, Callable[[Model], bool]] = {
     "experts_ge_4": lambda model: model.experts >= 4,
     "gqa_ge_4": lambda model: model.attention_heads >= 4 * (model.kv_heads or 1),
     "llama_70b": lambda model: (
-        model.layers == 80
-        and model.gguf_architecture in ("llama", "qwen2")
-        and model.kv_heads < model.attention_heads
+        model.layers == 80 and model.gguf_architecture in ("llama", "qwen2") and model.kv_heads < model.attention_heads
     ),
 }
 """Whether a rule holds for a model, by the rule's word."""
@@ -205,9 +203,7 @@ class WeightBytes(NamedTuple):
     @property
     def resident_bytes(self) -> float:
         """All of them: what has to lie in memory."""
-        return (
-            self.embedding_bytes + self.shared_bytes + self.routed_bytes_per_expert * self.experts
-        )
+        return self.embedding_bytes + self.shared_bytes + self.routed_bytes_per_expert * self.experts
 
     def read_bytes(self, batch_size: int) -> float:
         """Return what one decode step reads for so many sequences."""

@@ -36,10 +36,7 @@ def test_ideal_engine_gives_the_same() -> None:
     mini = replace(hayasa.get_device("apple-m4-10c"), peak_int4_dense_op_per_s=38e12)
     speeds = [
         (int(result.decode_tokens_per_s), int(1 / result.compute_latency_s))
-        for result in (
-            hayasa.estimate(model, device, weights="int4", engine="ideal")
-            for device in (a100, mini)
-        )
+        for result in (hayasa.estimate(model, device, weights="int4", engine="ideal") for device in (a100, mini))
     ]
     assert speeds == [(552, 89142), (34, 2714)]
     assert (a100.memory_bandwidth_bytes_per_s, mini.memory_bandwidth_bytes_per_s) == (

@@ -26,9 +26,7 @@ def fitted(
 
 def test_the_files_are_what_the_code_writes(fitted: list, tmp_path: Path) -> None:
     calibrate.write_rows(tmp_path / "calibrations.csv", [row for row, _ in fitted])
-    calibrate.write_rows(
-        tmp_path / "calibration_factors.csv", [row for _, rows in fitted for row in rows]
-    )
+    calibrate.write_rows(tmp_path / "calibration_factors.csv", [row for _, rows in fitted for row in rows])
     for name in ("calibrations.csv", "calibration_factors.csv"):
         assert (tmp_path / name).read_bytes() == (data_directory() / name).read_bytes(), name
 
@@ -86,9 +84,7 @@ def test_no_estimate_of_a_measured_row_needs_numpy() -> None:
 def test_a_fit_finds_what_was_put_in(metal: list[calibrate.Measurement]) -> None:
     """Made-up speeds from known coefficients give the coefficients back."""
     truth = [1.25, 0.0, 0.05, 0.0, 1.5e5, 0.0, 5e4, 0.0]
-    made_up = [
-        replace(m, step_s=sum(c * w for c, w in zip(truth, m.waits_s, strict=True))) for m in metal
-    ]
+    made_up = [replace(m, step_s=sum(c * w for c, w in zip(truth, m.waits_s, strict=True))) for m in metal]
     waits = [name for name, c in zip(calibrate.COEFFICIENTS, truth, strict=True) if c]
     assert calibrate.fit_coefficients(made_up, waits) == pytest.approx(truth, rel=1e-4, abs=1e-9)
 

@@ -52,9 +52,7 @@ def test_estimate_prints_a_small_japanese_table(capsys: pytest.CaptureFixture[st
 def test_json_says_the_same_under_stable_keys(capsys: pytest.CaptureFixture[str]) -> None:
     answer = json.loads(run(capsys, *EXAMPLE, "--json"))
     assert set(answer) >= KEYS
-    expected = hayasa.estimate(
-        "llama-3.1-8b", "apple-m4-pro-20c", weights="q4_k_m", context_length=8192
-    )
+    expected = hayasa.estimate("llama-3.1-8b", "apple-m4-pro-20c", weights="q4_k_m", context_length=8192)
     assert answer["decode_tokens_per_s"] == expected.decode_tokens_per_s
     assert answer["bytes_per_step"] == expected.bytes_per_step
     assert answer["calibration"]["id"] == "llama.cpp/metal"
@@ -105,9 +103,7 @@ def test_fit_lists_only_what_fits(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("model", ["gpt-oss-20b", "deepseek-v3", "llama-3.1-8b"])
 @pytest.mark.parametrize("engine", sorted(hayasa.ENGINES))
-def test_explain_shows_every_number(
-    capsys: pytest.CaptureFixture[str], model: str, engine: str
-) -> None:
+def test_explain_shows_every_number(capsys: pytest.CaptureFixture[str], model: str, engine: str) -> None:
     arguments = ["--model", model, "--device", "apple-m3-ultra-80c", "--context", "4096"]
     text = run(capsys, "explain", *arguments, "--engine", engine)
     result = hayasa.estimate(model, "apple-m3-ultra-80c", context_length=4096, engine=engine)
@@ -120,9 +116,7 @@ def test_explain_shows_every_number(
     [(["devices", "4090"], "rtx-4090"), (["models", "qwen3", "30b"], "qwen3-30b-a3b"),
      (["weights", "q4_k"], "q4_k_m"), (["devices"], "apple-m4-10c")],
 )  # fmt: skip
-def test_lists_and_their_filter(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], id_: str
-) -> None:
+def test_lists_and_their_filter(capsys: pytest.CaptureFixture[str], arguments: list[str], id_: str) -> None:
     lines = run(capsys, *arguments).splitlines()
     assert any(line.split()[0] == id_ for line in lines)
     rows = json.loads(run(capsys, *arguments, "--json"))
@@ -140,9 +134,7 @@ def test_calibrations_list_their_errors(capsys: pytest.CaptureFixture[str]) -> N
     [[], *([name] for name in
      ("estimate", "explain", "compare", "fit", "devices", "models", "weights", "calibrations"))],
 )  # fmt: skip
-def test_help_everywhere_in_japanese(
-    capsys: pytest.CaptureFixture[str], command: list[str]
-) -> None:
+def test_help_everywhere_in_japanese(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "-h"])
     text = capsys.readouterr().out
@@ -173,22 +165,30 @@ def test_help_everywhere_in_japanese(
         (["fit", "--device", "ddr-1600-single"], "ddr-1600-single"),
     ],
 )
-def test_bad_input_is_one_clear_line(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
-) -> None:
+def test_bad_input_is_one_clear_line(capsys: pytest.CaptureFixture[str], arguments: list[str], part: str) -> None:
     message = refusal(capsys, *arguments)
     assert part in message
     assert not any(english in message for english in ("usage:", "invalid", "expected", "required"))
 
 
 def test_as_a_process() -> None:
-    good = subprocess.run(
-        [sys.executable, "-m", "hayasa", *EXAMPLE, "--json"], capture_output=True, text=True
-    )
+    good = subprocess.run([sys.executable, "-m", "hayasa", *EXAMPLE, "--json"], capture_output=True, text=True)
     assert good.returncode == 0
     assert json.loads(good.stdout)["model"] == "llama-3.1-8b"
-    bad = subprocess.run(
-        [sys.executable, "-m", "hayasa", "estimate", "--model", "x"], capture_output=True, text=True
-    )
+    bad = subprocess.run([sys.executable, "-m", "hayasa", "estimate", "--model", "x"], capture_output=True, text=True)
     assert bad.returncode == 2
     assert "Traceback" not in bad.stderr
+
+
+def test_the_readers_own_memory_decides_what_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    question = ("estimate", "--model", "qwen2.5-32b", "--device", "apple-m4-10c", "--json")
+    assert json.loads(run(capsys, *question))["fits"] is True
+    small = json.loads(run(capsys, *question, "--memory", "16"))
+    assert small["fits"] is False
+    assert small["memory_available_bytes"] == 16 * 2**30
+
+
+@pytest.mark.parametrize("memory", ["much", "0", "-16", "nan"])
+def test_an_impossible_memory_is_refused(capsys: pytest.CaptureFixture[str], memory: str) -> None:
+    error = refusal(capsys, "fit", "--device", "apple-m4-10c", f"--memory={memory}")
+    assert "--memory" in error

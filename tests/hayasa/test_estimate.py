@@ -61,9 +61,7 @@ def test_more_context_or_bandwidth_and_the_step_time(
     longer = hayasa.estimate(model, device, context_length=context + 1000, **question)
     assert longer.step_latency_s >= base.step_latency_s
     machine = hayasa.get_device(device)
-    doubled = replace(
-        machine, memory_bandwidth_bytes_per_s=2 * machine.memory_bandwidth_bytes_per_s
-    )
+    doubled = replace(machine, memory_bandwidth_bytes_per_s=2 * machine.memory_bandwidth_bytes_per_s)
     faster = hayasa.estimate(model, doubled, context_length=context, **question)
     assert faster.step_latency_s <= base.step_latency_s * (1 + 1e-12)
     assert math.isclose(faster.memory_latency_s, base.memory_latency_s / 2)
@@ -82,9 +80,7 @@ def test_more_sequences(model: str, device: str, engine: str, batch: int) -> Non
 
 @settings(max_examples=150, deadline=None)
 @given(models, devices, engines, st.floats(1, 15), st.floats(0.01, 0.9))
-def test_more_bits_are_slower(
-    model: str, device: str, engine: str, bits: float, fewer: float
-) -> None:
+def test_more_bits_are_slower(model: str, device: str, engine: str, bits: float, fewer: float) -> None:
     def step_s(bits_per_weight: float) -> float:
         stored = hayasa.WeightFormat(id="own", bits_per_weight=bits_per_weight)
         return hayasa.estimate(model, device, weights=stored, engine=engine).step_latency_s

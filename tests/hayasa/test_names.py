@@ -75,9 +75,7 @@ ISSUE_IDS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("get", "id_"), [(get, id_) for get, ids in ISSUE_IDS.items() for id_ in ids.split()]
-)
+@pytest.mark.parametrize(("get", "id_"), [(get, id_) for get, ids in ISSUE_IDS.items() for id_ in ids.split()])
 def test_promised_ids(get: object, id_: str) -> None:
     assert get(id_).id == id_  # type: ignore[operator]
 
@@ -105,9 +103,7 @@ def test_every_id_and_name_and_alias_finds_its_row(kind: str) -> None:
         (hayasa.get_engine, "lama.cpp", "llama.cpp", "engine"),
     ],
 )
-def test_unknown_names_propose_near_ones(
-    get: object, wrong: str, right: str, argument: str
-) -> None:
+def test_unknown_names_propose_near_ones(get: object, wrong: str, right: str, argument: str) -> None:
     try:
         assert get(wrong).id == right  # type: ignore[operator]  # an alias is as good
     except hayasa.UnknownNameError as error:

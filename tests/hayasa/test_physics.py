@@ -99,9 +99,7 @@ def file_sizes() -> list[dict[str, str]]:
     return read_rows(data_directory() / "gguf_file_sizes.csv", required=("model",))
 
 
-@pytest.mark.parametrize(
-    "row", file_sizes(), ids=lambda row: f"{row['model']}-{row['weight_format']}"
-)
+@pytest.mark.parametrize("row", file_sizes(), ids=lambda row: f"{row['model']}-{row['weight_format']}")
 def test_file_sizes_follow_from_the_shape(row: dict[str, str]) -> None:
     model = hayasa.get_model(row["model"])
     computed = hayasa.weight_bytes_resident(model, hayasa.get_weight_format(row["weight_format"]))
@@ -140,9 +138,7 @@ def test_capacity_in_context_and_batch_agree() -> None:
 @given(st.integers(2, 64), st.floats(1e-4, 1), st.floats(0, 1e-3))
 def test_several_devices(devices: int, step_s: float, latency_s: float) -> None:
     in_a_row = hayasa.pipeline_step_s(step_s, devices, link_latency_s=latency_s)
-    beside = hayasa.tensor_parallel_step_s(
-        step_s, devices, all_reduces=64, link_latency_s=latency_s
-    )
+    beside = hayasa.tensor_parallel_step_s(step_s, devices, all_reduces=64, link_latency_s=latency_s)
     assert in_a_row >= step_s
     assert beside >= step_s / devices
 
@@ -150,6 +146,4 @@ def test_several_devices(devices: int, step_s: float, latency_s: float) -> None:
 def test_utilization_of_the_bound_is_one() -> None:
     result = hayasa.estimate("llama-3.1-8b", "rtx-4090", engine="ideal")
     bandwidth = result.device.memory_bandwidth_bytes_per_s
-    assert hayasa.mbu(
-        result.decode_tokens_per_s, result.bytes_per_step, bandwidth
-    ) == pytest.approx(1)
+    assert hayasa.mbu(result.decode_tokens_per_s, result.bytes_per_step, bandwidth) == pytest.approx(1)
