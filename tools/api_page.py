@@ -82,19 +82,20 @@ def signature(item: griffe.Object, name: str) -> str:
 
 def described(items: list, heading: str) -> str:
     """Return a titled list of parameters, attributes or results."""
-    lines = [f"{heading}\n"]
+    lines = [f"**{heading}**\n"]
     # Names that share a line of the docstring share one here.
     for (annotation, description), group in groupby(items, lambda i: (i.annotation, i.description)):
         names = "、".join(f"`{item.name}`" for item in group if getattr(item, "name", ""))
-        kind = f"（`{annotation}`）" if annotation else ""
+        kind = f"`{annotation}`" if annotation else ""
+        head = f"{names}（{kind}）" if names and kind else names or kind
         text = markdown(description).replace("\n", " ").strip()
-        lines.append(f"- {names}{kind}{'：' if names or kind else ''}{text}")
+        lines.append(f"- {head}：{text}" if head else f"- {text}")
     return "\n".join(lines)
 
 
 def examples(items: list) -> str:
     """Return text and doctests, the latter as code."""
-    parts = ["例"]
+    parts = ["**例**"]
     for kind, text in items:
         is_code = kind is griffe.DocstringSectionKind.examples
         parts.append(f"```python\n{text}\n```" if is_code else markdown(text))

@@ -305,7 +305,7 @@ def does_not_fit_message(result: Estimate) -> str:
         f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"
         f"batch_size {result.batch_size}、context_length {result.context_length}）には "
         f"{gibibytes(result.memory_required_bytes)} が必要ですが、"
-        f"device {result.device.id}{count}のメモリは "
+        f"device {result.device.id}{count} のメモリは "
         f"{gibibytes(result.memory_available_bytes)} です。"
     )
 
