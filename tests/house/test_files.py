@@ -92,12 +92,12 @@ def test_the_node_packages_are_pinned_and_locked(root):
 
 def targets(root) -> set[str]:
     makefile = (root / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
 
 def test_make_alone_lists_every_command(root):
     shown = subprocess.run(["make"], cwd=root, capture_output=True, text=True, encoding="utf-8", check=True).stdout
-    listed = set(re.findall(r"^  make ([a-z]+)", shown, re.MULTILINE))
+    listed = set(re.findall(r"^  make ([a-z-]+)", shown, re.MULTILINE))
     assert listed == targets(root) - {"help", "ready"}
 
 
