@@ -80,7 +80,7 @@ def read(book: Book, cache: Cache, problems: Problems) -> list[Manuscript]:
 
 def resolve(book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems) -> list[Page]:
     """Structure, numbers, references and citations of all pages."""
-    pages = [make_page(book, m, build_structure(book, m, problems), problems) for m in manuscripts]
+    pages = [make_page(book, m, build_structure(book, m, cache, problems), problems) for m in manuscripts]
     number_chapters(book, pages)
     register = Register()
     for page in pages:

@@ -118,8 +118,10 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
 
 def _read_notebook(entry: Entry, text: str, problems: Problems) -> Manuscript | None:
     try:
-        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-        nbformat.validate(notebook)
+        invalid: dict[str, Exception] = {}
+        notebook = nbformat.reads(text, as_version=4, capture_validation_error=invalid)  # type: ignore[no-untyped-call]
+        if invalid:
+            raise invalid["ValidationError"]
     except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         problems.add(entry.source, "", f"ノートブックとして読めません（{reason[:160]}）",

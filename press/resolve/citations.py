@@ -15,6 +15,7 @@ from press.problems import Problems
 from press.read.config import Book
 from press.resolve.page import Page
 from press.resolve.references import relative
+from press.resolve.tree import descend, replace
 
 
 def resolve_citations(book: Book, pages: list[Page], cache: Cache, problems: Problems) -> None:
@@ -46,9 +47,7 @@ def resolve_citations(book: Book, pages: list[Page], cache: Cache, problems: Pro
 
 
 def _cites(page: Page) -> list[pf.Cite]:
-    found: list[pf.Cite] = []
-    pf.Doc(*page.blocks).walk(lambda el, doc: found.append(el) if isinstance(el, pf.Cite) else None)
-    return found
+    return [el for el in descend(page.blocks) if isinstance(el, pf.Cite)]
 
 
 def _known_keys(book: Book, cache: Cache) -> set[str]:
@@ -121,6 +120,4 @@ def _aim(el: pf.Element, page: Page, home: str) -> Any:
 
 def _unwrap(cite: pf.Cite) -> None:
     """pandoc would print a Cite's classes; a Span with the same content says the same."""
-    cite.parent.content = [
-        pf.Span(*item.content, classes=["citation"]) if item is cite else item for item in cite.parent.content
-    ]
+    replace(cite, [pf.Span(*cite.content, classes=["citation"])])

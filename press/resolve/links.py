@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import panflute as pf
@@ -14,6 +13,7 @@ from press.problems import Problems
 from press.read.config import Book
 from press.resolve.page import Page
 from press.resolve.references import relative
+from press.resolve.tree import descend
 
 ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//)", flags=re.I)
 
@@ -29,7 +29,8 @@ def resolve_links(book: Book, pages: list[Page], problems: Problems) -> set[str]
     resolver = _Links(book, pages, problems)
     for page in pages:
         resolver.page = page
-        page.blocks = list(pf.Doc(*page.blocks).walk(resolver).content)
+        for el in descend(page.blocks):
+            resolver.visit(el)
     return resolver.files
 
 
@@ -42,12 +43,11 @@ class _Links:
         self.by_href = {page.href: page for page in pages}
         self.files: set[str] = set()
 
-    def __call__(self, el: pf.Element, doc: pf.Doc) -> Any:
+    def visit(self, el: pf.Element) -> None:
         if isinstance(el, pf.Link) and "quarto-xref" not in el.classes:
             self._link(el)
         elif isinstance(el, pf.Image):
             self._image(el)
-        return None
 
     def _complain(self, message: str, advice: str, *needles: str) -> None:
         manuscript = self.page.manuscript

@@ -10,6 +10,7 @@ from press.problems import Problems
 from press.read.config import Book
 from press.resolve.kinds import TITLE_WORD, kind_of
 from press.resolve.page import Page, Target
+from press.resolve.tree import children, descend
 
 NO_BREAK_SPACE = "\u00a0"
 
@@ -80,7 +81,7 @@ class _Numbering:
         elif getattr(el, "identifier", ""):
             self._anchor(el.identifier)
         boxed = in_box or (isinstance(el, pf.Div) and bool({"callout", "tabset", "theorem", "proof"} & set(el.classes)))
-        for child in _children(el):
+        for child in children(el):
             self._block(child, boxed)
 
     def _anchor(self, label: str) -> None:
@@ -124,13 +125,13 @@ class _Numbering:
         if "-" not in el.identifier:
             return
         number = self._take(el.identifier, kind, pf.stringify(el.caption).strip())
-        parts = [f for f in _inside(el) if isinstance(f, pf.Figure | pf.Table) and f.identifier]
+        parts = [f for f in descend(el.content) if isinstance(f, pf.Figure | pf.Table) and f.identifier]
         parts = [f for f in parts if kind_of(f.identifier) == kind]
         for index, part in enumerate(parts):
             letter = chr(ord("a") + index)
             self._enter(part.identifier, kind, f"{number} ({letter})", pf.stringify(part.caption).strip())
             _prepend(part.caption, f"({letter})")
-        for child in _inside(el):
+        for child in descend(el.content):
             if child not in parts and not isinstance(child, pf.Figure):
                 self._shallow(child)
         self._caption(el.caption, number, kind)
@@ -175,40 +176,6 @@ class _Numbering:
 
 def _spoken(word: str) -> pf.Span:
     return pf.Span(pf.Str(word), classes=["visually-hidden"])
-
-
-def _children(el: pf.Element) -> list[pf.Element]:
-    """The elements directly in `el`, captions and table cells included."""
-    if isinstance(el, pf.Table):
-        rows = [*el.head.content, *(row for body in el.content for row in body.content), *el.foot.content]
-        cells = [block for row in rows for cell in row.content for block in cell.content]
-        return [*(el.caption.content if el.caption is not None else []), *cells]
-    if isinstance(el, pf.DefinitionItem):
-        return [*el.term, *(b for definition in el.definitions for b in definition.content)]
-    content = getattr(el, "content", None)
-    if content is None or isinstance(content, str):
-        return []
-    children = list(content)
-    if isinstance(el, pf.Figure) and el.caption is not None:
-        children += list(el.caption.content)
-    return children
-
-
-def _inside(el: pf.Element) -> list[pf.Element]:
-    """Everything in `el`, top down, without the captions of `el` itself."""
-    found: list[pf.Element] = []
-    for child in list(el.content):
-        found.append(child)
-        found += _inside_children(child)
-    return found
-
-
-def _inside_children(el: pf.Element) -> list[pf.Element]:
-    found: list[pf.Element] = []
-    for child in _children(el):
-        found.append(child)
-        found += _inside_children(child)
-    return found
 
 
 def _prepend(caption: pf.Caption | None, text: str) -> None:

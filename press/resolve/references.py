@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
 import panflute as pf
 
@@ -13,6 +12,7 @@ from press.read.config import Book
 from press.resolve.kinds import KINDS, kind_of, reference_word
 from press.resolve.numbering import NO_BREAK_SPACE, Register
 from press.resolve.page import Page, Target
+from press.resolve.tree import descend, replace
 
 STUCK = re.compile(rf"(?<=\w)@(?:{'|'.join(sorted(KINDS))})-[\w-]+", flags=re.I)
 
@@ -20,16 +20,20 @@ STUCK = re.compile(rf"(?<=\w)@(?:{'|'.join(sorted(KINDS))})-[\w-]+", flags=re.I)
 def resolve_references(book: Book, page: Page, register: Register, problems: Problems) -> None:
     """Replace every cross-reference on a page; citations of literature are left for citeproc."""
     resolver = _Resolver(book, page, register, problems)
-    page.blocks = list(pf.Doc(*page.blocks).walk(resolver).content)
+    for el in descend(page.blocks):
+        resolver.visit(el)
 
 
 class _Resolver:
     def __init__(self, book: Book, page: Page, register: Register, problems: Problems):
         self.book, self.page, self.register, self.problems = book, page, register, problems
 
-    def __call__(self, el: pf.Element, doc: pf.Doc) -> Any:
+    def visit(self, el: pf.Element) -> None:
         if isinstance(el, pf.Cite):
-            return self._cite(el)
+            links = self._cite(el)
+            if links is not None:
+                replace(el, links)
+            return
         text = ""
         if isinstance(el, pf.Link) and el.url.startswith("mailto:"):
             text = el.url
@@ -37,7 +41,6 @@ class _Resolver:
             text = el.text
         if stuck := STUCK.search(text):
             self._stuck(stuck[0])
-        return None
 
     def _complain(self, message: str, advice: str, *needles: str) -> None:
         manuscript = self.page.manuscript

@@ -26,6 +26,7 @@ from typing import Any
 import panflute as pf
 
 from press import pandoc
+from press.cache import Cache
 from press.problems import Problems
 from press.read.config import CODE_DEFAULTS, Book
 from press.read.manuscript import Cell, Manuscript, Output
@@ -38,9 +39,27 @@ Parts = dict[str, list[pf.Element]]  # parsed captions and outputs of a code cel
 UNSUPPORTED_CLASS = re.compile(r"^(column-.+|panel-(?!tabset).+|callout-.+|grid|g-col-.+|listing|r-stack)$")
 
 
-def build_structure(book: Book, manuscript: Manuscript, problems: Problems) -> list[pf.Element]:
+def build_structure(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems) -> list[pf.Element]:
     """The chapter's blocks with every construct of Quarto in one of the shapes above."""
-    return _Structure(book, manuscript, problems).build()
+    structure = _Structure(book, manuscript, problems)
+    known = len(problems)
+    blocks: list[pf.Element] = []
+
+    def build() -> str:
+        blocks.extend(structure.build())
+        if len(problems) > known:
+            raise _FaultyError  # nothing is kept, so that the next build complains again
+        return pandoc.dump(blocks)
+
+    key = [manuscript.ast, repr(manuscript.cells), repr(structure.cell_defaults), repr(book.words)]
+    try:
+        return list(pandoc.load(cache.text("structure", key, build)).content)
+    except _FaultyError:
+        return blocks
+
+
+class _FaultyError(Exception):
+    """The chapter has problems; they have been noted."""
 
 
 class _Structure:
