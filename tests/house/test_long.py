@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from tools import nbval_figures, notebooks
@@ -56,7 +57,18 @@ def test_executing_the_chapters_gives_the_stored_bytes(chapter_paths, tmp_path):
         copy = tmp_path / path.name
         shutil.copy(path, copy)
         notebook, problems = notebooks.execute(copy)
-        assert (notebooks.to_text(notebook), problems) == (path.read_text(encoding="utf-8"), [])
+        assert problems == []
+        stored = nbformat.read(path, as_version=4)
+        same = notebooks.to_text(without_live_outputs(notebook)) == notebooks.to_text(without_live_outputs(stored))
+        assert same, f"{path.name} を実行すると、保存してある出力と違うものになります"
+
+
+def without_live_outputs(notebook):
+    """Empty the cells that measure the machine they run on; how many there are is counted elsewhere."""
+    for cell in notebook.cells:
+        if "nbval-ignore-output" in cell.metadata.get("tags", []):
+            cell.outputs = []
+    return notebook
 
 
 def test_the_second_run_needs_no_network(root):
