@@ -77,7 +77,7 @@ def measure_growth() -> Iterator[Row]:
 
 def write_long_book(book: Path, count: int) -> None:
     """Turn a copy of the book into one of `count` chapters."""
-    originals = sorted((book / "chapters").glob("*.ipynb"))
+    originals = sorted((book / "chapters").glob("[0-9]*.ipynb"))
     texts = [path.read_text(encoding="utf-8") for path in originals]
     owners = {
         label: index
@@ -89,18 +89,25 @@ def write_long_book(book: Path, count: int) -> None:
         """The last turn may stop half-way: what it lacks is taken from the first."""
         return turn if turn * len(originals) + owner < count else 0
 
+    def relabelled(text: str, turn: int) -> str:
+        def with_turn(found: re.Match[str]) -> str:
+            owner = owners.get(found[0])
+            return found[0] if owner is None else f"{found[0]}-turn{turn_of(turn, owner)}"
+
+        text = re.sub(r"\b[a-z]+-[a-z0-9-]+", with_turn, text)
+        for owner, path in enumerate(originals):
+            text = text.replace(f"]({path.name}", f"](../turn{turn_of(turn, owner)}/{path.name}")
+        return text
+
     chapters = []
     for number in range(count):
         turn, original = divmod(number, len(originals))
-        text = texts[original]
-        for label, owner in owners.items():
-            text = re.sub(rf"\b{label}\b(?!-)", f"{label}-turn{turn_of(turn, owner)}", text)
-        for owner, path in enumerate(originals):
-            text = text.replace(f"]({path.name}", f"](../turn{turn_of(turn, owner)}/{path.name}")
         chapter = book / f"turn{turn}" / originals[original].name
         chapter.parent.mkdir(exist_ok=True)
-        chapter.write_text(text, encoding="utf-8")
+        chapter.write_text(relabelled(texts[original], turn), encoding="utf-8")
         chapters.append(chapter.relative_to(book).as_posix())
+    for appendix in (book / "chapters").glob("[a-z]*"):
+        appendix.write_text(relabelled(appendix.read_text(encoding="utf-8"), 0), encoding="utf-8")
     config = yaml.safe_load((book / "_quarto.yml").read_text(encoding="utf-8"))
     config["book"]["chapters"] = ["index.qmd", *chapters, "references.qmd"]
     (book / "_quarto.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
@@ -116,9 +123,7 @@ def measure_first_visit(site: Path) -> Iterator[Row]:
     links += re.findall(r'<link[^>]*rel="(?:stylesheet|icon)"[^>]*href="([^"]+)"', html)
     links += re.findall(r'<link[^>]*href="([^"]+)"[^>]*rel="(?:stylesheet|icon)"', html)
     files = {page} | {
-        (page.parent / unquote(urlsplit(link).path)).resolve()
-        for link in links
-        if not urlsplit(link).scheme
+        (page.parent / unquote(urlsplit(link).path)).resolve() for link in links if not urlsplit(link).scheme
     }
     size = sum(len(gzip.compress(file.read_bytes())) for file in files if file.is_file())
     yield "章を初めて開くときに届く量 (gzip)", size / 1e3, "KB"
@@ -144,28 +149,17 @@ def main(names: Sequence[str]) -> int:
     """Run the benchmarks and print one table."""
     if unknown := [name for name in names if name not in BENCHMARKS]:
         print(
-            f"エラー: {'、'.join(unknown)} というベンチマークはありません。"
-            f"使えるもの: {'、'.join(BENCHMARKS)}",
+            f"エラー: {'、'.join(unknown)} というベンチマークはありません。使えるもの: {'、'.join(BENCHMARKS)}",
             file=sys.stderr,
         )
         return 2
-    print(
-        f"{platform.system()} {platform.machine()}、"
-        f"{os.cpu_count()} コア、Python {platform.python_version()}"
-    )
+    print(f"{platform.system()} {platform.machine()}、{os.cpu_count()} コア、Python {platform.python_version()}")
     rows: list[Row] = []
     for name in names or BENCHMARKS:
         print(f"{name} を測っています…", file=sys.stderr)
         rows += BENCHMARKS[name]()
-    table = [
-        (what, f"{value:.3g}" if value < 100 else f"{value:,.0f}", unit)
-        for what, value, unit in rows
-    ]
-    print(
-        tabulate(
-            table, ["測ったもの", "値", "単位"], tablefmt="pipe", colalign=("left", "right", "left")
-        )
-    )
+    table = [(what, f"{value:.3g}" if value < 100 else f"{value:,.0f}", unit) for what, value, unit in rows]
+    print(tabulate(table, ["測ったもの", "値", "単位"], tablefmt="pipe", colalign=("left", "right", "left")))
     return 0
 
 
