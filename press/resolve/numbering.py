@@ -122,8 +122,6 @@ class _Numbering:
 
     def _float(self, el: pf.Figure) -> None:
         kind = kind_of(el.identifier) or "fig"
-        if "-" not in el.identifier:
-            return
         number = self._take(el.identifier, kind, pf.stringify(el.caption).strip())
         parts = [f for f in descend(el.content) if isinstance(f, pf.Figure | pf.Table) and f.identifier]
         parts = [f for f in parts if kind_of(f.identifier) == kind]

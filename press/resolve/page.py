@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import panflute as pf
 
+from press import pandoc
 from press.problems import Problems
 from press.read.config import Book, Entry
 from press.read.manuscript import Manuscript
@@ -33,7 +34,6 @@ class Page:
     blocks: list[pf.Element]
     number: str = ""  # "3", "A" or ""
     anchors: set[str] = field(default_factory=set)
-    headings: list[tuple[int, str, str]] = field(default_factory=list)
 
     @property
     def entry(self) -> Entry:
@@ -54,8 +54,6 @@ class Page:
 
 def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], problems: Problems) -> Page:
     """Take the chapter's first heading (or its YAML title) off the blocks as the page's title."""
-    from press import pandoc
-
     source = manuscript.entry.source
     title, label, unnumbered = [], "", False
     if manuscript.front_matter.get("title"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 
@@ -73,8 +74,6 @@ class _Resolver:
         return inlines
 
     def _near(self, label: str) -> str:
-        import difflib
-
         return "、".join(difflib.get_close_matches(label, self.register.labels(), n=2))
 
     def _link(self, citation: pf.Citation, target: Target) -> pf.Link:
