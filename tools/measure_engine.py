@@ -298,11 +298,13 @@ def rows(rounds: int, folder: Path) -> Iterator[dict[str, object]]:
 def main() -> int:
     """Measure everything and write one CSV file."""
     parser = argparse.ArgumentParser(description="llama.cpp の速さをこの機械の CPU で測ります。")
-    parser.add_argument("--rounds", type=int, default=7, help="測る回数（既定: 7）")
+    parser.add_argument("--rounds", type=int, default=7, help="測る回数（3 以上、既定: 7）")
     parser.add_argument(
         "--output", default=f"engine-{date.today().isoformat()}.csv", help="書き出す CSV"
     )
     options = parser.parse_args()
+    if options.rounds < 3:
+        parser.error(f"--rounds は 3 以上にしてください（四分位数を出すため）: {options.rounds}")
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
         # The BLAS of the probe reads these when numpy is imported: start again with them.
         os.environ.update(ONE_THREAD)

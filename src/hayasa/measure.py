@@ -262,12 +262,18 @@ def paired(measured: Sequence[float], predicted: Sequence[float]) -> tuple[float
     Parameters
     ----------
     measured, predicted : sequences of float
-        Equally long, at least two, of one unit.
+        Equally long, at least three, of one unit.
 
     Returns
     -------
     tuple of float
         Median, lower and upper quartile (dimensionless).
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or if there are fewer than three pairs: a quartile of two
+        values is an extrapolation, which can lie beyond both and even below zero.
 
     Examples
     --------
@@ -277,6 +283,8 @@ def paired(measured: Sequence[float], predicted: Sequence[float]) -> tuple[float
     (0.8, 0.8, 0.9)
     """
     ratios = [m / p for m, p in zip(measured, predicted, strict=True)]
+    if len(ratios) < 3:
+        raise ValueError(f"quartiles need at least three pairs, not {len(ratios)}")
     low, middle, high = quantiles(ratios, n=4)
     return middle, low, high
 

@@ -27,7 +27,7 @@ SMALL = Plan(
     short_layers=2,
     probe_bytes=2**20,
     rounds=3,
-    batch_rounds=2,
+    batch_rounds=3,
     batch_sizes=(1, 4),
 )
 RECORDED = sorted(path.stem for path in OWN.glob("*.json"))
@@ -76,7 +76,15 @@ def test_pairs_cancel_what_slows_both_sides() -> None:
     assert measure.paired(half, noisy) == (0.5, 0.5, 0.5)
     assert measure.paired(half, quiet)[0] != 0.5
     with pytest.raises(ValueError):
-        measure.paired([1.0, 2.0], [1.0])
+        measure.paired([1.0, 2.0, 3.0], [1.0, 2.0])
+
+
+def test_quartiles_stay_between_the_pairs() -> None:
+    wild = [0.04, 3.0, 9.0]
+    assert measure.paired(wild, [1.0, 1.0, 1.0]) == (3.0, 0.04, 9.0)
+    # Two values have no quartiles: the usual formula would answer -0.7 for these.
+    with pytest.raises(ValueError, match="three"):
+        measure.paired([0.5, 5.3], [1.0, 1.0])
 
 
 def test_tasks_take_turns_and_the_first_time_does_not_count() -> None:
