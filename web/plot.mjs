@@ -1,7 +1,7 @@
 // Charts as SVG. What a chart says in shapes stands in a table beside it in words.
 
 import { s } from "./dom.mjs";
-import { scaled, significant } from "./units.mjs";
+import { scaled } from "./units.mjs";
 
 const MARKERS = ["circle", "square", "diamond", "triangle"];
 const FONT = 13;
@@ -132,7 +132,7 @@ export function rooflineChart(rows, { width, title }) {
     s("clipPath", { id: clip }, s("rect", { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top })),
     xTicks.map((tick) => [
       s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: area.top, y2: area.bottom }),
-      s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": "middle" }, tickText(tick)),
+      s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, tickText(tick)),
     ]),
     yTicks.map((tick, i) => [
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
@@ -186,7 +186,7 @@ export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX =
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
       s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick)),
     ]),
-    xTicks.map(([tick, text]) => s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": "middle" }, text)),
+    xTicks.map(([tick, text]) => s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text)),
     s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
     s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, xLabel),
     s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel),
@@ -195,13 +195,4 @@ export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX =
       line.points.filter(([a]) => a === chosen).map(([a, b]) => marker(line.index, x(a), y(b))),
     ]),
   );
-}
-
-/**
- * What the axis of a chart would say of a value, for captions.
- * @param {number} value - Tokens per second.
- * @returns {string}
- */
-export function speedText(value) {
-  return `${significant(value)}トークン/秒`;
 }
