@@ -451,7 +451,7 @@ export function mountCalculator(root, tables) {
     const rows = answered.map(({ index, name, result, machine }) => ({
       index, label: name, bound: result.decode_tokens_per_s_bound, estimate: result.decode_tokens_per_s,
       low: result.decode_tokens_per_s_low, high: ideal ? 0 : result.decode_tokens_per_s_high,
-      measured: comparable(tables, state, machine).map((row) => ({ value: row.decode_tokens_per_s, title: `実測 ${row.decode_tokens_per_s} トークン/秒（${sourceName(row.source)}）` })),
+      measured: comparable(tables, state, machine).map((row) => ({ value: row.decode_tokens_per_s, title: `実測 ${row.decode_tokens_per_s} トークン/秒（${row.source.title}）` })),
     }));
     const dots = rows.some((row) => row.measured.length);
     replace(speed, speedChart(rows, { width, ideal, title: `速さの図。${announcement()}` }));
@@ -491,11 +491,11 @@ export function mountCalculator(root, tables) {
     const cells = (row) => {
       const speed = speedLike(tables, row);
       return h("tr", {},
-        h("td", {}, s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", role: "img", "aria-label": `機械 ${row.index + 1}` }, marker(row.index, 8, 8))),
+        h("td", {}, s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", role: "img", "aria-label": `機械 ${row.index + 1}` }, marker(row.index, 8, 8)), row.devices > 1 && ` ×${row.devices}`),
         [significant(row.decode_tokens_per_s), significant(speed), signedPercent(speed / row.decode_tokens_per_s - 1)].map((text) => h("td.hy-num", {}, text)),
         [row.weights, row.engine].map((text) => h("td", {}, text)),
         [row.batch_size, row.context_length].map((count) => h("td.hy-num", {}, count.toLocaleString("en-US"))),
-        h("td", {}, h("a", { href: row.source }, sourceName(row.source)), row.month && `（${row.month}）`),
+        h("td", {}, h("a", { href: row.source.url }, row.source.title), row.measured_on && `（${row.measured_on}）`),
       );
     };
     replace(
@@ -525,14 +525,7 @@ function peakOf(result) {
 
 function signedPercent(share) {
   const percent = Math.round(100 * share);
-  return `${percent < 0 ? "−" : "+"}${Math.abs(percent)}%`;
-}
-
-// A source is an address; its end says enough to tell it from others.
-function sourceName(address) {
-  const { host, pathname } = new URL(address);
-  const parts = pathname.split("/").filter(Boolean);
-  return host === "github.com" ? parts.filter((part) => !["blob", "tree", "main", "master"].includes(part)).slice(0, 4).join("/") : host;
+  return percent === 0 ? "0%" : `${percent < 0 ? "−" : "+"}${Math.abs(percent)}%`;
 }
 
 function tenths(value) {
