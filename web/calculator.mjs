@@ -6,7 +6,7 @@ import { explain } from "./explanation.mjs";
 import { menu, numberField, slider, textField } from "./fields.mjs";
 import { marker, rooflineChart, speedChart } from "./plot.mjs";
 import { pythonCode } from "./python.mjs";
-import { GIB, MAX_MACHINES, OWN_FAMILIES, numberRules, readAddress, writeAddress } from "./state.mjs";
+import { GIB, MAX_MACHINES, OWN_DEVICE_NAME, OWN_FAMILIES, OWN_MODEL_NAME, numberRules, readAddress, writeAddress } from "./state.mjs";
 import { comparable, nearestFirst, speedLike } from "./measured.mjs";
 import { duration, gibibytes, significant } from "./units.mjs";
 
@@ -189,7 +189,7 @@ export function mountCalculator(root, tables) {
     replace(
       choices,
       h("div.hy-grid-form", {},
-        h("div", {}, model.element, own),
+        model.element,
         menu({ label: "重みの形式", groups: weightGroups(), value: state.weights, onvalue: (weights) => change({ weights }) }).element,
         menu({
           label: "エンジン", groups: [["", [...tables.engines.values()].map((engine) => [engine.id, engineName(engine)])]],
@@ -197,6 +197,7 @@ export function mountCalculator(root, tables) {
         }).element,
         number("batch_size", BATCHES, (n) => `${n} 系列`, "同時に進める系列（会話）の数"),
         number("context_length", CONTEXTS, (n) => `${n.toLocaleString("en-US")} トークン`, "すでに読み書きしたトークンの数"),
+        own,
       ),
       h("details.hy-more", { open: state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline" },
         h("summary", {}, "くわしい条件"),
@@ -254,7 +255,6 @@ export function mountCalculator(root, tables) {
     const details = h("div.hy-own");
     const device = menu({
       label: "機種", groups: deviceGroups(), value: typeof machine.device === "string" ? machine.device : "own",
-      hint: index === 0 ? "Macのチップの名前は、アップルメニューの「このMacについて」で分かります" : "",
       onvalue: (value) => {
         changeMachine(machine, { device: value === "own" ? ownMachine() : value, memory_bytes: null });
         buildDetails();
@@ -351,11 +351,11 @@ export function mountCalculator(root, tables) {
 
   function ask(machine) {
     const listed = typeof machine.device === "string" ? tables.devices.get(machine.device) : null;
-    const name = listed ? listed.name : machine.device.name || "自分の機械";
+    const name = listed ? listed.name : machine.device.name || OWN_DEVICE_NAME;
     const memory_bytes = machine.memory_bytes ?? listed?.memory_capacity_bytes;
     try {
       const device = listed ? makeDevice({ ...listed, memory_capacity_bytes: memory_bytes }) : makeDevice({ ...machine.device, id: "own", name });
-      const model = typeof state.model === "string" ? tables.models.get(state.model) : makeModel({ ...state.model, id: "own", name: "自分のモデル" });
+      const model = typeof state.model === "string" ? tables.models.get(state.model) : makeModel({ ...state.model, id: "own", name: OWN_MODEL_NAME });
       const result = estimate(tables, { ...common(), model, device, devices: machine.devices });
       return { name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, machine, result, problem: "" };
     } catch (error) {
