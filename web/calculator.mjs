@@ -3,11 +3,11 @@
 import { h, replace, s } from "./dom.mjs";
 import { estimate, makeDevice, makeModel, maxContextLength } from "./estimator.mjs";
 import { explain } from "./explanation.mjs";
-import { menu, numberField, slider } from "./fields.mjs";
+import { menu, numberField, slider, textField } from "./fields.mjs";
 import { marker, rooflineChart, speedChart } from "./plot.mjs";
 import { pythonCode } from "./python.mjs";
-import { GIB, MAX_MACHINES, OWN_FAMILIES, numberRules, readAddress, writeAddress } from "./state.mjs";
-import { comparable, nearestFirst } from "./measured.mjs";
+import { GIB, MAX_MACHINES, OWN_DEVICE_NAME, OWN_FAMILIES, OWN_MODEL_NAME, numberRules, readAddress, writeAddress } from "./state.mjs";
+import { comparable, nearestFirst, speedLike } from "./measured.mjs";
 import { duration, gibibytes, significant } from "./units.mjs";
 
 const COMMON_WEIGHTS = ["q4_k_m", "q8_0", "f16", "bf16", "mlx-q4", "mlx-q8", "awq-int4-g128", "int4", "int8"];
@@ -55,6 +55,7 @@ export function mountCalculator(root, tables) {
   const status = h("p.hy-hidden", { role: "status" });
   const copied = h("span.hy-copied", { role: "status" });
   let cards = [];
+  let drawnWidth = 0;
     replace(
     root,
     notice,
@@ -188,7 +189,7 @@ export function mountCalculator(root, tables) {
     replace(
       choices,
       h("div.hy-grid-form", {},
-        h("div", {}, model.element, own),
+        model.element,
         menu({ label: "重みの形式", groups: weightGroups(), value: state.weights, onvalue: (weights) => change({ weights }) }).element,
         menu({
           label: "エンジン", groups: [["", [...tables.engines.values()].map((engine) => [engine.id, engineName(engine)])]],
@@ -196,6 +197,7 @@ export function mountCalculator(root, tables) {
         }).element,
         number("batch_size", BATCHES, (n) => `${n} 系列`, "同時に進める系列（会話）の数"),
         number("context_length", CONTEXTS, (n) => `${n.toLocaleString("en-US")} トークン`, "すでに読み書きしたトークンの数"),
+        own,
       ),
       h("details.hy-more", { open: state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline" },
         h("summary", {}, "くわしい条件"),
@@ -253,7 +255,6 @@ export function mountCalculator(root, tables) {
     const details = h("div.hy-own");
     const device = menu({
       label: "機種", groups: deviceGroups(), value: typeof machine.device === "string" ? machine.device : "own",
-      hint: index === 0 ? "Macのチップの名前は、アップルメニューの「このMacについて」で分かります" : "",
       onvalue: (value) => {
         changeMachine(machine, { device: value === "own" ? ownMachine() : value, memory_bytes: null });
         buildDetails();
@@ -297,21 +298,22 @@ export function mountCalculator(root, tables) {
   }
 
   function ownDevice(machine) {
-    const field = (name, exponent, unit, hint) =>
+    const field = (name, unit, size) =>
       numberField({
-        rule: { ...rules[name], optional: name !== "memory_bandwidth_bytes_per_s" }, value: machine.device[name] || null, exponent, unit, hint,
+        rule: { ...rules[name], optional: name !== "memory_bandwidth_bytes_per_s" }, value: machine.device[name] || null, unit, ...size,
         onvalue: (value, done) => changeMachine(machine, { device: { ...machine.device, [name]: value ?? 0 } }, done),
       }).element;
     return h("div.hy-grid-form.hy-tight", {},
+      textField({ label: "名前", value: machine.device.name ?? "", onvalue: (name, done) => changeMachine(machine, { device: { ...machine.device, name } }, done) }),
       menu({
         label: "種類", value: machine.device.family ?? "", groups: [["", [["", "分からない"], ...Object.entries(OWN_FAMILIES)]]],
         onvalue: (family) => changeMachine(machine, { device: { ...machine.device, family } }),
       }).element,
-      field("memory_bandwidth_bytes_per_s", 9, "GB/s"),
-      field("memory_capacity_bytes", 9, "GB"),
-      field("peak_fp16_dense_flop_per_s", 12, "TFLOPS"),
-      field("peak_int8_dense_op_per_s", 12, "TOPS"),
-      field("peak_int4_dense_op_per_s", 12, "TOPS"),
+      field("memory_bandwidth_bytes_per_s", "GB/s", { exponent: 9 }),
+      field("memory_capacity_bytes", "GB", { factor: GIB }),
+      field("peak_fp16_dense_flop_per_s", "TFLOPS", { exponent: 12 }),
+      field("peak_int8_dense_op_per_s", "TOPS", { exponent: 12 }),
+      field("peak_int4_dense_op_per_s", "TOPS", { exponent: 12 }),
     );
   }
 
@@ -349,11 +351,11 @@ export function mountCalculator(root, tables) {
 
   function ask(machine) {
     const listed = typeof machine.device === "string" ? tables.devices.get(machine.device) : null;
-    const name = listed ? listed.name : machine.device.name || "自分の機械";
+    const name = listed ? listed.name : machine.device.name || OWN_DEVICE_NAME;
     const memory_bytes = machine.memory_bytes ?? listed?.memory_capacity_bytes;
     try {
       const device = listed ? makeDevice({ ...listed, memory_capacity_bytes: memory_bytes }) : makeDevice({ ...machine.device, id: "own", name });
-      const model = typeof state.model === "string" ? tables.models.get(state.model) : makeModel({ ...state.model, id: "own", name: "自分のモデル" });
+      const model = typeof state.model === "string" ? tables.models.get(state.model) : makeModel({ ...state.model, id: "own", name: OWN_MODEL_NAME });
       const result = estimate(tables, { ...common(), model, device, devices: machine.devices });
       return { name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, machine, result, problem: "" };
     } catch (error) {
@@ -487,12 +489,12 @@ export function mountCalculator(root, tables) {
     }
     const shown = rows.slice(0, MEASUREMENTS_SHOWN);
     const cells = (row) => {
-      const same = estimateLike(row);
+      const speed = speedLike(tables, row);
       return h("tr", {},
-        h("td", {}, s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", role: "img", "aria-label": `機械 ${row.index + 1}` }, marker(row.index, 8, 8))),
-        h("td", {}, row.weights), h("td", {}, row.engine), h("td.hy-num", {}, String(row.batch_size)), h("td.hy-num", {}, row.context_length.toLocaleString("en-US")),
-        h("td.hy-num", {}, significant(row.decode_tokens_per_s)), h("td.hy-num", {}, same ? significant(same.decode_tokens_per_s) : "―"),
-        h("td.hy-num", {}, same ? `${(100 * (same.decode_tokens_per_s / row.decode_tokens_per_s - 1)).toFixed(0).replace("-", "−").replace(/^(?=\d)/, "+")}%` : "―"),
+        h("td", {}, s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", role: "img", "aria-label": `機械 ${row.index + 1}` }, marker(row.index, 8, 8)), row.devices > 1 && ` ×${row.devices}`),
+        [significant(row.decode_tokens_per_s), significant(speed), signedPercent(speed / row.decode_tokens_per_s - 1)].map((text) => h("td.hy-num", {}, text)),
+        [row.weights, row.engine].map((text) => h("td", {}, text)),
+        [row.batch_size, row.context_length].map((count) => h("td.hy-num", {}, count.toLocaleString("en-US"))),
         h("td", {}, h("a", { href: row.source.url }, row.source.title), row.measured_on && `（${row.measured_on}）`),
       );
     };
@@ -500,21 +502,12 @@ export function mountCalculator(root, tables) {
       measured,
       h("div.hy-scroll", { tabindex: 0, role: "group", "aria-label": "公開された実測の表" },
         h("table.hy-table", {},
-          h("thead", {}, h("tr", {}, ["機械", "重み", "エンジン", "バッチ", "文脈", "実測", "見積り", "見積りの外れ", "出典"].map((title) => h("th", { scope: "col" }, title)))),
+          h("thead", {}, h("tr", {}, ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチ", "文脈", "出典"].map((title) => h("th", { scope: "col" }, title)))),
           h("tbody", {}, shown.map(cells)),
         ),
       ),
-      h("p.hy-caption", {}, `実測と見積りの単位はトークン/秒。見積りは、それぞれの行の条件で計算しました。${rows.length > shown.length ? `条件の近いものから ${shown.length} 件（全 ${rows.length} 件）。` : ""}`),
+      h("p.hy-caption", {}, `実測と見積りの単位はトークン/秒。見積りは、それぞれの行の条件で計算しました。外れは、見積りが実測よりどれだけ速いかです。${rows.length > shown.length ? `条件の近いものから ${shown.length} 件（全 ${rows.length} 件）。` : ""}`),
     );
-  }
-
-  function estimateLike(row) {
-    try {
-      return estimate(tables, { model: state.model, device: row.device, weights: row.weights, engine: row.engine, batch_size: row.batch_size, context_length: row.context_length, devices: row.devices, split: row.split || "pipeline" });
-    } catch (error) {
-      if (error.name !== "InvalidValueError") throw error;
-      return null;
-    }
   }
 }
 
@@ -528,6 +521,11 @@ function together(result) {
 
 function peakOf(result) {
   return result.compute_latency_s ? result.flop_per_step / result.compute_latency_s : 0;
+}
+
+function signedPercent(share) {
+  const percent = Math.round(100 * share);
+  return percent === 0 ? "0%" : `${percent < 0 ? "−" : "+"}${Math.abs(percent)}%`;
 }
 
 function tenths(value) {

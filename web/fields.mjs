@@ -16,16 +16,17 @@ export function freshId() {
  * @param {object} options
  * @param {object} options.rule - What it may be, in base units; see `readNumber`.
  * @param {?number} options.value - What it is, in base units.
- * @param {number} [options.exponent] - The field shows and takes units of 10 to this power.
+ * @param {number} [options.exponent] - The field shows and takes units of 10 to this power …
+ * @param {number} [options.factor] - … or of this size.
  * @param {string} [options.unit] - The unit that is shown.
  * @param {string} [options.hint] - A short explanation under the field.
  * @param {(value: ?number, done: boolean) => void} options.onvalue - Called with every possible value, in base units;
  *   `done` when the reader leaves the field or presses Enter.
  * @returns {{element: HTMLElement, input: HTMLInputElement, set: (value: ?number) => void}}
  */
-export function numberField({ rule, value, exponent = 0, unit = "", hint = "", onvalue }) {
+export function numberField({ rule, value, exponent = 0, factor = 1, unit = "", hint = "", onvalue }) {
   const id = freshId();
-  const scale = 10 ** exponent;
+  const scale = 10 ** exponent * factor;
   const shownRule = { ...rule, unit, minimum: Math.max(rule.minimum / scale, 0), maximum: rule.maximum / scale };
   const problem = h("p.hy-problem", { id: `${id}-problem`, hidden: true });
   const described = [hint && `${id}-hint`, `${id}-problem`].filter(Boolean).join(" ");
@@ -35,7 +36,7 @@ export function numberField({ rule, value, exponent = 0, unit = "", hint = "", o
     onchange: () => take(true),
   });
   const set = (base) => {
-    input.value = base === null || base === undefined ? "" : plainNumber(Number(`${base}`) / scale);
+    input.value = base === null || base === undefined ? "" : plainNumber(base / scale);
     show("");
   };
   const show = (text) => {
@@ -47,7 +48,7 @@ export function numberField({ rule, value, exponent = 0, unit = "", hint = "", o
   const take = (done) => {
     const read = readNumber(input.value, shownRule);
     show(read.problem);
-    if (!read.problem) onvalue(read.value === null ? null : inBaseUnits(read.value, exponent), done);
+    if (!read.problem) onvalue(read.value === null ? null : inBaseUnits(read.value, exponent) * factor, done);
   };
   set(value);
   const element = h(
@@ -65,6 +66,21 @@ export function numberField({ rule, value, exponent = 0, unit = "", hint = "", o
 function inBaseUnits(value, exponent) {
   const text = String(value);
   return text.includes("e") ? value * 10 ** exponent : Number(`${text}e${exponent}`);
+}
+
+/**
+ * A field for a short text.
+ * @param {{label: string, value: string, onvalue: (value: string, done: boolean) => void}} options
+ * @returns {HTMLElement}
+ */
+export function textField({ label, value, onvalue }) {
+  const id = freshId();
+  const input = h("input", {
+    id, type: "text", maxlength: 60, autocomplete: "off", value,
+    oninput: () => onvalue(input.value, false),
+    onchange: () => onvalue(input.value, true),
+  });
+  return h("div.hy-field", {}, h("label", { for: id }, label), input);
 }
 
 /**

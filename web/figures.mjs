@@ -82,29 +82,31 @@ function key(index) {
 // The roofline of some machines: the work moves to the right with every sequence that joins the batch.
 function batchFigure({ machines, models: [model], weights }, tables) {
   const chosen = { batch_size: 1, context_length: 0 };
-  const ask = (device) => estimate(tables, { model, device, weights, engine: "ideal", ...chosen });
+  const ask = (device, choice) => estimate(tables, { model, device, weights, engine: "ideal", ...choice });
+  const rowOf = (result, index) => ({
+    index,
+    bandwidth: result.device.memory_bandwidth_bytes_per_s,
+    peak: result.flop_per_step / result.compute_latency_s,
+    intensity: result.flop_per_step / result.bytes_per_step,
+    bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
+    estimate: null,
+  });
+  const around = machines.flatMap((device) => [1, BATCHES.at(-1)].map((batch_size) => rowOf(ask(device, { batch_size }))));
   return {
     title: `バッチサイズとルーフライン（${model.name}、${weights}）`,
     sliders: [
-      { label: "バッチサイズ", values: BATCHES, value: 1, text: (n) => `${n.toLocaleString("en-US")}`, onvalue: (n) => (chosen.batch_size = n) },
+      { label: "バッチサイズ", values: BATCHES, value: 1, text: (n) => n.toLocaleString("en-US"), onvalue: (n) => (chosen.batch_size = n) },
       { label: "文脈長", values: CONTEXTS_ROUGH, value: 0, text: (n) => `${n.toLocaleString("en-US")}トークン`, onvalue: (n) => (chosen.context_length = n) },
     ],
     draw(width) {
-      const results = machines.map(ask);
-      const rows = results.map((result, index) => ({
-        index,
-        bandwidth: result.device.memory_bandwidth_bytes_per_s,
-        peak: result.flop_per_step / result.compute_latency_s,
-        intensity: result.flop_per_step / result.bytes_per_step,
-        bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
-        estimate: null,
-      }));
+      const results = machines.map((device) => ask(device, chosen));
+      const rows = results.map(rowOf);
       const lines = results.map((result, index) => ({
         index,
         text: `${result.device.name}：${result.bound_by === "memory" ? "メモリバウンド" : "計算バウンド"}、一人あたり${significant(result.decode_tokens_per_s / chosen.batch_size)}、全体で${significant(result.decode_tokens_per_s)} トークン/秒`,
       }));
       lines.unshift({ text: `算術強度 ${significant(rows[0].intensity)} FLOP/B` });
-      return { figure: rooflineChart(rows, { width, title: "ルーフラインの図" }), lines };
+      return { figure: rooflineChart(rows, { width, around, title: "ルーフラインの図" }), lines };
     },
   };
 }

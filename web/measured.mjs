@@ -1,6 +1,9 @@
 // Published measurements that belong to what the reader has chosen.
 
-const NEAR = 1024; // tokens of context by which a measurement may differ and still be drawn as a dot
+import { estimate } from "./estimator.mjs";
+
+const TOLERANCE = 0.1; // by how much another context may change the speed for a measurement to count as alike
+const FAR = 8192; // tokens of context that count as much as another batch size
 
 /**
  * All measurements of the chosen model on one machine, those under the nearest conditions first.
@@ -14,7 +17,7 @@ export function nearestFirst(tables, state, machine) {
   const distance = (row) =>
     (row.devices !== machine.devices) * 16 + (row.weights !== state.weights) * 8 +
     (state.engine !== "ideal" && row.engine !== state.engine) * 4 + (row.batch_size !== state.batch_size) * 2 +
-    Math.min(1.9, Math.abs(row.context_length - state.context_length) / (NEAR * 8));
+    Math.min(1.9, Math.abs(row.context_length - state.context_length) / FAR);
   return tables.measurements
     .filter((row) => row.model === state.model && row.device === machine.device)
     .map((row, order) => [distance(row), order, row])
@@ -23,15 +26,30 @@ export function nearestFirst(tables, state, machine) {
 }
 
 /**
- * Those of them that were taken under the chosen conditions, so that they can stand beside the estimate.
- * @returns {object[]} Rows with the same weights, batch, number of devices and engine (any, for `ideal`), and a
- *   context within 1,024 tokens or a tenth.
+ * The speed that the estimate gives under the conditions of a measurement.
+ * @param {object} tables - From `loadTables`.
+ * @param {object} row - One of `tables.measurements`.
+ * @param {object} [changed] - Conditions to put in the place of the row's.
+ * @returns {number} Tokens per second.
+ */
+export function speedLike(tables, row, changed = {}) {
+  const { model, device, weights, engine, batch_size, context_length, devices, split } = row;
+  const conditions = { model, device, weights, engine, batch_size, context_length, devices, split: split || "pipeline" };
+  return estimate(tables, { ...conditions, ...changed }).decode_tokens_per_s;
+}
+
+/**
+ * Those of them that can stand beside the estimate: the same weights, batch, number of devices and engine (any, for
+ * `ideal`), and a context that changes the estimated speed by no more than a tenth.
+ * @returns {object[]} Rows of `tables.measurements`.
  */
 export function comparable(tables, state, machine) {
-  const near = Math.max(NEAR, state.context_length / 10);
-  return nearestFirst(tables, state, machine).filter(
-    (row) =>
+  return nearestFirst(tables, state, machine).filter((row) => {
+    const alike =
       row.weights === state.weights && row.batch_size === state.batch_size && row.devices === machine.devices &&
-      (state.engine === "ideal" || row.engine === state.engine) && Math.abs(row.context_length - state.context_length) <= near,
-  );
+      (state.engine === "ideal" || row.engine === state.engine);
+    if (!alike) return false;
+    const ratio = speedLike(tables, row, { context_length: state.context_length }) / speedLike(tables, row);
+    return Math.abs(ratio - 1) <= TOLERANCE;
+  });
 }

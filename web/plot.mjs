@@ -1,7 +1,7 @@
 // Charts as SVG. What a chart says in shapes stands in a table beside it in words.
 
 import { s } from "./dom.mjs";
-import { scaled, significant } from "./units.mjs";
+import { scaled } from "./units.mjs";
 
 const MARKERS = ["circle", "square", "diamond", "triangle"];
 const FONT = 13;
@@ -107,19 +107,21 @@ function tickText(value) {
  * The roofline of each machine and where the work of a step lies under it.
  * @param {Array<{index: number, bandwidth: number, peak: number, intensity: number, bound: number, estimate: ?number}>} rows
  *   One per machine: bytes/s, FLOP/s (0 if unknown), FLOP per byte, FLOP/s that physics allows, FLOP/s estimated.
- * @param {{width: number, title: string}} options - Width in pixels; a title for screen readers.
+ * @param {{width: number, title: string, around?: object[]}} options - Width in pixels; a title for screen readers;
+ *   further rows that the axes shall reach, so that they stand still while the rows move.
  * @returns {SVGElement}
  */
-export function rooflineChart(rows, { width, title }) {
+export function rooflineChart(rows, { width, title, around = [] }) {
   const height = Math.min(380, Math.max(260, width * 0.62));
   const area = { left: 62, right: width - 14, top: 12, bottom: height - 46 };
+  const reached = [...rows, ...around];
   const ridges = rows.filter((row) => row.peak).map((row) => row.peak / row.bandwidth);
-  const intensities = rows.map((row) => row.intensity);
+  const intensities = reached.map((row) => row.intensity);
   const xTicks = decades(Math.min(0.5, ...intensities), Math.max(100, ...intensities, ...ridges.map((r) => r * 2)));
   const [xLow, xHigh] = [xTicks[0], xTicks.at(-1)];
   const roof = (row, intensity) => Math.min(row.peak || Infinity, intensity * row.bandwidth);
   const yTicks = decades(
-    Math.min(...rows.map((row) => Math.min(row.estimate ?? Infinity, row.bound) / 2)),
+    Math.min(...reached.map((row) => Math.min(row.estimate ?? Infinity, row.bound) / 2)),
     Math.max(...rows.map((row) => roof(row, xHigh))) * 1.2,
   );
   const x = (value) => area.left + (logShare(value, xLow, xHigh) * (area.right - area.left));
@@ -132,13 +134,13 @@ export function rooflineChart(rows, { width, title }) {
     s("clipPath", { id: clip }, s("rect", { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top })),
     xTicks.map((tick) => [
       s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: area.top, y2: area.bottom }),
-      s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": "middle" }, tickText(tick)),
+      s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, tickText(tick)),
     ]),
     yTicks.map((tick, i) => [
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
       i % every === 0 && s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, scaled(tick, "", 1).trim()),
     ]),
-    s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, "算術強度（FLOP/バイト）"),
+    s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, "算術強度（FLOP/B）"),
     s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "演算の速さ（FLOP/秒）"),
     s(
       "g",
@@ -186,7 +188,7 @@ export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX =
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
       s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick)),
     ]),
-    xTicks.map(([tick, text]) => s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": "middle" }, text)),
+    xTicks.map(([tick, text]) => s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text)),
     s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
     s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, xLabel),
     s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel),
@@ -195,13 +197,4 @@ export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX =
       line.points.filter(([a]) => a === chosen).map(([a, b]) => marker(line.index, x(a), y(b))),
     ]),
   );
-}
-
-/**
- * What the axis of a chart would say of a value, for captions.
- * @param {number} value - Tokens per second.
- * @returns {string}
- */
-export function speedText(value) {
-  return `${significant(value)}トークン/秒`;
 }

@@ -1,5 +1,7 @@
 // The Python that computes what the page shows, for readers who go on in a notebook.
 
+import { OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+
 /**
  * Write a state as a Python program that prints the sum for every machine.
  * @param {object} state - A state, as in `state.mjs`.
@@ -20,7 +22,7 @@ export function pythonCode(state) {
     ...(smaller ? ["from dataclasses import replace", ""] : []),
     "import hayasa",
     "",
-    `model = ${typeof state.model === "string" ? text(state.model) : made("hayasa.Model", { id: "own", ...state.model })}`,
+    `model = ${typeof state.model === "string" ? text(state.model) : made("hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...state.model })}`,
     "machines = [",
     ...state.machines.map((machine) => `    (${deviceCode(machine)}, ${machine.devices}),`),
     "]",
@@ -35,7 +37,7 @@ export function pythonCode(state) {
 }
 
 function deviceCode({ device, memory_bytes }) {
-  if (typeof device !== "string") return made("hayasa.Device", { id: "own", ...device });
+  if (typeof device !== "string") return made("hayasa.Device", { id: "own", ...device, name: device.name || OWN_DEVICE_NAME });
   if (memory_bytes === null) return text(device);
   return `replace(hayasa.get_device(${text(device)}), memory_capacity_bytes=${memory_bytes})`;
 }

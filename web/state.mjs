@@ -28,6 +28,10 @@ export const DEVICE_PARTS = {
 /** Families that a device of one's own can be of; the family decides the calibration. */
 export const OWN_FAMILIES = { apple: "Apple シリコン", nvidia: "NVIDIA の GPU", amd: "AMD の GPU", cpu: "CPU" };
 
+/** What they are called where they have no name. */
+export const OWN_MODEL_NAME = "自分のモデル";
+export const OWN_DEVICE_NAME = "自分の機械";
+
 export const MAX_MACHINES = 4;
 export const GIB = 2 ** 30;
 
