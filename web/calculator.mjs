@@ -389,7 +389,7 @@ export function mountCalculator(root, tables) {
       !ideal && ["90%区間", `${significant(result.decode_tokens_per_s_low)} ～ ${significant(result.decode_tokens_per_s_high)}`],
       !ideal && ["物理的な上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`],
       ["メモリの限界", limit(result.memory_latency_s)],
-      ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : "演算の速さが未公表"],
+      ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : `演算の速さが${result.device.id === "own" ? "未入力" : "未公表"}`],
       ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算の速さ"],
       result.batch_size > 1 && ["1系列あたり", `${significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒`],
       ["最初のトークンまで", result.time_to_first_token_s ? `${duration(result.time_to_first_token_s)}（プロンプト ${result.prompt_length.toLocaleString("en-US")} トークン）` : "見積れません"],
