@@ -451,8 +451,7 @@ export function mountCalculator(root, tables) {
     const ideal = state.engine === "ideal";
     const answered = results.map((answer, index) => ({ ...answer, index })).filter((answer) => answer.result);
     if (!answered.length) {
-      replace(speed);
-      replace(roofline);
+      for (const part of [speed, speedNote, roofline, rooflineNote]) replace(part);
       return;
     }
     const rows = answered.map(({ index, name, result, machine }) => ({
