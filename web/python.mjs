@@ -44,7 +44,8 @@ function deviceCode({ device, memory_bytes }) {
 
 function made(name, fields) {
   const written = Object.entries(fields).filter(([, value]) => value !== "" && value !== 0 && value !== undefined);
-  return `${name}(${written.map(([key, value]) => `${key}=${typeof value === "string" ? text(value) : value}`).join(", ")})`;
+  const lines = written.map(([key, value]) => `        ${key}=${typeof value === "string" ? text(value) : value},\n`);
+  return `${name}(\n${lines.join("")}    )`;
 }
 
 // A JSON string is a Python string, too.
