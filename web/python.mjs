@@ -22,7 +22,7 @@ export function pythonCode(state) {
     ...(smaller ? ["from dataclasses import replace", ""] : []),
     "import hayasa",
     "",
-    `model = ${typeof state.model === "string" ? text(state.model) : made("hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...ordered(state.model, MODEL_PARTS) })}`,
+    `model = ${typeof state.model === "string" ? text(state.model) : made("", "hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...ordered(state.model, MODEL_PARTS) })}`,
     "machines = [",
     ...state.machines.map((machine) => `    (${deviceCode(machine)}, ${machine.devices}),`),
     "]",
@@ -37,7 +37,7 @@ export function pythonCode(state) {
 }
 
 function deviceCode({ device, memory_bytes }) {
-  if (typeof device !== "string") return made("hayasa.Device", { id: "own", ...ordered({ ...device, name: device.name || OWN_DEVICE_NAME }, DEVICE_PARTS) });
+  if (typeof device !== "string") return made("    ", "hayasa.Device", { id: "own", ...ordered({ ...device, name: device.name || OWN_DEVICE_NAME }, DEVICE_PARTS) });
   if (memory_bytes === null) return text(device);
   return `replace(hayasa.get_device(${text(device)}), memory_capacity_bytes=${memory_bytes})`;
 }
@@ -47,10 +47,10 @@ function ordered(own, parts) {
   return Object.fromEntries(Object.values(parts).map((field) => [field, own[field]]));
 }
 
-function made(name, fields) {
+function made(indent, name, fields) {
   const written = Object.entries(fields).filter(([, value]) => value !== "" && value !== 0 && value !== undefined);
-  const lines = written.map(([key, value]) => `        ${key}=${typeof value === "string" ? text(value) : value},\n`);
-  return `${name}(\n${lines.join("")}    )`;
+  const lines = written.map(([key, value]) => `${indent}    ${key}=${typeof value === "string" ? text(value) : value},\n`);
+  return `${name}(\n${lines.join("")}${indent})`;
 }
 
 // A JSON string is a Python string, too.
