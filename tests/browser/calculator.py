@@ -5,7 +5,7 @@ Everything in `View` comes from Python; nothing of the page's own JavaScript is 
 
 import contextlib
 import io
-import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
@@ -196,12 +196,17 @@ class Calculator:
 
     def open(self, query: str = ""):
         """Go to a view."""
-        return self.go(self.visitor.address + PAGE + query)
+        return self.open_address(self.visitor.address + PAGE + query)
 
-    def go(self, address: str):
-        self.page.goto(address)
+    def open_address(self, address: str):
+        self.page.goto(address, wait_until="commit")
         self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
         return self
+
+    def go(self, way: str, query: str) -> None:
+        """Go back or forward to a view."""
+        self.page.evaluate("way => { history[way](); }", way)
+        self.page.wait_for_function("query => location.search === query", arg=query, timeout=3000)
 
     def read(self) -> dict:
         """Return all that the calculator shows."""
@@ -265,6 +270,23 @@ def different_lines(name: str, shown: list[str], expected: list[str]) -> list[st
     return []
 
 
+def changes(before: dict, after: dict) -> list[str]:
+    """Return what differs between two readings of the page; a field may write the same number otherwise."""
+    before, after = (reading | {"fields": [(name, amount(text)) for name, text in reading["fields"]]} for reading in (before, after))
+    return [f"{name}: {before[name]} → {after[name]}" for name in before if before[name] != after[name]]
+
+
+def amount(text: str | bool) -> str | bool | float:
+    """Read 1.5B, 15億 and 1,500,000,000 as the same number; leave what is none."""
+    if isinstance(text, bool):
+        return text
+    plain = unicodedata.normalize("NFKC", text).replace(",", "")
+    for suffix, factor in (("億", 1e8), ("B", 1e9), ("", 1.0)):
+        with contextlib.suppress(ValueError):
+            return float(plain.removesuffix(suffix)) * (factor if plain.endswith(suffix) else 1)
+    return text
+
+
 def run(program: str) -> str:
     """Return what a Python program prints."""
     printed = io.StringIO()
@@ -272,7 +294,3 @@ def run(program: str) -> str:
         exec(compile(program, "calculator", "exec"), {})
     return printed.getvalue()
 
-
-def query_of(text: str) -> str:
-    """Return a query that is written over several lines."""
-    return re.sub(r"\s+", "", text)

@@ -1,13 +1,17 @@
 """The calculator in a real browser: whatever a reader changes, the page says what hayasa says."""
 
+import re
 from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
 import hayasa
 from hayasa.datasets import device_rows, parse_number
 from hayasa.units import GIB
-from tests.browser.calculator import Calculator, Machine, View, differences
+from tests.browser.calculator import Calculator, Machine, View, changes, differences
+from tests.browser.conftest import Visitor
 from tests.checks.report import expect_none
 
 pytestmark = pytest.mark.browser
@@ -147,7 +151,8 @@ OWN_MODEL = [
     ("FFN", lambda c: c.type("FFNの幅", "13824"), set_size(intermediate_size=13824)),
     ("語彙", lambda c: c.type("語彙の数", "32000"), set_size(vocab_size=32000)),
     ("表のモデル", lambda c: c.choose("モデル", "llama-2-7b"), set_to(model="llama-2-7b")),
-    ("自分のモデル", lambda c: (c.type("文脈の長さ", "0"), c.choose("モデル", "own")), set_to(context_length=0, model={"stated_parameters": 7e9})),
+    ("文脈なし", lambda c: c.type("文脈の長さ", "0"), set_to(context_length=0)),
+    ("自分のモデル", lambda c: c.choose("モデル", "own"), set_to(model={"stated_parameters": 7e9})),
 ]
 
 
@@ -174,20 +179,72 @@ MACHINES = [
     ("一つだけ残す", lambda c: c.remove(1), lambda view: view.machines.pop(0)),
 ]
 
-walks = pytest.mark.parametrize(
-    "steps", [CONDITIONS, OWN_MACHINE, OWN_MODEL, MACHINES], ids=["条件", "自分の機械", "自分のモデル", "機械の数"]
-)
+WALKS = {"条件": CONDITIONS, "自分の機械": OWN_MACHINE, "自分のモデル": OWN_MODEL, "機械の数": MACHINES}
 
 
-@walks
-def test_every_change_shows_what_hayasa_says(calculator, steps):
-    view, before, found = article(), calculator.open().read(), []
-    for name, do, change in steps:
-        do(calculator)
-        change(view)
-        shown = calculator.read()
-        found += [f"{name}: {difference}" for difference in differences(shown, view)]
-        if (shown["cards"], shown["code"]) == (before["cards"], before["code"]):
-            found.append(f"{name}: 何も変わりませんでした")
-        before = shown
+@dataclass
+class Stop:
+    """Where a walk through the controls has come to."""
+
+    name: str
+    view: View
+    query: str
+    shown: dict
+
+
+@dataclass
+class Walk:
+    """A page on which one control after the other was changed, and what stood there each time."""
+
+    calculator: Calculator
+    stops: list[Stop]
+
+
+@pytest.fixture(scope="module", params=WALKS.values(), ids=WALKS)
+def walk(request, browser, address):
+    with browser.new_context(locale="ja-JP") as context:
+        calculator = Calculator(Visitor(context.new_page(), address)).open()
+        view = article()
+        stops = [Stop("はじめ", deepcopy(view), calculator.query, calculator.read())]
+        for name, do, change in request.param:
+            do(calculator)
+            change(view)
+            stops.append(Stop(name, deepcopy(view), calculator.query, calculator.read()))
+        yield Walk(calculator, stops)
+        expect_none(calculator.visitor.problems)
+
+
+def test_every_change_shows_what_hayasa_says(walk):
+    found = []
+    for before, stop in pairwise(walk.stops):
+        found += [f"{stop.name}: {difference}" for difference in differences(stop.shown, stop.view)]
+        if (stop.shown["cards"], stop.shown["code"]) == (before.shown["cards"], before.shown["code"]):
+            found.append(f"{stop.name}: 何も変わりませんでした")
+    expect_none(found)
+
+
+def test_back_and_forward_pass_every_change(walk):
+    found = []
+    places = range(len(walk.stops))
+    ways = [("戻る", "back", places[-2::-1]), ("進む", "forward", places[1:])]
+    for title, way, stops in ways:
+        for place in stops:
+            stop = walk.stops[place]
+            walk.calculator.go(way, stop.query)
+            found += [f"{title}: {stop.name}: {change}" for change in changes(stop.shown, walk.calculator.read())]
+    expect_none(found)
+
+
+def test_every_address_opens_the_same_view_in_a_new_tab(walk, browser, address):
+    found = []
+    with browser.new_context(locale="ja-JP") as context:
+        # Only the calculator itself; what else a page of the book loads is not of interest here.
+        context.route(re.compile(r"/(assets|search)"), lambda route: route.abort())
+        context.set_default_timeout(5000)
+        reader = Calculator(Visitor(context.new_page(), address))
+        reader.page.set_viewport_size(walk.calculator.page.viewport_size)
+        for stop in walk.stops:
+            restored = reader.open(stop.query).read()
+            found += [f"{stop.name}: {change}" for change in changes(stop.shown, restored)]
+    assert len({stop.query for stop in walk.stops}) == len(walk.stops)
     expect_none(found)
