@@ -39,6 +39,7 @@ export function mountCalculator(root, tables) {
   let { state, problems } = readAddress(location.search, tables);
   let results = [];
   let announceTimer = 0;
+  let shownSearch = location.search;
 
   const notice = h("div.hy-notice", { role: "note", hidden: true });
   const choices = h("div.hy-choices");
@@ -71,16 +72,21 @@ export function mountCalculator(root, tables) {
     status,
   );
 
-  addEventListener("popstate", () => open(location.search));
+  addEventListener("popstate", () => location.search !== shownSearch && open(location.search));
   new ResizeObserver(onResize).observe(speed);
   document.addEventListener("click", followPreset);
   build();
 
   // ---- from the choices to the state -----------------------------------------------------------
 
+  // The form is made anew; whoever stood in it stands in the same place again.
   function open(search) {
+    const places = () => [...root.querySelectorAll("input, select, button, summary")];
+    const place = places().indexOf(document.activeElement);
+    shownSearch = location.search;
     ({ state, problems } = readAddress(search, tables));
     build();
+    if (place >= 0 && !root.contains(document.activeElement)) places().at(Math.min(place, places().length - 1)).focus();
   }
 
   function change(values, done = true) {
@@ -98,13 +104,14 @@ export function mountCalculator(root, tables) {
   // Every settled choice is a place in the history, so that "back" undoes it.
   function remember() {
     const address = writeAddress(state);
-    if (address !== location.search) goTo(address);
+    if (new URL(address, location.href).search !== location.search) goTo(address);
   }
 
   // A page opened straight from the disk may not be allowed to change its address; the rest still works.
   function goTo(address) {
     try {
       history.pushState(null, "", address);
+      shownSearch = location.search;
     } catch (error) {
       if (error.name !== "SecurityError") throw error;
     }
@@ -131,7 +138,7 @@ export function mountCalculator(root, tables) {
   // A link to another view of this page moves the page instead of loading it anew.
   function followPreset(event) {
     const link = event.target.closest?.("a[href]");
-    const elsewhere = !link || link.pathname !== location.pathname || link.host !== location.host || !link.search;
+    const elsewhere = !link || link.pathname !== location.pathname || link.host !== location.host || !link.search || link.hash;
     if (elsewhere || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     goTo(link.search);
@@ -389,13 +396,13 @@ export function mountCalculator(root, tables) {
       !ideal && ["90%区間", `${significant(result.decode_tokens_per_s_low)} ～ ${significant(result.decode_tokens_per_s_high)}`],
       !ideal && ["物理的な上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`],
       ["メモリの限界", limit(result.memory_latency_s)],
-      ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : "演算の速さが未公表"],
+      ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : `演算の速さが${result.device.id === "own" ? "未入力" : "未公表"}`],
       ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算の速さ"],
       result.batch_size > 1 && ["1系列あたり", `${significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒`],
       ["最初のトークンまで", result.time_to_first_token_s ? `${duration(result.time_to_first_token_s)}（プロンプト ${result.prompt_length.toLocaleString("en-US")} トークン）` : "見積れません"],
     ].filter(Boolean);
     return [
-      h("p.hy-speed", {}, h("span.hy-kind", {}, ideal ? "上限" : "見積り"), h("output", { class: `hy-number hy-ink-${index}` }, significant(result.decode_tokens_per_s)), " トークン/秒"),
+      h("p.hy-speed", {}, h("span.hy-kind", {}, ideal ? "上限" : "見積り"), h("span", { class: `hy-number hy-ink-${index}` }, significant(result.decode_tokens_per_s)), " トークン/秒"),
       h("dl.hy-facts", {}, facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)))),
       memoryParts(result),
       result.notes.map((note) => h("p.hy-note", {}, note)),
@@ -444,8 +451,7 @@ export function mountCalculator(root, tables) {
     const ideal = state.engine === "ideal";
     const answered = results.map((answer, index) => ({ ...answer, index })).filter((answer) => answer.result);
     if (!answered.length) {
-      replace(speed);
-      replace(roofline);
+      for (const part of [speed, speedNote, roofline, rooflineNote]) replace(part);
       return;
     }
     const rows = answered.map(({ index, name, result, machine }) => ({
@@ -482,12 +488,15 @@ export function mountCalculator(root, tables) {
   }
 
   function measuredParts() {
-    const rows = state.machines.flatMap((machine, index) => nearestFirst(tables, state, machine).map((row) => ({ ...row, index })));
+    const perMachine = state.machines.map((machine, index) => nearestFirst(tables, state, machine).map((row) => ({ ...row, index })));
+    const rows = perMachine.flat();
     if (!rows.length) {
       replace(measured, h("p", {}, "このモデルと機種の組み合わせの、公開された実測は、まだ集められていません。"));
       return;
     }
-    const shown = rows.slice(0, MEASUREMENTS_SHOWN);
+    // Every machine that was measured has its share of the table.
+    const share = Math.floor(MEASUREMENTS_SHOWN / perMachine.filter((found) => found.length).length);
+    const shown = perMachine.flatMap((found) => found.slice(0, share));
     const cells = (row) => {
       const speed = speedLike(tables, row);
       return h("tr", {},

@@ -1,6 +1,6 @@
 // The Python that computes what the page shows, for readers who go on in a notebook.
 
-import { OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+import { DEVICE_PARTS, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
 
 /**
  * Write a state as a Python program that prints the sum for every machine.
@@ -22,7 +22,7 @@ export function pythonCode(state) {
     ...(smaller ? ["from dataclasses import replace", ""] : []),
     "import hayasa",
     "",
-    `model = ${typeof state.model === "string" ? text(state.model) : made("hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...state.model })}`,
+    `model = ${typeof state.model === "string" ? text(state.model) : made("", "hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...ordered(state.model, MODEL_PARTS) })}`,
     "machines = [",
     ...state.machines.map((machine) => `    (${deviceCode(machine)}, ${machine.devices}),`),
     "]",
@@ -37,14 +37,20 @@ export function pythonCode(state) {
 }
 
 function deviceCode({ device, memory_bytes }) {
-  if (typeof device !== "string") return made("hayasa.Device", { id: "own", ...device, name: device.name || OWN_DEVICE_NAME });
+  if (typeof device !== "string") return made("    ", "hayasa.Device", { id: "own", ...ordered({ ...device, name: device.name || OWN_DEVICE_NAME }, DEVICE_PARTS) });
   if (memory_bytes === null) return text(device);
   return `replace(hayasa.get_device(${text(device)}), memory_capacity_bytes=${memory_bytes})`;
 }
 
-function made(name, fields) {
+// However the reader came to it, the same choice is the same program.
+function ordered(own, parts) {
+  return Object.fromEntries(Object.values(parts).map((field) => [field, own[field]]));
+}
+
+function made(indent, name, fields) {
   const written = Object.entries(fields).filter(([, value]) => value !== "" && value !== 0 && value !== undefined);
-  return `${name}(${written.map(([key, value]) => `${key}=${typeof value === "string" ? text(value) : value}`).join(", ")})`;
+  const lines = written.map(([key, value]) => `${indent}    ${key}=${typeof value === "string" ? text(value) : value},\n`);
+  return `${name}(\n${lines.join("")}${indent})`;
 }
 
 // A JSON string is a Python string, too.

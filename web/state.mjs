@@ -33,6 +33,9 @@ export const OWN_MODEL_NAME = "自分のモデル";
 export const OWN_DEVICE_NAME = "自分の機械";
 
 export const MAX_MACHINES = 4;
+const MAX_NAME = 60;
+const SHOWN = 40; // characters of an address that a complaint about it repeats
+const MAX_PROBLEMS = 10;
 export const GIB = 2 ** 30;
 
 const OWN = "own:";
@@ -102,11 +105,11 @@ export function readAddress(search, tables) {
     const value = query.get(key);
     if (value === null) return;
     if (known.has(value)) state[field] = value;
-    else problems.push(`アドレスの ${key}=${value} という名前はありません。`);
+    else problems.push(`アドレスの ${key}=${shortened(value)} という名前はありません。`);
   };
   const number = (key, field) => {
     if (!query.has(key)) return;
-    const { value, problem } = readNumber(query.get(key), rules[field]);
+    const { value, problem } = readNumber(shortened(query.get(key)), rules[field]);
     if (problem) problems.push(`アドレスの ${key}: ${problem}`);
     else state[field] = value;
   };
@@ -115,6 +118,7 @@ export function readAddress(search, tables) {
   if (query.get("model")?.startsWith(OWN)) {
     const own = readOwn(query.get("model"), MODEL_PARTS, rules, problems);
     if (own.stated_parameters || own.layers) state.model = own;
+    else problems.push("アドレスの model: 使えるパラメータ数 parameters も、層の数 layers もありません。");
   } else {
     listed("model", "model", tables.models);
   }
@@ -129,7 +133,17 @@ export function readAddress(search, tables) {
   const usable = machines.filter(Boolean);
   if (usable.length > MAX_MACHINES) problems.push(`比べられるのは ${MAX_MACHINES} 台までです。`);
   if (usable.length) state.machines = usable.slice(0, MAX_MACHINES);
+  if (problems.length > MAX_PROBLEMS) {
+    const further = problems.splice(MAX_PROBLEMS);
+    problems.push(`ほかに ${further.length} か所が使えません。`);
+  }
   return { state, problems };
+}
+
+// What an address says can be of any length.
+function shortened(text) {
+  const characters = [...text];
+  return characters.length > SHOWN ? `${characters.slice(0, SHOWN).join("")}…` : text;
 }
 
 const KEYS = new Set(["model", "weights", "engine", "batch", "context", "prompt", "kv", "split", "machine"]);
@@ -139,23 +153,23 @@ function readMachine(text, tables, rules, problems) {
   const [, name, memory, count] = found;
   const devices = count === undefined ? 1 : Number(count);
   if (readNumber(String(devices), rules.devices).problem) {
-    problems.push(`アドレスの machine=${text}: 台数が読めません。`);
+    problems.push(`アドレスの machine=${shortened(text)}: 台数が読めません。`);
     return null;
   }
   if (name.startsWith(OWN)) {
     const device = readOwn(name, DEVICE_PARTS, rules, problems);
     if (device.memory_bandwidth_bytes_per_s) return { device, memory_bytes: null, devices };
-    problems.push(`アドレスの machine=${text}: メモリ帯域幅 bandwidth がありません。`);
+    problems.push(`アドレスの machine=${shortened(text)}: 使えるメモリ帯域幅 bandwidth がありません。`);
     return null;
   }
   const device = tables.devices.get(name);
   if (!device) {
-    problems.push(`アドレスの machine=${name} という名前はありません。`);
+    problems.push(`アドレスの machine=${shortened(name)} という名前はありません。`);
     return null;
   }
   const memory_bytes = memory === undefined ? null : Number(memory) * GIB;
   if (memory_bytes !== null && !device.memory_options_bytes.includes(memory_bytes)) {
-    problems.push(`${device.name} に、メモリ ${memory} GB のものはありません。`);
+    problems.push(`${device.name} に、メモリ ${shortened(memory)} GB のものはありません。`);
     return { device: name, memory_bytes: null, devices };
   }
   return { device: name, memory_bytes, devices };
@@ -165,17 +179,17 @@ function readOwn(text, parts, rules, problems) {
   const own = {};
   for (const pair of text.slice(OWN.length).split(";").filter(Boolean)) {
     const [key, ...rest] = pair.split("=");
-    const field = parts[key];
+    const field = Object.hasOwn(parts, key) && parts[key];
     const value = rest.join("=");
     if (!field) {
-      problems.push(`アドレスの ${key} は使えません。`);
+      problems.push(`アドレスの ${shortened(key)} は使えません。`);
     } else if (field === "name") {
-      own.name = value.slice(0, 60);
+      own.name = [...unguarded(value)].slice(0, MAX_NAME).join("");
     } else if (field === "family") {
-      if (value in OWN_FAMILIES) own.family = value;
-      else problems.push(`アドレスの family=${value} は使えません。`);
+      if (Object.hasOwn(OWN_FAMILIES, value)) own.family = value;
+      else problems.push(`アドレスの family=${shortened(value)} は使えません。`);
     } else {
-      const read = readNumber(value, rules[field]);
+      const read = readNumber(shortened(value), rules[field]);
       if (read.problem) problems.push(`アドレスの ${key}: ${read.problem}`);
       else own[field] = read.value;
     }
@@ -207,11 +221,20 @@ function writeMachine({ device, memory_bytes, devices }) {
 function writeOwn(own, parts) {
   const written = Object.entries(parts)
     .filter(([, field]) => own[field] !== undefined && own[field] !== "" && own[field] !== 0)
-    .map(([key, field]) => `${key}=${String(own[field]).replace("e+", "e").replaceAll(/[;*@]/g, " ")}`);
+    .map(([key, field]) => `${key}=${typeof own[field] === "string" ? guarded(own[field]) : String(own[field]).replace("e+", "e")}`);
   return OWN + written.join(";");
 }
 
-// An address stays readable: what may stand in a query is left as it is.
+// In a name, what separates the parts of an address is written once more in the way of addresses.
+function guarded(text) {
+  return text.replaceAll(/[%;*@]/g, (character) => `%${character.codePointAt(0).toString(16).toUpperCase()}`);
+}
+
+function unguarded(text) {
+  return text.replaceAll(/%(25|3B|2A|40)/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)));
+}
+
+// An address stays readable: what may stand in a query is left as it is. Half a character cannot be written.
 function escaped(text) {
-  return encodeURIComponent(text).replaceAll(/%(3A|3D|3B|40|2A|2F)/g, decodeURIComponent);
+  return encodeURIComponent(text.replaceAll(/\p{Cs}/gu, "\ufffd")).replaceAll(/%(3A|3D|3B|40|2A|2F)/g, decodeURIComponent);
 }
