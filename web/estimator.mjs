@@ -1075,7 +1075,7 @@ export function loadTables(data) {
   const weight_formats = weightFormatsOf(data.weight_formats, data.mixes);
   const devices = byId(rowsOf(data.devices).map(deviceOf));
   const models = byId(rowsOf(data.models).map(makeModel));
-  const engines = byId(rowsOf(data.engines).map(remember));
+  const engines = byId(rowsOf(data.engines).map(engineOf));
   const factors = rowsOf(data.device_factors);
   const calibrations = rowsOf(data.calibrations).map(Object.freeze);
   const tables = {
@@ -1100,10 +1100,25 @@ export function loadTables(data) {
   return Object.freeze(tables);
 }
 
-/** Turn a table of columns into objects, one per row. */
-function rowsOf(columns) {
-  const names = Object.keys(columns);
-  return columns[names[0]].map((_, index) => Object.fromEntries(names.map((name) => [name, columns[name][index]])));
+/** Turn a table into objects, one per row. */
+function rowsOf({ text, numbers }) {
+  const columns = [
+    ...Object.entries(text).map(([name, column]) => [name, column.split("~")]),
+    ...Object.entries(numbers).map(([name, column]) => [name, column.split(",").map(Number)]),
+  ];
+  return columns[0][1].map((_, index) => Object.fromEntries(columns.map(([name, column]) => [name, column[index]])));
+}
+
+// The symbols that places are written with: from "(" on, but for the backslash.
+const FIRST_SYMBOL = 40;
+const BACKSLASH = 92;
+const SYMBOLS = 83;
+
+function placesIn(text) {
+  return Array.from(text, (symbol) => {
+    const code = symbol.charCodeAt(0);
+    return code - FIRST_SYMBOL - (code > BACKSLASH ? 1 : 0);
+  });
 }
 
 function byId(rows) {
@@ -1111,7 +1126,7 @@ function byId(rows) {
 }
 
 function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
-  const options = memory_options_gb ? memory_options_gb.split("|") : [];
+  const options = memory_options_gb.split("|").filter(Boolean);
   return makeDevice({
     ...fields,
     memory_capacity_bytes: memory_capacity_gib * GIB,
@@ -1119,17 +1134,25 @@ function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
   });
 }
 
-function weightFormatsOf(columns, { roles, conditions, layers, blocks }) {
-  const made = rowsOf(blocks);
-  for (const block of made) block.fallback = block.fallback < 0 ? null : made[block.fallback];
-  const ruleOf = ([role, condition, which, block]) =>
-    Object.freeze({ role: roles[role], when: conditions[condition], layers: layers[which], block: made[block] });
-  return byId(
-    rowsOf(columns).map((row) => makeWeightFormat({ ...row, rules: Object.freeze(row.rules.map(ruleOf)) })),
-  );
+function engineOf({ backends, ...fields }) {
+  const pairs = backends.split(" ").filter(Boolean).map((pair) => pair.split(":"));
+  return remember({ ...fields, backends: Object.freeze(pairs) });
 }
 
-function measurementsOf({ rows, skipped, ...words }, tables) {
+function weightFormatsOf(table, { roles, conditions, layers, blocks }) {
+  const made = rowsOf(blocks);
+  for (const block of made) block.fallback = block.fallback < 0 ? null : made[block.fallback];
+  const rulesOf = (text) => {
+    const places = placesIn(text);
+    return Array.from({ length: places.length / 4 }, (_, index) => {
+      const [role, condition, which, block] = places.slice(4 * index, 4 * index + 4);
+      return Object.freeze({ role: roles[role], when: conditions[condition], layers: layers[which], block: made[block] });
+    });
+  };
+  return byId(rowsOf(table).map((row) => makeWeightFormat({ ...row, rules: Object.freeze(rulesOf(row.rules)) })));
+}
+
+function measurementsOf({ places, least_exponent, skipped, ...words }, tables) {
   const lists = {
     ...words,
     source: words.source.map((url) => Object.freeze({ url, title: url.replace(/^https:\/\/(?:github\.com\/)?/, "") })),
@@ -1137,8 +1160,22 @@ function measurementsOf({ rows, skipped, ...words }, tables) {
     model: [...tables.models.keys()],
     weights: [...tables.weight_formats.keys()],
   };
-  return rowsOf(rows).map((row) => {
-    for (const [name, list] of Object.entries(lists)) row[name] = list[row[name]];
+  const rows = places.engine.length;
+  const columns = Object.fromEntries(Object.entries(places).map(([name, text]) => [name, numbersIn(text, rows)]));
+  const names = Object.entries(lists);
+  return Array.from({ length: rows }, (_, index) => {
+    const row = Object.fromEntries(names.map(([name, list]) => [name, list[columns[name][index]]]));
+    row.decode_tokens_per_s = Number(`${columns.digits[index]}e${columns.exponent[index] + least_exponent}`);
     return Object.freeze(row);
   });
+}
+
+/** Numbers of one symbol each or of several: then the first symbols of all come before the second ones. */
+function numbersIn(text, rows) {
+  const symbols = placesIn(text);
+  const numbers = symbols.slice(0, rows);
+  for (let start = rows; start < symbols.length; start += rows) {
+    for (let index = 0; index < rows; index += 1) numbers[index] = numbers[index] * SYMBOLS + symbols[start + index];
+  }
+  return numbers;
 }

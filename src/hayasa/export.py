@@ -16,7 +16,14 @@ from dataclasses import MISSING, fields
 from itertools import chain, product
 from typing import Any
 
-from .calibration import ASSUMED_CLOCK_HZ, FALLBACK_WIDENING, Calibration, calibrations, device_factors
+from .calibration import (
+    ASSUMED_CLOCK_HZ,
+    FALLBACK_WIDENING,
+    Calibration,
+    DeviceFactor,
+    calibrations,
+    device_factors,
+)
 from .datasets import (
     Row,
     data_directory,
@@ -50,7 +57,7 @@ from .units import GIB, duration, gibibytes, scaled, significant
 from .weights import BlockType, WeightFormat
 
 Columns = dict[str, list[Any]]
-"""A table as the page reads it: one list per column, all of one length."""
+"""A table by column, all of one length."""
 
 Fields = dict[str, Any]
 """Arguments by name, as JSON can write them."""
@@ -59,13 +66,17 @@ Fields = dict[str, Any]
 def calculator_data() -> dict[str, Any]:
     """Collect every table that the calculator needs, ready for JSON.
 
+    The page may weigh little, so tables are written in little: a table's
+    ``text`` and ``numbers`` hold a string per column, in which ``~`` or ``,``
+    stand between the rows and nothing stands for 0.  A column in which every
+    row has the field's default is left out.  ``web/estimator.mjs`` reads it.
+
     Returns
     -------
     dict
-        ``devices``, ``models``, ``weight_formats`` (with ``mixes``),
-        ``engines``, ``calibrations``, ``device_factors`` and
-        ``measurements`` as columns; ``constants`` and ``presets``.  A column
-        in which every row has the field's default is left out.
+        The tables ``devices``, ``models``, ``weight_formats`` (with
+        ``mixes``), ``engines``, ``calibrations`` and ``device_factors``;
+        ``measurements``, ``constants`` and ``presets``.
 
     Raises
     ------
@@ -75,13 +86,11 @@ def calculator_data() -> dict[str, Any]:
     Examples
     --------
     >>> data = calculator_data()
-    >>> len(data["devices"]["id"]) == len(device_rows())
+    >>> data["devices"]["text"]["id"].count("~") + 1 == len(device_rows())
     True
     >>> data["constants"]["DEFAULT_PROMPT_LENGTH"]
     512
     """
-    formats = [get_weight_format(id_) for id_ in weight_format_rows()]
-    engines = list(ENGINES.values())
     return {
         "constants": {
             "ASSUMED_CLOCK_HZ": ASSUMED_CLOCK_HZ,
@@ -93,22 +102,28 @@ def calculator_data() -> dict[str, Any]:
             "NOTEWORTHY": NOTEWORTHY,
         },
         "devices": _devices(),
-        "models": _columns(Model, [get_model(id_) for id_ in model_rows()]),
-        **_weight_formats(formats),
-        "engines": {
-            "id": [engine.id for engine in engines],
-            "name": [engine.name for engine in engines],
-            "backends": [[list(pair) for pair in engine.backends] for engine in engines],
-        },
-        "calibrations": {
-            field.name: [getattr(row, field.name) for row in calibrations()]
-            for field in fields(Calibration)
-            if field.name != "sources"
-        },
+        "models": _table(_columns(Model, [get_model(id_) for id_ in model_rows()], unused=("family",))),
+        **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
+        "engines": _engines(),
+        "calibrations": _table(_columns(Calibration, calibrations(), unused=_NOT_SHOWN)),
         "device_factors": _device_factors(),
         "measurements": _measurements(),
         "presets": {"article": _article()},
     }
+
+
+_NOT_SHOWN = (
+    "models",
+    "error_in_sample",
+    "error_generation_held_out",
+    "error_model_held_out",
+    "error_source_held_out",
+    "coverage_device_held_out",
+    "coverage_model_held_out",
+    "sources",
+    "note",
+)
+"""What the page says nothing of."""
 
 
 def compact_json(data: object) -> str:
@@ -145,6 +160,7 @@ def compact_json(data: object) -> str:
 
 
 def _shortest(number: float) -> str:
+    """Write a number in few characters that are read back as the very same."""
     if not math.isfinite(number):
         raise ValueError(f"JSON に書けない数です: {number}")
     if number != int(number):
@@ -155,41 +171,56 @@ def _shortest(number: float) -> str:
     return f"{stripped}e{zeros}" if zeros > 2 else digits
 
 
-def _columns(kind: type, objects: Sequence[object], names: Iterable[str] = ()) -> Columns:
-    """Turn dataclass objects into columns, leaving out those that hold nothing but defaults."""
-    defaults = {field.name: field.default for field in fields(kind)}
-    columns = {}
-    for name in names or defaults:
-        column = [_plain(getattr(object_, name)) for object_ in objects]
-        if defaults[name] is MISSING or any(value != defaults[name] for value in column):
-            columns[name] = column
+def _columns(kind: type, objects: Sequence[object], unused: Iterable[str] = ()) -> Columns:
+    """Turn dataclass objects into columns, without those that are unused or hold nothing but defaults."""
+    columns: Columns = {}
+    for field in fields(kind):
+        column = [getattr(object_, field.name) for object_ in objects]
+        same = field.default is not MISSING and all(value == field.default for value in column)
+        if field.name not in unused and not same:
+            columns[field.name] = column
     return columns
 
 
-def _plain(value: object) -> object:
-    """Write a truth value as 0 or 1, which is shorter and counts alike."""
-    return int(value) if isinstance(value, bool) else value
+def _table(columns: Columns) -> dict[str, dict[str, str]]:
+    """Write each column as one string, those with words apart from those with numbers."""
+    table: dict[str, dict[str, str]] = {"text": {}, "numbers": {}}
+    for name, column in columns.items():
+        if isinstance(column[0], str):
+            if any("~" in cell for cell in column):
+                raise ValueError(f"列 {name} の文字列に ~ は使えません。")
+            table["text"][name] = "~".join(column)
+        else:
+            # A truth value counts as 0 or 1 in JavaScript, too.
+            table["numbers"][name] = ",".join(_shortest(cell) if cell else "" for cell in map(float, column))
+    return table
 
 
-def _devices() -> Columns:
+def _devices() -> dict[str, dict[str, str]]:
     rows = list(device_rows().values())
     columns = _columns(Device, [get_device(row["id"]) for row in rows])
     # Dividing by a power of two is exact, and makes short numbers of long ones.
-    capacities = [n_bytes / GIB for n_bytes in columns.pop("memory_capacity_bytes")]
-    return {
-        **columns,
-        "memory_capacity_gib": capacities,
-        "generation": [row["generation"] for row in rows],
-        "released": [int(row["released"] or 0) for row in rows],
-        "memory_options_gb": [row["memory_options_gb"] for row in rows],
-    }
+    columns["memory_capacity_gib"] = [n_bytes / GIB for n_bytes in columns.pop("memory_capacity_bytes")]
+    columns["memory_options_gb"] = [row["memory_options_gb"] for row in rows]
+    return _table(columns)
+
+
+def _engines() -> dict[str, dict[str, str]]:
+    engines = list(ENGINES.values())
+    return _table(
+        {
+            "id": [engine.id for engine in engines],
+            "name": [engine.name for engine in engines],
+            "backends": [" ".join(map(":".join, engine.backends)) for engine in engines],
+        }
+    )
 
 
 def _weight_formats(formats: Sequence[WeightFormat]) -> dict[str, Any]:
     """Return the formats, and what their rules are made of.
 
-    A rule is four places: in the lists of roles, conditions and layers, and
-    in the table of blocks.
+    A rule is four symbols: places in the lists of roles, conditions and
+    layers, and in the table of blocks.
     """
     roles: list[str] = []
     conditions: list[str] = []
@@ -201,31 +232,26 @@ def _weight_formats(formats: Sequence[WeightFormat]) -> dict[str, Any]:
             place_of_block(block.fallback)
         return _place(blocks, block)
 
-    rules = [
-        [
-            [
-                _place(roles, rule.role),
-                _place(conditions, rule.when),
-                _place(layers, rule.layers),
-                place_of_block(rule.block),
-            ]
-            for rule in format_.rules
-        ]
-        for format_ in formats
-    ]
-    names = [field.name for field in fields(WeightFormat) if field.name != "rules"]
+    rules = []
+    for format_ in formats:
+        places: list[int] = []
+        for rule in format_.rules:
+            places += _place(roles, rule.role), _place(conditions, rule.when), _place(layers, rule.layers)
+            places.append(place_of_block(rule.block))
+        rules.append("".join(_SYMBOLS[place] for place in places))
     return {
-        "weight_formats": {**_columns(WeightFormat, formats, names), "rules": rules},
+        "weight_formats": _table({**_columns(WeightFormat, formats, unused=("rules",)), "rules": rules}),
         "mixes": {
             "roles": roles,
             "conditions": conditions,
             "layers": layers,
-            "blocks": {
-                "block_weights": [block.block_weights for block in blocks],
-                "bits_per_weight": [block.bits_per_weight for block in blocks],
-                # A block's fallback stands before it in the list.
-                "fallback": [blocks.index(block.fallback) if block.fallback else -1 for block in blocks],
-            },
+            "blocks": _table(
+                {
+                    "block_weights": [block.block_weights for block in blocks],
+                    "bits_per_weight": [block.bits_per_weight for block in blocks],
+                    "fallback": [blocks.index(block.fallback) if block.fallback else -1 for block in blocks],
+                }
+            ),
         },
     }
 
@@ -237,35 +263,35 @@ def _place(known: list[Any], value: object) -> int:
     return known.index(value)
 
 
-def _device_factors() -> Columns:
+def _device_factors() -> dict[str, dict[str, str]]:
     ids = [row.id for row in calibrations()]
-    factors = list(device_factors().values())
-    return {
-        "calibration": [ids.index(factor.calibration) for factor in factors],
-        "scope": [factor.scope for factor in factors],
-        "weight_kind": [factor.weight_kind for factor in factors],
-        "step_factor": [factor.step_factor for factor in factors],
-        "old_build_share": [factor.old_build_share for factor in factors],
-        "prefill_factor": [factor.prefill_factor for factor in factors],
-    }
+    columns = _columns(DeviceFactor, list(device_factors().values()), unused=("rows",))
+    return _table({**columns, "calibration": [ids.index(id_) for id_ in columns["calibration"]]})
+
+
+_SYMBOLS = "".join(map(chr, (*range(ord("("), ord("\\")), *range(ord("]"), ord("|")))))
+"""The digits that places are written with; a string needs no backslash before any of them."""
+
+
+def _packed(places: Sequence[int]) -> str:
+    """Write small whole numbers with one symbol each, or with as many as the largest needs.
+
+    With several, the first symbols of all numbers come first, which are much
+    alike, and then the second ones.
+    """
+    width = 1
+    while len(_SYMBOLS) ** width <= max(places):
+        width += 1
+    powers = [len(_SYMBOLS) ** power for power in reversed(range(width))]
+    return "".join(_SYMBOLS[place // power % len(_SYMBOLS)] for power in powers for place in places)
 
 
 def _measurements() -> dict[str, Any]:
     """Return the published speeds of what the tables can describe, and how many they cannot.
 
     Words are given once and named by their place; devices, models and weight
-    formats by their row.
+    formats are named by their row.
     """
-    words: dict[str, list[str]] = {
-        "engine": [],
-        "backend": [],
-        "split": [],
-        "measured_on": [],
-        "source": [],
-        "device": list(device_rows()),
-        "model": list(model_rows()),
-        "weights": list(weight_format_rows()),
-    }
     rows: list[dict[str, Any]] = []
     skipped = 0
     for path in sorted((data_directory() / "measurements").glob("*.csv")):
@@ -274,18 +300,29 @@ def _measurements() -> dict[str, Any]:
                 rows.append(_measurement(row))
             except (HayasaError, ValueError):
                 skipped += 1
-    columns: Columns = {
-        name: [_place(words[name], row[name]) if name in words else row[name] for row in rows] for name in rows[0]
+    tables = {"device": list(device_rows()), "model": list(model_rows()), "weights": list(weight_format_rows())}
+    words: dict[str, list[Any]] = {name: [] for name in rows[0] if name not in (*tables, *_SPEED)}
+    lists: dict[str, list[Any]] = {**tables, **words}
+    places = {name: [_place(lists[name], row[name]) for row in rows] for name in lists}
+    least = min(row["exponent"] for row in rows)
+    places["exponent"] = [row["exponent"] - least for row in rows]
+    places["digits"] = [row["digits"] for row in rows]
+    return {
+        "places": {name: _packed(column) for name, column in places.items()},
+        **words,
+        "least_exponent": least,
+        "skipped": skipped,
     }
-    given = ("engine", "backend", "split", "measured_on", "source")
-    return {"rows": columns, **{name: words[name] for name in given}, "skipped": skipped}
 
 
+_SPEED = ("digits", "exponent")
 _SPLITS = {"layer": "pipeline", "row": "tensor"}
 """What llama.cpp calls the two ways of sharing a model."""
 
 
 def _measurement(row: Row) -> dict[str, Any]:
+    # Three digits are as many as the page shows; no estimate uses them.
+    digits, exponent = f"{float(row['decode_tokens_per_s']):.2e}".split("e")
     return {
         "engine": get_engine(row["engine"]).id,
         "backend": row["backend"],
@@ -297,9 +334,8 @@ def _measurement(row: Row) -> dict[str, Any]:
         "batch_size": int(row["batch_size"]),
         # The speed is the mean while the context grows, so the middle counts.
         "context_length": int(row["context_length"]) + int(row["decode_tokens"] or 0) // 2,
-        # These are only shown; no estimate uses them.
-        "decode_tokens_per_s": float(f"{float(row['decode_tokens_per_s']):.4g}"),
-        "decode_std": float(f"{parse_number(row, 'decode_std', row['id']):.2g}"),
+        "digits": int(digits.replace(".", "")),
+        "exponent": int(exponent) - 2,
         "measured_on": row["measured_on"][:7],
         "source": _home(row["source"]),
     }
