@@ -454,9 +454,7 @@ STATIC = """root => {
 def test_figures_in_the_chapters_answer_their_sliders(visitor, site):
     found, kinds = [], set()
     for name in figure_pages(site):
-        page = visitor.page
-        page.goto(visitor.address + name)
-        page.wait_for_selector("html[data-hayasa-ready]", state="attached")
+        page = visitor.visit(name)
         for root in page.locator(".hayasa-figure").all():
             asked = root.evaluate("root => ({ ...root.dataset })")
             kinds.add(asked["figure"])
