@@ -73,11 +73,10 @@ function requireNonNegative(name, value, maximum) {
 }
 
 function requireInteger(name, value, minimum, maximum) {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
   const allowed = `${pythonNumber(minimum)} 以上 ${pythonNumber(maximum)} 以下の整数`;
   checkNumber(name, value, allowed);
-  if (!Number.isInteger(value) || value < minimum || value > maximum) {
-    throw new InvalidValueError(name, `${name} は ${allowed}で指定してください（与えられた値: ${pythonNumber(value)}）。`);
-  }
+  throw new InvalidValueError(name, `${name} は ${allowed}で指定してください（与えられた値: ${pythonNumber(value)}）。`);
 }
 
 function requireChoice(name, value, allowed) {
@@ -1076,7 +1075,6 @@ export function loadTables(data) {
   const devices = byId(rowsOf(data.devices).map(deviceOf));
   const models = byId(rowsOf(data.models).map(makeModel));
   const engines = byId(rowsOf(data.engines).map(engineOf));
-  const factors = rowsOf(data.device_factors);
   const calibrations = rowsOf(data.calibrations).map(Object.freeze);
   const tables = {
     constants: data.constants,
@@ -1085,9 +1083,7 @@ export function loadTables(data) {
     weight_formats,
     engines,
     calibrations,
-    device_factors: new Map(
-      factors.map((row) => [factorKey(calibrations[row.calibration].id, row.scope, row.weight_kind), row]),
-    ),
+    device_factors: deviceFactorsOf(data.device_factors, devices, calibrations),
     presets: data.presets,
     skipped_measurements: data.measurements.skipped,
   };
@@ -1137,6 +1133,15 @@ function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
 function engineOf({ backends, ...fields }) {
   const pairs = backends.split(" ").filter(Boolean).map((pair) => pair.split(":"));
   return remember({ ...fields, backends: Object.freeze(pairs) });
+}
+
+function deviceFactorsOf({ places, ...table }, devices, calibrations) {
+  const families = new Set([...devices.values()].map((device) => device.family));
+  const scopes = [...families, ...devices.keys()];
+  const rows = rowsOf(table);
+  const [ids, names] = [places.calibration, places.scope].map((text) => numbersIn(text, rows.length));
+  const keyOf = (row, index) => factorKey(calibrations[ids[index]].id, scopes[names[index]], row.weight_kind);
+  return new Map(rows.map((row, index) => [keyOf(row, index), row]));
 }
 
 function weightFormatsOf(table, { roles, conditions, layers, blocks }) {

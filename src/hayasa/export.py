@@ -263,10 +263,20 @@ def _place(known: list[Any], value: object) -> int:
     return known.index(value)
 
 
-def _device_factors() -> dict[str, dict[str, str]]:
+def _device_factors() -> dict[str, Any]:
+    """Return the factors; a scope is a place among the families of devices, or behind them among the devices."""
     ids = [row.id for row in calibrations()]
+    devices = [get_device(id_) for id_ in device_rows()]
+    scopes = [*dict.fromkeys(device.family for device in devices), *device_rows()]
     columns = _columns(DeviceFactor, list(device_factors().values()), unused=("rows",))
-    return _table({**columns, "calibration": [ids.index(id_) for id_ in columns["calibration"]]})
+    places = {name: columns.pop(name) for name in ("calibration", "scope")}
+    return {
+        **_table(columns),
+        "places": {
+            "calibration": _packed([ids.index(id_) for id_ in places["calibration"]]),
+            "scope": _packed([scopes.index(scope) for scope in places["scope"]]),
+        },
+    }
 
 
 _SYMBOLS = "".join(map(chr, (*range(ord("("), ord("\\")), *range(ord("]"), ord("|")))))
