@@ -20,6 +20,7 @@ from hayasa.units import GIB, duration, gibibytes, significant
 from tests.browser.calculator import Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor
 from tests.checks.report import expect_none
+from tests.web.states import HOSTILE, UNUSUAL, systematic
 
 pytestmark = pytest.mark.browser
 
@@ -390,6 +391,24 @@ def test_a_broken_address_says_what_is_wrong_and_keeps_the_rest(calculator):
     assert (restored["notice"], differences(restored, view)) == ("", [])
 
 
+ASK = """
+([states, searches]) => {
+  const { tables, readAddress, writeAddress } = globalThis.hayasa;
+  return [
+    states.map((state) => readAddress(writeAddress(state), tables)),
+    searches.map((search) => readAddress(writeAddress(readAddress(search, tables).state), tables).problems),
+  ];
+}
+"""
+
+
+def test_the_browser_reads_addresses_as_the_tests_without_one_do(calculator):
+    chosen = list(systematic())
+    read, problems = calculator.open().page.evaluate(ASK, [chosen, HOSTILE + UNUSUAL])
+    assert read == [{"state": state, "problems": []} for state in chosen]
+    assert problems == [[]] * len(HOSTILE + UNUSUAL)
+
+
 def test_markup_in_an_address_stays_text(calculator):
     shown = calculator.open(
         "?model=%3Cimg%20src=x%20onerror=alert(1)%3E&machine=own:name=%3Cb%3E%22x%22%3C/b%3E;bandwidth=1e11"
@@ -546,34 +565,37 @@ def test_the_measured_choices_have_dots():
 # ---------------------------------------------------------------- the checks can fail
 
 
-def open_changed(visitor, site, old: str, new: str) -> Calculator:
-    """Open the calculator with a script in which one thing is changed."""
-    script = (site / "web/hayasa.js").read_text(encoding="utf-8")
-    assert script.count(old) == 1
-    changed = script.replace(old, new)
-    visitor.page.route("**/hayasa.js", lambda route: route.fulfill(body=changed, content_type="text/javascript"))
-    return Calculator(visitor).open()
-
-
 @pytest.mark.parametrize(
-    ("old", "new", "noticed"),
+    ("module", "old", "new", "noticed"),
     [
-        ("1935e9", "1930e9", "cards"),  # one number of one device
-        ("Math.max(memory_latency_s, compute_latency_s)", "memory_latency_s + compute_latency_s", "cards"),
-        ('["weights", text(state.weights)]', '["weights", text("f16")]', "Pythonのコード"),
+        (
+            "estimator.mjs",
+            "Math.max(memory_latency_s, compute_latency_s)",
+            "memory_latency_s + compute_latency_s",
+            "cards",
+        ),
+        ("calculator.mjs", "limit(result.memory_latency_s)", "limit(result.compute_latency_s)", "cards"),
+        (
+            "calculator.mjs",
+            "fast.result.decode_tokens_per_s / slow",
+            "fast.result.decode_tokens_per_s_low / slow",
+            "verdict",
+        ),
+        ("explanation.mjs", "2 * activeParameters", "3 * activeParameters", "計算の道筋"),
+        ("python.mjs", '["weights", text(state.weights)]', '["weights", text("f16")]', "Pythonのコード"),
     ],
 )
-def test_a_changed_script_is_noticed(visitor, site, old, new, noticed):
-    shown = open_changed(visitor, site, old, new).read()
-    found = differences(shown, article())
+def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, noticed):
+    change_script(module, old, new)
+    found = differences(Calculator(visitor).open().read(), article())
     assert any(one.startswith(noticed) for one in found)
 
 
-def test_an_address_that_leaves_something_out_is_noticed(visitor, site):
-    calculator = open_changed(visitor, site, 'parts.push(["kv", state.kv_cache])', "0")
+def test_an_address_that_leaves_something_out_is_noticed(visitor, change_script):
+    change_script("state.mjs", 'parts.push(["kv", state.kv_cache])', "0")
+    calculator = Calculator(visitor).open()
     unfold(calculator)
     calculator.choose("KVキャッシュの形式", "q8_0")
-    before = calculator.read()
     calculator.choose("重みの形式", "q8_0")
-    restored = calculator.open(calculator.query).read()
-    assert changes(before, restored) != []
+    before = calculator.read()
+    assert changes(before, calculator.open(calculator.query).read()) != []
