@@ -223,7 +223,7 @@ def _top_level(tokens: Sequence[Token]) -> Iterator[str]:
         if token.inside:
             continue
         if token.kind == "name" and token.text in ("const", "let", "var", "function", "class"):
-            following = tokens[index + 1]
+            following = tokens[_behind(tokens, index)]
             if following.kind != "name" or token.text == "var":
                 reason = "モジュールの名前は const 名前 = …、let 名前、function、class で決めてください"
                 raise UnknownCodeError(token.position, reason)
@@ -235,6 +235,11 @@ def _top_level(tokens: Sequence[Token]) -> Iterator[str]:
             raise UnknownCodeError(token.position, "モジュールの名前は、const や let に一つずつ決めてください")
 
 
+def _behind(tokens: Sequence[Token], index: int) -> int:
+    """Return the index of what a declaring word declares: not the star of a generator."""
+    return index + 2 if tokens[index + 1].text == "*" else index + 1
+
+
 def _declarations(tokens: Sequence[Token], roles: Mapping[int, str]) -> Iterator[int]:
     """Yield the indices of names that are declared: by a word, in a pattern, as a parameter."""
     opening = {token.partner: index for index, token in enumerate(tokens) if token.partner >= 0}
@@ -243,8 +248,8 @@ def _declarations(tokens: Sequence[Token], roles: Mapping[int, str]) -> Iterator
         return (index for index in range(first, last) if roles.get(index) in ("variable", "shorthand"))
 
     for index, token in enumerate(tokens):
-        following = index + 1
         if token.kind == "name" and token.text in ("const", "let", "function", "class"):
+            following = _behind(tokens, index)
             if following in opening:
                 yield from names_between(following, opening[following])
             else:
@@ -264,7 +269,7 @@ def _has_parameters(tokens: Sequence[Token], opening: int) -> bool:
     if word.text == "catch":
         return True
     named = word.kind == "name" and word.text not in KEYWORDS
-    by_function = any(tokens[max(0, opening - back)].text == "function" for back in (1, 2))
+    by_function = any(token.text == "function" for token in tokens[max(0, opening - 3) : opening])
     return by_function or (named and word.inside in ("class", "object"))
 
 

@@ -36,7 +36,7 @@ HEADER = "// hayasa (速さ)。web/*.mjs と data/*.csv から tools/web.py が�
 NAME = r"[A-Za-z_$][\w$]*"
 NAMES = rf"\{{\s*({NAME}(?:,\s*{NAME})*),?\s*\}}"
 IMPORT = re.compile(rf'^import {NAMES} from "\./([\w-]+\.mjs)";$', re.MULTILINE)
-EXPORT = re.compile(rf"^export (?=(?:const|(?:async )?function|class) ({NAME})\b)", re.MULTILINE)
+EXPORT = re.compile(rf"^export (?=(?:const|(?:async )?function\*?|class) ({NAME})\b)", re.MULTILINE)
 EXPORT_LIST = re.compile(rf"^export {NAMES};$", re.MULTILINE)
 
 # What is left of these words once the forms above are gone cannot be bundled.

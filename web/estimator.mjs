@@ -332,21 +332,18 @@ function isRouted({ role }) {
   return role.endsWith("_exps");
 }
 
-function weightTensors(model) {
+/** Every tensor that the shape of a model implies, one after another: a model of one's own may have many. */
+function* weightTensors(model) {
   requireShape(model, "重みの内訳");
-  const tensors = [tensor("token_embd", -1, model.hidden_size, model.vocab_size)];
+  yield tensor("token_embd", -1, model.hidden_size, model.vocab_size);
   for (let layer = 0; layer < model.layers; layer += 1) {
-    tensors.push(...attentionTensors(model, layer));
-    if (model.experts && layer >= model.dense_layers) {
-      tensors.push(...expertTensors(model, layer));
-    } else {
-      tensors.push(...ffnTensors(model, layer, model.intermediate_size, "", model.mlp_bias));
-    }
-    tensors.push(tensor("norm", layer, model.hidden_size, model.norms_per_layer));
+    yield* attentionTensors(model, layer);
+    if (model.experts && layer >= model.dense_layers) yield* expertTensors(model, layer);
+    else yield* ffnTensors(model, layer, model.intermediate_size, "", model.mlp_bias);
+    yield tensor("norm", layer, model.hidden_size, model.norms_per_layer);
   }
-  tensors.push(tensor("norm", -1, model.hidden_size, 1));
-  if (!model.tied_embeddings) tensors.push(tensor("output", -1, model.hidden_size, model.vocab_size));
-  return tensors;
+  yield tensor("norm", -1, model.hidden_size, 1);
+  if (!model.tied_embeddings) yield tensor("output", -1, model.hidden_size, model.vocab_size);
 }
 
 function attentionTensors(model, layer) {
@@ -429,7 +426,9 @@ function rememberedFor(compute) {
  */
 export const totalParameters = rememberedFor((model) => {
   if (!hasShape(model)) return model.stated_parameters;
-  return model.other_parameters + weightTensors(model).reduce((sum, { parameters }) => sum + parameters, 0);
+  let sum = 0;
+  for (const { parameters } of weightTensors(model)) sum += parameters;
+  return model.other_parameters + sum;
 });
 
 /**
@@ -440,10 +439,10 @@ export const totalParameters = rememberedFor((model) => {
 export const activeParameters = rememberedFor((model) => {
   if (!hasShape(model)) return model.stated_parameters;
   const share = model.experts ? model.experts_per_token / model.experts : 1;
-  const active = weightTensors(model).reduce(
-    (sum, item) => sum + (isRouted(item) ? roundHalfEven(item.parameters * share) : item.parameters),
-    0,
-  );
+  let active = 0;
+  for (const item of weightTensors(model)) {
+    active += isRouted(item) ? roundHalfEven(item.parameters * share) : item.parameters;
+  }
   return model.tied_embeddings ? active : active - model.vocab_size * model.hidden_size;
 });
 

@@ -1,7 +1,6 @@
 // Units: SI inside, GB and GiB only where a number is shown.  A port of src/hayasa/units.py,
 // and of how Python writes numbers, so that both sides say the same, character by character.
 
-export const GB = 1e9;
 export const GIB = 2 ** 30;
 
 const SCALES = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
