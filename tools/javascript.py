@@ -26,7 +26,9 @@ GLOBALS = frozenset(
     "window".split()
 )
 # After these words comes an expression, so that a brace begins an object and a slash a regular expression.
-BEFORE_EXPRESSION = frozenset("await case const delete in instanceof let new of return throw typeof var void yield".split())
+BEFORE_EXPRESSION = frozenset(
+    "await case const delete in instanceof let new of return throw typeof var void yield".split()
+)
 CLOSING = frozenset(")]}")
 
 # The letters that code is full of anyway come first, which compresses best.
@@ -105,9 +107,9 @@ def tokens_of(code: str) -> list[Token]:
             continue
         partner = -1
         if text in CLOSING or (kind == "text" and text[0] == "}"):
-            opening, partner = brackets.pop() if brackets else ("", -1)
-            if {"(": ")", "[": "]"}.get(opening, "}") != text[0]:
+            if not brackets or {"(": ")", "[": "]"}.get(brackets[-1][0], "}") != text[0]:
                 raise UnknownCodeError(position, f"かっこ {text[0]} に、対になるものがありません")
+            partner = brackets.pop()[1]
             inside = brackets[-1][0] if brackets else ""
         tokens.append(Token(kind, text, position, on_new_line, inside, partner))
         if text == "{":
@@ -197,23 +199,21 @@ class Module(NamedTuple):
         What each name is, by the index of its token.
     top : set of str
         Names that it declares for the whole module.
-    free : set of str
-        Names that it uses and does not declare.
+    declared : set of int
+        Tokens that declare a name, for the whole module or not.
     """
 
     tokens: list[Token]
     roles: dict[int, str]
     top: set[str]
-    free: set[str]
+    declared: set[int]
 
 
 def read(code: str) -> Module:
     """Read a module from which imports and the word `export` have been taken."""
     tokens = tokens_of(code)
     roles = {index: _role(tokens, index) for index, token in enumerate(tokens) if token.kind == "name"}
-    declared = {tokens[index].text for index in _declarations(tokens, roles)}
-    used = {tokens[index].text for index, role in roles.items() if role in ("variable", "shorthand")}
-    return Module(tokens, roles, set(_top_level(tokens)), used - declared)
+    return Module(tokens, roles, set(_top_level(tokens)), set(_declarations(tokens, roles)))
 
 
 def _top_level(tokens: Sequence[Token]) -> Iterator[str]:
@@ -274,12 +274,18 @@ def _has_parameters(tokens: Sequence[Token], opening: int) -> bool:
 
 
 def refuse_unknown(module: Module, imported: Iterable[str]) -> None:
-    """Raise if a module uses a name that is not declared anywhere."""
-    unknown = module.free - GLOBALS - set(imported)
-    for index, role in module.roles.items():
-        token = module.tokens[index]
-        if role in ("variable", "shorthand") and token.text in unknown:
-            raise UnknownCodeError(token.position, f"{token.text} という名前は、どこでも決められていません")
+    """Raise if a name is used that is neither declared nor imported nor known of every browser.
+
+    It would otherwise be taken for a local one, and renamed.
+    """
+    everywhere = {*module.top, *imported, *GLOBALS}
+    for statement in _statements(module.tokens):
+        known = everywhere | {module.tokens[index].text for index in statement if index in module.declared}
+        for token, _ in _variables(module, statement):
+            if token.text not in known:
+                reason = f"{token.text} という名前は、どこでも決められていません"
+                hint = "（ブラウザにある名前なら、tools/javascript.py の GLOBALS に加えます）"
+                raise UnknownCodeError(token.position, reason + hint)
 
 
 def short_names(modules: Mapping[str, Module]) -> dict[str, dict[str, str]]:
@@ -421,7 +427,9 @@ def _further_constants(tokens: Sequence[Token]) -> Iterator[int]:
                 yield index
             else:
                 constant[-1] = False
-        if (token.text in ("(", "[", "{") and token.kind == "mark") or (token.kind == "text" and token.text.endswith("${")):
+        if (token.text in ("(", "[", "{") and token.kind == "mark") or (
+            token.kind == "text" and token.text.endswith("${")
+        ):
             constant.append(False)
 
 
@@ -452,4 +460,3 @@ def _goes_on(token: Token) -> bool:
 def _continues(token: Token) -> bool:
     """Tell whether a statement cannot begin with a token."""
     return token.kind == "mark" and token.text not in ("{", "(", "[", "+", "-", "++", "--", "!", "~", "...")
-

@@ -11,9 +11,11 @@ of a line; anything else is an error that names file and line.
 
 import sys
 
-# Stands before everything that an older Python could not even read.
+# An older Python has to be able to read this file, or it could not say this.
 if sys.version_info < (3, 11):  # noqa: UP036
-    sys.exit("エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info))
+    sys.exit(
+        "エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info)
+    )
 
 import argparse
 import os
@@ -144,7 +146,8 @@ def add_source(web: Path, name: str, sources: dict[str, Source], importers: tupl
         # Blanks in their place leave every position as it was.
         rest = form.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), rest)
     for pattern, reason in REFUSED:
-        if refused := pattern.search(rest):
+        refused = pattern.search(rest)
+        if refused:
             raise problem(name, text, refused.start(), reason)
     sources[name] = Source(rest, imports, exports)
 
@@ -172,7 +175,8 @@ def read_tokens(name: str, source: Source) -> javascript.Module:
     for word in source.exports:
         if word not in module.top and word not in source.imports:
             raise BundleError(f"web/{name}: export している {word} がありません。")
-    if both := sorted(module.top & source.imports.keys()):
+    both = sorted(module.top & source.imports.keys())
+    if both:
         raise BundleError(f"web/{name}: {', '.join(both)} は import したものと同じ名前です。")
     return module
 

@@ -383,7 +383,6 @@ def _article() -> dict[str, Any]:
     }
 
 
-
 # ---------------------------------------------------------------- the proof
 
 SEED = 20261122
@@ -497,7 +496,10 @@ _BAD_NUMBERS: tuple[Any, ...] = (
     *("8", "", "it's", None, True, False),
     *({"number": name} for name in ("NaN", "Infinity", "-Infinity")),
 )
-_BAD_WORDS: tuple[Any, ...] = ("", "row", "it's", 'say "it\'s"', "a\n\t\\b", "\u200b\x7f", "表\u3000😀", "\U000e0001", 3, None, True)
+_BAD_WORDS: tuple[Any, ...] = (
+    *("", "row", "it's", 'say "it\'s"', "a\n\t\\b", "\u200b\x7f", "表\u3000😀", "\U000e0001"),
+    *(3, None, True),
+)
 
 
 def vectors() -> Iterator[dict[str, Any]]:
@@ -531,9 +533,11 @@ def vectors() -> Iterator[dict[str, Any]]:
 
 def _every_pair() -> Iterator[Fields]:
     """Choices with all pairs of model and weights, and of device and engine; the rest goes round."""
-    devices, models, weights, engines = list(device_rows()), list(model_rows()), list(weight_format_rows()), list(ENGINES)
+    devices, models, weights = list(device_rows()), list(model_rows()), list(weight_format_rows())
+    engines = list(ENGINES)
     for n, (model, format_) in enumerate(product(models, weights)):
-        yield _choice(n, model=model, weights=format_, device=devices[n * 37 % len(devices)], engine=engines[n % 5])
+        device, engine = devices[n * 37 % len(devices)], engines[n % len(engines)]
+        yield _choice(n, model=model, weights=format_, device=device, engine=engine)
     for n, (device, engine) in enumerate(product(devices, engines)):
         model, format_ = models[n * 5 % len(models)], weights[n * 7 % len(weights)]
         yield {
@@ -683,7 +687,13 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
 
 
 _PREFILL = ("prefill_tokens_per_s_bound", "prefill_tokens_per_s", "time_to_first_token_s")
-_INTERVAL = ("decode_tokens_per_s_low", "decode_tokens_per_s_high", "step_latency_slow_s", "step_latency_fast_s", "chosen")
+_INTERVAL = (
+    "decode_tokens_per_s_low",
+    "decode_tokens_per_s_high",
+    "step_latency_slow_s",
+    "step_latency_fast_s",
+    "chosen",
+)
 
 
 def _inexact(result: Estimate) -> list[str]:

@@ -49,7 +49,9 @@ def modules_in(folder: Path, root: Path, replacing: tuple[str, str, str] | None 
 def differences(vectors: list[dict], answers: list[dict]) -> Iterable[str]:
     """Yield a line for everything that Python and JavaScript say differently."""
     for vector, answer in zip(vectors, answers, strict=True):
-        question = {name: vector[name] for name in ("choice", "kind", "fields", "function", "arguments") if name in vector}
+        question = {
+            name: vector[name] for name in ("choice", "kind", "fields", "function", "arguments") if name in vector
+        }
         for name in sorted({"expected", "error"} & {*vector, *answer}):
             expected, given = vector.get(name), answer.get(name)
             inexact = vector.get("inexact", ())
