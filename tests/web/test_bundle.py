@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import islice
 
 import pytest
 from py_mini_racer import MiniRacer
 
+from hayasa import export
 from hayasa.export import calculator_data, compact_json
+from tests.web.javascript import same
 from tools import javascript, web
 
 MAIN = 'import { f } from "./a.mjs";\nexport { f };\n'
@@ -232,6 +235,22 @@ def test_the_bundle_runs_without_a_page(built, root):
     )
     # The article's numbers: what the page opens with.
     assert compared == [[552, 89142], [34, 2714]]
+
+
+def test_the_bundle_says_what_python_says(built):
+    """The other tests ask the modules through an entry of their own; this is the one that readers get."""
+    asked = [vector for vector in islice(export.vectors(), 0, 4000, 37) if "expected" in vector]
+    choices = json.dumps([vector["choice"] for vector in asked])
+    answers = run(
+        built,
+        f"{choices}.map((choice) => hayasa.estimate(hayasa.tables, choice))"
+        ".map((result) => [hayasa.explanationText(hayasa.explain(result)), result.prefill_tokens_per_s])",
+    )
+    assert len(answers) > 100
+    for vector, (explanation, prefill_tokens_per_s) in zip(asked, answers, strict=True):
+        assert explanation == vector["expected"]["explanation"]
+        exact = "prefill_tokens_per_s" not in vector["inexact"]
+        assert same(vector["expected"]["prefill_tokens_per_s"], prefill_tokens_per_s, exact=exact)
 
 
 def test_the_same_sources_give_the_same_bytes(built, root):
