@@ -383,11 +383,11 @@ def test_a_broken_address_says_what_is_wrong_and_keeps_the_rest(calculator):
     ]
     assert [word for word in said if word not in shown["notice"]] == []
     # Whatever is chosen next has a whole address, and nothing to complain of.
-    calculator.page.wait_for_load_state("networkidle")
     calculator.choose("モデル", "llama-2-7b")
     view.model = "llama-2-7b"
     assert differences(calculator.read(), view) == []
-    restored = calculator.open(calculator.query).read()
+    new_tab = Calculator(Visitor(calculator.page.context.new_page(), calculator.visitor.address))
+    restored = new_tab.open(calculator.query).read()
     assert (restored["notice"], differences(restored, view)) == ("", [])
 
 

@@ -325,6 +325,31 @@ def test_axe_finds_nothing_and_nothing_sticks_out(calculator, axe, state):
     expect_none(found)
 
 
+# The box of a line is higher than its letters, which stand within six pixels of its middle; an upright text is all box.
+OVERLAPPING = """() => [...document.querySelectorAll("svg.hy-plot")].flatMap((chart) => {
+  const letters = ({ left, right, top, bottom }) => {
+    const middle = (top + bottom) / 2;
+    return bottom - top > 30 ? { left, right, top, bottom } : { left, right, top: middle - 6, bottom: middle + 6 };
+  };
+  const texts = [...chart.querySelectorAll("text")].map((text) => [text.textContent, letters(text.getBoundingClientRect())]);
+  return texts.flatMap(([one, a], i) => texts.slice(i + 1)
+    .filter(([, b]) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+    .map(([other]) => `${chart.getAttribute("aria-label").slice(0, 20)}: ${one} と ${other}`));
+})"""
+NARROW = {"viewport": {"width": 360, "height": 800}}
+
+
+@pytest.mark.parametrize("visitor", [NARROW, {}], ids=["360", "1280"], indirect=True)
+def test_labels_in_charts_do_not_overlap(visitor, site):
+    found = []
+    for query in (FOUR, OWN, TWO, TWO.replace("batch=1", "batch=4096"), ""):
+        page = Calculator(visitor).open(query).page
+        found += [f"{query}: {pair}" for pair in page.evaluate(OVERLAPPING)]
+    for name in figure_pages(site):
+        found += [f"{name}: {pair}" for pair in visitor.visit(name).evaluate(OVERLAPPING)]
+    expect_none(found)
+
+
 def test_a_missing_label_is_noticed(calculator, axe):
     page = calculator.open().page
     page.evaluate("document.querySelector('.hy-field label').remove()")
