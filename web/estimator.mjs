@@ -730,11 +730,11 @@ function calibratedStepS(c, [read, unpack, attention, cache, layers, moe, dies, 
  * @param {object} engine - The engine asked for.
  * @param {object} device - Where it runs.
  * @param {object} weights - How the weights are stored.
- * @param {{batched: boolean, split: string}} how - Whether several sequences advance together, and how
- *   several devices share the model (empty for one device).
+ * @param {{experts: boolean, batched: boolean, split: string}} how - Whether the model is a mixture of experts, whether
+ *   several sequences advance together, and how several devices share the model (empty for one device).
  * @returns {object} The calibration as it applies, with what it stands in for in its notes.
  */
-export function chooseCalibration(tables, engine, device, weights, { batched, split }) {
+export function chooseCalibration(tables, engine, device, weights, { experts, batched, split }) {
   const backend = backendOn(engine, device);
   const nearest = nearestCalibration(tables.calibrations, engine, backend);
   const kind = weightKind(weights);
@@ -747,13 +747,15 @@ export function chooseCalibration(tables, engine, device, weights, { batched, sp
   const low = single ? nearest.known_low_factor : nearest.low_factor;
   const high = single ? nearest.known_high_factor : nearest.high_factor;
   const widening = tables.constants.FALLBACK_WIDENING ** notes.length;
-  const share = kind === "float" ? nearest.prefill_share_float : nearest.prefill_share_packed;
+  const shareOfPeak = (share) => Math.min(1, share * (single ? single.prefill_factor : 0) || share);
+  const dense_share = kind === "float" ? nearest.prefill_share_float : nearest.prefill_share_packed;
   return Object.freeze({
     calibration: nearest,
     unpacks: nearest.unpacked_kinds.split("|").includes(kind),
     step_factor: (family ? family.step_factor : 1) * (single ? single.step_factor : 1),
     old_build_share: single ? single.old_build_share : 0,
-    prefill_share: Math.min(1, share * (single ? single.prefill_factor : 0) || share),
+    prefill_share: shareOfPeak(experts ? nearest.prefill_share_experts : dense_share),
+    batch_share: shareOfPeak(dense_share),
     low_factor: low ** widening,
     high_factor: high ** widening,
     notes: Object.freeze(notes),
@@ -863,7 +865,7 @@ function wholeChoice(tables, choice) {
 export function estimate(tables, choice) {
   const whole = wholeChoice(tables, choice);
   const { model, device, weights, engine, kv_cache, batch_size, context_length, prompt_length, devices, split } = whole;
-  const how = { batched: batch_size > 1, split: devices > 1 ? split : "" };
+  const how = { experts: model.experts > 0, batched: batch_size > 1, split: devices > 1 ? split : "" };
   const chosen = engine.id === "ideal" ? null : chooseCalibration(tables, engine, device, weights, how);
 
   const weight_bytes_per_step = weightBytesPerStep(model, weights, batch_size);
@@ -950,10 +952,10 @@ function waitsOf(tables, { model, device }, chosen, work) {
 
 function oneDeviceStepS({ device, weights, batch_size }, chosen, work, waits_s) {
   const step_s = calibratedStepS(chosen.calibration, waits_s, chosen.unpacks) * chosen.step_factor;
-  if (batch_size === 1 || !chosen.prefill_share) return step_s;
+  if (batch_size === 1 || !chosen.batch_share) return step_s;
   // One sequence computes while it reads; what the others add waits for the cores.
   const busy_s = computeS(work.flop_per_step, device, weights);
-  return step_s + (busy_s * (batch_size - 1)) / batch_size / chosen.prefill_share;
+  return step_s + (busy_s * (batch_size - 1)) / batch_size / chosen.batch_share;
 }
 
 function prefillTokensPerS({ model, device, weights, prompt_length, devices, split }, share) {

@@ -148,9 +148,9 @@ function correction(result) {
   const lines = [`補正 ${calibration.id}（実測 ${calibration.rows} 件、${calibration.devices} 機種）`];
   lines.push(...waitLines(result));
   if (chosen.step_factor !== 1) lines.push(`この機種で実測された違い: × ${significant(chosen.step_factor)}`);
-  if (result.batch_size > 1 && chosen.prefill_share && result.compute_latency_s) {
+  if (result.batch_size > 1 && chosen.batch_share && result.compute_latency_s) {
     lines.push(
-      `2 系列目からの計算: ピークの ${significant(100 * chosen.prefill_share, 2)} %` +
+      `2 系列目からの計算: ピークの ${significant(100 * chosen.batch_share, 2)} %` +
         "（プロンプトを読むときの実測）で進む",
     );
   }

@@ -55,7 +55,7 @@ export function numberRules(constants) {
     prompt_length: { label: "プロンプトの長さ", ...context, minimum: 1, optional: true },
     devices: { label: "台数", minimum: 1, maximum: constants.MAX_DEVICES, integer: true },
     stated_parameters: { label: "パラメータ数", minimum: 1, maximum: 1e16 },
-    layers: { label: "層の数", ...size },
+    layers: { label: "層の数", ...size, maximum: 1000 }, // more would take longer than a blink
     hidden_size: { label: "隠れ次元", ...size, maximum: 1e8 },
     attention_heads: { label: "ヘッド数", ...size },
     kv_heads: { label: "KVヘッド数", ...size },

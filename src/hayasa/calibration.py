@@ -412,6 +412,10 @@ class ChosenCalibration(NamedTuple):
         How much of what was measured on it was measured with old builds.
     prefill_share : float
         Share of the dense peak when reading a prompt; 0 if not measured.
+    batch_share : float
+        Share of it at which the further sequences of a batch are computed: that of
+        a dense model's prompt, which measured batches of mixtures of experts are
+        nearer to; 0 if not measured.
     low_factor, high_factor : float
         Ends of the interval over the estimate, widened where the row stands
         in for another.
@@ -424,6 +428,7 @@ class ChosenCalibration(NamedTuple):
     step_factor: float
     old_build_share: float
     prefill_share: float
+    batch_share: float
     low_factor: float
     high_factor: float
     notes: tuple[str, ...]
@@ -490,13 +495,18 @@ def choose_calibration(
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor
     widening = FALLBACK_WIDENING ** len(notes)
-    share = getattr(nearest, f"prefill_share_{prefill_kind(weights, experts=experts)}")
+
+    def share_of_peak(kind_of_prompt: str) -> float:
+        share: float = getattr(nearest, f"prefill_share_{kind_of_prompt}")
+        return min(1.0, share * (single.prefill_factor if single else 0) or share)
+
     return ChosenCalibration(
         calibration=nearest,
         unpacks=kind in nearest.unpacked_kinds.split("|"),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         old_build_share=single.old_build_share if single else 0.0,
-        prefill_share=min(1.0, share * (single.prefill_factor if single else 0) or share),
+        prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
+        batch_share=share_of_peak(prefill_kind(weights, experts=False)),
         low_factor=low**widening,
         high_factor=high**widening,
         notes=tuple(notes),

@@ -290,13 +290,15 @@ def get_model(name: str) -> Model:
 
 
 @lru_cache(maxsize=1024)
-def get_weight_format(name: str) -> WeightFormat:
+def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     """Return the weight format of a name.
 
     Parameters
     ----------
     name : str
         Id, name or alias, in any spelling.
+    argument : str
+        What the caller's argument is called, for the message.
 
     Returns
     -------
@@ -315,7 +317,7 @@ def get_weight_format(name: str) -> WeightFormat:
     >>> get_weight_format("Q8_0").rules[0].block.bits_per_weight
     8.5
     """
-    id_ = find_id(name, _weight_format_index(), argument="weights", what="重みの形式")
+    id_ = find_id(name, _weight_format_index(), argument=argument, what="重みの形式")
     row = weight_format_rows()[id_]
     rules = _mix_rules().get(id_) or _group_rules(row)
     return _build(WeightFormat, row, "weight_formats.csv", compute_format=_compute_format(row), rules=rules)

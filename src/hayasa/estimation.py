@@ -392,7 +392,9 @@ def estimate(
     chosen = None
     if engine.id != "ideal":
         several = split if devices > 1 else ""
-        chosen = choose_calibration(engine, device, weights, batched=batch_size > 1, split=several)
+        chosen = choose_calibration(
+            engine, device, weights, experts=model.experts > 0, batched=batch_size > 1, split=several
+        )
 
     work = _work(model, weights, kv_cache, batch_size, context_length)
     flop = work.weight_flop + work.attention_flop
@@ -461,7 +463,7 @@ def _objects(
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
-        kv_cache = get_weight_format(kv_cache)
+        kv_cache = get_weight_format(kv_cache, argument="kv_cache")
     return model, device, weights, engine, kv_cache
 
 
@@ -514,10 +516,10 @@ def _one_device_step_s(
     )
     step_s = calibrated_step_s(chosen.calibration, waits_s, unpacks=chosen.unpacks)
     step_s *= chosen.step_factor
-    if batch_size > 1 and chosen.prefill_share:
+    if batch_size > 1 and chosen.batch_share:
         # One sequence computes while it reads; what the others add waits for the cores.
         busy_s = _compute_s(work.weight_flop + work.attention_flop, device, weights)
-        step_s += busy_s * (batch_size - 1) / batch_size / chosen.prefill_share
+        step_s += busy_s * (batch_size - 1) / batch_size / chosen.batch_share
     return step_s
 
 

@@ -182,9 +182,9 @@ def _correction(result: Estimate) -> list[str]:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
     if chosen.step_factor != 1:
         lines.append(f"この機種で実測された違い: × {significant(chosen.step_factor)}")
-    if result.batch_size > 1 and chosen.prefill_share and result.compute_latency_s:
+    if result.batch_size > 1 and chosen.batch_share and result.compute_latency_s:
         lines.append(
-            f"2 系列目からの計算: ピークの {significant(100 * chosen.prefill_share, 2)} %"
+            f"2 系列目からの計算: ピークの {significant(100 * chosen.batch_share, 2)} %"
             "（プロンプトを読むときの実測）で進む"
         )
     message_s = calibration.pipeline_message_s

@@ -49,7 +49,8 @@ def name_key(name: str) -> str:
     lowered = _COMPUTERS.sub(" ", lowered)
     words = [word for word in _SPLIT.split(lowered) if word]
     kept = [word for word in words if word not in _SILENT_WORDS]
-    return "".join(kept or words)
+    # A name without Latin letters keeps its own: it must not answer to every other such name.
+    return "".join(kept or words) or "".join(lowered.split())
 
 
 def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:

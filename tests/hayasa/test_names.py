@@ -117,3 +117,9 @@ def test_nonsense_proposes_nothing_but_says_so() -> None:
     with pytest.raises(hayasa.UnknownNameError, match="登録されていません") as caught:
         hayasa.get_device("@@@")
     assert caught.value.suggestions == ()
+
+
+def test_names_in_other_letters_are_told_apart() -> None:
+    assert hayasa.estimate("llama-2-7b", "m4", engine="理想").engine.id == "ideal"
+    with pytest.raises(hayasa.UnknownNameError, match="日本語"):
+        hayasa.estimate("llama-2-7b", "m4", engine="日本語")

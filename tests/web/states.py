@@ -101,7 +101,7 @@ own_devices = st.fixed_dictionaries(
     },
 )
 own_models = st.fixed_dictionaries({"stated_parameters": amounts(1, 1e16)}) | st.fixed_dictionaries(
-    dict.fromkeys(SHAPE, st.integers(1, 10**6))
+    dict.fromkeys(SHAPE, st.integers(1, 10**6)) | {"layers": st.integers(1, 1000)}
 )
 states = st.builds(
     state,
