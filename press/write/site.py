@@ -23,6 +23,8 @@ from press.read.config import Book
 from press.resolve.page import Page
 from press.write.mathfont import math_characters, math_font
 
+STYLE = re.compile(r'<link rel="stylesheet" href="[^"]*?assets/([^"]+)">')
+SCRIPT = re.compile(r'<script (?:defer )?src="[^"]*?assets/([^"]+)"></script>')
 TIMEOUT_S = 300
 STALE_S = 3600
 
@@ -47,6 +49,25 @@ REPAIRS = [
            "HTML: tabindex needs a number", always=False),
     Repair("bundle.*.js", r'\("nav",\{class:"md-code__nav"\}', '("div",{class:"md-code__nav"}',
            "accessibility: a copy button is no landmark"),
+    Repair("bundle.*.js", r'=Se\("\.md-search"\)\?Af\(\):Ze;',
+           '=Se(".md-search")?R(fe().searchParams.has("h")?U(0):w,b(xt("header"),"pointerenter"),b(xt("header"),"focusin"),'
+           'b(xt("search"),"click"),b(Y("#__search"),"change"),b(window,"keydown").pipe(S(e=>e.ctrlKey||e.metaKey)))'
+           '.pipe(de(1),g(()=>Af()),ne(1)):Ze;',
+           "speed: the index of the search, most of what a page weighs, comes when a reader goes there"),
+    Repair("bundle.*.js", r'me\(t\)\.subscribe\(i=>\{for\(let a of i\.items\)', r"au(N(Op,{}),o),\g<0>",
+           "the dialog of the search takes letters also while the index is on its way"),
+    Repair("bundle.*.js", r',document\.body\.setAttribute\("data-md-color-switching",""\);'
+           r'for\(let\[f,p\]of Object\.entries\(a\.color\)\)document\.body\.setAttribute\(`data-md-color-\$\{f\}`,p\)',
+           ';for(let[f,p]of Object.entries(a.color))document.body.getAttribute(`data-md-color-${f}`)!==p&&'
+           '(f!=="media"&&document.body.setAttribute("data-md-color-switching",""),document.body.setAttribute(`data-md-color-${f}`,p))',
+           "speed: every element's style was computed two times more on each load, though no color changed"),
+    Repair("bundle.*.js", r'(let n=C\("meta",\{name:"color-scheme"\}\);)document\.head\.appendChild\(n\);', r"\1",
+           "speed: once more for each time that this element changes; chrome.css says the same"),
+    Repair("*.html", r'(?=document\.documentElement\.setAttribute\("data-platform")',
+           'document.documentElement.classList.replace("no-js","js"),',
+           "speed: and once more if this is found out only after the page was drawn"),
+    Repair("*.html", r'(<script) (src="[^"]*/bundle\.[^"]*">)', r"\1 defer \2",
+           "speed: the page is drawn before the script has come"),
     Repair("*.html", r' data-size="(\d+)x(\d+)"', r' width="\1" height="\2"',
            "pandoc would print them as a style", always=False),
 ]  # fmt: skip
@@ -93,6 +114,7 @@ def write_site(book: Book, pages: list[Page], content: Files, output: Path, cach
         _generate(work)
         site = work / "site"
         _repair(site)
+        _join(site)
         _add_files(book, site, content)
         swap(site, output)
 
@@ -146,6 +168,7 @@ def _config(book: Book, pages: list[Page]) -> str:
             "font": False,
             "features": [
                 "content.code.copy",
+                "content.lazy",
                 "navigation.footer",
                 "navigation.indexes",
                 "navigation.sections",
@@ -227,6 +250,27 @@ def _repair(site: Path) -> None:
             raise SiteError(
                 f"Zensical の版が変わったようです。press/write/site.py の REPAIRS を見直してください（{repair.why}）"
             )
+
+
+def _join(site: Path) -> None:
+    """One style sheet instead of three and one script instead of two.
+
+    A page is not drawn before the last of its style sheets has come, and each request costs a
+    phone the time to the host and back.
+    """
+    for pattern in (STYLE, SCRIPT):
+        parts: list[str] = []
+        for path in sorted(site.rglob("*.html")):
+            text = path.read_text(encoding="utf-8")
+            *others, last = pattern.finditer(text)
+            parts = parts or [link[1] for link in (*others, last)]
+            for link in others:
+                text = text.replace(link[0], "", 1)
+            path.write_text(text, encoding="utf-8")
+        joined = "\n".join((site / "assets" / part).read_text(encoding="utf-8") for part in parts)
+        for part in parts[:-1]:
+            (site / "assets" / part).unlink()
+        (site / "assets" / parts[-1]).write_text(joined, encoding="utf-8")
 
 
 def _add_files(book: Book, site: Path, content: Files) -> None:
