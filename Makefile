@@ -13,7 +13,7 @@ export PYTHON
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE
 
-.PHONY: help book test preview notebooks lab calibrate api bench measure-engine pin clean ready
+.PHONY: help book test preview notebooks lab calibrate api calculator-table bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
@@ -25,6 +25,7 @@ help:
 	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
 	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
 	@echo '  make api        コードの説明文から api.qmd を作り直す'
+	@echo '  make calculator-table  calculator.qmd の早見表を計算し直す'
 	@echo '  make bench      速さを測って表示する'
 	@echo '  make measure-engine  llama.cpp をこの計算機の CPU で測る (必要なものは build/ に入る)'
 	@echo '  make pin        requirements*.txt を作り直す (uv が必要)'
@@ -65,6 +66,9 @@ calibrate: ready
 
 api: ready
 	@$(VENV_PYTHON) -m tools.api_page
+
+calculator-table: ready
+	@$(VENV_PYTHON) -m tools.calculator_table
 
 bench: ready
 	@$(VENV_PYTHON) -m tools.bench

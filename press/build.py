@@ -12,11 +12,13 @@ from press.cache import Cache
 from press.problems import BookError, Problem, Problems
 from press.read.config import Book, read_book
 from press.read.manuscript import Manuscript, read_manuscript
+from press.read.scripts import run_scripts
 from press.resolve.citations import resolve_citations
 from press.resolve.links import resolve_links
 from press.resolve.numbering import Register, number_page
 from press.resolve.page import Page, make_page, number_chapters
 from press.resolve.references import resolve_references
+from press.resolve.resources import resource_files
 from press.resolve.structure import build_structure
 from press.write.html import MathError, page_html
 from press.write.site import Files, SiteError, check_output, write_site
@@ -55,9 +57,13 @@ def build(root: Path, output: Path | None = None, say: Say = lambda line: None) 
     cache = Cache(book.root / ".press" / "cache")
     try:
         check_output(book, output)
+        if book.pre_render:
+            run_scripts(book, output, say, problems)
+            problems.stop_if_any()
+            book = read_book(book.root, problems)  # as in Quarto, a script may have changed it
         manuscripts = read(book, cache, problems)
         pages = resolve(book, manuscripts, cache, problems)
-        files = resolve_links(book, pages, problems) | _resources(book, problems)
+        files = resolve_links(book, pages, problems) | resource_files(book, output, problems)
         problems.stop_if_any()
         bodies = _write_pages(book, pages, cache, problems, say)
         problems.stop_if_any()
@@ -108,18 +114,6 @@ def _write_pages(book: Book, pages: list[Page], cache: Cache, problems: Problems
         bodies[page.href] = body
         say(f"[{number}/{len(pages)}] {page.sidebar_title}")
     return bodies
-
-
-def _resources(book: Book, problems: Problems) -> set[str]:
-    found: set[str] = {book.favicon} if book.favicon else set()
-    for pattern in book.resources:
-        paths = [path for path in book.root.glob(str(pattern)) if path.is_file()]
-        if not paths:
-            problems.add(
-                "_quarto.yml", "", f"resources: {pattern} に当たるファイルがありません", "書き方を確かめてください"
-            )
-        found |= {path.relative_to(book.root).as_posix() for path in paths}
-    return found
 
 
 def _side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

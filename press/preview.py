@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from watchfiles import DefaultFilter, watch
+from watchfiles import Change, DefaultFilter, watch
 
 from press.build import build
 from press.problems import BookError
@@ -29,7 +30,7 @@ def preview(root: Path, output: Path | None, port: int, say: Callable[[str], Non
     threading.Thread(target=server.serve_forever, daemon=True).start()
     say(f"http://127.0.0.1:{server.server_port}/ を開いてください（止めるには Ctrl-C）")
     try:
-        for _ in watch(root, watch_filter=_Sources(site)):
+        for _ in watch(root, watch_filter=_Sources(root, site)):
             try:
                 build(root, output, say)
             except BookError as error:
@@ -39,16 +40,34 @@ def preview(root: Path, output: Path | None, port: int, say: Callable[[str], Non
 
 
 class _Sources(DefaultFilter):
-    """Everything but what the build itself writes."""
+    """Files whose content is new, but for what the build itself writes.
 
-    def __init__(self, site: Path):
+    A script of the book may write its product in every build: what is as it was, or as the site
+    has it already, is no reason for another.
+    """
+
+    def __init__(self, root: Path, site: Path):
         super().__init__()
-        self._built = (str(site), f"{site.parent}/.press", f"{site.parent}/_book")
+        self._root, self._site = root, site
+        self._seen: dict[str, bytes | None] = {}
 
-    def __call__(self, change: object, path: str) -> bool:
-        parts = Path(path).parts
-        hidden = any(part.startswith(".") or part == "_book" for part in parts[1:])
-        return not hidden and not path.startswith(self._built) and super().__call__(change, path)  # type: ignore[arg-type]
+    def __call__(self, change: Change, path: str) -> bool:
+        inside = Path(path).relative_to(self._root)
+        hidden = any(part.startswith(".") or part == "_book" for part in inside.parts)
+        if hidden or Path(path).is_relative_to(self._site) or not super().__call__(change, path):
+            return False
+        content = _digest(Path(path))
+        is_known = path in self._seen and self._seen[path] == content
+        is_built = content is not None and content == _digest(self._site / inside)
+        self._seen[path] = content
+        return not (is_known or is_built)
+
+
+def _digest(path: Path) -> bytes | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:  # gone, or a folder
+        return None
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

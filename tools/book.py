@@ -18,7 +18,7 @@ SITE = "_book"
 ENGINES = ("quarto", "press")
 # Neither sources nor worth copying for Quarto.
 NOT_COPIED = shutil.ignore_patterns(
-    ".*", SITE, "node_modules", "__pycache__", "tests", "tools", "press", "dist", "build"
+    ".*", SITE, "node_modules", "__pycache__", "tests", "press", "dist", "build"
 )
 WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*\[?(?:WARN|WARNING)\b", re.IGNORECASE)
 
@@ -71,6 +71,8 @@ def build_with_quarto(root: Path) -> None:
         process = subprocess.Popen(
             [quarto, "render", "--no-execute"],
             cwd=copy,
+            # The book's own scripts (project: pre-render) run with this Python.
+            env=os.environ | {"QUARTO_PYTHON": sys.executable},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -19,7 +19,7 @@ CONFIG = "_quarto.yml"
 KNOWN = {
     "": "project lang book bibliography csl link-citations nocite format execute language filters "
     "crossref number-sections toc jupyter editor theme highlight-style lightbox",
-    "project": "type output-dir execute-dir render resources preview title",
+    "project": "type output-dir execute-dir render resources preview title pre-render",
     "book": "title subtitle author date date-format description abstract chapters appendices "
     "search page-navigation repo-url repo-branch repo-subdir repo-actions issue-url site-url "
     "favicon language sidebar reader-mode open-graph twitter-card google-scholar doi",
@@ -74,11 +74,14 @@ class Book:
     filters: tuple[str, ...] = ()
     css: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    pre_render: tuple[str, ...] = ()
     favicon: str | None = None
     cell_defaults: dict[str, Any] = field(default_factory=dict)
     number_sections: bool = True
     number_depth: int = 6
+    toc: bool = True
     toc_depth: int = 3
+    page_layout: str = "article"
     repo_url: str = ""
     repo_branch: str = "main"
     repo_actions: tuple[str, ...] = ()
@@ -125,12 +128,15 @@ def read_book(root: Path, problems: Problems) -> Book:
         nocite=str(settings.get("nocite", "")),
         filters=_paths(root, settings.get("filters"), "filters", problems),
         css=_paths(root, html.get("css"), "css", problems),
-        resources=tuple(_as_list(project.get("resources"))),
+        resources=_texts(project, "resources", problems),
+        pre_render=_texts(project, "pre-render", problems),
         favicon=next(iter(_paths(root, book.get("favicon"), "favicon", problems)), None),
         cell_defaults=_cell_defaults(settings, html),
         number_sections=bool(html.get("number-sections", settings.get("number-sections", True))),
         number_depth=int(html.get("number-depth", 6)),
+        toc=html.get("toc", settings.get("toc", True)),
         toc_depth=int(html.get("toc-depth", 3)),
+        page_layout=html.get("page-layout", "article"),
         repo_url=str(book.get("repo-url", "") or "").rstrip("/"),
         repo_branch=str(book.get("repo-branch", "main")),
         repo_actions=tuple(_as_list(book.get("repo-actions"))),
@@ -257,6 +263,13 @@ def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, .
         if not (root / path).is_file():
             problems.add(CONFIG, "", f"{key}: {path} がありません", "ファイル名を確かめてください")
     return paths
+
+
+def _texts(project: dict[str, Any], key: str, problems: Problems) -> tuple[str, ...]:
+    texts = tuple(_as_list(project.get(key)))
+    if not all(isinstance(text, str) and text.strip() for text in texts):
+        problems.add(CONFIG, "", f"project: {key} を読めません", "文字列か、その並びを書いてください")
+    return texts
 
 
 def _authors(value: Any) -> str:

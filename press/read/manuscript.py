@@ -41,7 +41,7 @@ REFUSED_MIME = {
 }
 FRONT_MATTER_KEYS = set(
     "title subtitle author date description abstract lang execute format code-fold code-summary "
-    "jupyter number-sections toc kernelspec aliases keywords image bibliography".split()
+    "jupyter toc page-layout kernelspec aliases keywords image bibliography".split()
 )
 
 

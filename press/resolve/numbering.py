@@ -10,6 +10,7 @@ from press.problems import Problems
 from press.read.config import Book
 from press.resolve.kinds import TITLE_WORD, kind_of
 from press.resolve.page import Page, Target
+from press.resolve.raw_html import RawHtml
 from press.resolve.tree import children, descend
 
 NO_BREAK_SPACE = "\u00a0"
@@ -80,6 +81,8 @@ class _Numbering:
             return
         elif getattr(el, "identifier", ""):
             self._anchor(el.identifier)
+        elif isinstance(el, pf.RawBlock | pf.RawInline):
+            self.page.anchors.update(RawHtml(el.text).labels)
         boxed = in_box or (isinstance(el, pf.Div) and bool({"callout", "tabset", "theorem", "proof"} & set(el.classes)))
         for child in children(el):
             self._block(child, boxed)

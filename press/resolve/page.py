@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import panflute as pf
 
@@ -34,6 +35,8 @@ class Page:
     blocks: list[pf.Element]
     number: str = ""  # "3", "A" or ""
     anchors: set[str] = field(default_factory=set)
+    toc: bool = True
+    layout: str = "article"  # or "full": without a table of contents the page takes its place
 
     @property
     def entry(self) -> Entry:
@@ -58,7 +61,6 @@ def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], prob
     title, label, unnumbered = [], "", False
     if manuscript.front_matter.get("title"):
         title = pandoc.inlines(str(manuscript.front_matter["title"]))
-        unnumbered = manuscript.front_matter.get("number-sections") is False
     else:
         at = next((i for i, b in enumerate(blocks) if isinstance(b, pf.Header)), None)
         if at is None or blocks[at].level != 1:
@@ -72,13 +74,27 @@ def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], prob
         if isinstance(block, pf.Header) and block.level == 1:
             text = pf.stringify(block).strip()
             problems.add(source, manuscript.place(text), f"二つ目の題「{text}」があります", "## にしてください")
-    page = Page(manuscript, title, label, blocks)
-    page.number = "" if unnumbered else "?"
+    page = Page(manuscript, title, label, blocks, number="" if unnumbered else "?")
+    _set_layout(book, page, problems)
     if label and kind_of(label) not in (None, "sec"):
         problems.add(
             source, manuscript.place(label), f"章の札 {label} が sec- で始まりません", "{#sec-…} としてください"
         )
     return page
+
+
+def _set_layout(book: Book, page: Page, problems: Problems) -> None:
+    """What the page says of itself, else the book; `format: html:` goes before the page at large."""
+    said: dict[str, Any] = {"toc": book.toc, "page-layout": book.page_layout} | page.manuscript.front_matter
+    formats = said.get("format")
+    if isinstance(formats, dict) and isinstance(formats.get("html"), dict):
+        said |= formats["html"]
+    page.toc, page.layout = said["toc"], said["page-layout"]
+    for key, value, allowed in (("toc", page.toc, (True, False)), ("page-layout", page.layout, ("article", "full"))):
+        if value not in allowed:
+            shown = "、".join(str(choice).lower() for choice in allowed)
+            problems.add(page.entry.source, "", f"先頭の YAML か _quarto.yml の {key}: {value} には対応していません",
+                         f"{shown} のどちらかにしてください")  # fmt: skip
 
 
 def number_chapters(book: Book, pages: list[Page]) -> None:

@@ -61,16 +61,17 @@ def page_html(book: Book, page: Page, cache: Cache) -> str:
 
 def _title(book: Book, page: Page, text: str) -> str:
     if page.href == "index.html":
-        return f'<h1 id="{_title_id(page)}">{entities.escape(book.title)}</h1>'
+        return f"<h1 {_title_attributes(page)}>{entities.escape(book.title)}</h1>"
     if page.entry.role == "appendix" and page.number:
         text = f"{book.words['crossref-apx-prefix']} {page.number} — {text}"
     elif page.number:
         text = f'<span class="chapter-number">{page.number}</span> {text}'
-    return f'<h1 id="{_title_id(page)}">{text}</h1>'
+    return f"<h1 {_title_attributes(page)}>{text}</h1>"
 
 
-def _title_id(page: Page) -> str:
-    return entities.escape(page.label or "title-block-header", quote=True)
+def _title_attributes(page: Page) -> str:
+    label = entities.escape(page.label or "title-block-header", quote=True)
+    return f'id="{label}"' + (' data-page-layout="full"' if page.layout == "full" else "")
 
 
 def _subtitle(book: Book, page: Page) -> str:

@@ -109,7 +109,7 @@ def write_site(book: Book, pages: list[Page], content: Files, output: Path, cach
     _sweep(work_root)
     with tempfile.TemporaryDirectory(dir=work_root, prefix="site-") as folder:
         work = Path(folder)
-        _write_docs(book, work / "docs", content, cache)
+        _write_docs(book, pages, work / "docs", content, cache)
         (work / "zensical.yml").write_text(_config(book, pages), encoding="utf-8")
         _generate(work)
         site = work / "site"
@@ -129,11 +129,12 @@ def _sweep(work_root: Path) -> None:
 # ---- what the generator reads ----------------------------------------------------------------------
 
 
-def _write_docs(book: Book, docs: Path, content: Files, cache: Cache) -> None:
-    for address, body in content.pages.items():
-        path = (docs / address).with_suffix(".md")
+def _write_docs(book: Book, pages: list[Page], docs: Path, content: Files, cache: Cache) -> None:
+    for page in pages:
+        path = (docs / page.href).with_suffix(".md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(body, encoding="utf-8")
+        settings = "" if page.toc else "---\nhide: [toc]\n---\n"
+        path.write_text(settings + content.pages[page.href], encoding="utf-8")
     assets = docs / "assets"
     assets.mkdir(parents=True, exist_ok=True)
     style = files("press.write").joinpath("chrome.css").read_text(encoding="utf-8")

@@ -77,3 +77,12 @@ def test_what_goes_wrong_in_quarto_fails_and_leaves_the_old_site(project, capsys
 def test_quarto_sees_the_sources_and_no_old_site(project):
     install_quarto(project, f"test -f _quarto.yml && test ! -e _book && {RENDER}")
     assert book.main(project) == 0
+
+
+def test_quarto_runs_the_scripts_of_the_book_with_this_python(project, tmp_path):
+    for folder in ("tools", "src", "data", "web"):
+        (project / folder).mkdir()
+        (project / folder / "file").touch()
+    copied = "test -f tools/file && test -f src/file && test -f data/file && test -f web/file"
+    install_quarto(project, f'test "$QUARTO_PYTHON" = {tmp_path / "python"} && {copied} && {RENDER}')
+    assert book.main(project) == 0

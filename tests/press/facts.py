@@ -1,14 +1,18 @@
-"""What a reader sees on a page that press built, in the shape of `quarto-oracle/expected.json`."""
+"""What is on a page that press built, in the shape of the `expected.json` files."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from bs4 import BeautifulSoup, Tag
 
+ENGINES_OWN = ("site_libs/", "assets/")
+ENGINES_FILES = {"search.json", "search.js", "sitemap.xml", "404.html", ".nojekyll"}
 BOX_KINDS = ("note", "tip", "warning", "important", "caution")
 
 
@@ -46,6 +50,31 @@ def facts(site: Path, page: str) -> dict[str, Any]:
         "links": sorted({up + _inside(page, a["href"], anchor=True) for a in main.select("a[href]") if not a["href"].startswith(("#", "http"))}),
         "images_alt": [image.get("alt") for image in main.select("img")],
     }  # fmt: skip
+
+
+def carried(site: Path) -> dict[str, Any]:
+    """What an engine, either of the two, hands through: raw HTML, links, files; and who has contents."""
+    files = [path.relative_to(site).as_posix() for path in sorted(site.rglob("*")) if path.is_file()]
+    files = [file for file in files if not file.startswith(ENGINES_OWN) and file not in ENGINES_FILES]
+    pages = {file: _carried_by(site, file) for file in files if file.endswith(".html")}
+    written = {file: json.loads((site / file).read_text(encoding="utf-8")) for file in files if file.endswith(".json")}
+    return {"files": files, "written": written, "pages": pages}
+
+
+def _carried_by(site: Path, page: str) -> dict[str, Any]:
+    soup = BeautifulSoup((site / page).read_text(encoding="utf-8"), "html.parser")
+    main = soup.select_one("article") or soup.select_one("main")
+    raw = [el for el in main.select("link, script, noscript, img, div, span, section") if _is_raw(el)]
+    return {
+        "raw": [[el.name, dict(sorted(el.attrs.items())), text(el)] for el in raw],
+        "links": [[os.path.normpath(unquote(a["href"])), text(a)] for a in main.select("a[href]:not(.headerlink)")],
+        "contents": bool(soup.select("#TOC a, .md-sidebar--secondary:not([hidden]) a")),
+    }
+
+
+def _is_raw(el: Tag) -> bool:
+    marks = {name for name in el.attrs if name.startswith("data-")} - {"data-number", "data-anchor-id"}
+    return bool(marks) or el.name in ("link", "script", "noscript", "img") or el.get("id") == "inside"
 
 
 def text(element: Tag | None) -> str:

@@ -43,6 +43,13 @@ BROKEN = {
     "no title": ({"_quarto.yml": config("title: 見本", "subtitle: 見本")}, "_quarto.yml", "", "title"),
     "unknown setting": ({"_quarto.yml": CONFIG + "speed: fast\n"}, "_quarto.yml", "", "speed"),
     "unknown html setting": ({"_quarto.yml": CONFIG + "format: {html: {sparkle: true}}\n"}, "_quarto.yml", "", "sparkle"),
+    "setting of a project": ({"_quarto.yml": config("type: book", "type: book, post-render: x.py")}, "_quarto.yml", "", "post-render"),
+    "script that is no text": ({"_quarto.yml": config("type: book", "type: book, pre-render: [1]")}, "_quarto.yml", "", "pre-render を読めません"),
+    "script of another kind": ({"_quarto.yml": config("type: book", "type: book, pre-render: make.sh"), "make.sh": ""}, "_quarto.yml", "", "make.sh の種類"),
+    "missing script": ({"_quarto.yml": config("type: book", "type: book, pre-render: make.py")}, "_quarto.yml", "", "make.py がありません"),
+    "failing script": ({"_quarto.yml": config("type: book", "type: book, pre-render: make.py"), "make.py": "print('始め')\nraise SystemExit('困った')"}, "_quarto.yml", "", "終了コード 1 で失敗しました\n始め\n困った"),
+    "resource that is not there": ({"_quarto.yml": config("type: book", "type: book, resources: [/web/*.js]")}, "_quarto.yml", "", "/web/*.js"),
+    "exception that excepts nothing": ({"_quarto.yml": config("type: book", "type: book, resources: [a.ipynb, '!b.*']")}, "_quarto.yml", "", "!b.*"),
     "missing chapter": ({"_quarto.yml": config("a.ipynb", "a.ipynb, b.ipynb")}, "_quarto.yml", "", "b.ipynb がありません"),
     "chapter twice": ({"_quarto.yml": config("a.ipynb", "a.ipynb, a.ipynb")}, "_quarto.yml", "", "同じページ"),
     "chapter of another kind": ({"_quarto.yml": config("a.ipynb", "a.rst")}, "_quarto.yml", "", "a.rst"),
@@ -82,6 +89,22 @@ BROKEN = {
     "dead link": ({"a.ipynb": chapter(text_cell("[次](b.ipynb)"))}, "a.ipynb", "セル 2", "b.ipynb"),
     "dead anchor": ({"a.ipynb": chapter(text_cell("[上](index.qmd#nothing)"))}, "a.ipynb", "セル 2", "nothing"),
     "dead anchor here": ({"a.ipynb": chapter(text_cell("[上](#nothing)"))}, "a.ipynb", "セル 2", "nothing"),
+    "dead link with a query": ({"a.ipynb": chapter(text_cell("文。\n\n[次](b.html?x=1)"))}, "a.ipynb", "セル 2（3 行目）", "b.html?x=1"),
+    "dead anchor after a query": ({"a.ipynb": chapter(text_cell("[上](index.html?x=1#nothing)"))}, "a.ipynb", "セル 2", "#nothing"),
+    "dead anchor after a query here": ({"a.ipynb": chapter(text_cell("[上](?x=1#nothing)"))}, "a.ipynb", "セル 2", "#nothing"),
+    "query on a manuscript": ({"a.ipynb": chapter(text_cell("[上](index.qmd?x=1)"))}, "a.ipynb", "セル 2", "index.qmd?x=1"),
+    "raw script that is not there": ({"index.qmd": "# 序\n\n文。\n\n<script src=\"web/none.js\"></script>\n"}, "index.qmd", "5 行目", "web/none.js"),
+    "raw style sheet that is not there": ({"a.ipynb": chapter(text_cell("<link rel=\"stylesheet\" href=\"web/none.css\">"))}, "a.ipynb", "セル 2", "web/none.css"),
+    "fenced image that is not there": ({"a.ipynb": chapter(text_cell("```{=html}\n<img src=\"a.svg\" srcset=\"b.svg 1x, c.svg 2x\" alt=\"\">\n```"))}, "a.ipynb", "セル 2（2 行目）", "c.svg"),
+    "raw link to nothing": ({"a.ipynb": chapter(text_cell("文 <a href=\"b.html?x=1&amp;y=2\">次</a>"))}, "a.ipynb", "セル 2（1 行目）", "b.html"),
+    "raw link to a manuscript": ({"a.ipynb": chapter(text_cell("文 <a href=\"index.qmd\">上</a>"))}, "a.ipynb", "セル 2", "index.qmd"),
+    "raw link from the root": ({"a.ipynb": chapter(text_cell("<script src=\"/a.ipynb\"></script>"))}, "a.ipynb", "セル 2", "/a.ipynb"),
+    "raw link to a dead anchor": ({"a.ipynb": chapter(text_cell("文 <a href=\"index.html#nothing\">上</a>"))}, "a.ipynb", "セル 2", "#nothing"),
+    "raw script from elsewhere": ({"a.ipynb": chapter(text_cell("<script src=\"https://example.com/a.js\"></script>"))}, "a.ipynb", "セル 2", "外"),
+    "raw frame from elsewhere": ({"a.ipynb": chapter(text_cell("<iframe src=\"//example.com/\"></iframe>"))}, "a.ipynb", "セル 2", "外"),
+    "image from elsewhere in an output": ({"a.ipynb": chapter(code_cell("x", shown(html="<img src='https://example.com/a.png'>", text="x")))}, "a.ipynb", "", "外"),
+    "contents neither on nor off": ({"index.qmd": "---\ntoc: left\n---\n\n# 序\n"}, "index.qmd", "", "toc: left"),
+    "page layout": ({"index.qmd": "---\nformat: {html: {page-layout: custom}}\n---\n\n# 序\n"}, "index.qmd", "", "page-layout: custom"),
     "shortcode": ({"a.ipynb": chapter(text_cell("{{< video x.mp4 >}}"))}, "a.ipynb", "セル 2", "video"),
     "unknown box": ({"a.ipynb": chapter(text_cell("::: {.column-margin}\n欄外\n:::"))}, "a.ipynb", "セル 2", "column-margin"),
     "unknown box attribute": ({"a.ipynb": chapter(text_cell('::: {.callout-note colour="red"}\n中\n:::'))}, "a.ipynb", "セル 2", "colour"),
@@ -153,6 +176,18 @@ def test_a_failed_build_leaves_the_old_site(tmp_path: Path) -> None:
     before = snapshot(tmp_path / "_book")
     make_book(tmp_path, **{"a.ipynb": chapter(text_cell("@fig-none"))})
     problems_of(tmp_path)
+    assert snapshot(tmp_path / "_book") == before
+
+
+def test_a_failed_script_leaves_the_old_site(tmp_path: Path) -> None:
+    build(make_book(tmp_path))
+    before = snapshot(tmp_path / "_book")
+    with_scripts = config("type: book", "type: book, pre-render: [first.py, second.py]")
+    first = "import os, pathlib\npathlib.Path(os.environ['QUARTO_PROJECT_DIR'], 'made').touch()\nraise SystemExit(7)"
+    make_book(tmp_path, **{"_quarto.yml": with_scripts, "first.py": first, "second.py": "raise SystemExit(8)"})
+    (problem,) = problems_of(tmp_path)
+    assert "first.py が終了コード 7" in problem.message
+    assert (tmp_path / "made").exists()
     assert snapshot(tmp_path / "_book") == before
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from facts import facts
+from facts import carried, facts
 
 from press.build import build
 from press.problems import BookError
@@ -98,6 +98,15 @@ def test_the_reader_sees_what_quarto_prints(sites: dict[str, Path], book: str, p
         seen = sorted(caption for caption in seen if caption[0])
         wanted = sorted(caption for caption in wanted if caption[0])
     assert seen == wanted
+
+
+def test_what_is_handed_through_is_what_quarto_hands_through(tmp_path: Path) -> None:
+    """Raw HTML, links with a query, resources, the scripts of the book, pages without contents."""
+    seen, wanted = carried(build(copy_of("web", tmp_path / "book"))), expected("web")
+    assert seen["files"] == wanted["files"]
+    assert seen["written"] == wanted["written"]
+    for page, facts_of_page in wanted["pages"].items():
+        assert seen["pages"][page] == facts_of_page, page
 
 
 def test_the_deliberate_differences_are_real() -> None:

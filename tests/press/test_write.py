@@ -13,6 +13,7 @@ import pytest
 from books import CONFIG, PIXEL, code_cell, make_book, notebook, printed, shown, text_cell
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
+from watchfiles import Change
 
 from press.build import build
 from press.cache import Cache
@@ -202,10 +203,91 @@ def _wait(ask, seconds: float = 30):
 
 
 def test_preview_does_not_watch_what_it_writes(tmp_path: Path) -> None:
-    watched = _Sources(tmp_path / "_book")
-    assert watched(1, str(tmp_path / "a.ipynb"))
-    assert not watched(1, str(tmp_path / "_book/a.html"))
-    assert not watched(1, str(tmp_path / ".press/cache/x"))
+    make_book(tmp_path, **{"_book/a.html": "x", ".press/cache/x": "x"})
+    watched = _Sources(tmp_path, tmp_path / "_book")
+    assert watched(Change.modified, str(tmp_path / "a.ipynb"))
+    assert not watched(Change.modified, str(tmp_path / "_book/a.html"))
+    assert not watched(Change.modified, str(tmp_path / ".press/cache/x"))
+
+
+def test_preview_asks_for_new_content(tmp_path: Path) -> None:
+    make_book(tmp_path, **{"_book/web/a.js": "一", "web/a.js": "一"})
+    watched, script = _Sources(tmp_path, tmp_path / "_book"), tmp_path / "web/a.js"
+    assert not watched(Change.added, str(script)), "the site has it already"
+    script.write_text("二", encoding="utf-8")
+    assert watched(Change.modified, str(script))
+    assert not watched(Change.modified, str(script)), "written again as it was"
+    script.unlink()
+    assert watched(Change.deleted, str(script))
+
+
+def test_a_script_that_writes_in_every_build_does_not_keep_preview_busy(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = (
+        "import pathlib\n"
+        "text = pathlib.Path('web/a.mjs').read_text(encoding='utf-8')\n"
+        "pathlib.Path('web/a.js').write_text(text, encoding='utf-8')\n"
+        "pathlib.Path('made.txt').write_text(text, encoding='utf-8')\n"  # not sent along
+        f"print(text, file=open({str(log)!r}, 'a', encoding='utf-8'))\n"
+    )
+    book = CONFIG.replace("type: book", "type: book, pre-render: make.py, resources: /web/a.js")
+    make_book(tmp_path / "book", **{"_quarto.yml": book, "make.py": script, "web/a.mjs": "一"})
+    said: list[str] = []
+    threading.Thread(target=preview, args=(tmp_path / "book", None, 0, said.append), daemon=True).start()
+    address = _wait(lambda: next((line.split()[0] for line in said if line.startswith("http://")), ""))
+    time.sleep(0.5)  # the watcher takes a moment to look
+    (tmp_path / "book/web/a.mjs").write_text("二", encoding="utf-8")
+    assert _wait(lambda: _get(f"{address}web/a.js") == "二")
+    time.sleep(4)  # long enough for three more builds
+    assert log.read_text(encoding="utf-8").split() in (["一", "二"], ["一", "二", "二"])
+
+
+def test_what_a_script_prints_is_shown_as_it_comes(tmp_path: Path) -> None:
+    script = "import sys\nprint('一')\nprint('二', file=sys.stderr)\nprint(sys.argv[1:])\n"
+    config = CONFIG.replace("type: book", "type: book, pre-render: 'make.py a \"b c\"'")
+    said: list[str] = []
+    build(make_book(tmp_path, **{"_quarto.yml": config, "make.py": script}), say=said.append)
+    assert said[:4] == ["make.py を実行します", "一", "二", "['a', 'b c']"]
+
+
+def test_a_script_may_change_the_book(tmp_path: Path) -> None:
+    """As in Quarto: what it says and what it is made of is read after the scripts."""
+    script = (
+        "import pathlib\n"
+        "config = pathlib.Path('_quarto.yml')\n"
+        "config.write_text(config.read_text(encoding='utf-8').replace('題の前', '題の後'), encoding='utf-8')\n"
+        "pathlib.Path('a.qmd').write_text('# 新しい章\\n', encoding='utf-8')\n"
+    )
+    config = CONFIG.replace("type: book", "type: book, pre-render: make.py").replace("見本", "題の前")
+    site = build(
+        make_book(tmp_path, **{"_quarto.yml": config.replace("a.ipynb", "a.qmd"), "make.py": script, "a.qmd": "# 章\n"})
+    )
+    assert "題の後" in (site / "index.html").read_text(encoding="utf-8")
+    assert "新しい章" in (site / "a.html").read_text(encoding="utf-8")
+
+
+def test_the_book_says_which_pages_have_contents(tmp_path: Path) -> None:
+    config = CONFIG + "format: {html: {toc: false, page-layout: full}}\n"
+    own = "---\ntoc: true\npage-layout: article\n---\n\n# はじめに {.unnumbered}\n\n## 節\n"
+    site = build(
+        make_book(
+            tmp_path, **{"_quarto.yml": config, "index.qmd": own, "a.ipynb": notebook(text_cell("# 題\n\n## 節"))}
+        )
+    )
+    index, chapter = (
+        BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser") for name in ("index.html", "a.html")
+    )
+    assert index.select(".md-sidebar--secondary:not([hidden])") and not index.select("[data-page-layout]")
+    assert chapter.select(".md-sidebar--secondary[hidden]") and chapter.select("h1[data-page-layout=full]")
+
+
+def test_resources_are_neither_of_the_site_nor_hidden(tmp_path: Path) -> None:
+    config = CONFIG.replace("type: book", "type: book, resources: a.js")
+    book = make_book(tmp_path, **{"_quarto.yml": config, "web/a.js": "x", ".old/a.js": "x", "_book/index.html": "x",
+                                  "_book/old/a.js": "x", "node_modules/a.js": "x"})  # fmt: skip
+    site = build(book, tmp_path / "elsewhere")
+    build(book, tmp_path / "elsewhere")
+    assert [path.relative_to(site).as_posix() for path in site.rglob("a.js")] == ["web/a.js"]
 
 
 def test_signs_of_markup_in_titles_stay_text(tmp_path: Path) -> None:

@@ -1,0 +1,278 @@
+"""The calculator as a reader sees it, and what hayasa says should stand there.
+
+Everything in `View` comes from Python; nothing of the page's own JavaScript is asked.
+"""
+
+import contextlib
+import io
+import re
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+
+import hayasa
+from hayasa.memory import max_context_length
+from hayasa.units import GIB, duration, gibibytes, significant
+
+PAGE = "calculator.html"
+OWN_MODEL, OWN_DEVICE = "自分のモデル", "自分の機械"
+
+
+@dataclass
+class Machine:
+    """One machine of a view: a device by id or by its numbers."""
+
+    device: str | dict
+    memory_gb: float | None = None
+    devices: int = 1
+
+    @property
+    def object(self) -> hayasa.Device:
+        if isinstance(self.device, dict):
+            numbers = {key: value for key, value in self.device.items() if value}
+            return hayasa.Device(**{"id": "own", **numbers, "name": self.device.get("name") or OWN_DEVICE})
+        device = hayasa.get_device(self.device)
+        return replace(device, memory_capacity_bytes=self.memory_gb * GIB) if self.memory_gb else device
+
+    @property
+    def name(self) -> str:
+        return self.object.name + (f" × {self.devices}" if self.devices > 1 else "")
+
+
+@dataclass
+class View:
+    """What the reader has chosen; `cards`, `sums` and `verdict` are what the page has to say to it."""
+
+    model: str | dict
+    weights: str = "q4_k_m"
+    engine: str = "llama.cpp"
+    batch_size: int = 1
+    context_length: int = 0
+    prompt_length: int | None = None
+    kv_cache: str = "f16"
+    split: str = "pipeline"
+    machines: list[Machine] = field(default_factory=list)
+
+    def results(self) -> list[hayasa.Estimate | str]:
+        """Return one estimate per machine, or what hayasa says is wrong."""
+        question = {
+            name: getattr(self, name)
+            for name in ("weights", "engine", "batch_size", "context_length", "prompt_length", "kv_cache", "split")
+        }
+        found: list[hayasa.Estimate | str] = []
+        for machine in self.machines:
+            try:
+                model = self.model
+                if isinstance(model, dict):
+                    model = hayasa.Model(id="own", name=OWN_MODEL, **model)
+                found.append(hayasa.estimate(model, machine.object, devices=machine.devices, **question))
+            except hayasa.HayasaError as error:
+                found.append(str(error))
+        return found
+
+    def cards(self) -> list[dict]:
+        return [{"problem": one} if isinstance(one, str) else card(one) for one in self.results()]
+
+    def sums(self) -> list[str]:
+        return [hayasa.explain(one) for one in self.results() if not isinstance(one, str)]
+
+    def verdict(self) -> str:
+        pairs = zip(self.machines, self.results(), strict=True)
+        speeds = {
+            place: (one.decode_tokens_per_s, machine.name)
+            for place, (machine, one) in enumerate(pairs)
+            if not isinstance(one, str)
+        }
+        if len(speeds) < 2:
+            return ""
+        fast = max(speeds.values(), key=lambda pair: pair[0])
+        slow = min(reversed(speeds.values()), key=lambda pair: pair[0])
+        return f"いちばん速いのは {fast[1]} で、{slow[1]} の {significant(fast[0] / slow[0])} 倍です。"
+
+    def announcement(self) -> str:
+        said = []
+        for machine, one in zip(self.machines, self.results(), strict=True):
+            name = machine.object.name if isinstance(one, str) else machine.name
+            if isinstance(one, str):
+                said.append(f"{name}：{one}")
+            else:
+                full = "メモリに入りません。" if one.fits is False else ""
+                said.append(f"{name}：{significant(one.decode_tokens_per_s)} トークン毎秒。{full}")
+        return "".join(said)
+
+
+def card(result: hayasa.Estimate) -> dict:
+    """Return what stands in the card of a machine."""
+    ideal = result.engine.id == "ideal"
+
+    def limit(seconds: float) -> str:
+        return f"{result.batch_size / seconds:,.1f} トークン/秒"
+
+    facts = {}
+    if not ideal:
+        low, high = significant(result.decode_tokens_per_s_low), significant(result.decode_tokens_per_s_high)
+        facts["90%区間"] = f"{low} ～ {high}"
+        facts["物理的な上限"] = f"{significant(result.decode_tokens_per_s_bound)} トークン/秒"
+    facts["メモリの限界"] = limit(result.memory_latency_s)
+    facts["計算の限界"] = limit(result.compute_latency_s) if result.compute_latency_s else f"演算の速さが{'未入力' if result.device.id == 'own' else '未公表'}"
+    facts["決めるもの"] = {"memory": "メモリ帯域幅", "compute": "計算の速さ"}[result.bound_by]
+    if result.batch_size > 1:
+        facts["1系列あたり"] = f"{significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒"
+    wait = result.time_to_first_token_s
+    facts["最初のトークンまで"] = (
+        f"{duration(wait)}（プロンプト {result.prompt_length:,} トークン）" if wait else "見積れません"
+    )
+    return {
+        "kind": "上限" if ideal else "見積り",
+        "number": significant(result.decode_tokens_per_s),
+        "facts": facts,
+        "memory": memory(result),
+        "notes": list(result.notes),
+    }
+
+
+def memory(result: hayasa.Estimate) -> str:
+    """Return what a card says about memory."""
+    needed, available = result.memory_required_bytes, result.memory_available_bytes
+    if result.fits is None:
+        return f"必要なメモリ {gibibytes(needed)}（機械のメモリは分かりません）"
+    fits = "入ります" if result.fits else f"入りません（{gibibytes(needed - available)} 不足）"
+    text = f"メモリ {gibibytes(needed)} ／ {gibibytes(available)}：{fits}"
+    if not (result.fits and result.model.layers):
+        return text
+    longest = max_context_length(
+        result.model,
+        result.device,
+        result.weights,
+        batch_size=result.batch_size,
+        devices=result.devices,
+        bytes_per_value=result.kv_cache.bits_per_weight / 8,
+    )
+    longest = min(longest, result.model.context_length_max or longest)
+    return f"{text}計算の上では文脈 {longest:,} トークンまで入ります。OSやエンジンの使う分は数えていません。"
+
+
+READ = """() => {
+  const root = document.querySelector(".hayasa-calculator");
+  const all = (selector, of = root) => [...of.querySelectorAll(selector)];
+  const text = (selector, of) => of.querySelector(selector)?.textContent ?? "";
+  const card = (machine) => {
+    const output = machine.querySelector(".hy-output");
+    if (!output.querySelector(".hy-number")) return { problem: text(".hy-problem", output) };
+    return {
+      kind: text(".hy-kind", output),
+      number: text(".hy-number", output),
+      facts: Object.fromEntries(all(".hy-facts > div", output).map((fact) => [text("dt", fact), text("dd", fact)])),
+      memory: text(".hy-memory", output),
+      notes: all(".hy-note", output).map((note) => note.textContent),
+    };
+  };
+  const sum = (part) => all("section", part).map((section) => [
+    section.querySelector(".hy-sum-title").firstChild.textContent,
+    ...all(".hy-line", section).map((line) => `   ${line.textContent}`),
+  ].join("\\n")).join("\\n\\n");
+  const label = (field) => field.getAttribute("aria-label") ?? field.labels[0].textContent.trim();
+  const chart = (svg) => svg.outerHTML.replaceAll(/hy-clip-\\d+/g, "");
+  return {
+    cards: all(".hy-machine").map(card),
+    sums: all(".hy-sum").map(sum),
+    verdict: text(".hy-verdict", root),
+    fields: all("input, select").map((field) => [label(field), field.type === "checkbox" ? field.checked : field.value]),
+    charts: all("svg.hy-plot").map(chart),
+    captions: all(".hy-caption").map((caption) => caption.textContent),
+    measured: all(".hy-measured-list tr").map((row) => row.textContent),
+    code: text(".hy-code", root),
+    problems: all(".hy-field .hy-problem").map((problem) => problem.textContent).filter(Boolean),
+    notice: text(".hy-notice", root),
+  };
+}"""
+
+
+class Calculator:
+    """The calculator on a page of a browser."""
+
+    def __init__(self, visitor):
+        self.visitor, self.page = visitor, visitor.page
+        self.root = self.page.locator(".hayasa-calculator")
+
+    def open(self, query: str = ""):
+        """Go to a view."""
+        return self.go(self.visitor.address + PAGE + query)
+
+    def go(self, address: str):
+        self.page.goto(address)
+        self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
+        return self
+
+    def read(self) -> dict:
+        """Return all that the calculator shows."""
+        return self.page.evaluate(READ)
+
+    @property
+    def query(self) -> str:
+        return self.page.evaluate("location.search")
+
+    def field(self, label: str, machine: int | None = None):
+        """Return the control with a label, of a machine (from 1) or of the conditions."""
+        of = self.root if machine is None else self.machine(machine)
+        return of.get_by_label(label, exact=True)
+
+    def machine(self, number: int):
+        return self.root.locator(".hy-machine").nth(number - 1)
+
+    def type(self, label: str, text: str, machine: int | None = None) -> None:
+        """Type into a field and leave it."""
+        field = self.field(label, machine)
+        field.fill(text)
+        field.blur()
+
+    def choose(self, label: str, value: str, machine: int | None = None) -> None:
+        self.field(label, machine).select_option(value)
+
+    def press(self, label: str, key: str) -> None:
+        self.field(label).press(key)
+
+    def add(self) -> None:
+        self.root.get_by_role("button", name="機械を加えて比べる").click()
+
+    def remove(self, number: int) -> None:
+        self.root.get_by_role("button", name=f"機械 {number} を外す").click()
+
+    def unfold(self) -> None:
+        """Open every part that can be folded."""
+        self.page.evaluate("document.querySelectorAll('main details').forEach(part => part.open = true)")
+
+
+def differences(shown: dict, view: View) -> list[str]:
+    """Return where the page and hayasa disagree; the Python that the page shows is run, too."""
+    found = [
+        f"{name}: ページは {shown[name]}、hayasa は {expected}"
+        for name, expected in (("cards", view.cards()), ("verdict", view.verdict()))
+        if shown[name] != expected
+    ]
+    sums = "\n".join(view.sums()).splitlines()
+    found += different_lines("計算の道筋", "\n".join(shown["sums"]).splitlines(), sums)
+    # Where hayasa says that something is impossible, the program says so too, and stops.
+    if len(view.sums()) == len(view.machines):
+        found += different_lines("Pythonのコード", run(shown["code"]).splitlines(), sums)
+    return found
+
+
+def different_lines(name: str, shown: list[str], expected: list[str]) -> list[str]:
+    """Return the first line that differs."""
+    for place, (line, wanted) in enumerate(zip_longest(shown, expected), start=1):
+        if line != wanted:
+            return [f"{name}の{place}行: ページは {line!r}、hayasa は {wanted!r}"]
+    return []
+
+
+def run(program: str) -> str:
+    """Return what a Python program prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(program, "calculator", "exec"), {})
+    return printed.getvalue()
+
+
+def query_of(text: str) -> str:
+    """Return a query that is written over several lines."""
+    return re.sub(r"\s+", "", text)

@@ -1,0 +1,45 @@
+// Small helpers to build HTML and SVG without a framework.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Make an HTML element.
+ * @param {string} tag - Tag name, with classes as in `"p.note"`.
+ * @param {object} attributes - Attributes; `on…` functions become listeners, `false` and null are left out.
+ * @param {...(Node|string|null|false|Array)} children - What goes inside.
+ * @returns {HTMLElement}
+ */
+export function h(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag.split(".")[0]), tag, attributes, children);
+}
+
+/**
+ * Make an SVG element; the arguments are those of `h`.
+ * @returns {SVGElement}
+ */
+export function s(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag.split(".")[0]), tag, attributes, children);
+}
+
+function fill(element, tag, attributes, children) {
+  const classes = tag.split(".").slice(1).join(" ");
+  if (classes) element.setAttribute("class", classes);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined && child !== false) element.append(child);
+  }
+  return element;
+}
+
+/**
+ * Put new children in the place of an element's old ones.
+ * @param {Element} element - What to fill.
+ * @param {...(Node|string|null|false|Array)} children - The new content.
+ */
+export function replace(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child));
+}

@@ -1,0 +1,139 @@
+// Labelled fields that say beside themselves what is wrong with what was typed.
+
+import { h } from "./dom.mjs";
+import { plainNumber, readNumber } from "./input.mjs";
+
+let count = 0;
+
+/** A fresh id for a label and its control. */
+export function freshId() {
+  count += 1;
+  return `hy-${count}`;
+}
+
+/**
+ * A field for a number.
+ * @param {object} options
+ * @param {object} options.rule - What it may be, in base units; see `readNumber`.
+ * @param {?number} options.value - What it is, in base units.
+ * @param {number} [options.exponent] - The field shows and takes units of 10 to this power …
+ * @param {number} [options.factor] - … or of this size.
+ * @param {string} [options.unit] - The unit that is shown.
+ * @param {string} [options.hint] - A short explanation under the field.
+ * @param {(value: ?number, done: boolean) => void} options.onvalue - Called with every possible value, in base units;
+ *   `done` when the reader leaves the field or presses Enter.
+ * @returns {{element: HTMLElement, input: HTMLInputElement, set: (value: ?number) => void}}
+ */
+export function numberField({ rule, value, exponent = 0, factor = 1, unit = "", hint = "", onvalue }) {
+  const id = freshId();
+  const scale = 10 ** exponent * factor;
+  const shownRule = { ...rule, unit, minimum: Math.max(rule.minimum / scale, 0), maximum: rule.maximum / scale };
+  const problem = h("p.hy-problem", { id: `${id}-problem`, hidden: true });
+  const described = [hint && `${id}-hint`, `${id}-problem`].filter(Boolean).join(" ");
+  const input = h("input", {
+    id, type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", "aria-describedby": described,
+    oninput: () => take(false),
+    onchange: () => take(true),
+  });
+  const set = (base) => {
+    input.value = base === null || base === undefined ? "" : plainNumber(base / scale);
+    show("");
+  };
+  const show = (text) => {
+    problem.textContent = text;
+    problem.hidden = !text;
+    if (text) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  };
+  const take = (done) => {
+    const read = readNumber(input.value, shownRule);
+    show(read.problem);
+    if (!read.problem) onvalue(read.value === null ? null : inBaseUnits(read.value, exponent) * factor, done);
+  };
+  set(value);
+  const element = h(
+    "div.hy-field",
+    {},
+    h("label", { for: id }, rule.label, unit && h("span.hy-unit", {}, `（${unit}）`)),
+    input,
+    hint && h("p.hy-hint", { id: `${id}-hint` }, hint),
+    problem,
+  );
+  return { element, input, set };
+}
+
+// 34.1 with exponent 12 is to become the number that 34.1e12 is written for, without a rounding of its own.
+function inBaseUnits(value, exponent) {
+  const text = String(value);
+  return text.includes("e") ? value * 10 ** exponent : Number(`${text}e${exponent}`);
+}
+
+/**
+ * A field for a short text.
+ * @param {{label: string, value: string, onvalue: (value: string, done: boolean) => void}} options
+ * @returns {HTMLElement}
+ */
+export function textField({ label, value, onvalue }) {
+  const id = freshId();
+  const input = h("input", {
+    id, type: "text", maxlength: 60, autocomplete: "off", value,
+    oninput: () => onvalue(input.value, false),
+    onchange: () => onvalue(input.value, true),
+  });
+  return h("div.hy-field", {}, h("label", { for: id }, label), input);
+}
+
+/**
+ * A slider over the given values, for quick moves; the exact value stands in a number field beside it.
+ * @param {object} options
+ * @param {string} options.label - For screen readers.
+ * @param {number[]} options.values - In rising order.
+ * @param {number} options.value - Where it stands.
+ * @param {(value: number) => string} options.text - What a screen reader says.
+ * @param {(value: number, done: boolean) => void} options.onvalue - Called while it moves and, `done`, when it stops.
+ * @returns {{element: HTMLInputElement, set: (value: number) => void}}
+ */
+export function slider({ label, values, value, text, onvalue }) {
+  const at = () => values[Number(element.value)];
+  const say = () => element.setAttribute("aria-valuetext", text(at()));
+  const take = (done) => {
+    say();
+    onvalue(at(), done);
+  };
+  const element = h("input.hy-slider", {
+    type: "range", min: 0, max: values.length - 1, step: 1, "aria-label": label,
+    oninput: () => take(false),
+    onchange: () => take(true),
+  });
+  const set = (wanted) => {
+    const above = values.findIndex((candidate) => candidate >= wanted);
+    element.value = String(above < 0 ? values.length - 1 : above);
+    say();
+  };
+  set(value);
+  return { element, set };
+}
+
+/**
+ * A menu.
+ * @param {object} options
+ * @param {string} options.label
+ * @param {Array<[string, Array<[string, string]>]>} options.groups - Titles and pairs of value and text; an untitled
+ *   group stands on its own.
+ * @param {string} options.value
+ * @param {string} [options.hint]
+ * @param {(value: string) => void} options.onvalue
+ * @returns {{element: HTMLElement, select: HTMLSelectElement}}
+ */
+export function menu({ label, groups, value, hint = "", onvalue }) {
+  const id = freshId();
+  const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text));
+  const select = h(
+    "select",
+    { id, "aria-describedby": hint ? `${id}-hint` : null, onchange: () => onvalue(select.value) },
+    groups.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
+  );
+  select.value = value;
+  const element = h("div.hy-field", {}, h("label", { for: id }, label), select, hint && h("p.hy-hint", { id: `${id}-hint` }, hint));
+  return { element, select };
+}

@@ -1,0 +1,164 @@
+// Small figures in the chapters that answer a slider. The static figure below each says the same on paper.
+
+import { h, replace, s } from "./dom.mjs";
+import { estimate, makeModel } from "./estimator.mjs";
+import { slider } from "./fields.mjs";
+import { curveChart, marker, rooflineChart } from "./plot.mjs";
+import { scaled, significant } from "./units.mjs";
+
+const POWERS = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => 2 ** (first + i));
+const BATCHES = POWERS(0, 12);
+const CONTEXTS = [0, ...Array.from({ length: 64 }, (_, i) => 2048 * (i + 1))];
+const CONTEXTS_ROUGH = [0, ...POWERS(9, 17)];
+const BITS = Array.from({ length: 29 }, (_, i) => 2 + i / 2);
+const QUIET_MS = 700;
+
+const KINDS = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
+
+/**
+ * Build the figure that an element asks for in its `data-…` attributes.
+ *
+ * `data-figure` is `batch` (roofline), `context` (KV cache) or `bits` (weights); `data-machines` and `data-models`
+ * list ids, `data-model` may be a number of parameters, `data-weights` is a weight format.
+ * @param {HTMLElement} root - An empty element.
+ * @param {object} tables - From `loadTables`.
+ */
+export function mountFigure(root, tables) {
+  const build = KINDS[root.dataset.figure];
+  if (!build) throw new Error(`data-figure="${root.dataset.figure}" は、${Object.keys(KINDS).join("、")} のどれかにしてください。`);
+  const list = (name) => (root.dataset[name] ?? "").split(/\s+/).filter(Boolean);
+  const asked = {
+    machines: list("machines").map((id) => known(tables.devices, id)),
+    models: list("models").map((id) => (/^[\d.e+]+$/.test(id) ? makeModel({ id, stated_parameters: Number(id) }) : known(tables.models, id))),
+    weights: root.dataset.weights ?? "f16",
+  };
+  const { title, sliders, draw } = build(asked, tables);
+  const chart = h("div.hy-chart");
+  const readout = h("div.hy-readout");
+  const status = h("p.hy-hidden", { role: "status" });
+  let timer = 0;
+  let drawnWidth = 0;
+
+  const show = () => {
+    drawnWidth = chart.clientWidth;
+    const { figure, lines } = draw(Math.max(280, drawnWidth || 640));
+    replace(chart, figure);
+    replace(readout, lines.map(({ index, text }) => h("p", {}, index !== undefined && key(index), text)));
+    clearTimeout(timer);
+    timer = setTimeout(() => (status.textContent = lines.map((line) => line.text).join("。")), QUIET_MS);
+  };
+  replace(
+    root,
+    h("p.hy-title", {}, `動かしてみる：${title}`),
+    sliders.map((one) => {
+      const value = h("output", {}, one.text(one.value));
+      const { element } = slider({
+        ...one,
+        onvalue: (moved) => {
+          value.textContent = one.text(moved);
+          one.onvalue(moved);
+          show();
+        },
+      });
+      return h("div.hy-control", {}, h("span", { "aria-hidden": "true" }, one.label, "：", value), element);
+    }),
+    chart,
+    readout,
+    status,
+  );
+  new ResizeObserver(() => Math.abs(chart.clientWidth - drawnWidth) > 1 && show()).observe(chart);
+  show();
+}
+
+function known(map, id) {
+  if (!map.has(id)) throw new Error(`${id} という名前はありません。`);
+  return map.get(id);
+}
+
+function key(index) {
+  return [s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, marker(index, 8, 8)), " "];
+}
+
+// The roofline of some machines: the work moves to the right with every sequence that joins the batch.
+function batchFigure({ machines, models: [model], weights }, tables) {
+  const chosen = { batch_size: 1, context_length: 0 };
+  const ask = (device, choice) => estimate(tables, { model, device, weights, engine: "ideal", ...choice });
+  const rowOf = (result, index) => ({
+    index,
+    bandwidth: result.device.memory_bandwidth_bytes_per_s,
+    peak: result.flop_per_step / result.compute_latency_s,
+    intensity: result.flop_per_step / result.bytes_per_step,
+    bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
+    estimate: null,
+  });
+  const around = machines.flatMap((device) => [1, BATCHES.at(-1)].map((batch_size) => rowOf(ask(device, { batch_size }))));
+  return {
+    title: `バッチサイズとルーフライン（${model.name}、${weights}）`,
+    sliders: [
+      { label: "バッチサイズ", values: BATCHES, value: 1, text: (n) => n.toLocaleString("en-US"), onvalue: (n) => (chosen.batch_size = n) },
+      { label: "文脈長", values: CONTEXTS_ROUGH, value: 0, text: (n) => `${n.toLocaleString("en-US")}トークン`, onvalue: (n) => (chosen.context_length = n) },
+    ],
+    draw(width) {
+      const results = machines.map((device) => ask(device, chosen));
+      const rows = results.map(rowOf);
+      const lines = results.map((result, index) => ({
+        index,
+        text: `${result.device.name}：${result.bound_by === "memory" ? "メモリバウンド" : "計算バウンド"}、一人あたり${significant(result.decode_tokens_per_s / chosen.batch_size)}、全体で${significant(result.decode_tokens_per_s)} トークン/秒`,
+      }));
+      lines.unshift({ text: `算術強度 ${significant(rows[0].intensity)} FLOP/B` });
+      return { figure: rooflineChart(rows, { width, around, title: "ルーフラインの図" }), lines };
+    },
+  };
+}
+
+// Speed over context: the cache is read with the weights at every token.
+function contextFigure({ machines: [device], models, weights }, tables) {
+  let chosen = 8192;
+  const ask = (model, context_length) => estimate(tables, { model, device, weights, engine: "ideal", context_length });
+  const curves = models.map((model, index) => ({
+    index,
+    label: model.name,
+    points: CONTEXTS.map((context) => [context, ask(model, context).decode_tokens_per_s]),
+  }));
+  return {
+    title: `文脈長と速さの上限（${device.name}、${weights}）`,
+    sliders: [{ label: "文脈長", values: CONTEXTS, value: chosen, text: (n) => `${n.toLocaleString("en-US")}トークン`, onvalue: (n) => (chosen = n) }],
+    draw: (width) => ({
+      figure: curveChart(curves, {
+        width, chosen, title: "文脈長と速さの図", xLabel: "文脈長（トークン）", yLabel: "トークン/秒",
+        xTicks: [0, 32768, 65536, 98304, 131072].map((n) => [n, n.toLocaleString("en-US")]),
+      }),
+      lines: models.map((model, index) => {
+        const result = ask(model, chosen);
+        const beyond = model.context_length_max && chosen > model.context_length_max ? "（このモデルの上限を超えています）" : "";
+        return {
+          index,
+          text: `${model.name}：重み${scaled(result.weight_bytes_per_step, "B")} ＋ KVキャッシュ${scaled(result.kv_bytes_per_step, "B")}、${significant(result.decode_tokens_per_s)} トークン/秒${beyond}`,
+        };
+      }),
+    }),
+  };
+}
+
+// Speed over bits per weight: half the bits, twice the bound.
+function bitsFigure({ machines, models: [model] }, tables) {
+  let chosen = 4;
+  const ask = (device, bits_per_weight) =>
+    estimate(tables, { model, device, engine: "ideal", weights: { id: `bits-${bits_per_weight}`, kind: "plain", bits_per_weight, compute_format: "fp16", rules: [] } });
+  const memorySpeed = (device, bits) => 1 / ask(device, bits).memory_latency_s;
+  const curves = machines.map((device, index) => ({ index, label: device.name, points: BITS.map((bits) => [bits, memorySpeed(device, bits)]) }));
+  return {
+    title: "重み1個のビット数と、メモリの限界",
+    sliders: [{ label: "重み1個のビット数", values: BITS, value: chosen, text: (bits) => `${bits}ビット`, onvalue: (bits) => (chosen = bits) }],
+    draw: (width) => ({
+      figure: curveChart(curves, {
+        width, chosen, title: "ビット数と速さの図", xLabel: "重み1個のビット数", yLabel: "トークン/秒",
+        xTicks: [2, 4, 8, 12, 16].map((n) => [n, String(n)]),
+      }),
+      lines: [
+        { text: `1トークンで読む重み：${scaled(ask(machines[0], chosen).weight_bytes_per_step, "B")}` },
+        ...machines.map((device, index) => ({ index, text: `${device.name}：${significant(memorySpeed(device, chosen))} トークン/秒` })),
+      ],
+    }),
+  };
+}

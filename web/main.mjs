@@ -1,0 +1,22 @@
+// The entry: builds what the page asks for. Without a page, hayasa's functions for a console or a test.
+
+import { mountCalculator } from "./calculator.mjs";
+import { data } from "./data.mjs";
+import { estimate, loadTables, makeDevice, makeModel, makeWeightFormat, maxBatchSize, maxContextLength } from "./estimator.mjs";
+import { explain, explanationText } from "./explanation.mjs";
+import { mountFigure } from "./figures.mjs";
+import { readNumber } from "./input.mjs";
+import { pythonCode } from "./python.mjs";
+import { readAddress, writeAddress } from "./state.mjs";
+
+const tables = loadTables(data);
+
+if (globalThis.document) {
+  for (const root of document.querySelectorAll(".hayasa-figure")) mountFigure(root, tables);
+  for (const root of document.querySelectorAll(".hayasa-calculator")) mountCalculator(root, tables);
+  performance.mark("hayasa-ready");
+  document.documentElement.dataset.hayasaReady = performance.now().toFixed(1);
+}
+
+export { data, estimate, explain, explanationText, loadTables, makeDevice, makeModel, makeWeightFormat, maxBatchSize, maxContextLength };
+export { pythonCode, readAddress, readNumber, tables, writeAddress };

@@ -1,0 +1,200 @@
+// Charts as SVG. What a chart says in shapes stands in a table beside it in words.
+
+import { s } from "./dom.mjs";
+import { scaled } from "./units.mjs";
+
+const MARKERS = ["circle", "square", "diamond", "triangle"];
+const FONT = 13;
+const ROW = 58;
+
+/**
+ * The marker of a machine: its shape tells it apart where colours do not.
+ * @param {number} index - Which machine, from 0.
+ * @param {number} x
+ * @param {number} y
+ * @param {string} kind - `"filled"` for an estimate, `"hollow"` for a bound.
+ * @returns {SVGElement}
+ */
+export function marker(index, x, y, kind = "filled") {
+  const attributes = { class: `hy-mark hy-${kind} hy-series-${index}` };
+  const r = 6;
+  switch (MARKERS[index % MARKERS.length]) {
+    case "square":
+      return s("rect", { ...attributes, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
+    case "diamond":
+      return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y}L${x} ${y + r + 1}L${x - r - 1} ${y}Z` });
+    case "triangle":
+      return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y + r - 1}H${x - r - 1}Z` });
+    default:
+      return s("circle", { ...attributes, cx: x, cy: y, r });
+  }
+}
+
+/**
+ * Numbers for an axis from 0: 0, 20, 40, …
+ * @param {number} end - The largest value to be shown.
+ * @param {number} [count] - About how many steps.
+ * @returns {number[]}
+ */
+export function linearTicks(end, count = 5) {
+  const rough = end / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999);
+  return Array.from({ length: Math.ceil(end / step - 1e-9) + 1 }, (_, i) => i * step);
+}
+
+/**
+ * Powers of ten from below `low` to above `high`.
+ * @param {number} low
+ * @param {number} high
+ * @returns {number[]}
+ */
+export function decades(low, high) {
+  const first = Math.floor(Math.log10(low) + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(Math.log10(high) - 1e-9));
+  return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+}
+
+/**
+ * Speeds as dots on one axis: bound, estimate with its interval, measurements.
+ * @param {Array<{index: number, label: string, bound: number, estimate: number, low: number, high: number,
+ *   measured: Array<{value: number, title: string}>}>} rows - One per machine.
+ * @param {{width: number, title: string, ideal: boolean}} options - Width in pixels; a title for screen readers.
+ * @returns {SVGElement}
+ */
+export function speedChart(rows, { width, title, ideal }) {
+  const left = 8;
+  const right = width - 16;
+  const end = Math.max(...rows.flatMap((row) => [row.bound, row.high, ...row.measured.map((m) => m.value)]));
+  const ticks = linearTicks(end, width < 480 ? 3 : 6);
+  const top = ticks.at(-1);
+  const x = (value) => left + ((right - left) * value) / top;
+  const height = rows.length * ROW + 44;
+  const axis = rows.length * ROW + 6;
+  return s(
+    "svg.hy-plot",
+    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
+    ticks.map((tick, i) => [
+      s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: 4, y2: axis }),
+      s("text.hy-tick", { x: x(tick), y: axis + 16, "text-anchor": i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle" }, tickText(tick)),
+    ]),
+    s("text.hy-axis", { x: (left + right) / 2, y: axis + 34, "text-anchor": "middle" }, "トークン/秒"),
+    rows.map((row, i) => {
+      const y = i * ROW + 38;
+      return [
+        s("text.hy-label", { x: left, y: i * ROW + 20, "font-size": FONT }, row.label),
+        s("line", { class: `hy-bound-line hy-series-${row.index}`, x1: x(0), x2: x(row.bound), y1: y, y2: y }),
+        s("line", { class: `hy-bound-end hy-series-${row.index}`, x1: x(row.bound), x2: x(row.bound), y1: y - 9, y2: y + 9 }),
+        !ideal && s("line", { class: `hy-interval hy-series-${row.index}`, x1: x(row.low), x2: x(row.high), y1: y, y2: y }),
+        row.measured.map(({ value, title: about }) =>
+          s("path.hy-measured", { d: cross(x(value), y) }, s("title", {}, about)),
+        ),
+        !ideal && marker(row.index, x(row.estimate), y),
+      ];
+    }),
+  );
+}
+
+function cross(x, y) {
+  return `M${x - 5} ${y - 5}L${x + 5} ${y + 5}M${x - 5} ${y + 5}L${x + 5} ${y - 5}`;
+}
+
+function tickText(value) {
+  return value === 0 ? "0" : Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
+}
+
+/**
+ * The roofline of each machine and where the work of a step lies under it.
+ * @param {Array<{index: number, bandwidth: number, peak: number, intensity: number, bound: number, estimate: ?number}>} rows
+ *   One per machine: bytes/s, FLOP/s (0 if unknown), FLOP per byte, FLOP/s that physics allows, FLOP/s estimated.
+ * @param {{width: number, title: string, around?: object[]}} options - Width in pixels; a title for screen readers;
+ *   further rows that the axes shall reach, so that they stand still while the rows move.
+ * @returns {SVGElement}
+ */
+export function rooflineChart(rows, { width, title, around = [] }) {
+  const height = Math.min(380, Math.max(260, width * 0.62));
+  const area = { left: 62, right: width - 14, top: 12, bottom: height - 46 };
+  const reached = [...rows, ...around];
+  const ridges = rows.filter((row) => row.peak).map((row) => row.peak / row.bandwidth);
+  const intensities = reached.map((row) => row.intensity);
+  const xTicks = decades(Math.min(0.5, ...intensities), Math.max(100, ...intensities, ...ridges.map((r) => r * 2)));
+  const [xLow, xHigh] = [xTicks[0], xTicks.at(-1)];
+  const roof = (row, intensity) => Math.min(row.peak || Infinity, intensity * row.bandwidth);
+  const yTicks = decades(
+    Math.min(...reached.map((row) => Math.min(row.estimate ?? Infinity, row.bound) / 2)),
+    Math.max(...rows.map((row) => roof(row, xHigh))) * 1.2,
+  );
+  const x = (value) => area.left + (logShare(value, xLow, xHigh) * (area.right - area.left));
+  const y = (value) => area.bottom - (logShare(value, yTicks[0], yTicks.at(-1)) * (area.bottom - area.top));
+  const clip = `hy-clip-${(clipCount += 1)}`;
+  const every = Math.ceil(yTicks.length / 6);
+  return s(
+    "svg.hy-plot",
+    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
+    s("clipPath", { id: clip }, s("rect", { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top })),
+    xTicks.map((tick) => [
+      s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: area.top, y2: area.bottom }),
+      s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, tickText(tick)),
+    ]),
+    yTicks.map((tick, i) => [
+      s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
+      i % every === 0 && s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, scaled(tick, "", 1).trim()),
+    ]),
+    s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, "算術強度（FLOP/B）"),
+    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "演算の速さ（FLOP/秒）"),
+    s(
+      "g",
+      { "clip-path": `url(#${clip})` },
+      rows.map((row) => {
+        const corners = [xLow, ...(row.peak ? [row.peak / row.bandwidth] : []), xHigh].filter((v) => v >= xLow && v <= xHigh);
+        const points = corners.map((v) => `${x(v)},${y(roof(row, v))}`).join(" ");
+        return s("polyline", { class: `hy-roof hy-series-${row.index}`, points });
+      }),
+    ),
+    rows.map((row) => [
+      row.estimate && s("line", { class: `hy-drop hy-series-${row.index}`, x1: x(row.intensity), x2: x(row.intensity), y1: y(row.bound), y2: y(row.estimate) }),
+      marker(row.index, x(row.intensity), y(row.bound), "hollow"),
+      row.estimate && marker(row.index, x(row.intensity), y(row.estimate)),
+    ]),
+  );
+}
+
+let clipCount = 0;
+
+function logShare(value, low, high) {
+  return Math.log(value / low) / Math.log(high / low);
+}
+
+/**
+ * A curve over a logarithmic or linear axis, with the chosen point on it.
+ * @param {Array<{index: number, label: string, points: Array<[number, number]>}>} lines - One per curve.
+ * @param {{width: number, title: string, xLabel: string, yLabel: string, chosen: number, logX?: boolean,
+ *   xTicks: Array<[number, string]>}} options - Axes; `chosen` is where the reader's slider stands.
+ * @returns {SVGElement}
+ */
+export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX = false, xTicks }) {
+  const height = Math.min(340, Math.max(240, width * 0.55));
+  const area = { left: 58, right: width - 14, top: 12, bottom: height - 46 };
+  const all = lines.flatMap((line) => line.points);
+  const [xLow, xHigh] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
+  const yTicks = linearTicks(Math.max(...all.map((p) => p[1])), 5);
+  const share = (v) => (logX ? logShare(v, xLow, xHigh) : (v - xLow) / (xHigh - xLow));
+  const x = (v) => area.left + share(v) * (area.right - area.left);
+  const y = (v) => area.bottom - (v / yTicks.at(-1)) * (area.bottom - area.top);
+  return s(
+    "svg.hy-plot",
+    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
+    yTicks.map((tick) => [
+      s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
+      s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick)),
+    ]),
+    xTicks.map(([tick, text]) => s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text)),
+    s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
+    s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, xLabel),
+    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel),
+    lines.map((line) => [
+      s("polyline", { class: `hy-roof hy-series-${line.index}`, points: line.points.map(([a, b]) => `${x(a)},${y(b)}`).join(" ") }),
+      line.points.filter(([a]) => a === chosen).map(([a, b]) => marker(line.index, x(a), y(b))),
+    ]),
+  );
+}

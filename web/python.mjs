@@ -1,0 +1,59 @@
+// The Python that computes what the page shows, for readers who go on in a notebook.
+
+import { DEVICE_PARTS, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+
+/**
+ * Write a state as a Python program that prints the sum for every machine.
+ * @param {object} state - A state, as in `state.mjs`.
+ * @returns {string}
+ */
+export function pythonCode(state) {
+  const options = [
+    ["weights", text(state.weights)],
+    ["engine", text(state.engine)],
+    ["batch_size", state.batch_size],
+    ["context_length", state.context_length],
+    state.prompt_length !== null && ["prompt_length", state.prompt_length],
+    state.kv_cache !== "f16" && ["kv_cache", text(state.kv_cache)],
+    state.split !== "pipeline" && ["split", text(state.split)],
+  ].filter(Boolean);
+  const smaller = state.machines.some((machine) => machine.memory_bytes !== null);
+  return [
+    ...(smaller ? ["from dataclasses import replace", ""] : []),
+    "import hayasa",
+    "",
+    `model = ${typeof state.model === "string" ? text(state.model) : made("", "hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...ordered(state.model, MODEL_PARTS) })}`,
+    "machines = [",
+    ...state.machines.map((machine) => `    (${deviceCode(machine)}, ${machine.devices}),`),
+    "]",
+    "for device, devices in machines:",
+    "    result = hayasa.estimate(",
+    "        model, device, devices=devices,",
+    ...options.map(([name, value]) => `        ${name}=${value},`),
+    "    )",
+    "    print(hayasa.explain(result))",
+    "",
+  ].join("\n");
+}
+
+function deviceCode({ device, memory_bytes }) {
+  if (typeof device !== "string") return made("    ", "hayasa.Device", { id: "own", ...ordered({ ...device, name: device.name || OWN_DEVICE_NAME }, DEVICE_PARTS) });
+  if (memory_bytes === null) return text(device);
+  return `replace(hayasa.get_device(${text(device)}), memory_capacity_bytes=${memory_bytes})`;
+}
+
+// However the reader came to it, the same choice is the same program.
+function ordered(own, parts) {
+  return Object.fromEntries(Object.values(parts).map((field) => [field, own[field]]));
+}
+
+function made(indent, name, fields) {
+  const written = Object.entries(fields).filter(([, value]) => value !== "" && value !== 0 && value !== undefined);
+  const lines = written.map(([key, value]) => `${indent}    ${key}=${typeof value === "string" ? text(value) : value},\n`);
+  return `${name}(\n${lines.join("")}${indent})`;
+}
+
+// A JSON string is a Python string, too.
+function text(value) {
+  return JSON.stringify(value);
+}
