@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import panflute as pf
 import yaml
 
 from press.cache import Cache
@@ -25,6 +26,7 @@ from press.write.mathfont import math_characters, math_font
 
 STYLE = re.compile(r'<link rel="stylesheet" href="[^"]*?assets/([^"]+)">')
 SCRIPT = re.compile(r'<script (?:defer )?src="[^"]*?assets/([^"]+)"></script>')
+DESCRIPTION_LENGTH = 120  # what search engines show of it in Japanese
 TIMEOUT_S = 300
 STALE_S = 3600
 
@@ -133,8 +135,7 @@ def _write_docs(book: Book, pages: list[Page], docs: Path, content: Files, cache
     for page in pages:
         path = (docs / page.href).with_suffix(".md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        settings = "" if page.toc else "---\nhide: [toc]\n---\n"
-        path.write_text(settings + content.pages[page.href], encoding="utf-8")
+        path.write_text(_front_matter(book, page) + content.pages[page.href], encoding="utf-8")
     assets = docs / "assets"
     assets.mkdir(parents=True, exist_ok=True)
     style = files("press.write").joinpath("chrome.css").read_text(encoding="utf-8")
@@ -143,6 +144,30 @@ def _write_docs(book: Book, pages: list[Page], docs: Path, content: Files, cache
     search = files("press.write").joinpath("iframe-worker.js").read_text(encoding="utf-8")
     (assets / "iframe-worker.js").write_text(search, encoding="utf-8")
     (assets / "stix-two-math.woff2").write_bytes(math_font(math_characters(list(content.pages.values())), cache))
+
+
+def _front_matter(book: Book, page: Page) -> str:
+    settings: dict[str, Any] = {} if page.toc else {"hide": ["toc"]}
+    if description := _description(book, page):
+        settings["description"] = entities.escape(description)  # the theme prints it as it is
+    return f"---\n{yaml.safe_dump(settings, allow_unicode=True)}---\n" if settings else ""
+
+
+def _description(book: Book, page: Page) -> str:
+    """What search engines show under the page's title: its own description, else how it begins."""
+    given = page.manuscript.front_matter.get("description") or (book.description if page.href == "index.html" else "")
+    first = next((block for block in page.blocks if isinstance(block, pf.Para)), None)
+    return str(given) or (_beginning(" ".join(pf.stringify(first).split())) if first else "")
+
+
+def _beginning(text: str) -> str:
+    """Whole sentences up to about the length that is shown; at least the first."""
+    kept = ""
+    for sentence in re.findall(r"[^。]+(?:。|$)", text):
+        if kept and len(kept + sentence) > DESCRIPTION_LENGTH:
+            break
+        kept += sentence
+    return kept
 
 
 def _config(book: Book, pages: list[Page]) -> str:
