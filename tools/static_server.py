@@ -70,7 +70,7 @@ class StaticHandler(http.server.BaseHTTPRequestHandler):
             path /= "index.html"
         return path if path.is_file() and path.is_relative_to(self.folder) else None
 
-    def do_GET(self) -> None:  # noqa: N802 (the name is http.server's)
+    def do_GET(self) -> None:
         """Send a file, or 404.html where the site has one."""
         path, status = self.find(), HTTPStatus.OK
         if path is None:
