@@ -120,6 +120,7 @@ def test_the_font_has_what_formulas_need(tmp_path: Path) -> None:
     assert "外" not in characters
     font = TTFont(io.BytesIO(math_font(characters, Cache(tmp_path))))
     assert "MATH" in font
+    assert "fpgm" not in font
     assert {ord(c) for c in "≤𝑥("} <= set(font.getBestCmap())
 
 
