@@ -8,5 +8,5 @@ compile() {
         --custom-compile-command "make pin" --no-emit-index-url --no-emit-find-links \
         "$@" --output-file "$out"
 }
-compile requirements.txt --group chapters --group press --group lab --group test --group api --group build
+compile requirements.txt --group chapters --group press --group web --group lab --group test --group api --group build
 compile requirements-ci.txt --group ci --constraint requirements.txt

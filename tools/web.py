@@ -4,23 +4,31 @@
 scripts nor data, so there is one plain script that holds both.  The book's `pre-render` names this
 file, so Quarto runs it too, with whatever Python it finds: it needs the standard library only.
 
-The rewriting is small and strict.  Modules say ``import { a, b } from "./x.mjs";``,
+The rewriting is small and strict (`tools/javascript.py` shortens what is left).  Modules say ``import { a, b } from "./x.mjs";``,
 ``export const``, ``export function``, ``export class`` and ``export { a, b };``, each at the start
 of a line; anything else is an error that names file and line.
 """
 
 import sys
 
-# Stands before everything that an older Python could not even read.
+# An older Python has to be able to read this file, or it could not say this.
 if sys.version_info < (3, 11):  # noqa: UP036
-    sys.exit("エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info))
+    sys.exit(
+        "エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info)
+    )
 
 import argparse
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+# Run as a script, it finds its own folder first, not the book's.
+sys.path.insert(0, str(ROOT))
+
+from tools import javascript  # noqa: E402
+
 ENTRY = "main.mjs"
 DATA = "data.mjs"
 BUNDLE = "hayasa.js"
@@ -30,7 +38,7 @@ HEADER = "// hayasa (速さ)。web/*.mjs と data/*.csv から tools/web.py が�
 NAME = r"[A-Za-z_$][\w$]*"
 NAMES = rf"\{{\s*({NAME}(?:,\s*{NAME})*),?\s*\}}"
 IMPORT = re.compile(rf'^import {NAMES} from "\./([\w-]+\.mjs)";$', re.MULTILINE)
-EXPORT = re.compile(rf"^export (?=(?:const|(?:async )?function|class) ({NAME})\b)", re.MULTILINE)
+EXPORT = re.compile(rf"^export (?=(?:const|(?:async )?function\*?|class) ({NAME})\b)", re.MULTILINE)
 EXPORT_LIST = re.compile(rf"^export {NAMES};$", re.MULTILINE)
 
 # What is left of these words once the forms above are gone cannot be bundled.
@@ -77,95 +85,100 @@ def bundle(web: Path, data: str) -> str:
         If a module is missing, imports what is not exported, imports itself by a detour, or is
         written in a form that is not supported.
     """
-    exports = {DATA: ["data"]}
-    parts = [f"const {variable(DATA)} = {{ data: JSON.parse({quoted(data)}) }};"]
-    add_module(web, ENTRY, exports, parts, ())
-    body = "\n".join(parts)
-    return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.hayasa = {variable(ENTRY)};\n}})();\n'
+    sources: dict[str, Source] = {}
+    add_source(web, ENTRY, sources, ())
+    modules = {name: read_tokens(name, source) for name, source in sources.items()}
+    short = javascript.short_names(modules)
+    outer = {DATA: {"data": "$"}}
+    code = []
+    for name, source in sources.items():
+        # A module stands behind those that it imports, so these are known.
+        imported = {word: outer[origin][word] for word, origin in source.imports.items()}
+        outer[name] = {**short[name], **imported}
+        code.append(javascript.written(modules[name], outer[name]))
+    exported = ",".join(f"{word}:{outer[ENTRY][word]}" for word in sources[ENTRY].exports)
+    body = "\n".join(code)
+    # The data come last, as an argument: code compresses better beside code.
+    return f'{HEADER}($=>{{"use strict";\n{body}\nglobalThis.hayasa={{{exported}}}}})(JSON.parse({quoted(data)}));\n'
 
 
-def add_module(web: Path, name: str, exports: dict[str, list[str]], parts: list[str], importers: tuple[str, ...]) -> None:
+class Source(NamedTuple):
+    """A module as it is written.
+
+    Parameters
+    ----------
+    text : str
+        All of it; in the place of imports and of the word `export` there are blanks.
+    imports : dict
+        The module that each imported name comes from.
+    exports : list of str
+        The names it exports.
+    """
+
+    text: str
+    imports: dict[str, str]
+    exports: list[str]
+
+
+def add_source(web: Path, name: str, sources: dict[str, Source], importers: tuple[str, ...]) -> None:
     """Add a module behind all those that it imports; `importers` are those on the way to it."""
-    text = read_module(web, name)
+    try:
+        text = (web / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BundleError(f"web/{name} がありません。") from None
+    imports: dict[str, str] = {}
     for found in IMPORT.finditer(text):
-        imported = found[2]
-        if imported in (*importers, name):
-            raise problem(name, text, found.start(), f"{imported} との間で互いに import しています")
-        if imported not in exports:
-            if not (web / imported).is_file():
-                raise problem(name, text, found.start(), f"web/{imported} がありません")
-            add_module(web, imported, exports, parts, (*importers, name))
-        for wanted in names_in(found[1]):
-            if wanted not in exports[imported]:
-                raise problem(name, text, found.start(), f"{imported} は {wanted} を export していません")
-    refuse_the_rest(name, text)
-    exported = exported_names(name, text)
-    code = IMPORT.sub(lambda found: f"const {{ {', '.join(names_in(found[1]))} }} = {variable(found[2])};", text)
-    code = without_comments(name, EXPORT.sub("", EXPORT_LIST.sub("", code)))
-    parts.append(f"const {variable(name)} = (() => {{\n{code}\nreturn {{ {', '.join(exported)} }};\n}})();")
-    exports[name] = exported
-
-
-def refuse_the_rest(name: str, text: str) -> None:
-    """Raise for what is none of the forms that can be rewritten."""
+        origin = found[2]
+        if origin in (*importers, name):
+            raise problem(name, text, found.start(), f"{origin} との間で互いに import しています")
+        if origin not in (*sources, DATA):
+            if not (web / origin).is_file():
+                raise problem(name, text, found.start(), f"web/{origin} がありません")
+            add_source(web, origin, sources, (*importers, name))
+        offered = ["data"] if origin == DATA else sources[origin].exports
+        for word in re.findall(NAME, found[1]):
+            if word not in offered:
+                raise problem(name, text, found.start(), f"{origin} は {word} を export していません")
+            imports[word] = origin
+    exports = exported_names(name, text)
     rest = text
     for form in (IMPORT, EXPORT, EXPORT_LIST):
         # Blanks in their place leave every position as it was.
         rest = form.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), rest)
     for pattern, reason in REFUSED:
-        if found := pattern.search(rest):
-            raise problem(name, text, found.start(), reason)
-
-
-def read_module(web: Path, name: str) -> str:
-    """Return the text of a module."""
-    try:
-        return (web / name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BundleError(f"web/{name} がありません。") from None
-
-
-def names_in(listed: str) -> list[str]:
-    """Return the names of ``a, b, c``."""
-    return re.findall(NAME, listed)
+        refused = pattern.search(rest)
+        if refused:
+            raise problem(name, text, refused.start(), reason)
+    sources[name] = Source(rest, imports, exports)
 
 
 def exported_names(name: str, text: str) -> list[str]:
     """Return what a module exports; twice the same name is an error."""
     names: list[str] = []
     found = [(match, [match[1]]) for match in EXPORT.finditer(text)]
-    found += [(match, names_in(match[1])) for match in EXPORT_LIST.finditer(text)]
+    found += [(match, re.findall(NAME, match[1])) for match in EXPORT_LIST.finditer(text)]
     for match, exported in found:
-        for one in exported:
-            if one in names:
-                raise problem(name, text, match.start(), f"{one} を二度 export しています")
-            names.append(one)
+        for word in exported:
+            if word in names:
+                raise problem(name, text, match.start(), f"{word} を二度 export しています")
+            names.append(word)
     return names
 
 
-def without_comments(name: str, code: str) -> str:
-    """Leave out lines that are nothing but a comment, empty lines and indentation.
-
-    That is safe as long as no text goes over several lines, which is checked.
-    """
-    kept: list[str] = []
-    in_comment = False
-    for line in code.split("\n"):
-        stripped = line.strip()
-        if in_comment or stripped.startswith("/*"):
-            in_comment = "*/" not in stripped
-            if not in_comment and not stripped.endswith("*/"):
-                raise BundleError(f"web/{name}: コメントの後ろにコードがあります: {stripped}")
-        elif stripped and not stripped.startswith("//"):
-            if stripped.count("`") % 2 or stripped.endswith("\\"):
-                raise BundleError(f"web/{name}: 複数の行にわたる文字列は使えません: {stripped}")
-            kept.append(stripped)
-    return "\n".join(kept)
-
-
-def variable(name: str) -> str:
-    """Return the variable that holds what a module exports."""
-    return "module_" + re.sub(r"\W", "_", name.removesuffix(".mjs"))
+def read_tokens(name: str, source: Source) -> javascript.Module:
+    """Return a module as tokens, every name of which is known."""
+    try:
+        module = javascript.read(source.text)
+        javascript.refuse_unknown(module, source.imports)
+    except javascript.UnknownCodeError as unknown:
+        raise problem(name, source.text, unknown.position, str(unknown)) from None
+    for word in source.exports:
+        if word not in module.top and word not in source.imports:
+            raise BundleError(f"web/{name}: export している {word} がありません。")
+    both = sorted(module.top & source.imports.keys())
+    if both:
+        raise BundleError(f"web/{name}: {', '.join(both)} は import したものと同じ名前です。")
+    return module
 
 
 def quoted(text: str) -> str:

@@ -76,6 +76,7 @@ export function mountCalculator(root, tables) {
   new ResizeObserver(onResize).observe(speed);
   document.addEventListener("click", followPreset);
   build();
+  clearTimeout(announceTimer); // whoever comes reads the page; only what changes is announced
 
   // ---- from the choices to the state -----------------------------------------------------------
 

@@ -73,11 +73,10 @@ function requireNonNegative(name, value, maximum) {
 }
 
 function requireInteger(name, value, minimum, maximum) {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
   const allowed = `${pythonNumber(minimum)} 以上 ${pythonNumber(maximum)} 以下の整数`;
   checkNumber(name, value, allowed);
-  if (!Number.isInteger(value) || value < minimum || value > maximum) {
-    throw new InvalidValueError(name, `${name} は ${allowed}で指定してください（与えられた値: ${pythonNumber(value)}）。`);
-  }
+  throw new InvalidValueError(name, `${name} は ${allowed}で指定してください（与えられた値: ${pythonNumber(value)}）。`);
 }
 
 function requireChoice(name, value, allowed) {
@@ -333,21 +332,18 @@ function isRouted({ role }) {
   return role.endsWith("_exps");
 }
 
-function weightTensors(model) {
+/** Every tensor that the shape of a model implies, one after another: a model of one's own may have many. */
+function* weightTensors(model) {
   requireShape(model, "重みの内訳");
-  const tensors = [tensor("token_embd", -1, model.hidden_size, model.vocab_size)];
+  yield tensor("token_embd", -1, model.hidden_size, model.vocab_size);
   for (let layer = 0; layer < model.layers; layer += 1) {
-    tensors.push(...attentionTensors(model, layer));
-    if (model.experts && layer >= model.dense_layers) {
-      tensors.push(...expertTensors(model, layer));
-    } else {
-      tensors.push(...ffnTensors(model, layer, model.intermediate_size, "", model.mlp_bias));
-    }
-    tensors.push(tensor("norm", layer, model.hidden_size, model.norms_per_layer));
+    yield* attentionTensors(model, layer);
+    if (model.experts && layer >= model.dense_layers) yield* expertTensors(model, layer);
+    else yield* ffnTensors(model, layer, model.intermediate_size, "", model.mlp_bias);
+    yield tensor("norm", layer, model.hidden_size, model.norms_per_layer);
   }
-  tensors.push(tensor("norm", -1, model.hidden_size, 1));
-  if (!model.tied_embeddings) tensors.push(tensor("output", -1, model.hidden_size, model.vocab_size));
-  return tensors;
+  yield tensor("norm", -1, model.hidden_size, 1);
+  if (!model.tied_embeddings) yield tensor("output", -1, model.hidden_size, model.vocab_size);
 }
 
 function attentionTensors(model, layer) {
@@ -430,7 +426,9 @@ function rememberedFor(compute) {
  */
 export const totalParameters = rememberedFor((model) => {
   if (!hasShape(model)) return model.stated_parameters;
-  return model.other_parameters + weightTensors(model).reduce((sum, { parameters }) => sum + parameters, 0);
+  let sum = 0;
+  for (const { parameters } of weightTensors(model)) sum += parameters;
+  return model.other_parameters + sum;
 });
 
 /**
@@ -441,10 +439,10 @@ export const totalParameters = rememberedFor((model) => {
 export const activeParameters = rememberedFor((model) => {
   if (!hasShape(model)) return model.stated_parameters;
   const share = model.experts ? model.experts_per_token / model.experts : 1;
-  const active = weightTensors(model).reduce(
-    (sum, item) => sum + (isRouted(item) ? roundHalfEven(item.parameters * share) : item.parameters),
-    0,
-  );
+  let active = 0;
+  for (const item of weightTensors(model)) {
+    active += isRouted(item) ? roundHalfEven(item.parameters * share) : item.parameters;
+  }
   return model.tied_embeddings ? active : active - model.vocab_size * model.hidden_size;
 });
 
@@ -1075,8 +1073,7 @@ export function loadTables(data) {
   const weight_formats = weightFormatsOf(data.weight_formats, data.mixes);
   const devices = byId(rowsOf(data.devices).map(deviceOf));
   const models = byId(rowsOf(data.models).map(makeModel));
-  const engines = byId(rowsOf(data.engines).map(remember));
-  const factors = rowsOf(data.device_factors);
+  const engines = byId(rowsOf(data.engines).map(engineOf));
   const calibrations = rowsOf(data.calibrations).map(Object.freeze);
   const tables = {
     constants: data.constants,
@@ -1085,9 +1082,7 @@ export function loadTables(data) {
     weight_formats,
     engines,
     calibrations,
-    device_factors: new Map(
-      factors.map((row) => [factorKey(calibrations[row.calibration].id, row.scope, row.weight_kind), row]),
-    ),
+    device_factors: deviceFactorsOf(data.device_factors, devices, calibrations),
     presets: data.presets,
     skipped_measurements: data.measurements.skipped,
   };
@@ -1100,10 +1095,25 @@ export function loadTables(data) {
   return Object.freeze(tables);
 }
 
-/** Turn a table of columns into objects, one per row. */
-function rowsOf(columns) {
-  const names = Object.keys(columns);
-  return columns[names[0]].map((_, index) => Object.fromEntries(names.map((name) => [name, columns[name][index]])));
+/** Turn a table into objects, one per row. */
+function rowsOf({ text, numbers }) {
+  const columns = [
+    ...Object.entries(text).map(([name, column]) => [name, column.split("~")]),
+    ...Object.entries(numbers).map(([name, column]) => [name, column.split(",").map(Number)]),
+  ];
+  return columns[0][1].map((_, index) => Object.fromEntries(columns.map(([name, column]) => [name, column[index]])));
+}
+
+// The symbols that places are written with: from "(" on, but for the backslash.
+const FIRST_SYMBOL = 40;
+const BACKSLASH = 92;
+const SYMBOLS = 83;
+
+function placesIn(text) {
+  return Array.from(text, (symbol) => {
+    const code = symbol.charCodeAt(0);
+    return code - FIRST_SYMBOL - (code > BACKSLASH ? 1 : 0);
+  });
 }
 
 function byId(rows) {
@@ -1111,7 +1121,7 @@ function byId(rows) {
 }
 
 function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
-  const options = memory_options_gb ? memory_options_gb.split("|") : [];
+  const options = memory_options_gb.split("|").filter(Boolean);
   return makeDevice({
     ...fields,
     memory_capacity_bytes: memory_capacity_gib * GIB,
@@ -1119,17 +1129,34 @@ function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
   });
 }
 
-function weightFormatsOf(columns, { roles, conditions, layers, blocks }) {
-  const made = rowsOf(blocks);
-  for (const block of made) block.fallback = block.fallback < 0 ? null : made[block.fallback];
-  const ruleOf = ([role, condition, which, block]) =>
-    Object.freeze({ role: roles[role], when: conditions[condition], layers: layers[which], block: made[block] });
-  return byId(
-    rowsOf(columns).map((row) => makeWeightFormat({ ...row, rules: Object.freeze(row.rules.map(ruleOf)) })),
-  );
+function engineOf({ backends, ...fields }) {
+  const pairs = backends.split(" ").filter(Boolean).map((pair) => pair.split(":"));
+  return remember({ ...fields, backends: Object.freeze(pairs) });
 }
 
-function measurementsOf({ rows, skipped, ...words }, tables) {
+function deviceFactorsOf({ places, ...table }, devices, calibrations) {
+  const families = new Set([...devices.values()].map((device) => device.family));
+  const scopes = [...families, ...devices.keys()];
+  const rows = rowsOf(table);
+  const [ids, names] = [places.calibration, places.scope].map((text) => numbersIn(text, rows.length));
+  const keyOf = (row, index) => factorKey(calibrations[ids[index]].id, scopes[names[index]], row.weight_kind);
+  return new Map(rows.map((row, index) => [keyOf(row, index), row]));
+}
+
+function weightFormatsOf(table, { roles, conditions, layers, blocks }) {
+  const made = rowsOf(blocks);
+  for (const block of made) block.fallback = block.fallback < 0 ? null : made[block.fallback];
+  const rulesOf = (text) => {
+    const places = placesIn(text);
+    return Array.from({ length: places.length / 4 }, (_, index) => {
+      const [role, condition, which, block] = places.slice(4 * index, 4 * index + 4);
+      return Object.freeze({ role: roles[role], when: conditions[condition], layers: layers[which], block: made[block] });
+    });
+  };
+  return byId(rowsOf(table).map((row) => makeWeightFormat({ ...row, rules: Object.freeze(rulesOf(row.rules)) })));
+}
+
+function measurementsOf({ places, least_exponent, skipped, ...words }, tables) {
   const lists = {
     ...words,
     source: words.source.map((url) => Object.freeze({ url, title: url.replace(/^https:\/\/(?:github\.com\/)?/, "") })),
@@ -1137,8 +1164,22 @@ function measurementsOf({ rows, skipped, ...words }, tables) {
     model: [...tables.models.keys()],
     weights: [...tables.weight_formats.keys()],
   };
-  return rowsOf(rows).map((row) => {
-    for (const [name, list] of Object.entries(lists)) row[name] = list[row[name]];
+  const rows = places.engine.length;
+  const columns = Object.fromEntries(Object.entries(places).map(([name, text]) => [name, numbersIn(text, rows)]));
+  const names = Object.entries(lists);
+  return Array.from({ length: rows }, (_, index) => {
+    const row = Object.fromEntries(names.map(([name, list]) => [name, list[columns[name][index]]]));
+    row.decode_tokens_per_s = Number(`${columns.digits[index]}e${columns.exponent[index] + least_exponent}`);
     return Object.freeze(row);
   });
+}
+
+/** Numbers of one symbol each or of several: then the first symbols of all come before the second ones. */
+function numbersIn(text, rows) {
+  const symbols = placesIn(text);
+  const numbers = symbols.slice(0, rows);
+  for (let start = rows; start < symbols.length; start += rows) {
+    for (let index = 0; index < rows; index += 1) numbers[index] = numbers[index] * SYMBOLS + symbols[start + index];
+  }
+  return numbers;
 }

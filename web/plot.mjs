@@ -6,6 +6,7 @@ import { scaled } from "./units.mjs";
 const MARKERS = ["circle", "square", "diamond", "triangle"];
 const FONT = 13;
 const ROW = 58;
+const LABEL = 64; // pixels that a label and the blank beside it need
 
 /**
  * The marker of a machine: its shape tells it apart where colours do not.
@@ -132,9 +133,9 @@ export function rooflineChart(rows, { width, title, around = [] }) {
     "svg.hy-plot",
     { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
     s("clipPath", { id: clip }, s("rect", { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top })),
-    xTicks.map((tick) => [
+    xTicks.map((tick, i) => [
       s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: area.top, y2: area.bottom }),
-      s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, tickText(tick)),
+      hasRoom(i, xTicks.length, area) && s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, tickText(tick)),
     ]),
     yTicks.map((tick, i) => [
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
@@ -160,6 +161,11 @@ export function rooflineChart(rows, { width, title, around = [] }) {
 }
 
 let clipCount = 0;
+
+// On a narrow screen every second label or fewer, the last one always.
+function hasRoom(i, count, { left, right }) {
+  return (count - 1 - i) % Math.ceil(count / Math.max(1, Math.floor((right - left) / LABEL))) === 0;
+}
 
 function logShare(value, low, high) {
   return Math.log(value / low) / Math.log(high / low);
@@ -188,7 +194,7 @@ export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX =
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
       s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick)),
     ]),
-    xTicks.map(([tick, text]) => s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text)),
+    xTicks.map(([tick, text], i) => hasRoom(i, xTicks.length, area) && s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text)),
     s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
     s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, xLabel),
     s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel),

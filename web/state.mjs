@@ -221,17 +221,23 @@ function writeMachine({ device, memory_bytes, devices }) {
 function writeOwn(own, parts) {
   const written = Object.entries(parts)
     .filter(([, field]) => own[field] !== undefined && own[field] !== "" && own[field] !== 0)
-    .map(([key, field]) => `${key}=${typeof own[field] === "string" ? guarded(own[field]) : String(own[field]).replace("e+", "e")}`);
+    .map(([key, field]) => `${key}=${typeof own[field] === "string" ? guarded(own[field]) : shortest(own[field])}`);
   return OWN + written.join(";");
+}
+
+// 7e9 and 128, each with all its digits.
+function shortest(number) {
+  const [plain, powers] = [String(number), number.toExponential()].map((text) => text.replace("e+", "e"));
+  return powers.length < plain.length ? powers : plain;
 }
 
 // In a name, what separates the parts of an address is written once more in the way of addresses.
 function guarded(text) {
-  return text.replaceAll(/[%;*@]/g, (character) => `%${character.codePointAt(0).toString(16).toUpperCase()}`);
+  return text.replaceAll(/[%;]/g, (character) => `%${character.codePointAt(0).toString(16).toUpperCase()}`);
 }
 
 function unguarded(text) {
-  return text.replaceAll(/%(25|3B|2A|40)/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)));
+  return text.replaceAll(/%(25|3B)/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)));
 }
 
 // An address stays readable: what may stand in a query is left as it is. Half a character cannot be written.

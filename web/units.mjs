@@ -1,7 +1,6 @@
 // Units: SI inside, GB and GiB only where a number is shown.  A port of src/hayasa/units.py,
 // and of how Python writes numbers, so that both sides say the same, character by character.
 
-export const GB = 1e9;
 export const GIB = 2 ** 30;
 
 const SCALES = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
@@ -121,17 +120,24 @@ function escaped(character, quote) {
   return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
 }
 
-/** `f"{value:.{decimals}e}"`, which rounds a number exactly between two to the even one. */
+/** `f"{value:.{decimals}e}"`, which rounds a number that lies exactly between two to the even one. */
 function exponential(value, decimals) {
-  let written = value.toExponential(decimals);
-  const longer = value.toExponential(decimals + 1);
-  // JavaScript rounds such a number up.  It is exact only if no further digit follows the 5.
-  if (/5e/.test(longer) && Number(longer) === value && /^-?\d\.\d*50*e/.test(value.toExponential(60))) {
-    const lower = longer.replace(/\.?5e/, "e");
-    if (/[02468]\.?e/.test(lower)) written = lower;
-  }
-  const [digits, exponent] = split(written);
+  const [digits, exponent] = split(isTie(value, decimals) ? lowerIfEven(value, decimals) : value.toExponential(decimals));
   return `${digits}e${signed(exponent)}`;
+}
+
+function isTie(value, decimals) {
+  const longer = value.toExponential(decimals + 1);
+  if (!longer.includes("5e") || Number(longer) !== value) return false;
+  // A tie is exact: 60 digits are more than enough to tell 74.65, which is a little more, from one.
+  const digits = value.toExponential(60).replace(/[-.]|e.*/g, "");
+  return /^0*$/.test(digits.slice(decimals + 2));
+}
+
+/** JavaScript rounds a tie up; one with an even digit before its 5 goes down instead. */
+function lowerIfEven(value, decimals) {
+  const lower = value.toExponential(decimals + 1).replace(/\.?5e/, "e");
+  return /[02468]e/.test(lower) ? lower : value.toExponential(decimals);
 }
 
 /** The decimal exponent of a number: 2 for 999, 3 for 1000. */

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import panflute as pf
 
+LEAVES = (pf.Str, pf.Space, pf.SoftBreak, pf.Code, pf.Math)  # nothing is in them, and most elements are of them
+
 
 def children(el: pf.Element) -> list[pf.Element]:
     """The elements directly in `el`, captions and table cells included."""
@@ -29,7 +31,8 @@ def descend(blocks: Iterable[pf.Element]) -> list[pf.Element]:
     found: list[pf.Element] = []
     for el in blocks:
         found.append(el)
-        found += descend(children(el))
+        if not isinstance(el, LEAVES):
+            found += descend(children(el))
     return found
 
 

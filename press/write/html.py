@@ -15,10 +15,10 @@ from press import pandoc
 from press.cache import Cache
 from press.read.config import Book
 from press.resolve.page import Page
+from press.write import CUT
 
 # The theme's box for each kind of callout.
 BOX = {"note": "note", "tip": "tip", "warning": "warning", "important": "danger", "caution": "failure"}
-CUT = "<!--press:heading-->"
 MATH = re.compile(
     r'<math display="(\w+)"[^>]*><semantics>(.*?)'
     r'<annotation encoding="application/x-tex">(.*?)</annotation></semantics></math>',

@@ -17,7 +17,7 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from press.write.html import CUT
+from press.write import CUT
 
 HEADING = re.compile(r"<(h[1-6])\s*([^>]*)>(.*)</\1>", flags=re.S)
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')

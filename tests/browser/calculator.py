@@ -5,9 +5,10 @@ Everything in `View` comes from Python; nothing of the page's own JavaScript is 
 
 import contextlib
 import io
-import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from urllib.parse import parse_qs
 
 import hayasa
 from hayasa.memory import max_context_length
@@ -51,6 +52,21 @@ class View:
     kv_cache: str = "f16"
     split: str = "pipeline"
     machines: list[Machine] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, query: str) -> "View":
+        """Return the view of an address without a model or a device of one's own."""
+        asked = parse_qs(query.removeprefix("?"), strict_parsing=True)
+        names = {"weights": "weights", "engine": "engine", "kv": "kv_cache", "split": "split"}
+        numbers = {"batch": "batch_size", "context": "context_length", "prompt": "prompt_length"}
+        chosen: dict = {name: asked[key][0] for key, name in names.items() if key in asked}
+        chosen |= {name: int(asked[key][0]) for key, name in numbers.items() if key in asked}
+        machines = []
+        for text in asked["machine"]:
+            text, _, devices = text.partition("*")
+            device, _, memory_gb = text.partition("@")
+            machines.append(Machine(device, float(memory_gb or 0), int(devices or 1)))
+        return cls(asked["model"][0], **chosen, machines=machines)
 
     def results(self) -> list[hayasa.Estimate | str]:
         """Return one estimate per machine, or what hayasa says is wrong."""
@@ -113,7 +129,11 @@ def card(result: hayasa.Estimate) -> dict:
         facts["90%区間"] = f"{low} ～ {high}"
         facts["物理的な上限"] = f"{significant(result.decode_tokens_per_s_bound)} トークン/秒"
     facts["メモリの限界"] = limit(result.memory_latency_s)
-    facts["計算の限界"] = limit(result.compute_latency_s) if result.compute_latency_s else f"演算の速さが{'未入力' if result.device.id == 'own' else '未公表'}"
+    facts["計算の限界"] = (
+        limit(result.compute_latency_s)
+        if result.compute_latency_s
+        else f"演算の速さが{'未入力' if result.device.id == 'own' else '未公表'}"
+    )
     facts["決めるもの"] = {"memory": "メモリ帯域幅", "compute": "計算の速さ"}[result.bound_by]
     if result.batch_size > 1:
         facts["1系列あたり"] = f"{significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒"
@@ -196,12 +216,17 @@ class Calculator:
 
     def open(self, query: str = ""):
         """Go to a view."""
-        return self.go(self.visitor.address + PAGE + query)
+        return self.open_address(self.visitor.address + PAGE + query)
 
-    def go(self, address: str):
-        self.page.goto(address)
+    def open_address(self, address: str):
+        self.page.goto(address, wait_until="commit")
         self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
         return self
+
+    def go(self, way: str, query: str) -> None:
+        """Go back or forward to a view."""
+        self.page.evaluate("way => { history[way](); }", way)
+        self.page.wait_for_function("query => location.search === query", arg=query, timeout=3000)
 
     def read(self) -> dict:
         """Return all that the calculator shows."""
@@ -265,14 +290,28 @@ def different_lines(name: str, shown: list[str], expected: list[str]) -> list[st
     return []
 
 
+def changes(before: dict, after: dict) -> list[str]:
+    """Return what differs between two readings of the page; a field may write the same number otherwise."""
+    before, after = (
+        reading | {"fields": [(name, amount(text)) for name, text in reading["fields"]]} for reading in (before, after)
+    )
+    return [f"{name}: {before[name]} → {after[name]}" for name in before if before[name] != after[name]]
+
+
+def amount(text: str | bool) -> str | bool | float:
+    """Read 1.5B, 15億 and 1,500,000,000 as the same number; leave what is none."""
+    if isinstance(text, bool):
+        return text
+    plain = unicodedata.normalize("NFKC", text).replace(",", "")
+    for suffix, factor in (("億", 1e8), ("B", 1e9), ("", 1.0)):
+        with contextlib.suppress(ValueError):
+            return float(plain.removesuffix(suffix)) * (factor if plain.endswith(suffix) else 1)
+    return text
+
+
 def run(program: str) -> str:
     """Return what a Python program prints."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(program, "calculator", "exec"), {})
     return printed.getvalue()
-
-
-def query_of(text: str) -> str:
-    """Return a query that is written over several lines."""
-    return re.sub(r"\s+", "", text)

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hayasa.export import calculator_data, compact_json
 from tests.checks import site as site_checks
+from tools import web
 from tools.browser import ARGUMENTS, find_browser
 
 HERE = Path(__file__).parent
@@ -95,6 +97,23 @@ class Visitor:
     def visit(self, name: str):
         self.page.goto(self.address + name, wait_until="networkidle")
         return self.page
+
+
+@pytest.fixture
+def change_script(visitor, root, tmp_path):
+    """Give the visitor's pages a script in which one thing is changed in one module."""
+
+    def change(module: str, old: str, new: str) -> None:
+        for path in (root / "web").glob("*.mjs"):
+            text = path.read_text(encoding="utf-8")
+            if path.name == module:
+                assert text.count(old) == 1, f"{module} に {old} はちょうど一度だけあるはずです"
+                text = text.replace(old, new)
+            (tmp_path / path.name).write_text(text, encoding="utf-8")
+        script = web.bundle(tmp_path, compact_json(calculator_data()))
+        visitor.page.route("**/hayasa.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+
+    return change
 
 
 @pytest.fixture

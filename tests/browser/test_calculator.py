@@ -1,14 +1,26 @@
-"""The calculator in a real browser: whatever a reader changes, the page says what hayasa says."""
+"""The calculator in a real browser: whatever a reader changes, it says what hayasa says, and can be shared."""
 
+import contextlib
+import csv
+import json
+import math
+import re
+import subprocess
+import sys
 from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import pytest
 
 import hayasa
-from hayasa.datasets import device_rows, parse_number
-from hayasa.units import GIB
-from tests.browser.calculator import Calculator, Machine, View, differences
+from hayasa.datasets import data_directory, device_rows, parse_number
+from hayasa.units import GIB, duration, gibibytes, significant
+from tests.browser.calculator import Calculator, Machine, View, changes, differences
+from tests.browser.conftest import Visitor
 from tests.checks.report import expect_none
+from tests.web.states import HOSTILE, UNUSUAL, systematic
 
 pytestmark = pytest.mark.browser
 
@@ -40,11 +52,30 @@ def calculator(visitor):
 def test_the_opening_view_is_the_comparison_of_the_article(calculator):
     shown = calculator.open().read()
     expect_none(differences(shown, article()))
-    limits = [result.batch_size / seconds for result in article().results() for seconds in (result.memory_latency_s, result.compute_latency_s)]
+    limits = [
+        result.batch_size / seconds
+        for result in article().results()
+        for seconds in (result.memory_latency_s, result.compute_latency_s)
+    ]
     assert [f"{limit:,.1f}" for limit in limits] == ["552.9", "89,142.9", "34.3", "2,714.3"]
     for card, memory, compute in zip(shown["cards"], limits[::2], limits[1::2], strict=True):
         assert card["facts"]["メモリの限界"] == f"{memory:,.1f} トークン/秒"
         assert card["facts"]["計算の限界"] == f"{compute:,.1f} トークン/秒"
+
+
+def test_every_part_of_a_sum_links_the_chapter_that_explains_it(calculator, site):
+    parts = calculator.open(COMMANDS[0]).page.evaluate(
+        """() => [...document.querySelectorAll(".hy-sum section")]
+        .map((part) => [...part.querySelectorAll("a")].map((link) => [link.getAttribute("href"), link.textContent]))"""
+    )
+    heading, *parts = parts
+    assert heading == []
+    assert len(parts) == 8
+    for links in parts:
+        assert links
+        for address, text in links:
+            assert (site / address).is_file()
+            assert text == f"第{int(address.removeprefix('chapters/')[:2])}章"
 
 
 # A step: what it is called, what the reader does, and what that makes of the view.
@@ -106,7 +137,11 @@ CONDITIONS = [
 ]
 
 OWN_MACHINE = [
-    ("名前", lambda c: c.type("名前", "机の上の & 'Mac'; <b>*2</b>", 2), set_number(2, name="机の上の & 'Mac'; <b>*2</b>")),
+    (
+        "名前",
+        lambda c: c.type("名前", "机の上の & 'Mac'; <b>*2</b>", 2),
+        set_number(2, name="机の上の & 'Mac'; <b>*2</b>"),
+    ),
     ("帯域幅", lambda c: c.type("メモリ帯域幅（GB/s）", "273", 2), set_number(2, memory_bandwidth_bytes_per_s=273e9)),
     ("int4", lambda c: c.type("int4の演算（TOPS）", "68.7", 2), set_number(2, peak_int4_dense_op_per_s=68.7e12)),
     ("エンジン", lambda c: c.choose("エンジン", "llama.cpp"), set_to(engine="llama.cpp")),
@@ -137,7 +172,11 @@ def check_shape(calculator):
 OWN_MODEL = [
     ("パラメータ数", lambda c: c.type("パラメータ数", "130億"), set_size(stated_parameters=130e8)),
     ("Bで書く", lambda c: c.type("パラメータ数", "1.5B"), set_size(stated_parameters=1.5e9)),
-    ("文脈", lambda c: c.type("文脈の長さ", "3000"), set_to(context_length=3000)),  # needs a shape: an error in every card
+    (
+        "文脈",
+        lambda c: c.type("文脈の長さ", "3000"),
+        set_to(context_length=3000),
+    ),  # needs a shape: an error in every card
     ("形", check_shape, example_shape),
     ("層", lambda c: c.type("層の数", "40"), set_size(layers=40)),
     ("隠れ次元", lambda c: c.type("隠れ次元", "5120"), set_size(hidden_size=5120)),
@@ -147,7 +186,8 @@ OWN_MODEL = [
     ("FFN", lambda c: c.type("FFNの幅", "13824"), set_size(intermediate_size=13824)),
     ("語彙", lambda c: c.type("語彙の数", "32000"), set_size(vocab_size=32000)),
     ("表のモデル", lambda c: c.choose("モデル", "llama-2-7b"), set_to(model="llama-2-7b")),
-    ("自分のモデル", lambda c: (c.type("文脈の長さ", "0"), c.choose("モデル", "own")), set_to(context_length=0, model={"stated_parameters": 7e9})),
+    ("文脈なし", lambda c: c.type("文脈の長さ", "0"), set_to(context_length=0)),
+    ("自分のモデル", lambda c: c.choose("モデル", "own"), set_to(model={"stated_parameters": 7e9})),
 ]
 
 
@@ -157,37 +197,405 @@ def add(view):
 
 MACHINES = [
     ("加える", lambda c: c.add(), add),
-    ("三つめを変える", lambda c: c.type("メモリ帯域幅（GB/s）", "546", 3), set_number(3, memory_bandwidth_bytes_per_s=546e9)),
+    (
+        "三つめを変える",
+        lambda c: c.type("メモリ帯域幅（GB/s）", "546", 3),
+        set_number(3, memory_bandwidth_bytes_per_s=546e9),
+    ),
     ("もう一つ加える", lambda c: c.add(), add),
     ("表の機種", lambda c: c.choose("機種", "rtx-4090", 4), set_machine(4, device="rtx-4090")),
     ("二つめを外す", lambda c: c.remove(2), lambda view: view.machines.pop(1)),
     ("また加える", lambda c: c.add(), add),
     ("その機種", lambda c: c.choose("機種", "apple-m4-max-40c", 4), set_machine(4, device="apple-m4-max-40c")),
     ("そのメモリ", lambda c: c.choose("メモリ", str(64 * GIB), 4), set_machine(4, memory_gb=64)),
-    ("自分の機械", lambda c: c.choose("機種", "own", 1), set_machine(1, device={
-        "family": "apple",
-        "memory_bandwidth_bytes_per_s": hayasa.get_device("apple-m4-10c").memory_bandwidth_bytes_per_s,
-        "memory_capacity_bytes": hayasa.get_device("apple-m4-10c").memory_capacity_bytes,
-    })),
+    (
+        "自分の機械",
+        lambda c: c.choose("機種", "own", 1),
+        set_machine(
+            1,
+            device={
+                "family": "apple",
+                "memory_bandwidth_bytes_per_s": hayasa.get_device("apple-m4-10c").memory_bandwidth_bytes_per_s,
+                "memory_capacity_bytes": hayasa.get_device("apple-m4-10c").memory_capacity_bytes,
+            },
+        ),
+    ),
     ("一つめを外す", lambda c: c.remove(1), lambda view: view.machines.pop(0)),
     ("さらに外す", lambda c: c.remove(1), lambda view: view.machines.pop(0)),
     ("一つだけ残す", lambda c: c.remove(1), lambda view: view.machines.pop(0)),
 ]
 
-walks = pytest.mark.parametrize(
-    "steps", [CONDITIONS, OWN_MACHINE, OWN_MODEL, MACHINES], ids=["条件", "自分の機械", "自分のモデル", "機械の数"]
-)
+WALKS = {"条件": CONDITIONS, "自分の機械": OWN_MACHINE, "自分のモデル": OWN_MODEL, "機械の数": MACHINES}
 
 
-@walks
-def test_every_change_shows_what_hayasa_says(calculator, steps):
-    view, before, found = article(), calculator.open().read(), []
-    for name, do, change in steps:
-        do(calculator)
-        change(view)
-        shown = calculator.read()
-        found += [f"{name}: {difference}" for difference in differences(shown, view)]
-        if (shown["cards"], shown["code"]) == (before["cards"], before["code"]):
-            found.append(f"{name}: 何も変わりませんでした")
-        before = shown
+@dataclass
+class Stop:
+    """Where a walk through the controls has come to."""
+
+    name: str
+    view: View
+    query: str
+    shown: dict
+
+
+@dataclass
+class Walk:
+    """A page on which one control after the other was changed, and what stood there each time."""
+
+    calculator: Calculator
+    stops: list[Stop]
+
+
+@pytest.fixture(scope="module", params=WALKS.values(), ids=WALKS)
+def walk(request, browser, address):
+    with browser.new_context(locale="ja-JP") as context:
+        calculator = Calculator(Visitor(context.new_page(), address)).open()
+        view = article()
+        stops = [Stop("はじめ", deepcopy(view), calculator.query, calculator.read())]
+        for name, do, change in request.param:
+            do(calculator)
+            change(view)
+            stops.append(Stop(name, deepcopy(view), calculator.query, calculator.read()))
+        yield Walk(calculator, stops)
+        expect_none(calculator.visitor.problems)
+
+
+def test_every_change_shows_what_hayasa_says(walk):
+    found = []
+    for before, stop in pairwise(walk.stops):
+        found += [f"{stop.name}: {difference}" for difference in differences(stop.shown, stop.view)]
+        if (stop.shown["cards"], stop.shown["code"]) == (before.shown["cards"], before.shown["code"]):
+            found.append(f"{stop.name}: 何も変わりませんでした")
     expect_none(found)
+
+
+def test_back_and_forward_pass_every_change(walk):
+    found = []
+    places = range(len(walk.stops))
+    ways = [("戻る", "back", places[-2::-1]), ("進む", "forward", places[1:])]
+    for title, way, stops in ways:
+        for place in stops:
+            stop = walk.stops[place]
+            walk.calculator.go(way, stop.query)
+            found += [f"{title}: {stop.name}: {change}" for change in changes(stop.shown, walk.calculator.read())]
+    expect_none(found)
+
+
+def test_every_address_opens_the_same_view_in_a_new_tab(walk, browser, address):
+    found = []
+    with browser.new_context(locale="ja-JP") as context:
+        reader = Calculator(Visitor(context.new_page(), address))
+        # The scripts of the book's frame take most of the time, and do nothing to the calculator.
+        reader.page.route(re.compile(r"/(assets/javascripts|search)"), lambda route: route.abort())
+        reader.page.set_viewport_size(walk.calculator.page.viewport_size)
+        for stop in walk.stops:
+            restored = reader.open(stop.query).read()
+            found += [f"{stop.name}: {change}" for change in changes(stop.shown, restored)]
+    assert len({stop.query for stop in walk.stops}) == len(walk.stops)
+    expect_none(found)
+
+
+# ---------------------------------------------------------------- the same on the command line
+
+COMMANDS = [
+    "?model=llama-3.1-8b&weights=q4_k_m&engine=llama.cpp&batch=1&context=2048&machine=apple-m2-8c@16",
+    "?model=deepseek-v3&weights=mlx-q4&engine=mlx&batch=1&context=0&machine=apple-m4-pro-20c@64*8",
+    "?model=llama-3.3-70b&weights=awq-int4-g128&engine=vllm&batch=16&context=4096&prompt=1000&kv=q8_0&split=tensor&machine=h100-80gb-sxm*2",
+    "?model=gpt-oss-20b&weights=mxfp4&engine=llama.cpp&batch=1&context=300&machine=rtx-3060",
+    "?model=qwen3-32b&weights=f16&engine=ideal&batch=3&context=100&machine=rtx-4090",
+]
+
+
+@pytest.mark.parametrize("query", COMMANDS)
+def test_the_page_shows_what_the_command_prints(calculator, query):
+    (shown,) = calculator.open(query).read()["cards"]
+    printed = command(View.read(query))
+    facts = {
+        "90%区間": f"{significant(printed['decode_tokens_per_s_low'])} ～ {significant(printed['decode_tokens_per_s_high'])}",
+        "物理的な上限": f"{significant(printed['decode_tokens_per_s_bound'])} トークン/秒",
+        "決めるもの": {"memory": "メモリ帯域幅", "compute": "計算の速さ"}[printed["bound_by"]],
+    }
+    if wait := printed["time_to_first_token_s"]:
+        facts["最初のトークンまで"] = f"{duration(wait)}（プロンプト {printed['prompt_length']:,} トークン）"
+    else:
+        facts["最初のトークンまで"] = "見積れません"
+    if printed["engine"] == "ideal":
+        facts = {name: fact for name, fact in facts.items() if name not in ("90%区間", "物理的な上限")}
+    assert shown["number"] == significant(printed["decode_tokens_per_s"])
+    assert {name: shown["facts"].get(name) for name in facts} == facts
+    assert (shown["facts"].get("90%区間") is None) == (printed["engine"] == "ideal")
+    assert ("入ります" in shown["memory"], "入りません" in shown["memory"]) == (printed["fits"], not printed["fits"])
+    assert gibibytes(printed["memory_required_bytes"]) in shown["memory"]
+    assert shown["notes"] == printed["notes"]
+
+
+def command(view: View) -> dict:
+    """Ask `hayasa estimate` on the command line."""
+    (machine,) = view.machines
+    options = {
+        "--model": view.model, "--device": machine.device, "--memory": machine.memory_gb, "--devices": machine.devices,
+        "--weights": view.weights, "--engine": view.engine, "--batch": view.batch_size, "--context": view.context_length,
+        "--prompt": view.prompt_length, "--kv-cache": view.kv_cache, "--split": view.split,
+    }  # fmt: skip
+    arguments = [part for option, value in options.items() if value for part in (option, str(value))]
+    line = [sys.executable, "-m", "hayasa", "estimate", "--json", *arguments]
+    return json.loads(subprocess.run(line, check=True, capture_output=True, encoding="utf-8").stdout)
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def test_examples_on_the_page_move_it_without_loading_it_anew(calculator):
+    page = calculator.open().page
+    page.evaluate("window.stayed = true")
+    examples = page.locator("main a[href*='calculator.html?']")
+    found = []
+    for place in range(examples.count()):
+        examples.nth(place).click()
+        assert calculator.query == "?" + examples.nth(place).get_attribute("href").partition("?")[2]
+        found += [f"{calculator.query}: {one}" for one in differences(calculator.read(), View.read(calculator.query))]
+        assert calculator.root.is_visible()
+    assert examples.count() >= 3
+    assert page.evaluate("window.stayed")
+    calculator.go("back", "?" + examples.nth(examples.count() - 2).get_attribute("href").partition("?")[2])
+    found += differences(calculator.read(), View.read(calculator.query))
+    expect_none(found)
+
+
+def test_a_broken_address_says_what_is_wrong_and_keeps_the_rest(calculator):
+    shown = calculator.open(
+        "?model=no-such-model&weights=q8_0&engine=nothing&batch=abc&context=512&prompt=-1&kv=q8_0&split=sideways"
+        "&machine=nowhere&machine=apple-m4-10c@17&machine=rtx-4090*0&machine=own:memory=8e9&machine=rtx-3090"
+    ).read()
+    machines = [Machine("apple-m4-10c"), Machine("rtx-3090")]
+    view = View(article().model, weights="q8_0", context_length=512, kv_cache="q8_0", machines=machines)
+    assert differences(shown, view) == []
+    said = [
+        "model=no-such-model",
+        "engine=nothing",
+        "「abc」",
+        "「-1」",
+        "split=sideways",
+        "machine=nowhere",
+        "17 GB",
+        "rtx-4090*0",
+        "bandwidth",
+    ]
+    assert [word for word in said if word not in shown["notice"]] == []
+    # Whatever is chosen next has a whole address, and nothing to complain of.
+    calculator.choose("モデル", "llama-2-7b")
+    view.model = "llama-2-7b"
+    assert differences(calculator.read(), view) == []
+    new_tab = Calculator(Visitor(calculator.page.context.new_page(), calculator.visitor.address))
+    restored = new_tab.open(calculator.query).read()
+    assert (restored["notice"], differences(restored, view)) == ("", [])
+
+
+ASK = """
+([states, searches]) => {
+  const { tables, readAddress, writeAddress } = globalThis.hayasa;
+  return [
+    states.map((state) => readAddress(writeAddress(state), tables)),
+    searches.map((search) => readAddress(writeAddress(readAddress(search, tables).state), tables).problems),
+  ];
+}
+"""
+
+
+def test_the_browser_reads_addresses_as_the_tests_without_one_do(calculator):
+    chosen = list(systematic())
+    read, problems = calculator.open().page.evaluate(ASK, [chosen, HOSTILE + UNUSUAL])
+    assert read == [{"state": state, "problems": []} for state in chosen]
+    assert problems == [[]] * len(HOSTILE + UNUSUAL)
+
+
+def test_markup_in_an_address_stays_text(calculator):
+    shown = calculator.open(
+        "?model=%3Cimg%20src=x%20onerror=alert(1)%3E&machine=own:name=%3Cb%3E%22x%22%3C/b%3E;bandwidth=1e11"
+    ).read()
+    assert calculator.root.locator("img, b").count() == 0
+    assert "<img src=x onerror=alert(1)>" in shown["notice"]
+    assert '<b>"x"</b>' in shown["sums"][0]
+
+
+def test_links_within_the_page_are_no_choices(calculator):
+    """A heading's link has the query of the page; it still leads to the heading, and leaves the form alone."""
+    calculator.open(COMMANDS[0])
+    calculator.field("バッチサイズ").fill("12x")
+    before = calculator.read()
+    anchor = calculator.page.evaluate("document.querySelector('main h2[id]').id")
+    calculator.page.evaluate(
+        "id => { const link = document.createElement('a'); link.href = `#${id}`; link.textContent = 'x';"
+        " document.querySelector('main h2').append(link); link.click(); }",
+        anchor,
+    )
+    calculator.page.wait_for_function("id => decodeURIComponent(location.hash) === `#${id}`", arg=anchor)
+    calculator.page.wait_for_timeout(100)
+    assert changes(before, calculator.read()) == []
+
+
+# ---------------------------------------------------------------- published measurements
+
+
+def measurements(view: View) -> list[list[dict]]:
+    """Return the published rows of each machine, the nearest first, read anew from data/measurements."""
+    found = []
+    for machine in view.machines:
+        rows = [row for row in published() if (row["model"], row["device"]) == (view.model, machine.device)]
+
+        def distance(row, machine=machine):
+            return (
+                16 * (row["devices"] != machine.devices)
+                + 8 * (row["weights"] != view.weights)
+                + 4 * (view.engine not in ("ideal", row["engine"]))
+                + 2 * (row["batch_size"] != view.batch_size)
+                + min(1.9, abs(row["context_length"] - view.context_length) / 8192)
+            )
+
+        found.append(sorted(rows, key=distance))
+    return found
+
+
+@cache
+def published() -> list[dict]:
+    rows = []
+    for path in sorted((data_directory() / "measurements").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                with contextlib.suppress(hayasa.HayasaError, ValueError):
+                    rows.append(
+                        {
+                            "engine": hayasa.get_engine(row["engine"]).id,
+                            "model": hayasa.get_model(row["model"]).id,
+                            "device": hayasa.get_device(row["device"]).id,
+                            "weights": hayasa.get_weight_format(row["weights"]).id,
+                            "devices": int(row["devices"]),
+                            "split": {"layer": "pipeline", "row": "tensor", "": "pipeline"}.get(
+                                row["split"], row["split"]
+                            ),
+                            "batch_size": int(row["batch_size"]),
+                            "context_length": int(row["context_length"]) + int(row["decode_tokens"] or 0) // 2,
+                            # The page has the three digits that it shows, and goes on from them.
+                            "speed": float(f"{float(row['decode_tokens_per_s']):.3g}"),
+                            "month": row["measured_on"][:7],
+                            "source": row["source"],
+                        }
+                    )
+    return rows
+
+
+def speed_like(row: dict, **changed: int) -> float:
+    names = ("weights", "engine", "batch_size", "context_length", "devices", "split")
+    question = {name: row[name] for name in names} | changed
+    return hayasa.estimate(row["model"], row["device"], **question).decode_tokens_per_s
+
+
+def alike(row: dict, view: View, machine: Machine) -> bool:
+    """Tell whether a measurement can stand beside the estimate."""
+    conditions = ("weights", "batch_size") if view.engine == "ideal" else ("weights", "batch_size", "engine")
+    if row["devices"] != machine.devices or any(row[name] != getattr(view, name) for name in conditions):
+        return False
+    return abs(speed_like(row, context_length=view.context_length) / speed_like(row) - 1) <= 0.1
+
+
+MEASURED = [
+    "?model=llama-2-7b&weights=q4_0&engine=llama.cpp&batch=1&context=0&machine=apple-m4-10c&machine=rtx-4090",
+    "?model=gpt-oss-20b&weights=mxfp4&engine=llama.cpp&batch=1&context=2048&machine=ryzen-ai-max-395&machine=dgx-spark",
+    "?model=llama-3-8b&weights=f16&engine=ideal&batch=1&context=0&machine=rtx-4090*2",
+    "?model=mistral-7b&weights=f16&engine=vllm&batch=32&context=1024&machine=a100-40gb-sxm",
+]
+READ_MEASURED = """() => ({
+  rows: [...document.querySelectorAll(".hy-measured-list tbody tr")].map((row) => [
+    row.querySelector("svg").getAttribute("aria-label") + row.cells[0].textContent,
+    ...[...row.cells].slice(1).map((cell) => cell.textContent), row.querySelector("a").href,
+  ]),
+  dots: [...document.querySelectorAll(".hy-measured")].map((dot) => [dot.textContent, dot.getBoundingClientRect()])
+    .map(([text, box]) => ({ text, middle: (box.left + box.right) / 2 })),
+  grid: [...document.querySelector(".hy-chart").querySelectorAll(".hy-grid")].map((line) => line.getBoundingClientRect().left),
+  ticks: [...document.querySelector(".hy-chart").querySelectorAll(".hy-tick")].map((tick) => tick.textContent),
+})"""
+
+
+@pytest.mark.parametrize("query", MEASURED)
+def test_measurements_beside_the_estimate_are_the_published_ones(calculator, query):
+    view = View.read(query)
+    shown = calculator.open(query).page.evaluate(READ_MEASURED)
+    found = measurements(view)
+    share = 12 // sum(map(bool, found))
+    rows, dots = [], []
+    for number, (machine, its) in enumerate(zip(view.machines, found, strict=True), start=1):
+        for row in its[:share]:
+            speed = speed_like(row)
+            percent = math.floor(100 * (speed / row["speed"] - 1) + 0.5)
+            signed = f"{'−' if percent < 0 else '+' if percent else ''}{abs(percent)}%"
+            address = row["source"].split(" ; ")[0].split("/blob/")[0]
+            title = re.sub(r"^https://(github\.com/)?", "", address)
+            month = f"（{row['month']}）" if row["month"] else ""
+            several = f" ×{row['devices']}" if row["devices"] > 1 else ""
+            rows.append([
+                f"機械 {number}{several}", significant(row["speed"]), significant(speed), signed, row["weights"], row["engine"],
+                f"{row['batch_size']:,}", f"{row['context_length']:,}", title + month, address,
+            ])  # fmt: skip
+        dots += [row["speed"] for row in its if alike(row, view, machine)]
+    assert shown["rows"] == rows
+    assert rows
+    assert len(shown["dots"]) == len(dots)
+    left, *_, right = shown["grid"]
+    end = float(shown["ticks"][-1].replace(",", ""))
+    for dot, speed in zip(shown["dots"], dots, strict=True):
+        assert dot["text"].startswith(f"実測 {speed:g} トークン/秒")
+        # A dot stands where its speed belongs, to the pixel.
+        assert dot["middle"] == pytest.approx(left + (right - left) * speed / end, abs=1)
+
+
+def test_the_measured_choices_have_dots():
+    """Show that the comparison above compares something."""
+    views = [View.read(query) for query in MEASURED]
+    counted = [
+        sum(
+            alike(row, view, machine)
+            for machine, rows in zip(view.machines, measurements(view), strict=True)
+            for row in rows
+        )
+        for view in views
+    ]
+    assert min(counted[:3]) > 0
+
+
+# ---------------------------------------------------------------- the checks can fail
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "noticed"),
+    [
+        (
+            "estimator.mjs",
+            "Math.max(memory_latency_s, compute_latency_s)",
+            "memory_latency_s + compute_latency_s",
+            "cards",
+        ),
+        ("calculator.mjs", "limit(result.memory_latency_s)", "limit(result.compute_latency_s)", "cards"),
+        (
+            "calculator.mjs",
+            "fast.result.decode_tokens_per_s / slow",
+            "fast.result.decode_tokens_per_s_low / slow",
+            "verdict",
+        ),
+        ("explanation.mjs", "2 * activeParameters", "3 * activeParameters", "計算の道筋"),
+        ("python.mjs", '["weights", text(state.weights)]', '["weights", text("f16")]', "Pythonのコード"),
+    ],
+)
+def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, noticed):
+    change_script(module, old, new)
+    found = differences(Calculator(visitor).open().read(), article())
+    assert any(one.startswith(noticed) for one in found)
+
+
+def test_an_address_that_leaves_something_out_is_noticed(visitor, change_script):
+    change_script("state.mjs", 'parts.push(["kv", state.kv_cache])', "0")
+    calculator = Calculator(visitor).open()
+    unfold(calculator)
+    calculator.choose("KVキャッシュの形式", "q8_0")
+    calculator.choose("重みの形式", "q8_0")
+    before = calculator.read()
+    assert changes(before, calculator.open(calculator.query).read()) != []

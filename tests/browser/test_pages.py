@@ -21,10 +21,10 @@ def test_nothing_goes_wrong_and_nothing_leaves_the_site(visitor, page_names):
     expect_none(visitor.problems)
 
 
-def violations(page, axe) -> list[str]:
-    """Return what axe finds on the page."""
+def violations(page, axe, part: str = "document") -> list[str]:
+    """Return what axe finds on the page, or in a part of it."""
     page.evaluate(axe)
-    found = page.evaluate("axe.run(document)")["violations"]
+    found = page.evaluate(f"axe.run({part})")["violations"]
     return [
         f"{violation['id']} ({violation['impact']}): {node['html'][:160]} … {' '.join(node['failureSummary'].split())[:300]}"
         for violation in found

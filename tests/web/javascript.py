@@ -1,0 +1,86 @@
+"""Run the page's modules without a browser, and compare what they say with Python."""
+
+import json
+import math
+import shutil
+from collections.abc import Iterable
+from itertools import zip_longest
+from pathlib import Path
+
+from py_mini_racer import MiniRacer
+
+from hayasa.export import calculator_data, compact_json
+from tools import web
+
+MODULES = ("units.mjs", "estimator.mjs", "explanation.mjs")
+HERE = Path(__file__).resolve().parent
+
+
+class Estimator:
+    """The formulas of a folder of modules, loaded with the tables of hayasa."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.copy(HERE / "answers.mjs", folder / web.ENTRY)
+        self.context = MiniRacer()
+        self.context.eval(web.bundle(folder, compact_json(calculator_data())))
+
+    def answers(self, vectors: list[dict]) -> list[dict]:
+        """Put all questions at once; nothing of what Python answered is passed on."""
+        questions = [
+            {name: value for name, value in vector.items() if name not in ("expected", "inexact", "error")}
+            for vector in vectors
+        ]
+        # JavaScript has one kind of number.
+        return json.loads(self.context.call("hayasa.answers", json.dumps(questions)), parse_int=float)
+
+
+def modules_in(folder: Path, root: Path, replacing: tuple[str, str, str] | None = None) -> Path:
+    """Copy the formulas to a folder; `replacing` is a module, a text that stands in it once, and another."""
+    folder.mkdir()
+    for name in MODULES:
+        text = (root / "web" / name).read_text(encoding="utf-8")
+        if replacing and replacing[0] == name:
+            assert text.count(replacing[1]) == 1, f"{replacing[1]!r} はちょうど一度だけあるはずです"
+            text = text.replace(replacing[1], replacing[2])
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def differences(vectors: list[dict], answers: list[dict]) -> Iterable[str]:
+    """Yield a line for everything that Python and JavaScript say differently."""
+    for vector, answer in zip(vectors, answers, strict=True):
+        question = {
+            name: vector[name] for name in ("choice", "kind", "fields", "function", "arguments") if name in vector
+        }
+        for name in sorted({"expected", "error"} & {*vector, *answer}):
+            expected, given = vector.get(name), answer.get(name)
+            inexact = vector.get("inexact", ())
+            if name == "expected" and isinstance(expected, dict) and isinstance(given, dict):
+                found = [
+                    f"{key}: {both(expected[key], given.get(key))}"
+                    for key in expected
+                    if not same(expected[key], given.get(key), exact=key not in inexact)
+                ]
+            else:
+                found = [] if same(expected, given) else [f"{name}: {both(expected, given)}"]
+            for difference in found:
+                yield f"{json.dumps(question, ensure_ascii=False)}: {difference}"
+
+
+def both(expected: object, given: object) -> str:
+    """Write two values side by side, of two long texts the first lines that differ."""
+    if isinstance(expected, str) and isinstance(given, str):
+        lines = zip_longest(expected.split("\n"), given.split("\n"))
+        expected, given = next((pair for pair in lines if pair[0] != pair[1]), (expected, given))
+    return f"Python {expected!r}, JavaScript {given!r}"
+
+
+def same(expected: object, given: object, *, exact: bool = True) -> bool:
+    """Compare two values, numbers to the last bit or to 1e-12."""
+    if isinstance(expected, dict) and isinstance(given, dict):
+        return expected.keys() == given.keys() and all(same(expected[k], given[k], exact=exact) for k in expected)
+    if isinstance(expected, bool) or isinstance(given, bool) or isinstance(expected, str):
+        return type(expected) is type(given) and expected == given
+    if isinstance(expected, (int, float)) and isinstance(given, (int, float)):
+        return expected == given if exact else math.isclose(expected, given, rel_tol=1e-12, abs_tol=0)
+    return expected == given

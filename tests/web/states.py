@@ -1,0 +1,156 @@
+"""States of the calculator, as `web/state.mjs` knows them: many sound ones and addresses of the worst sort."""
+
+from collections.abc import Iterator
+from itertools import cycle
+
+from hypothesis import strategies as st
+
+import hayasa
+from hayasa.engines import ENGINES
+from hayasa.units import GIB
+
+MODELS, DEVICES, FORMATS = list(hayasa.model_rows()), hayasa.device_rows(), list(hayasa.weight_format_rows())
+ODD_NAMES = [
+    "机の上のMac",
+    "a;b=c*2@16&d#e?f%3B",
+    "100% + 50 %25 %2A",
+    "<img src=x onerror=alert(1)>",
+    "\"quoted\" \\ 'too'",
+    "own:name=x;bandwidth=1",
+    "👩‍💻" * 12,
+    "=;=;",
+    "%",
+    " two  blanks ",
+    "a+b",
+]
+SHAPE = ("layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size")
+PEAKS = ("peak_fp16_dense_flop_per_s", "peak_int8_dense_op_per_s", "peak_int4_dense_op_per_s")
+
+
+def state(**changed: object) -> dict:
+    """Return a state; whatever is not said is as the page has it."""
+    plain = {
+        "model": "llama-3.1-8b",
+        "weights": "q4_k_m",
+        "engine": "llama.cpp",
+        "batch_size": 1,
+        "context_length": 0,
+        "prompt_length": None,
+        "kv_cache": "f16",
+        "split": "pipeline",
+        "machines": [machine("rtx-4090")],
+    }
+    return plain | changed
+
+
+def machine(device: str | dict, memory_bytes: float | None = None, devices: int = 1) -> dict:
+    return {"device": device, "memory_bytes": memory_bytes, "devices": devices}
+
+
+def machines() -> Iterator[dict]:
+    """Yield every device with every amount of memory that it is sold with, and some of one's own."""
+    counts = cycle([1, 2, 8, 1000])
+    for id_, row in DEVICES.items():
+        yield machine(id_, devices=next(counts))
+        for option in filter(None, row["memory_options_gb"].split("|")):
+            yield machine(id_, float(option) * GIB, next(counts))
+    for name in ODD_NAMES:
+        yield machine({"name": name, "family": "apple", "memory_bandwidth_bytes_per_s": 120e9}, devices=next(counts))
+    yield machine({"memory_bandwidth_bytes_per_s": 0.1 + 0.2 + 1})
+    everything = {"name": "x", "family": "cpu", "memory_bandwidth_bytes_per_s": 1e17, "memory_capacity_bytes": 1e18}
+    yield machine(everything | dict.fromkeys(PEAKS, 1e21))
+    yield machine(everything | dict.fromkeys(PEAKS, 34.1e12))
+
+
+def systematic() -> Iterator[dict]:
+    """Yield states in which everything that can be chosen is chosen at least once."""
+    models = [*MODELS, {"stated_parameters": 7e9}, {"stated_parameters": 0.1 + 1}, {"stated_parameters": 1e16}]
+    models.append(dict.fromkeys(SHAPE, 128))
+    some = list(machines())
+    kinds = cycle(FORMATS), cycle(FORMATS[::-1]), cycle(ENGINES), cycle(["pipeline", "tensor"])
+    sizes = cycle([1, 7, 4096]), cycle([0, 1, 131_072, 1_000_000]), cycle([None, 1, 512, 99_999])
+    for place in range(max(len(models), len(some), len(FORMATS))):
+        weights, kv_cache, engine, split = map(next, kinds)
+        batch_size, context_length, prompt_length = map(next, sizes)
+        yield state(
+            model=models[place % len(models)],
+            weights=weights,
+            kv_cache=kv_cache,
+            engine=engine,
+            split=split,
+            batch_size=batch_size,
+            context_length=context_length,
+            prompt_length=prompt_length,
+            machines=[some[(place + further) % len(some)] for further in range(place % 4 + 1)],
+        )
+
+
+def amounts(least: float, most: float) -> st.SearchStrategy[float]:
+    return st.floats(least, most, allow_subnormal=False)
+
+
+# A text field gives no line breaks; the page cuts a name after 60 characters.
+names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60)
+own_devices = st.fixed_dictionaries(
+    {"memory_bandwidth_bytes_per_s": amounts(1, 1e17)},
+    optional={
+        "name": names,
+        "family": st.sampled_from(["apple", "nvidia", "amd", "cpu"]),
+        "memory_capacity_bytes": amounts(1, 1e18),
+        **dict.fromkeys(PEAKS, amounts(1, 1e21)),
+    },
+)
+own_models = st.fixed_dictionaries({"stated_parameters": amounts(1, 1e16)}) | st.fixed_dictionaries(
+    dict.fromkeys(SHAPE, st.integers(1, 10**6))
+)
+states = st.builds(
+    state,
+    model=st.sampled_from(MODELS) | own_models,
+    weights=st.sampled_from(FORMATS),
+    kv_cache=st.sampled_from(FORMATS),
+    engine=st.sampled_from(list(ENGINES)),
+    split=st.sampled_from(["pipeline", "tensor"]),
+    batch_size=st.integers(1, 4096),
+    context_length=st.integers(0, 1_000_000),
+    prompt_length=st.none() | st.integers(1, 1_000_000),
+    machines=st.lists(
+        st.sampled_from(list(machines())) | st.builds(machine, own_devices, devices=st.integers(1, 1000)),
+        min_size=1,
+        max_size=4,
+    ),
+)
+
+HOSTILE = [
+    "?batch=NaN&context=-1&prompt=1e400&model=&weights=&engine=&kv=&split=",
+    "?batch=Infinity&batch=2&context=0x10&machine=&machine=@&machine=*&machine=@*&machine=own:",
+    "?model=own:&machine=own:;;;=;=",
+    "?model=own:constructor=1;__proto__=2;toString=3;parameters=7e9&machine=own:bandwidth=1e11;__proto__=x;family=constructor",
+    "?model=__proto__&weights=constructor&engine=toString&kv=hasOwnProperty&split=valueOf&machine=__proto__",
+    "?model=own:parameters=1e400&machine=own:bandwidth=-1&machine=own:bandwidth=NaN;memory=x;fp16=;int8=1e999",
+    "?model=own:layers=1.5;hidden=0;heads=-3&machine=own:bandwidth=1e11*0&machine=own:bandwidth=1e11*99999999999999999999",
+    "?machine=rtx-4090@24&machine=apple-m4-10c@1e400&machine=apple-m4-10c@.&machine=apple-m4-10c@16@16*2*2",
+    "?model=<script>alert(1)</script>&machine=own:name=</script><img src=x onerror=alert(1)>;bandwidth=1e11",
+    "?model=%3Cb%3E&machine=own:name=%00%0A%0D%09%E2%80%AE%EF%BF%BD;bandwidth=1e11",
+    "?model=%ZZ&machine=%E3%81&batch=%&machine=own:name=%FF;bandwidth=1e11",
+    f"?model={'m' * 100_000}&machine={'x' * 100_000}&batch={'9' * 100_000}&machine=own:name={'n' * 100_000};bandwidth=1e11",
+    f"?machine={'@1' * 50_000}*{'1' * 50_000}",
+    "?" + "&".join(["machine=rtx-4090"] * 1000),
+    "?" + "&".join(["machine=nowhere"] * 1000),
+]
+
+UNUSUAL = [
+    "?model=own:layers=9&context=100&machine=own:bandwidth=1e11",
+    "?model=own:parameters=7e9;parameters=8e9&model=llama-3.1-8b&machine=own:bandwidth=1;bandwidth=2",
+    f"?machine=own:bandwidth=1e11;name={'👩‍💻' * 1000}",
+    "?unknown=1&model=llama-3.1-8b&Model=x&MACHINE=y&=&&&==",
+    "?machine=own:bandwidth=１２０ｅ９;memory=16,000,000,000;name=全角",
+    "?",
+    "",
+]
+
+pieces = st.sampled_from(
+    "model weights engine batch context prompt kv split machine own: parameters layers bandwidth name memory family "
+    "constructor __proto__ rtx-4090 apple-m4-10c llama-3.1-8b q4_k_m 1e11 7e9 -1 0 1e400 NaN 億 = = = & & & ; ; : @ * % %2A "
+    "16 24 ' \" < > + # ? 日本 👩‍💻".split()
+) | st.text(max_size=3)
+hostile = st.lists(pieces, max_size=40).map(lambda found: "?" + "".join(found))

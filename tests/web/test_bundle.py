@@ -1,0 +1,346 @@
+"""The bundle says what the modules say, refuses what it cannot join, and is always the same."""
+
+import ast
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+from py_mini_racer import MiniRacer
+
+from hayasa import export
+from hayasa.export import calculator_data, compact_json
+from tests.web.javascript import same
+from tools import javascript, web
+
+MAIN = 'import { f } from "./a.mjs";\nexport { f };\n'
+
+
+def folder_with(tmp_path, **modules):
+    for name, text in modules.items():
+        (tmp_path / f"{name}.mjs").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def run(script, expression):
+    context = MiniRacer()
+    context.eval(script)
+    return json.loads(context.eval(f"JSON.stringify({expression})"))
+
+
+# ---- joining
+
+
+def test_modules_see_what_they_import_and_nothing_else(tmp_path):
+    folder = folder_with(
+        tmp_path,
+        main='import { twice, Box } from "./a.mjs";\nimport { one } from "./b.mjs";\n'
+        "const hidden = 3;\nexport const three = twice(one) + hidden - 2;\nexport { twice, Box };\n",
+        a='import {\n  one,\n} from "./b.mjs";\nconst hidden = 10;\nexport function twice(x) { return hidden * one * 2 * x / 10; }\n'
+        "export class Box { constructor(hidden) { this.hidden = hidden; } get() { return this.hidden; } }\n",
+        b="const hidden = 1;\nexport const one = hidden;\n",
+    )
+    script = web.bundle(folder, "{}")
+    assert run(script, "[hayasa.three, hayasa.twice(4), new hayasa.Box(5).get(), Object.keys(hayasa).sort()]") == [
+        3,
+        8,
+        5,
+        ["Box", "three", "twice"],
+    ]
+    # Nothing else is left behind.
+    assert set(run(script, "Object.keys(globalThis)")) == {
+        "hayasa",
+        *json.loads(MiniRacer().eval("JSON.stringify(Object.keys(globalThis))")),
+    }
+
+
+def test_data_come_through_whatever_they_hold(tmp_path):
+    data = {
+        "text": "it's </script> <!-- \\ \" \n \u2028\u2029 表 \U0001f600",
+        "numbers": [1.5e300, 5e-324, 0.1, 1935e9],
+        "none": None,
+    }
+    folder = folder_with(tmp_path, main='import { data } from "./data.mjs";\nexport { data };\n')
+    script = web.bundle(folder, compact_json(data))
+    assert run(script, "hayasa.data") == data
+    assert "</script" not in script and "<!--" not in script
+    assert not set("\u2028\u2029") & set(script)
+
+
+# ---- what is refused, with file and line
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('import * as a from "./a.mjs";', "import は"),
+        ('import a from "./a.mjs";', "import は"),
+        ('import "./a.mjs";', "import は"),
+        ('import { f as g } from "./a.mjs";', "import は"),
+        ('import { f } from "a.mjs";', "import は"),
+        ('import { f } from "./a.mjs"', "import は"),
+        ('  import { f } from "./a.mjs";', "import は"),
+        ('const g = await import("./a.mjs");', "import(…)"),
+        ("const g = import.meta.url;", "import(…)"),
+        ("export default 1;", "export は"),
+        ("export let g = 1;", "export は"),
+        ("export { f as g };", "export は"),
+        ('export * from "./a.mjs";', "export は"),
+        ('export { f } from "./a.mjs";', "export は"),
+        ("export const { g } = f;", "export は"),
+        ("const g = 1; export { g };", "行の初め"),
+        ("const g = '</script>';", "</script"),
+        ('import { nothing } from "./a.mjs";', "a.mjs は nothing を export していません"),
+        ('import { f } from "./missing.mjs";', "web/missing.mjs がありません"),
+        ('import { tables } from "./data.mjs";', "data.mjs は tables を export していません"),
+        ('import { f } from "./main.mjs";', "互いに import しています"),
+        ("export const f = 1;\nexport { f };", "二度 export しています"),
+        ("const g = unheardOf + 1;", "unheardOf という名前は、どこでも決められていません"),
+        ("const f = 1; const g = { f, unheardOf };", "unheardOf という名前は、どこでも決められていません"),
+        ("function g(screen) { return screen; } function h() { return screen; }", "screen という名前は"),
+        ("const a = 1, b = 2;", "一つずつ"),
+        ("const { a } = {};", "モジュールの名前は"),
+        ("var g = 1;", "モジュールの名前は"),
+        ("class A { x = 1; }", "クラスのフィールド"),
+        ("class A { #x() {} }", "# から先が読めません"),
+        ("const g = { get x() { return 1; } };", "オブジェクトの中の get x"),
+        ("if (f) { f(); } /x/.test(f);", "割り算か正規表現か"),
+        ("const g = [1, 2);", "対になるものがありません"),
+        ("const g = (1 + 2];", "対になるものがありません"),
+        ("function g() {}}", "対になるものがありません"),
+        ("function g() {", "かっこが閉じていません"),
+        ("const g = 'abc;", "' から先が読めません"),
+        ("const g = `abc;", "` から先が読めません"),
+        ("const g = /abc", "/ から先が読めません"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused_by_line(line, reason, tmp_path):
+    folder = folder_with(tmp_path, main=f"// first\n\n{line}\n", a="export const f = 1;\n")
+    with pytest.raises(web.BundleError) as error:
+        web.bundle(folder, "{}")
+    assert reason in str(error.value)
+    number = 4 if "二度" in reason else 3
+    assert str(error.value).startswith(f"web/main.mjs:{number}: ")
+
+
+def test_modules_that_need_each_other_are_refused(tmp_path):
+    a = 'import { g } from "./b.mjs";\nexport const f = g;\n'
+    b = '\nimport { f } from "./a.mjs";\nexport const g = f;\n'
+    with pytest.raises(web.BundleError, match=r"web/b\.mjs:2: a\.mjs との間で"):
+        web.bundle(folder_with(tmp_path, main=MAIN, a=a, b=b), "{}")
+
+
+def test_an_export_that_does_not_exist_and_a_name_twice_are_refused(tmp_path):
+    with pytest.raises(web.BundleError, match=r"web/main\.mjs: export している g がありません"):
+        web.bundle(folder_with(tmp_path, main="export { g };\n"), "{}")
+    with pytest.raises(web.BundleError, match=r"web/main\.mjs: f は import したものと同じ名前"):
+        web.bundle(folder_with(tmp_path, main=MAIN + "const f = 2;\n", a="export const f = 1;\n"), "{}")
+
+
+def test_without_an_entry_there_is_no_bundle(tmp_path):
+    with pytest.raises(web.BundleError, match=r"web/main\.mjs がありません"):
+        web.bundle(tmp_path, "{}")
+
+
+# ---- shortening: each of these gives the same before and after
+
+SAME = [
+    "const a = 1; const b = a + 1; out(a, b);",
+    "const text = `a${1 + `b${{ x: 2 }.x}c`}d` + '`' + \"'\"; out(text);",
+    "const lines = `one\n  two`; out(lines);",
+    "const re = /[/`'\"]+\\/{2}/gu; out('a/`//b'.replace(re, '-'), 8 / 2 / 2);",
+    "const a = 5; const f = (x) => x; out(a - -1, a + +1, a - (-1), - -a, !(!a), a ** 2, f(a) / 5);",
+    "let a = 1; let b = a++ + 1; b = a + ++a; out(a, b, 1 .toFixed(1), 1.5.toFixed(0));",
+    "const model = { layers: 2, name: 'x' }; { const { layers, name: other = 'y', ...rest } = { ...model, z: 1 }; out(layers, other, rest); }",
+    "const layers = 3; const f = ({ layers, b: { c = 4 } = {} }, [d, ...e]) => ({ layers, c, d, e }); out(f({ layers: 1 }, [2, 3]), layers);",
+    "function outer(value) { const inner = (value) => value * 2; return inner(value) + value; } out(outer(3));",
+    "const f = async (value) => value; const g = async value => value; out(typeof f, typeof g(1).then);",
+    "function* count(n) { for (let i = 0; i < n; i += 1) yield i; yield* [7, 8]; } out([...count(3)]);",
+    "class A { constructor(x) { this.x = x; } static of(x) { return new A(x); } get twice() { return 2 * this.x; } }\n"
+    "class B extends A { twice2() { return this.twice; } } out(A.of(2).twice, new B(3).twice2());",
+    "const o = { class: 1, default: 2, 'a b': 3, 4: 5, f(x) { return x; }, [`g${1}`]: 6, 万: 7 }; out(o, o.f(8), o.class);",
+    "const f = (x) => { switch (x) { case 1: { return 'a'; } case 2: return { x }; default: { return null; } } }; out(f(1), f(2), f(3));",
+    "const f = (x) => { if (x) return 1; else return 2; }; out(f(0), f(1));",
+    "const f = (x) => { if (x) ; for (let i = 0; i < 3; i += 1) ; while (false) ; return x; }; out(f(5));",
+    "const f = (x) => { do { x -= 1; } while (x > 0); return x; }; out(f(3));",
+    "const f = () => { try { throw new Error('e'); } catch (error) { return error.message; } finally { out(0); } }; out(f());",
+    "const f = () => { try { return JSON.parse('{'); } catch { return 'bad'; } }; out(f());",
+    "const a = { b: null }; out(a?.b?.c ?? 'none', a.b ? 1 : .5, a.b || 2, a.b && 3, a?.5:1);",
+    "const f = (a, b = a, c = { a, b }) => [a, b, c]; out(f(1), f(1, 2));",
+    "const a = [1, , 2]; const b = [1, 2,]; out(a.length, b.length, Math.max(...b,));",
+    "let x = 1\nlet y = 2\nx\n++y\nout(x, y)",
+    "const a = 1\nconst f = () => a\n;[1].forEach((z) => out(z + f()))",
+    "const a = () => {}\nconst b = 2\nout(typeof a, b)",
+    "for (const [key, value] of Object.entries({ p: 1, q: 2 })) { out(key, value); } for (const i in [5]) out(i);",
+    "const name = 1; { const name = 2; { const name = 3; out(name); } out(name); } out(name);",
+    "const of = [1]; for (const get of of) out(get);",
+    "const console2 = { log: 1 }; { const { log } = console2; out(log); } out( typeof undefined, NaN === NaN, [] instanceof Array);",
+    "const label = true ? { a: 1 } : { b: 2 }; const g = (x) => (x ? { x } : null); out(label, g(1));",
+    "function f() { return g(); } function g() { return typeof later; } const later = 1; out(f());",
+    "const x = 3; const y = x\n  .toFixed(1)\n  .length; out(y); // a comment\n/* another */ out(/* inside */ x);",
+    "const s = '// no comment'; const t = \"/* none */\"; out(s, t, `// ${'either'}`);",
+    "const a = (1, 2); let i = 0; i += 1, i *= 2; out(a, i);",
+    "const e = 1; const t = 2; const $x = 3; const _y = 4; out(e, t, $x, _y);",
+    "const many = [" + ", ".join(f"((a{n}, b{n}) => a{n} - b{n})({n}, 1)" for n in range(60)) + "]; out(many);",
+    "function wide() { "
+    + " ".join(f"const local{n} = {n};" for n in range(120))
+    + " return ["
+    + ", ".join(f"local{n}" for n in range(120))
+    + "]; } out(wide());",
+    "".join(f"const top{n} = {n};\n" for n in range(700)) + "out(" + ", ".join(f"top{n}" for n in range(700)) + ");",
+]
+
+
+@pytest.mark.parametrize("code", SAME, ids=lambda code: code[:40])
+def test_shortening_does_not_change_what_code_does(code):
+    module = javascript.read(code)
+    names = {"out": "out", **javascript.short_names({"m": module})["m"]}
+    shortened = javascript.written(module, names)
+    prelude = '"use strict"; const results = []; const out = (...values) => { results.push(values); };\n'
+    results = [
+        run(f"globalThis.answer = (() => {{ {prelude}{text}\nreturn results; }})();", "answer")
+        for text in (code, shortened)
+    ]
+    assert results[0] == results[1] and results[0]
+    assert len(shortened) <= len(code)
+
+
+def test_what_the_tests_above_rely_on():
+    """Renaming does happen, and a wrong one would be seen."""
+    module = javascript.read("const value = 1; const f = (value2) => value2 + value; out(f(2));")
+    written = javascript.written(module, {"out": "out", **javascript.short_names({"m": module})["m"]})
+    assert "value" not in written and "\n" not in written and " " not in written.replace("const ", "")
+    with pytest.raises(Exception, match="has already been declared"):
+        MiniRacer().eval("const a = 1; const a = 2;")
+
+
+# ---- the real one
+
+
+@pytest.fixture(scope="module")
+def built(root):
+    return web.build(root)
+
+
+def test_the_bundle_runs_without_a_page(built, root):
+    compared = run(
+        built,
+        "(() => { const { tables } = hayasa; const { machines, ...state } = tables.presets.article;"
+        " return machines.map(({ device }) => hayasa.estimate(tables, { ...state, device }))"
+        ".map((result) => [Math.floor(result.decode_tokens_per_s), Math.floor(1 / result.compute_latency_s)]); })()",
+    )
+    # The article's numbers: what the page opens with.
+    assert compared == [[552, 89142], [34, 2714]]
+
+
+def test_the_bundle_says_what_python_says(built):
+    """The other tests ask the modules through an entry of their own; this is the one that readers get."""
+    asked = [vector for vector in islice(export.vectors(), 0, 4000, 37) if "expected" in vector]
+    choices = json.dumps([vector["choice"] for vector in asked])
+    answers = run(
+        built,
+        f"{choices}.map((choice) => hayasa.estimate(hayasa.tables, choice))"
+        ".map((result) => [hayasa.explanationText(hayasa.explain(result)), result.prefill_tokens_per_s])",
+    )
+    assert len(answers) > 100
+    for vector, (explanation, prefill_tokens_per_s) in zip(asked, answers, strict=True):
+        assert explanation == vector["expected"]["explanation"]
+        exact = "prefill_tokens_per_s" not in vector["inexact"]
+        assert same(vector["expected"]["prefill_tokens_per_s"], prefill_tokens_per_s, exact=exact)
+
+
+def test_the_same_sources_give_the_same_bytes(built, root):
+    code = "import sys; from pathlib import Path; from tools import web; sys.stdout.write(web.build(Path.cwd()))"
+    for seed in ("1", "2"):
+        again = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=root,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
+            capture_output=True,
+            check=True,
+        )
+        assert again.stdout.decode() == built
+
+
+def test_no_machine_and_no_page_end_stands_in_the_bundle(built, root):
+    assert "</script" not in built and str(root) not in built
+    assert built.isprintable() or set(built) - set(filter(str.isprintable, built)) == {"\n"}
+
+
+# ---- the command
+
+
+@pytest.fixture
+def book(tmp_path, root):
+    """A copy of what the command needs."""
+    for name in ("web", "src", "data", "tools"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "hayasa.js"))
+    return tmp_path
+
+
+def command(book, *arguments, cwd):
+    # Isolated: no site-packages and no variables, as Quarto may run it with any Python.
+    script = [sys.executable, "-I", "-S", "-B", str(book / "tools" / "web.py"), *arguments]
+    return subprocess.run(script, cwd=cwd, capture_output=True, text=True, encoding="utf-8")
+
+
+def test_the_command_needs_nothing_but_python(book, built, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    done = command(book, cwd=elsewhere)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (book / "web" / "hayasa.js").read_text(encoding="utf-8") == built
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_an_unchanged_bundle_is_left_alone(book):
+    command(book, cwd=book)
+    bundle = book / "web" / "hayasa.js"
+    os.utime(bundle, (1, 1))
+    files = sorted(path.name for path in bundle.parent.iterdir())
+    assert command(book, "--root", ".", cwd=book).returncode == 0
+    assert bundle.stat().st_mtime == 1
+    assert sorted(path.name for path in bundle.parent.iterdir()) == files
+    (book / "web" / "units.mjs").write_text(
+        (book / "web" / "units.mjs").read_text(encoding="utf-8").replace('"GiB"', '"GIB"').replace(" GiB`", " GIB`"),
+        encoding="utf-8",
+    )
+    assert command(book, cwd=book).returncode == 0
+    assert bundle.stat().st_mtime > 1 and "GIB" in bundle.read_text(encoding="utf-8")
+
+
+def test_a_bundle_that_fails_leaves_the_old_one_and_says_where(book):
+    command(book, cwd=book)
+    bundle = book / "web" / "hayasa.js"
+    before = bundle.read_bytes()
+    (book / "web" / "main.mjs").write_text("export default 1;\n", encoding="utf-8")
+    done = command(book, cwd=book)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("エラー: web/main.mjs:1: export は") and done.stderr.count("\n") == 1
+    assert bundle.read_bytes() == before
+
+
+def test_an_old_python_is_told_so(root):
+    text = (root / "tools" / "web.py").read_text(encoding="utf-8")
+    ast.parse(text, feature_version=(3, 6))  # it can be read at all
+    head = text[: text.index("import argparse")]
+    code = f"import sys\nsys.version_info = (3, 8, 1)\n{head}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 1
+    assert done.stderr == "エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: 3.8）。\n"
+
+
+def test_sizes(root, built, capsys):
+    sizes = {
+        "データ": compact_json(calculator_data()),
+        "プログラムとデータ": built,
+        "CSS": (root / "web" / "hayasa.css").read_text(encoding="utf-8"),
+    }
+    compressed = {name: len(gzip.compress(text.encode(), 9)) for name, text in sizes.items()}
+    with capsys.disabled():
+        print("\n速度計算機（gzip）: " + "、".join(f"{name} {size:,} バイト" for name, size in compressed.items()))
+    assert compressed["データ"] <= 17_000
+    assert compressed["プログラムとデータ"] <= 40_000
