@@ -22,9 +22,11 @@ from tabulate import tabulate
 
 from tools import notebooks
 from tools.bench_hayasa import measure_hayasa
+from tools.bench_pages import measure_lighthouse, measure_pages
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme", "data")
+SOURCES = ("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme", "data", "web", "tools/web.py")
+NOT_COPIED = shutil.ignore_patterns("hayasa.js")  # built from the rest of web/
 
 Row = tuple[str, float, str]
 
@@ -47,10 +49,12 @@ def copy_of_the_book(directory: str) -> Path:
     book.mkdir()
     for pattern in SOURCES:
         for source in ROOT.glob(pattern):
+            target = book / source.relative_to(ROOT)
+            target.parent.mkdir(exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, book / source.name)
+                shutil.copytree(source, target, ignore=NOT_COPIED)
             else:
-                shutil.copy(source, book / source.name)
+                shutil.copy(source, target)
     return book
 
 
@@ -142,6 +146,8 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "growth": measure_growth,
     "chapters": measure_chapters,
     "hayasa": measure_hayasa,
+    "pages": measure_pages,
+    "lighthouse": measure_lighthouse,
 }
 
 

@@ -24,6 +24,8 @@ MATH = re.compile(
     r'<annotation encoding="application/x-tex">(.*?)</annotation></semantics></math>',
     flags=re.S,
 )
+PRE = re.compile(r'<pre([^>]*)>(<code[^>]*>)?(.*?)</pre>', flags=re.S)
+LINE_LINK = re.compile(r'<a href="#cb[\d-]+" aria-hidden="true" tabindex="-1"></a>')
 
 
 class MathError(Exception):
@@ -49,7 +51,7 @@ def page_html(book: Book, page: Page, cache: Cache) -> str:
     if unread:
         raise MathError(entities.unescape(unread[1]))
     body = MATH.sub(_mathml, body)
-    body = body.replace("<pre", '<pre tabindex="0"')
+    body = PRE.sub(_scrollable, body)
     title, _, body = body.partition(CUT)
     return f"{CUT}{_title(book, page, title.strip())}{CUT}\n{_subtitle(book, page)}{body}{_source_links(book, page)}"
 
@@ -108,6 +110,16 @@ def _mathml(found: re.Match[str]) -> str:
     """MathML with its TeX as alternative text instead of an annotation that search would read."""
     display, body, tex = found.groups()
     return f'<math display="{display}" alttext="{tex.replace(chr(34), "&quot;").strip()}">{body}</math>'
+
+
+def _scrollable(found: re.Match[str]) -> str:
+    """Code that the keyboard can scroll, without the links that draw numbers which it does not have."""
+    attributes, code, text = found.groups()
+    if "numberSource" not in attributes:
+        text = LINE_LINK.sub("", text)
+    if code:  # the theme scrolls this element, and takes the attribute away where nothing is hidden
+        return f'<pre{attributes}><code tabindex="0"{code.removeprefix("<code")}{text}</pre>'
+    return f'<pre tabindex="0"{attributes}>{text}</pre>'
 
 
 # ---- the body --------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def _italic(character: str) -> str:
 
 def math_font(characters: str, cache: Cache) -> bytes:
     """STIX Two Math cut down to `characters` (with their stretched forms), as WOFF2."""
-    return cache.bytes("font", [characters], lambda: _subset(characters))
+    return cache.bytes("font", ["unhinted", characters], lambda: _subset(characters))
 
 
 def _subset(characters: str) -> bytes:
@@ -52,6 +52,7 @@ def _subset(characters: str) -> bytes:
     path = Path(package.origin).with_name("fonts") / "STIXTwoMath-Regular.ttf"
     font = TTFont(path, recalcTimestamp=False)
     options = subset.Options(layout_features=["math", "ssty", "dtls", "flac", "kern"], notdef_outline=True)
+    options.hinting = False  # a quarter of the file, for screens that hardly exist any more
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters)
     subsetter.subset(font)

@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import panflute as pf
 import yaml
 
 from press.cache import Cache
@@ -23,6 +24,9 @@ from press.read.config import Book
 from press.resolve.page import Page
 from press.write.mathfont import math_characters, math_font
 
+STYLE = re.compile(r'<link rel="stylesheet" href="[^"]*?assets/([^"]+)">')
+SCRIPT = re.compile(r'<script (?:defer )?src="[^"]*?assets/([^"]+)"></script>')
+DESCRIPTION_LENGTH = 120  # what search engines show of it in Japanese
 TIMEOUT_S = 300
 STALE_S = 3600
 
@@ -47,6 +51,25 @@ REPAIRS = [
            "HTML: tabindex needs a number", always=False),
     Repair("bundle.*.js", r'\("nav",\{class:"md-code__nav"\}', '("div",{class:"md-code__nav"}',
            "accessibility: a copy button is no landmark"),
+    Repair("bundle.*.js", r'=Se\("\.md-search"\)\?Af\(\):Ze;',
+           '=Se(".md-search")?R(fe().searchParams.has("h")?U(0):w,b(xt("header"),"pointerenter"),b(xt("header"),"focusin"),'
+           'b(xt("search"),"click"),b(Y("#__search"),"change"),b(window,"keydown").pipe(S(e=>e.ctrlKey||e.metaKey)))'
+           '.pipe(de(1),g(()=>Af()),ne(1)):Ze;',
+           "speed: the index of the search, most of what a page weighs, comes when a reader goes there"),
+    Repair("bundle.*.js", r'me\(t\)\.subscribe\(i=>\{for\(let a of i\.items\)', r"au(N(Op,{}),o),\g<0>",
+           "the dialog of the search takes letters also while the index is on its way"),
+    Repair("bundle.*.js", r',document\.body\.setAttribute\("data-md-color-switching",""\);'
+           r'for\(let\[f,p\]of Object\.entries\(a\.color\)\)document\.body\.setAttribute\(`data-md-color-\$\{f\}`,p\)',
+           ';for(let[f,p]of Object.entries(a.color))document.body.getAttribute(`data-md-color-${f}`)!==p&&'
+           '(f!=="media"&&document.body.setAttribute("data-md-color-switching",""),document.body.setAttribute(`data-md-color-${f}`,p))',
+           "speed: every element's style was computed two times more on each load, though no color changed"),
+    Repair("bundle.*.js", r'(let n=C\("meta",\{name:"color-scheme"\}\);)document\.head\.appendChild\(n\);', r"\1",
+           "speed: once more for each time that this element changes; chrome.css says the same"),
+    Repair("*.html", r'(?=document\.documentElement\.setAttribute\("data-platform")',
+           'document.documentElement.classList.replace("no-js","js"),',
+           "speed: and once more if this is found out only after the page was drawn"),
+    Repair("*.html", r'(<script) (src="[^"]*/bundle\.[^"]*">)', r"\1 defer \2",
+           "speed: the page is drawn before the script has come"),
     Repair("*.html", r' data-size="(\d+)x(\d+)"', r' width="\1" height="\2"',
            "pandoc would print them as a style", always=False),
 ]  # fmt: skip
@@ -93,6 +116,7 @@ def write_site(book: Book, pages: list[Page], content: Files, output: Path, cach
         _generate(work)
         site = work / "site"
         _repair(site)
+        _join(site)
         _add_files(book, site, content)
         swap(site, output)
 
@@ -111,8 +135,7 @@ def _write_docs(book: Book, pages: list[Page], docs: Path, content: Files, cache
     for page in pages:
         path = (docs / page.href).with_suffix(".md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        settings = "" if page.toc else "---\nhide: [toc]\n---\n"
-        path.write_text(settings + content.pages[page.href], encoding="utf-8")
+        path.write_text(_front_matter(book, page) + content.pages[page.href], encoding="utf-8")
     assets = docs / "assets"
     assets.mkdir(parents=True, exist_ok=True)
     style = files("press.write").joinpath("chrome.css").read_text(encoding="utf-8")
@@ -121,6 +144,30 @@ def _write_docs(book: Book, pages: list[Page], docs: Path, content: Files, cache
     search = files("press.write").joinpath("iframe-worker.js").read_text(encoding="utf-8")
     (assets / "iframe-worker.js").write_text(search, encoding="utf-8")
     (assets / "stix-two-math.woff2").write_bytes(math_font(math_characters(list(content.pages.values())), cache))
+
+
+def _front_matter(book: Book, page: Page) -> str:
+    settings: dict[str, Any] = {} if page.toc else {"hide": ["toc"]}
+    if description := _description(book, page):
+        settings["description"] = entities.escape(description)  # the theme prints it as it is
+    return f"---\n{yaml.safe_dump(settings, allow_unicode=True)}---\n" if settings else ""
+
+
+def _description(book: Book, page: Page) -> str:
+    """What search engines show under the page's title: its own description, else how it begins."""
+    given = page.manuscript.front_matter.get("description") or (book.description if page.href == "index.html" else "")
+    first = next((block for block in page.blocks if isinstance(block, pf.Para)), None)
+    return str(given) or (_beginning(" ".join(pf.stringify(first).split())) if first else "")
+
+
+def _beginning(text: str) -> str:
+    """Whole sentences up to about the length that is shown; at least the first."""
+    kept = ""
+    for sentence in re.findall(r"[^。]+(?:。|$)", text):
+        if kept and len(kept + sentence) > DESCRIPTION_LENGTH:
+            break
+        kept += sentence
+    return kept
 
 
 def _config(book: Book, pages: list[Page]) -> str:
@@ -147,6 +194,7 @@ def _config(book: Book, pages: list[Page]) -> str:
             "font": False,
             "features": [
                 "content.code.copy",
+                "content.lazy",
                 "navigation.footer",
                 "navigation.indexes",
                 "navigation.sections",
@@ -228,6 +276,27 @@ def _repair(site: Path) -> None:
             raise SiteError(
                 f"Zensical の版が変わったようです。press/write/site.py の REPAIRS を見直してください（{repair.why}）"
             )
+
+
+def _join(site: Path) -> None:
+    """One style sheet instead of three and one script instead of two.
+
+    A page is not drawn before the last of its style sheets has come, and each request costs a
+    phone the time to the host and back.
+    """
+    for pattern in (STYLE, SCRIPT):
+        parts: list[str] = []
+        for path in sorted(site.rglob("*.html")):
+            text = path.read_text(encoding="utf-8")
+            *others, last = pattern.finditer(text)
+            parts = parts or [link[1] for link in (*others, last)]
+            for link in others:
+                text = text.replace(link[0], "", 1)
+            path.write_text(text, encoding="utf-8")
+        joined = "\n".join((site / "assets" / part).read_text(encoding="utf-8") for part in parts)
+        for part in parts[:-1]:
+            (site / "assets" / part).unlink()
+        (site / "assets" / parts[-1]).write_text(joined, encoding="utf-8")
 
 
 def _add_files(book: Book, site: Path, content: Files) -> None:

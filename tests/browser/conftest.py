@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,26 +13,10 @@ import pytest
 from hayasa.export import calculator_data, compact_json
 from tests.checks import site as site_checks
 from tools import web
+from tools.browser import ARGUMENTS, find_browser
 
 HERE = Path(__file__).parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def missing(what: str) -> None:
@@ -41,13 +24,6 @@ def missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI では飛ばせません: {what}", pytrace=False)
     pytest.skip(f"ブラウザのテスト: {what}")
-
-
-def find_browser() -> str | None:
-    """Return the browser of the system; none is ever downloaded."""
-    if chosen := os.environ.get("CHROMIUM"):
-        return shutil.which(chosen)
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @pytest.fixture(scope="session")

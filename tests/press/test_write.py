@@ -55,6 +55,19 @@ def test_formulas_are_mathml_with_their_tex_as_alternative(tmp_path: Path) -> No
     assert page.select_one("h1 math")["alttext"] == "x"
 
 
+def test_code_is_scrolled_by_keyboard_and_holds_no_empty_links(tmp_path: Path) -> None:
+    page = page_of(
+        tmp_path,
+        code_cell("x = 1\ny = 2", printed("3")),
+        text_cell("```{.python .numberLines}\nz = 4\nw = 5\n```"),
+    )
+    for code in page.select("pre > code"):
+        assert code["tabindex"] == "0"
+    plain, _, numbered = page.select("pre")
+    assert not plain.select("a")
+    assert len(numbered.select("a")) == 2  # style sheets hang the numbers on them
+
+
 def test_headings_have_anchors_and_boxes_do_not_enter_the_contents(tmp_path: Path) -> None:
     site = build(
         make_book(
@@ -107,6 +120,7 @@ def test_the_font_has_what_formulas_need(tmp_path: Path) -> None:
     assert "外" not in characters
     font = TTFont(io.BytesIO(math_font(characters, Cache(tmp_path))))
     assert "MATH" in font
+    assert "fpgm" not in font
     assert {ord(c) for c in "≤𝑥("} <= set(font.getBestCmap())
 
 
@@ -167,6 +181,36 @@ def test_no_page_asks_another_host_for_anything(tmp_path: Path) -> None:
         ]
         assert not [a for a in addresses if a.startswith(("http:", "https:", "//"))], path
         assert not page.select("[data-md-component=source]"), "the theme would ask the repository's host for its stars"
+
+
+def test_a_page_waits_for_one_style_sheet_and_no_script(tmp_path: Path) -> None:
+    site = build(make_book(tmp_path))
+    for path in site.rglob("*.html"):
+        page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        (style,) = page.select("link[rel=stylesheet]")
+        (script,) = page.select("script[src]")
+        assert style["href"].endswith("assets/book.css")
+        assert script.has_attr("defer")
+    style_sheet = (site / "assets/book.css").read_text(encoding="utf-8")
+    # the theme's rules come before ours, and nothing that was joined is left lying around
+    assert 0 < style_sheet.index(".md-header") < style_sheet.index("STIX Two Math")
+    assert not list((site / "assets").rglob("modern/*.css"))
+    assert not (site / "assets/iframe-worker.js").exists()
+
+
+def test_search_engines_are_told_what_each_page_is_about(tmp_path: Path) -> None:
+    long = "はじめの文に <b> と \"引用\" があります。" + "次の文です。" * 10 + "これはもう" + "長い" * 60 + "です。"
+    given = "---\ndescription: 書いてある説明\n---\n\n# 乙\n\n本文。\n"
+    config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd").replace("title: 見本", "title: 見本\n  description: この本の説明")
+    make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(text_cell(f"# 甲\n\n{long}")), "b.qmd": given})
+    site = build(tmp_path)
+    told = {}
+    for name in ("index", "a", "b"):
+        page = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        told[name] = page.select_one("meta[name=description]")["content"]
+    assert told["index"] == "この本の説明"
+    assert told["b"] == "書いてある説明"
+    assert told["a"].startswith("はじめの文に ") and told["a"].endswith("次の文です。" * 10)
 
 
 def test_two_folders_trade_places(tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""How fast the pages are in a browser; part of ``python -m tools.bench``.
+
+Input to paint is taken with real key strokes that the browser's own driver sends: from the time
+stamp of the key's event to a message that arrives after the next frame was made (a message posted
+in `requestAnimationFrame` is delivered once style, layout and painting of that frame are done).
+The wait for the frame, up to 16.7 ms at 60 Hz, is part of it. The Event Timing API would round
+to 8 ms and leave out everything shorter than 16 ms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import importlib.util
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tools import lighthouse
+from tools.browser import ARGUMENTS, find_browser
+from tools.static_server import serve
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT_FILES = ("web/hayasa.js", "web/hayasa.css")
+CALCULATOR = "calculator.html"
+VISITS = 15
+CHANGES = 300
+# Out of step with the frames, so that the wait for them is as long as it happens to be.
+PAUSE_MS = 41
+TIMEOUT_MS = 5000
+
+SIZE_LIMIT_KB = 40
+READY_LIMIT_MS = 500
+INPUT_LIMIT_MS = 20
+
+Row = tuple[str, float, str]
+
+WATCH = """() => {
+  let pressed = 0;
+  window.samples = [];
+  addEventListener("keydown", (event) => { pressed = event.timeStamp; }, { capture: true });
+  addEventListener("input", () => {
+    const began = pressed;
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => samples.push(performance.now() - began);
+      port2.postMessage(null);
+    });
+  }, { capture: true });
+}"""
+CONTROLS = ".hayasa-calculator :is(select, input[type=range], input[type=text])"
+
+
+def missing() -> str | None:
+    """Return in one line what the measurements in a browser lack here, if anything."""
+    if importlib.util.find_spec("playwright") is None:
+        return "Playwright が入っていません (make test BROWSER=1 で入ります)"
+    if find_browser() is None:
+        return "Chromium も Chrome も見つかりません (CHROMIUM= で場所を指定できます)"
+    return None
+
+
+def skip(what: str, lack: str) -> None:
+    """Say in one line what is not measured, and why."""
+    print(f"{what}は測りません: {lack}。", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def built_site() -> Iterator[Path]:
+    """Build this book somewhere else."""
+    with tempfile.TemporaryDirectory() as directory:
+        site = Path(directory) / "site"
+        command = [sys.executable, "-m", "press", "build", str(ROOT), "--output", str(site), "--quiet"]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        yield site
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Return the value that this share of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def ready_ms(browser: Any, address: str) -> float:
+    """Visit the calculator with nothing in the cache; return when it says that it is ready."""
+    with browser.new_context(locale="ja-JP") as context:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_function("document.documentElement.dataset.hayasaReady !== undefined", timeout=TIMEOUT_MS)
+        return float(page.evaluate("document.documentElement.dataset.hayasaReady"))
+
+
+def press_key(control: Any, turn: int) -> None:
+    """Change a control with one key: back and forth in menus and sliders, another digit in fields."""
+    kind = control.evaluate("element => element.tagName === 'SELECT' ? 'select' : element.type")
+    if kind == "text":
+        control.evaluate("element => element.select()")
+        control.press(str(1 + turn % 9))
+    else:
+        control.press("ArrowUp" if turn % 2 else "ArrowDown")
+
+
+def input_to_paint_ms(browser: Any, address: str) -> list[float]:
+    """Change every control of the calculator in turn; return the times until the change was painted."""
+    with browser.new_context(locale="ja-JP") as context:
+        page = context.new_page()
+        page.goto(address, wait_until="networkidle")
+        page.evaluate(WATCH)
+        turn = 0
+        for turn in range(2 * CHANGES):
+            controls = page.locator(CONTROLS).filter(visible=True)
+            control = controls.nth(turn % controls.count())
+            control.focus()
+            page.wait_for_timeout(PAUSE_MS)
+            before = page.evaluate("samples.length")
+            press_key(control, turn // controls.count())
+            # A menu at its end does not change: then there is nothing to wait for.
+            with contextlib.suppress(TimeoutError):
+                wait_for_sample(page, before)
+            if page.evaluate("samples.length") >= CHANGES:
+                break
+        samples: list[float] = page.evaluate("samples")
+    if len(samples) < CHANGES:
+        raise RuntimeError(f"{turn + 1} 回キーを押しましたが、変わったのは {len(samples)} 回だけです")
+    return samples
+
+
+def wait_for_sample(page: Any, before: int) -> None:
+    """Wait until the change has been painted; raise `TimeoutError` if nothing was."""
+    for _ in range(20):
+        page.wait_for_timeout(10)
+        if page.evaluate("samples.length") > before:
+            return
+    raise TimeoutError
+
+
+def measure_pages() -> Iterator[Row]:
+    """Weigh the calculator, and time it in a browser where there is one."""
+    with built_site() as site:
+        size = sum(len(gzip.compress((site / name).read_bytes())) for name in SCRIPT_FILES)
+        yield f"計算機のスクリプトとスタイル (gzip、上限 {SIZE_LIMIT_KB} KB)", size / 1e3, "KB"
+        if lack := missing():
+            skip("計算機の速さ", lack)
+            return
+        from playwright.sync_api import sync_playwright
+
+        with serve(site) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+            visits = [ready_ms(browser, address + CALCULATOR) for _ in range(VISITS)]
+            samples = input_to_paint_ms(browser, address + CALCULATOR)
+            browser.close()
+    yield f"計算機: 開いて使えるまで ({VISITS} 回の中央値、上限 {READY_LIMIT_MS} ms)", statistics.median(visits), "ms"
+    yield "計算機: 開いて使えるまで (いちばん遅い回)", max(visits), "ms"
+    what = f"計算機: キーを押して描かれるまで ({len(samples)} 回の"
+    yield f"{what} 50 パーセンタイル)", quantile(samples, 0.50), "ms"
+    yield f"{what} 95 パーセンタイル、上限 {INPUT_LIMIT_MS} ms)", quantile(samples, 0.95), "ms"
+
+
+def measure_lighthouse() -> Iterator[Row]:
+    """Let Lighthouse score the pages, compressed as a host of static pages sends them."""
+    if lack := lighthouse.missing():
+        skip("Lighthouse の点数", lack)
+        return
+    with built_site() as site:
+        for verdict in lighthouse.judge(site, lighthouse.PAGES):
+            for category in lighthouse.CATEGORIES:
+                yield f"Lighthouse (gzip で配る): {verdict.page}: {category}", verdict.score(category), "点"
