@@ -182,7 +182,7 @@ export function mountCalculator(root, tables) {
       return exact.element;
     };
     const prompt = numberField({
-      rule: rules.prompt_length, value: state.prompt_length, hint: "空なら、文脈と同じ長さ（文脈が0なら512）",
+      rule: rules.prompt_length, value: state.prompt_length, hint: "空なら、文脈長と同じ（文脈長が0なら512）",
       onvalue: (value, done) => change({ prompt_length: value }, done),
     });
     const own = h("div.hy-own");
@@ -247,7 +247,7 @@ export function mountCalculator(root, tables) {
       shaped
         ? h("div.hy-grid-form.hy-tight", {}, SHAPE.map((name) => field(name)))
         : field("stated_parameters", "70億、7B、7e9 のように書けます"),
-      h("label.hy-check", {}, toggle, " 層やヘッドの数も入れる（文脈を計算に入れるのに要ります）"),
+      h("label.hy-check", {}, toggle, " 層やヘッドの数も入れる（文脈長を計算に入れるときに要ります）"),
     );
   }
 
@@ -395,12 +395,12 @@ export function mountCalculator(root, tables) {
     const limit = (seconds) => `${tenths(result.batch_size / seconds)} トークン/秒`;
     const facts = [
       !ideal && ["90%区間", `${significant(result.decode_tokens_per_s_low)} ～ ${significant(result.decode_tokens_per_s_high)}`],
-      !ideal && ["物理的な上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`],
+      !ideal && ["上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`],
       ["メモリの限界", limit(result.memory_latency_s)],
-      ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : `演算の速さが${result.device.id === "own" ? "未入力" : "未公表"}`],
-      ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算の速さ"],
+      ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : `計算力が${result.device.id === "own" ? "未入力" : "未公表"}`],
+      ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算力"],
       result.batch_size > 1 && ["1系列あたり", `${significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒`],
-      ["最初のトークンまで", result.time_to_first_token_s ? `${duration(result.time_to_first_token_s)}（プロンプト ${result.prompt_length.toLocaleString("en-US")} トークン）` : "見積れません"],
+      ["最初のトークンまで", result.time_to_first_token_s ? `${duration(result.time_to_first_token_s)}（プロンプト ${result.prompt_length.toLocaleString("en-US")} トークン）` : "見積もれません"],
     ].filter(Boolean);
     return [
       h("p.hy-speed", {}, h("span.hy-kind", {}, ideal ? "上限" : "見積り"), h("span", { class: `hy-number hy-ink-${index}` }, significant(result.decode_tokens_per_s)), " トークン/秒"),
@@ -419,17 +419,23 @@ export function mountCalculator(root, tables) {
     return h("div", { class: `hy-memory ${result.fits ? "" : "hy-full"}` },
       h("div.hy-bar", { "aria-hidden": "true" }, h("div", { style: `width:${Math.min(100, (100 * needed) / available).toFixed(1)}%` })),
       h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(available)}：`, h("strong", {}, verdictOf)),
-      longest !== null && h("p.hy-hint", {}, `計算の上では文脈 ${Math.min(longest, result.model.context_length_max || longest).toLocaleString("en-US")} トークンまで入ります。OSやエンジンの使う分は数えていません。`),
+      longest !== null && h("p.hy-hint", {}, `計算の上では、文脈長 ${Math.min(longest, result.model.context_length_max || longest).toLocaleString("en-US")} トークンまで入ります。OSやエンジンが使う分は数えていません。`),
     );
   }
 
   function verdictText() {
     const answered = results.filter((answer) => answer.result);
     if (answered.length < 2) return "";
-    const sorted = [...answered].sort((a, b) => b.result.decode_tokens_per_s - a.result.decode_tokens_per_s);
+    // What does not fit does not run, however fast it would be.
+    const running = answered.filter((answer) => answer.result.fits !== false);
+    const full = answered.filter((answer) => answer.result.fits === false).map((answer) => answer.name);
+    const without = full.length ? `${full.join("、")} のメモリには入りません。` : "";
+    if (running.length < 2) return without;
+    const sorted = [...running].sort((a, b) => b.result.decode_tokens_per_s - a.result.decode_tokens_per_s);
     const [fast, slow] = [sorted[0], sorted.at(-1)];
     const ratio = fast.result.decode_tokens_per_s / slow.result.decode_tokens_per_s;
-    return `いちばん速いのは ${fast.name} で、${slow.name} の ${significant(ratio)} 倍です。`;
+    const among = full.length ? "メモリに入るもののうち、" : "";
+    return `${among}いちばん速いのは ${fast.name} で、${slow.name} の ${significant(ratio)} 倍です。${without}`;
   }
 
   function announcement() {
@@ -462,15 +468,15 @@ export function mountCalculator(root, tables) {
     }));
     const dots = rows.some((row) => row.measured.length);
     replace(speed, speedChart(rows, { width, ideal, title: `速さの図。${announcement()}` }));
-    speedNote.textContent = `${ideal ? "" : "印は見積り、太い線は90%区間、"}縦の線は物理的な上限。${dots ? "×は公開された実測（くわしくは下の表）。" : ""}`;
+    speedNote.textContent = `${ideal ? "" : "印は見積り、太い線は90%区間、"}縦の線は上限です。${dots ? "×は公開された実測です（くわしくは下の表）。" : ""}`;
     const points = answered.map(({ index, result }) => ({
       index, bandwidth: result.device.memory_bandwidth_bytes_per_s * together(result), peak: peakOf(result),
       intensity: result.flop_per_step / result.bytes_per_step,
       bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
       estimate: ideal ? null : result.flop_per_step / result.step_latency_s,
     }));
-    replace(roofline, rooflineChart(points, { width, title: `ルーフラインの図。${points.map((p, i) => `${answered[i].name}：算術強度 ${significant(p.intensity)} FLOP/バイト`).join("、")}` }));
-    rooflineNote.replaceChildren(`斜めの屋根はメモリ帯域幅、平らな屋根は${answered.some((a) => peakOf(a.result)) ? `演算の速さ（${[...new Set(answered.map((a) => a.result.weights.compute_format))].join("、")}）` : "演算の速さ（未公表なので描けません）"}。白抜きの印が上限${ideal ? "" : "、塗った印が見積り"}です。`, h("a", { href: chapterAddress("05-batch-and-roofline") }, `${chapterName("05-batch-and-roofline")}で説明しています`), "。");
+    replace(roofline, rooflineChart(points, { width, title: `ルーフラインの図。${points.map((p, i) => `${answered[i].name}：算術強度 ${significant(p.intensity)} FLOP/B`).join("、")}` }));
+    rooflineNote.replaceChildren(`斜めの屋根はメモリ帯域幅、平らな屋根は${answered.some((a) => peakOf(a.result)) ? `計算力（${[...new Set(answered.map((a) => a.result.weights.compute_format))].join("、")}）` : "計算力（分からないので描けません）"}です。白抜きの印が上限${ideal ? "" : "、塗った印が見積り"}です。`, h("a", { href: chapterAddress("05-batch-and-roofline") }, `${chapterName("05-batch-and-roofline")}で説明しています`), "。");
   }
 
   // ---- sums and measurements -----------------------------------------------------------------------------------
@@ -492,7 +498,7 @@ export function mountCalculator(root, tables) {
     const perMachine = state.machines.map((machine, index) => nearestFirst(tables, state, machine).map((row) => ({ ...row, index })));
     const rows = perMachine.flat();
     if (!rows.length) {
-      replace(measured, h("p", {}, "このモデルと機種の組み合わせの、公開された実測は、まだ集められていません。"));
+      replace(measured, h("p", {}, "このモデルと機種の組み合わせの実測は、この本のデータにありません。"));
       return;
     }
     // Every machine that was measured has its share of the table.
@@ -512,17 +518,17 @@ export function mountCalculator(root, tables) {
       measured,
       h("div.hy-scroll", { tabindex: 0, role: "group", "aria-label": "公開された実測の表" },
         h("table.hy-table", {},
-          h("thead", {}, h("tr", {}, ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチ", "文脈", "出典"].map((title) => h("th", { scope: "col" }, title)))),
+          h("thead", {}, h("tr", {}, ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチサイズ", "文脈長", "出典"].map((title) => h("th", { scope: "col" }, title)))),
           h("tbody", {}, shown.map(cells)),
         ),
       ),
-      h("p.hy-caption", {}, `実測と見積りの単位はトークン/秒。見積りは、それぞれの行の条件で計算しました。外れは、見積りが実測よりどれだけ速いかです。${rows.length > shown.length ? `条件の近いものから ${shown.length} 件（全 ${rows.length} 件）。` : ""}`),
+      h("p.hy-caption", {}, `実測と見積りの単位は、トークン/秒です。見積りは、それぞれの行の条件で計算しました。外れは、見積りが実測よりどれだけ速いかです。${rows.length > shown.length ? `条件の近い順に、全${rows.length}件のうち${shown.length}件を載せました。` : ""}`),
     );
   }
 }
 
 function engineName(engine) {
-  return engine.id === "ideal" ? "ideal：物理的な上限（補正なし）" : engine.name;
+  return engine.id === "ideal" ? "ideal：上限だけ（補正なし）" : engine.name;
 }
 
 function together(result) {

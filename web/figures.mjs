@@ -130,7 +130,7 @@ function contextFigure({ machines: [device], models, weights }, tables) {
       }),
       lines: models.map((model, index) => {
         const result = ask(model, chosen);
-        const beyond = model.context_length_max && chosen > model.context_length_max ? "（このモデルの上限を超えています）" : "";
+        const beyond = model.context_length_max && chosen > model.context_length_max ? "（このモデルが扱える文脈長を超えています）" : "";
         return {
           index,
           text: `${model.name}：重み${scaled(result.weight_bytes_per_step, "B")} ＋ KVキャッシュ${scaled(result.kv_bytes_per_step, "B")}、${significant(result.decode_tokens_per_s)} トークン/秒${beyond}`,

@@ -27,7 +27,7 @@ export function readNumber(text, rule) {
   const value = parseAmount(text);
   const shown = text.trim() === "" ? "何も入力されていません" : `「${text.trim()}」と入力されています`;
   const unit = rule.unit ? ` ${rule.unit}` : "";
-  const range = `${plainNumber(rule.minimum)}${unit}以上、${plainNumber(rule.maximum)}${unit}以下`;
+  const range = `${limit(rule.minimum)}${unit}以上、${limit(rule.maximum)}${unit}以下`;
   const kind = rule.integer ? "整数" : "数";
   if (!Number.isFinite(value) || value < rule.minimum || value > rule.maximum || (rule.integer && !Number.isInteger(value))) {
     return { value: null, problem: `${rule.label}は、${range}の${kind}にしてください（${shown}）。` };
@@ -43,6 +43,13 @@ export function readNumber(text, rule) {
 export function plainNumber(value) {
   if (value === null || value === undefined) return "";
   return Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? compact(value) : String(value);
+}
+
+// A limit in a sentence: 100万 and 9.31億 are read at a glance, 1e6 and 931322574.6154785 are not.
+function limit(value) {
+  if (value >= 1e8 && value < 1e12) return `${Math.floor(value / 1e6) / 100}億`;
+  if (value >= 1e4 && value < 1e8 && Number.isInteger(value / 1e4)) return `${value / 1e4}万`;
+  return plainNumber(value);
 }
 
 function compact(value) {

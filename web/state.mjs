@@ -51,7 +51,7 @@ export function numberRules(constants) {
   const peak = { minimum: 0, maximum: 1e21 };
   return {
     batch_size: { label: "バッチサイズ", minimum: 1, maximum: constants.MAX_BATCH_SIZE, integer: true },
-    context_length: { label: "文脈の長さ", ...context },
+    context_length: { label: "文脈長", ...context },
     prompt_length: { label: "プロンプトの長さ", ...context, minimum: 1, optional: true },
     devices: { label: "台数", minimum: 1, maximum: constants.MAX_DEVICES, integer: true },
     stated_parameters: { label: "パラメータ数", minimum: 1, maximum: 1e16 },
@@ -64,9 +64,9 @@ export function numberRules(constants) {
     vocab_size: { label: "語彙の数", ...size, maximum: 1e8 },
     memory_bandwidth_bytes_per_s: { label: "メモリ帯域幅", minimum: 1, maximum: 1e17 },
     memory_capacity_bytes: { label: "メモリ", minimum: 0, maximum: 1e18 },
-    peak_fp16_dense_flop_per_s: { label: "fp16の演算", ...peak },
-    peak_int8_dense_op_per_s: { label: "int8の演算", ...peak },
-    peak_int4_dense_op_per_s: { label: "int4の演算", ...peak },
+    peak_fp16_dense_flop_per_s: { label: "fp16の計算力", ...peak },
+    peak_int8_dense_op_per_s: { label: "int8の計算力", ...peak },
+    peak_int4_dense_op_per_s: { label: "int4の計算力", ...peak },
   };
 }
 
@@ -105,7 +105,7 @@ export function readAddress(search, tables) {
     const value = query.get(key);
     if (value === null) return;
     if (known.has(value)) state[field] = value;
-    else problems.push(`アドレスの ${key}=${shortened(value)} という名前はありません。`);
+    else problems.push(`アドレスの ${key}=${shortened(value)} に当たるものがありません。`);
   };
   const number = (key, field) => {
     if (!query.has(key)) return;
@@ -153,7 +153,7 @@ function readMachine(text, tables, rules, problems) {
   const [, name, memory, count] = found;
   const devices = count === undefined ? 1 : Number(count);
   if (readNumber(String(devices), rules.devices).problem) {
-    problems.push(`アドレスの machine=${shortened(text)}: 台数が読めません。`);
+    problems.push(`アドレスの machine=${shortened(text)}: 台数を読み取れません。`);
     return null;
   }
   if (name.startsWith(OWN)) {
@@ -164,7 +164,7 @@ function readMachine(text, tables, rules, problems) {
   }
   const device = tables.devices.get(name);
   if (!device) {
-    problems.push(`アドレスの machine=${shortened(name)} という名前はありません。`);
+    problems.push(`アドレスの machine=${shortened(name)} に当たるものがありません。`);
     return null;
   }
   const memory_bytes = memory === undefined ? null : Number(memory) * GIB;
@@ -182,7 +182,7 @@ function readOwn(text, parts, rules, problems) {
     const field = Object.hasOwn(parts, key) && parts[key];
     const value = rest.join("=");
     if (!field) {
-      problems.push(`アドレスの ${shortened(key)} は使えません。`);
+      problems.push(`アドレスの ${shortened(key)} という項目は使えません。`);
     } else if (field === "name") {
       own.name = [...unguarded(value)].slice(0, MAX_NAME).join("");
     } else if (field === "family") {

@@ -93,16 +93,20 @@ class View:
 
     def verdict(self) -> str:
         pairs = zip(self.machines, self.results(), strict=True)
-        speeds = {
-            place: (one.decode_tokens_per_s, machine.name)
-            for place, (machine, one) in enumerate(pairs)
-            if not isinstance(one, str)
-        }
-        if len(speeds) < 2:
+        answered = [(machine.name, one) for machine, one in pairs if not isinstance(one, str)]
+        if len(answered) < 2:
             return ""
-        fast = max(speeds.values(), key=lambda pair: pair[0])
-        slow = min(reversed(speeds.values()), key=lambda pair: pair[0])
-        return f"いちばん速いのは {fast[1]} で、{slow[1]} の {significant(fast[0] / slow[0])} 倍です。"
+        # A machine that the model does not fit is no winner, and not the slowest either.
+        speeds = [(one.decode_tokens_per_s, name) for name, one in answered if one.fits is not False]
+        full = [name for name, one in answered if one.fits is False]
+        without = f"{'、'.join(full)} のメモリには入りません。" if full else ""
+        if len(speeds) < 2:
+            return without
+        fast = max(speeds, key=lambda pair: pair[0])
+        slow = min(reversed(speeds), key=lambda pair: pair[0])
+        among = "メモリに入るもののうち、" if full else ""
+        ratio = significant(fast[0] / slow[0])
+        return f"{among}いちばん速いのは {fast[1]} で、{slow[1]} の {ratio} 倍です。{without}"
 
     def announcement(self) -> str:
         said = []
@@ -127,19 +131,19 @@ def card(result: hayasa.Estimate) -> dict:
     if not ideal:
         low, high = significant(result.decode_tokens_per_s_low), significant(result.decode_tokens_per_s_high)
         facts["90%区間"] = f"{low} ～ {high}"
-        facts["物理的な上限"] = f"{significant(result.decode_tokens_per_s_bound)} トークン/秒"
+        facts["上限"] = f"{significant(result.decode_tokens_per_s_bound)} トークン/秒"
     facts["メモリの限界"] = limit(result.memory_latency_s)
     facts["計算の限界"] = (
         limit(result.compute_latency_s)
         if result.compute_latency_s
-        else f"演算の速さが{'未入力' if result.device.id == 'own' else '未公表'}"
+        else f"計算力が{'未入力' if result.device.id == 'own' else '未公表'}"
     )
-    facts["決めるもの"] = {"memory": "メモリ帯域幅", "compute": "計算の速さ"}[result.bound_by]
+    facts["決めるもの"] = {"memory": "メモリ帯域幅", "compute": "計算力"}[result.bound_by]
     if result.batch_size > 1:
         facts["1系列あたり"] = f"{significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒"
     wait = result.time_to_first_token_s
     facts["最初のトークンまで"] = (
-        f"{duration(wait)}（プロンプト {result.prompt_length:,} トークン）" if wait else "見積れません"
+        f"{duration(wait)}（プロンプト {result.prompt_length:,} トークン）" if wait else "見積もれません"
     )
     return {
         "kind": "上限" if ideal else "見積り",
@@ -168,7 +172,7 @@ def memory(result: hayasa.Estimate) -> str:
         bytes_per_value=result.kv_cache.bits_per_weight / 8,
     )
     longest = min(longest, result.model.context_length_max or longest)
-    return f"{text}計算の上では文脈 {longest:,} トークンまで入ります。OSやエンジンの使う分は数えていません。"
+    return f"{text}計算の上では、文脈長 {longest:,} トークンまで入ります。OSやエンジンが使う分は数えていません。"
 
 
 READ = """() => {

@@ -121,8 +121,8 @@ CONDITIONS = [
     ("エンジン", lambda c: c.choose("エンジン", "llama.cpp"), set_to(engine="llama.cpp")),
     ("バッチ", lambda c: c.type("バッチサイズ", "6"), set_to(batch_size=6)),
     ("バッチのつまみ", lambda c: c.press("バッチサイズ（スライダー）", "ArrowRight"), set_to(batch_size=16)),
-    ("文脈", lambda c: c.type("文脈の長さ", "4,096"), set_to(context_length=4096)),
-    ("文脈のつまみ", lambda c: c.press("文脈の長さ（スライダー）", "ArrowRight"), set_to(context_length=8192)),
+    ("文脈", lambda c: c.type("文脈長", "4,096"), set_to(context_length=4096)),
+    ("文脈のつまみ", lambda c: c.press("文脈長（スライダー）", "ArrowRight"), set_to(context_length=8192)),
     ("プロンプト", lambda c: (unfold(c), c.type("プロンプトの長さ", "１２３")), set_to(prompt_length=123)),
     ("KVキャッシュ", lambda c: c.choose("KVキャッシュの形式", "q8_0"), set_to(kv_cache="q8_0")),
     ("台数", lambda c: c.type("台数", "2", 1), set_machine(1, devices=2)),
@@ -143,13 +143,13 @@ OWN_MACHINE = [
         set_number(2, name="机の上の & 'Mac'; <b>*2</b>"),
     ),
     ("帯域幅", lambda c: c.type("メモリ帯域幅（GB/s）", "273", 2), set_number(2, memory_bandwidth_bytes_per_s=273e9)),
-    ("int4", lambda c: c.type("int4の演算（TOPS）", "68.7", 2), set_number(2, peak_int4_dense_op_per_s=68.7e12)),
+    ("int4", lambda c: c.type("int4の計算力（TOPS）", "68.7", 2), set_number(2, peak_int4_dense_op_per_s=68.7e12)),
     ("エンジン", lambda c: c.choose("エンジン", "llama.cpp"), set_to(engine="llama.cpp")),
     ("種類", lambda c: c.choose("種類", "nvidia", 2), set_number(2, family="nvidia")),
     ("重み", lambda c: c.choose("重みの形式", "int8"), set_to(weights="int8")),
-    ("int8", lambda c: c.type("int8の演算（TOPS）", "34.1", 2), set_number(2, peak_int8_dense_op_per_s=34.1e12)),
+    ("int8", lambda c: c.type("int8の計算力（TOPS）", "34.1", 2), set_number(2, peak_int8_dense_op_per_s=34.1e12)),
     ("重み16", lambda c: c.choose("重みの形式", "f16"), set_to(weights="f16")),
-    ("fp16", lambda c: c.type("fp16の演算（TFLOPS）", "17.1", 2), set_number(2, peak_fp16_dense_flop_per_s=17.1e12)),
+    ("fp16", lambda c: c.type("fp16の計算力（TFLOPS）", "17.1", 2), set_number(2, peak_fp16_dense_flop_per_s=17.1e12)),
     ("メモリ", lambda c: c.type("メモリ（GB）", "8", 2), set_number(2, memory_capacity_bytes=8 * GIB)),
     ("メモリなし", lambda c: c.type("メモリ（GB）", "", 2), set_number(2, memory_capacity_bytes=0)),
     ("台数", lambda c: c.type("台数", "4", 2), set_machine(2, devices=4)),
@@ -174,7 +174,7 @@ OWN_MODEL = [
     ("Bで書く", lambda c: c.type("パラメータ数", "1.5B"), set_size(stated_parameters=1.5e9)),
     (
         "文脈",
-        lambda c: c.type("文脈の長さ", "3000"),
+        lambda c: c.type("文脈長", "3000"),
         set_to(context_length=3000),
     ),  # needs a shape: an error in every card
     ("形", check_shape, example_shape),
@@ -186,7 +186,7 @@ OWN_MODEL = [
     ("FFN", lambda c: c.type("FFNの幅", "13824"), set_size(intermediate_size=13824)),
     ("語彙", lambda c: c.type("語彙の数", "32000"), set_size(vocab_size=32000)),
     ("表のモデル", lambda c: c.choose("モデル", "llama-2-7b"), set_to(model="llama-2-7b")),
-    ("文脈なし", lambda c: c.type("文脈の長さ", "0"), set_to(context_length=0)),
+    ("文脈なし", lambda c: c.type("文脈長", "0"), set_to(context_length=0)),
     ("自分のモデル", lambda c: c.choose("モデル", "own"), set_to(model={"stated_parameters": 7e9})),
 ]
 
@@ -295,6 +295,18 @@ def test_every_address_opens_the_same_view_in_a_new_tab(walk, browser, address):
     expect_none(found)
 
 
+def test_a_machine_that_the_model_does_not_fit_is_not_called_the_fastest(calculator):
+    # An RTX 4090 would be the faster one, if it held the 70 billion parameters.
+    query = (
+        "?model=llama-3.3-70b&weights=q4_k_m&engine=llama.cpp&context=2048&machine=rtx-4090&machine=apple-m4-max-40c"
+    )
+    assert calculator.open(query).read()["verdict"] == "NVIDIA GeForce RTX 4090 のメモリには入りません。"
+    verdict = calculator.open(query + "&machine=a100-80gb-pcie").read()["verdict"]
+    assert verdict.startswith("メモリに入るもののうち、いちばん速いのは NVIDIA A100 PCIe 80GB で、Apple M4 Max")
+    assert verdict.endswith("倍です。NVIDIA GeForce RTX 4090 のメモリには入りません。")
+    assert [change for change in differences(calculator.read(), View.read(calculator.query))] == []
+
+
 # ---------------------------------------------------------------- the same on the command line
 
 COMMANDS = [
@@ -312,15 +324,15 @@ def test_the_page_shows_what_the_command_prints(calculator, query):
     printed = command(View.read(query))
     facts = {
         "90%区間": f"{significant(printed['decode_tokens_per_s_low'])} ～ {significant(printed['decode_tokens_per_s_high'])}",
-        "物理的な上限": f"{significant(printed['decode_tokens_per_s_bound'])} トークン/秒",
-        "決めるもの": {"memory": "メモリ帯域幅", "compute": "計算の速さ"}[printed["bound_by"]],
+        "上限": f"{significant(printed['decode_tokens_per_s_bound'])} トークン/秒",
+        "決めるもの": {"memory": "メモリ帯域幅", "compute": "計算力"}[printed["bound_by"]],
     }
     if wait := printed["time_to_first_token_s"]:
         facts["最初のトークンまで"] = f"{duration(wait)}（プロンプト {printed['prompt_length']:,} トークン）"
     else:
-        facts["最初のトークンまで"] = "見積れません"
+        facts["最初のトークンまで"] = "見積もれません"
     if printed["engine"] == "ideal":
-        facts = {name: fact for name, fact in facts.items() if name not in ("90%区間", "物理的な上限")}
+        facts = {name: fact for name, fact in facts.items() if name not in ("90%区間", "上限")}
     assert shown["number"] == significant(printed["decode_tokens_per_s"])
     assert {name: shown["facts"].get(name) for name in facts} == facts
     assert (shown["facts"].get("90%区間") is None) == (printed["engine"] == "ideal")

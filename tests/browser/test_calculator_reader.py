@@ -36,14 +36,14 @@ def calculator(visitor):
 
 IMPOSSIBLE = [
     ("バッチサイズ", None, ["abc", "0", "-5", "1.5", "", "9999999999", "1e400", "２－１"]),
-    ("文脈の長さ", None, ["-1", "たくさん", "1e12"]),
+    ("文脈長", None, ["-1", "たくさん", "1e12"]),
     ("プロンプトの長さ", None, ["0", "1.5"]),
     ("台数", 1, ["0", "2.5", ""]),
     ("層の数", None, ["0", "x"]),
     ("語彙の数", None, ["-1"]),
     ("メモリ帯域幅（GB/s）", 2, ["0", "", "速い"]),
     ("メモリ（GB）", 2, ["-16"]),
-    ("int4の演算（TOPS）", 2, ["-1", "?"]),
+    ("int4の計算力（TOPS）", 2, ["-1", "?"]),
 ]
 BESIDE = """field => {
   const problem = field.closest(".hy-field").querySelector(".hy-problem");
@@ -107,7 +107,7 @@ def test_what_hayasa_refuses_stands_in_the_card(calculator):
     assert all("problem" in card for card in view.cards())
     assert differences(calculator.read(), view) == []
     assert calculator.read()["captions"] == ["", ""]
-    calculator.type("文脈の長さ", "0")
+    calculator.type("文脈長", "0")
     view.context_length = 0
     assert differences(calculator.read(), view) == []
 
@@ -212,13 +212,13 @@ def test_everything_works_by_keyboard_alone(calculator):
     assert line.is_visible()
     reader.press("Shift+Tab", "Tab")
     # A change leaves the sum open, and the reader where they are.
-    reader.move("文脈の長さ", "Shift+Tab")
+    reader.move("文脈長", "Shift+Tab")
     reader.write("100")
     view.context_length = 100
     assert line.is_visible()
     assert differences(calculator.read(), view) == []
     calculator.go("back", calculator.query.replace("context=100&", "context=0&"))
-    assert reader.press()["name"] == "文脈の長さ"
+    assert reader.press()["name"] == "文脈長"
 
 
 def test_the_fourth_machine_and_ones_own_model_keep_the_focus(calculator):
@@ -260,7 +260,7 @@ def hear_a_burst(calculator) -> list[str]:
     slider = calculator.field("バッチサイズ（スライダー）")
     for _ in range(5):
         slider.press("ArrowRight")
-    calculator.field("文脈の長さ").press_sequentially("1024")
+    calculator.field("文脈長").press_sequentially("1024")
     calculator.page.wait_for_timeout(1200)
     return [heard.strip() for heard in calculator.page.evaluate("heard")]
 
@@ -455,7 +455,7 @@ def figure_lines(asked: dict, values: list[float]) -> list[str]:
         return [
             f"{result.model.name}：重み{scaled(result.weight_bytes_per_step, 'B')} ＋ KVキャッシュ{scaled(result.kv_bytes_per_step, 'B')}、"
             f"{significant(result.decode_tokens_per_s)} トークン/秒"
-            + ("（このモデルの上限を超えています）" if 0 < result.model.context_length_max < values[0] else "")
+            + ("（このモデルが扱える文脈長を超えています）" if 0 < result.model.context_length_max < values[0] else "")
             for result in results
         ]
     assert asked["figure"] == "bits"

@@ -262,7 +262,7 @@ def test_a_lost_part_of_an_address_is_noticed(root, tmp_path, old, new):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("Object.hasOwn(parts, key) && parts[key]", "parts[key]"), ("shortened(value)} という", "value} という")],
+    [("Object.hasOwn(parts, key) && parts[key]", "parts[key]"), ("shortened(value)} に当", "value} に当")],
 )
 def test_a_careless_reading_is_noticed(root, tmp_path, old, new):
     page = changed(root, tmp_path, old, new)
