@@ -14,6 +14,7 @@ const COMMON_WEIGHTS = ["q4_k_m", "q8_0", "f16", "bf16", "mlx-q4", "mlx-q8", "aw
 const BATCHES = Array.from({ length: 11 }, (_, i) => 2 ** i);
 const CONTEXTS = [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))];
 const SHAPE = ["layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size"];
+const MAC_GPU_SHARE = 0.75; // of its memory, what macOS leaves to the GPU unless told otherwise; see chapter 7
 const QUIET_MS = 700; // no announcement while the choice still moves
 const MEASUREMENTS_SHOWN = 12;
 
@@ -28,6 +29,8 @@ const CHAPTERS = {
   prefill: ["05-batch-and-roofline"],
   capacity: ["07-kv-cache", "08-moe-and-clusters"],
 };
+
+const NEEDS_SHAPE = "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
 
 /**
  * Build the calculator inside an element.
@@ -368,8 +371,13 @@ export function mountCalculator(root, tables) {
       return { name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, machine, result, problem: "" };
     } catch (error) {
       if (!error.argument && error.name !== "InvalidValueError") throw error;
-      return { name, machine, result: null, problem: error.message };
+      return { name, machine, result: null, problem: needsShape() ? NEEDS_SHAPE : error.message };
     }
+  }
+
+  // The commonest mistake with a model of one's own is explained in the words of the form.
+  function needsShape() {
+    return typeof state.model !== "string" && !state.model.layers && state.context_length > 0;
   }
 
   function common() {
@@ -403,7 +411,7 @@ export function mountCalculator(root, tables) {
       ["最初のトークンまで", result.time_to_first_token_s ? `${duration(result.time_to_first_token_s)}（プロンプト ${result.prompt_length.toLocaleString("en-US")} トークン）` : "見積もれません"],
     ].filter(Boolean);
     return [
-      h("p.hy-speed", {}, h("span.hy-kind", {}, ideal ? "上限" : "見積り"), h("span", { class: `hy-number hy-ink-${index}` }, significant(result.decode_tokens_per_s)), " トークン/秒"),
+      h("p.hy-speed", {}, h("span.hy-kind", {}, `${result.fits === false ? "もし入れば、" : ""}${ideal ? "上限" : "見積り"}`), h("span", { class: `hy-number ${result.fits === false ? "hy-dim" : `hy-ink-${index}`}` }, significant(result.decode_tokens_per_s)), " トークン/秒"),
       h("dl.hy-facts", {}, facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)))),
       memoryParts(result),
       result.notes.map((note) => h("p.hy-note", {}, note)),
@@ -414,12 +422,15 @@ export function mountCalculator(root, tables) {
     const needed = result.memory_required_bytes;
     if (result.fits === null) return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
     const available = result.memory_available_bytes;
-    const verdictOf = result.fits ? "入ります" : `入りません（${gibibytes(needed - available)} 不足）`;
+    const tight = result.device.family.startsWith("apple") && needed > MAC_GPU_SHARE * available;
+    const fitting = tight ? "きわどい量です" : "入ります";
+    const verdictOf = result.fits ? fitting : `入りません（${gibibytes(needed - available)} 不足）`;
     const longest = result.fits && result.model.layers ? maxContextLength(tables, result) : null;
     return h("div", { class: `hy-memory ${result.fits ? "" : "hy-full"}` },
       h("div.hy-bar", { "aria-hidden": "true" }, h("div", { style: `width:${Math.min(100, (100 * needed) / available).toFixed(1)}%` })),
       h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(available)}：`, h("strong", {}, verdictOf)),
       longest !== null && h("p.hy-hint", {}, `計算の上では、文脈長 ${Math.min(longest, result.model.context_length_max || longest).toLocaleString("en-US")} トークンまで入ります。OSやエンジンが使う分は数えていません。`),
+      result.fits && tight && h("p.hy-hint", {}, "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。"),
     );
   }
 
@@ -544,7 +555,9 @@ function signedPercent(share) {
   return percent === 0 ? "0%" : `${percent < 0 ? "−" : "+"}${Math.abs(percent)}%`;
 }
 
+// The article's numbers with one decimal; small ones with three digits.
 function tenths(value) {
+  if (value < 10) return significant(value);
   return value.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 

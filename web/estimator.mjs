@@ -980,7 +980,7 @@ function notesOf(tables, { model, context_length }, chosen, newer, decode_tokens
   if (newer > tables.constants.NOTEWORTHY * decode_tokens_per_s) {
     notes.push(
       "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは" +
-        ` ${significant(newer, 2)} トークン/s ほどの見込みです。`,
+        ` ${significant(newer, 2)} トークン/秒 ほどの見込みです。`,
     );
   }
   const longest = model.context_length_max;

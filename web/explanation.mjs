@@ -138,7 +138,7 @@ function bound(result) {
   const step = duration(Math.max(result.memory_latency_s, result.compute_latency_s));
   return [
     `遅いほう = ${slower}の ${step}`,
-    `上限 = ${result.batch_size} ÷ ${step} = ${significant(result.decode_tokens_per_s_bound)} トークン/s`,
+    `上限 = ${result.batch_size} ÷ ${step} = ${significant(result.decode_tokens_per_s_bound)} トークン/秒`,
   ];
 }
 
@@ -150,7 +150,7 @@ function correction(result) {
   if (chosen.step_factor !== 1) lines.push(`この機種で実測された違い: × ${significant(chosen.step_factor)}`);
   if (result.batch_size > 1 && chosen.batch_share && result.compute_latency_s) {
     lines.push(
-      `2 系列目からの計算: ピークの ${significant(100 * chosen.batch_share, 2)} %` +
+      `2 系列目からの計算: ピークの ${significant(100 * chosen.batch_share, 2)}%` +
         "（プロンプトを読むときの実測）で進む",
     );
   }
@@ -158,13 +158,13 @@ function correction(result) {
   if (result.devices > 1 && message_s) lines.push(`デバイス間の通信: 1 回 ${duration(message_s)}`);
   lines.push(
     `1 ステップ = ${duration(result.step_latency_s)}、` +
-      `最良の見積り = ${significant(result.decode_tokens_per_s)} トークン/s`,
-    `90 % 区間 = ${significant(result.decode_tokens_per_s_low)}` +
-      ` ～ ${significant(result.decode_tokens_per_s_high)} トークン/s`,
+      `最良の見積り = ${significant(result.decode_tokens_per_s)} トークン/秒`,
+    `90%区間 = ${significant(result.decode_tokens_per_s_low)}` +
+      ` ～ ${significant(result.decode_tokens_per_s_high)} トークン/秒`,
   );
   if (calibration.error_device_held_out) {
     const error = significant(100 * calibration.error_device_held_out, 2);
-    lines.push(`当てはめに使わなかった機種での平均の外れ = ${error} %`);
+    lines.push(`当てはめに使わなかった機種での平均の外れ = ${error}%`);
   }
   return [...lines, ...result.notes.map((note) => `注意: ${note}`)];
 }
@@ -193,14 +193,14 @@ function prefill(result) {
     return ["このデバイスの演算の速さが分からないため、見積れません。"];
   }
   const lines = [
-    `${thousands(result.prompt_length)} トークンの上限 = ${significant(result.prefill_tokens_per_s_bound)} トークン/s`,
+    `${thousands(result.prompt_length)} トークンの上限 = ${significant(result.prefill_tokens_per_s_bound)} トークン/秒`,
   ];
   if (result.prefill_tokens_per_s === null || result.time_to_first_token_s === null) {
     return [...lines, "このエンジンの実測がないため、最良の見積りはありません。"];
   }
   return [
     ...lines,
-    `最良の見積り = ${significant(result.prefill_tokens_per_s)} トークン/s、` +
+    `最良の見積り = ${significant(result.prefill_tokens_per_s)} トークン/秒、` +
       `最初のトークンまで = ${duration(result.time_to_first_token_s)}`,
   ];
 }

@@ -93,7 +93,7 @@ function batchFigure({ machines, models: [model], weights }, tables) {
   });
   const around = machines.flatMap((device) => [1, BATCHES.at(-1)].map((batch_size) => rowOf(ask(device, { batch_size }))));
   return {
-    title: `バッチサイズとルーフライン（${model.name}、${weights}）`,
+    title: `バッチサイズとルーフライン（${model.name}、${tables.weight_formats.get(weights).name}）`,
     sliders: [
       { label: "バッチサイズ", values: BATCHES, value: 1, text: (n) => n.toLocaleString("en-US"), onvalue: (n) => (chosen.batch_size = n) },
       { label: "文脈長", values: CONTEXTS_ROUGH, value: 0, text: (n) => `${n.toLocaleString("en-US")}トークン`, onvalue: (n) => (chosen.context_length = n) },
@@ -121,7 +121,7 @@ function contextFigure({ machines: [device], models, weights }, tables) {
     points: CONTEXTS.map((context) => [context, ask(model, context).decode_tokens_per_s]),
   }));
   return {
-    title: `文脈長と速さの上限（${device.name}、${weights}）`,
+    title: `文脈長と速さの上限（${device.name}、${tables.weight_formats.get(weights).name}）`,
     sliders: [{ label: "文脈長", values: CONTEXTS, value: chosen, text: (n) => `${n.toLocaleString("en-US")}トークン`, onvalue: (n) => (chosen = n) }],
     draw: (width) => ({
       figure: curveChart(curves, {

@@ -24,7 +24,8 @@ export function parseAmount(text) {
  */
 export function readNumber(text, rule) {
   if (text.trim() === "" && rule.optional) return { value: null, problem: "" };
-  const value = parseAmount(text);
+  // A unit that was pasted along says nothing new.
+  const value = parseAmount(rule.unit ? text.replace(new RegExp(`${rule.unit}\\s*$`, "i"), "") : text);
   const shown = text.trim() === "" ? "何も入力されていません" : `「${text.trim()}」と入力されています`;
   const unit = rule.unit ? ` ${rule.unit}` : "";
   const range = `${limit(rule.minimum)}${unit}以上、${limit(rule.maximum)}${unit}以下`;

@@ -142,7 +142,7 @@ export function rooflineChart(rows, { width, title, around = [] }) {
       i % every === 0 && s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, scaled(tick, "", 1).trim()),
     ]),
     s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, "算術強度（FLOP/B）"),
-    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "演算の速さ（FLOP/秒）"),
+    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "計算の速さ（FLOP/秒）"),
     s(
       "g",
       { "clip-path": `url(#${clip})` },

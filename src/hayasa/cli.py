@@ -141,7 +141,7 @@ def _print_json(value: object) -> None:
 
 
 def _speed(value: float | None) -> str:
-    return "不明" if value is None else f"{significant(value)} トークン/s"
+    return "不明" if value is None else f"{significant(value)} トークン/秒"
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
@@ -162,7 +162,7 @@ def _estimate_lines(result: Estimate) -> list[str]:
     limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
     fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
     interval = (
-        f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/s"
+        f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/秒"
     )
     first = result.time_to_first_token_s
     rows = [
@@ -174,7 +174,7 @@ def _estimate_lines(result: Estimate) -> list[str]:
         ),
         ("生成の上限", _speed(result.decode_tokens_per_s_bound)),
         ("生成の見積り", _speed(result.decode_tokens_per_s)),
-        ("90 % 区間", interval),
+        ("90%区間", interval),
         ("何が決めるか", limits[result.bound_by]),
         ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
         (
@@ -195,7 +195,7 @@ def _calibration_text(result: Estimate) -> str:
     if calibration is None:
         return "なし（物理的な上限）"
     error = calibration.error_device_held_out
-    missed = f"、未知の機種での外れ {significant(100 * error, 2)} %" if error else ""
+    missed = f"、未知の機種での外れ {significant(100 * error, 2)}%" if error else ""
     return f"{calibration.id}（実測 {calibration.rows} 件{missed}）"
 
 
@@ -229,7 +229,7 @@ def _print_ranking(results: list[Estimate], arguments: argparse.Namespace, subje
         return
     rows = [[_text(name, read(result)) for name, _, read in columns] for result in results]
     print("\n".join(table_lines(rows, header=[title for _, title, _ in columns], right="lrrrrrl")))
-    print("\n見積り・下端・上端・上限の単位はトークン/s、区間は 90 %。")
+    print("\n見積り・下端・上端・上限の単位はトークン/秒、区間は90%。")
 
 
 def _cell(value: object) -> object:
@@ -333,7 +333,7 @@ def _weights_command(arguments: argparse.Namespace) -> None:
 
 def _calibrations_command(arguments: argparse.Namespace) -> None:
     def percent(value: float) -> str:
-        return f"{significant(100 * value, 2)} %" if value else "-"
+        return f"{significant(100 * value, 2)}%" if value else "-"
 
     rows = [
         [
@@ -381,7 +381,7 @@ _EXAMPLES = """例:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="hayasa",
-        description="LLM の推論の速さを、上限・最良の見積り・90 % 区間で答えます。",
+        description="LLM の推論の速さを、上限・最良の見積り・90%区間で答えます。",
         epilog=_EXAMPLES,
     )
     commands = parser.add_subparsers(title="コマンド", metavar="コマンド", dest="command", parser_class=_Parser)
@@ -430,9 +430,7 @@ def _parser() -> _Parser:
     command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     command = add("measure", "このマシンを測り、実測の隣に予測を並べます", _measure_command)
-    command.add_argument(
-        "--device", default="", metavar="名前", help="公称の帯域幅と比べるデバイス"
-    )
+    command.add_argument("--device", default="", metavar="名前", help="公称の帯域幅と比べるデバイス")
     command.add_argument(
         "--output",
         metavar="ファイル",

@@ -202,7 +202,7 @@ class Estimate:
         if newer > NOTEWORTHY * self.decode_tokens_per_s:
             notes += (
                 "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
-                f" {significant(newer, 2)} トークン/s ほどの見込みです。",
+                f" {significant(newer, 2)} トークン/秒 ほどの見込みです。",
             )
         longest = self.model.context_length_max
         if longest and self.context_length > longest:

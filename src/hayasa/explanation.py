@@ -153,7 +153,7 @@ def _bound(result: Estimate) -> list[str]:
     step_s = max(result.memory_latency_s, result.compute_latency_s)
     return [
         f"遅いほう = {slower}の {duration(step_s)}",
-        f"上限 = {result.batch_size} ÷ {duration(step_s)} = {significant(result.decode_tokens_per_s_bound)} トークン/s",
+        f"上限 = {result.batch_size} ÷ {duration(step_s)} = {significant(result.decode_tokens_per_s_bound)} トークン/秒",
     ]
 
 
@@ -184,7 +184,7 @@ def _correction(result: Estimate) -> list[str]:
         lines.append(f"この機種で実測された違い: × {significant(chosen.step_factor)}")
     if result.batch_size > 1 and chosen.batch_share and result.compute_latency_s:
         lines.append(
-            f"2 系列目からの計算: ピークの {significant(100 * chosen.batch_share, 2)} %"
+            f"2 系列目からの計算: ピークの {significant(100 * chosen.batch_share, 2)}%"
             "（プロンプトを読むときの実測）で進む"
         )
     message_s = calibration.pipeline_message_s
@@ -194,13 +194,13 @@ def _correction(result: Estimate) -> list[str]:
         lines.append(f"デバイス間の通信: 1 回 {duration(message_s)}")
     lines += [
         f"1 ステップ = {duration(result.step_latency_s)}、"
-        f"最良の見積り = {significant(result.decode_tokens_per_s)} トークン/s",
-        f"90 % 区間 = {significant(result.decode_tokens_per_s_low)}"
-        f" ～ {significant(result.decode_tokens_per_s_high)} トークン/s",
+        f"最良の見積り = {significant(result.decode_tokens_per_s)} トークン/秒",
+        f"90%区間 = {significant(result.decode_tokens_per_s_low)}"
+        f" ～ {significant(result.decode_tokens_per_s_high)} トークン/秒",
     ]
     if calibration.error_device_held_out:
         error = significant(100 * calibration.error_device_held_out, 2)
-        lines.append(f"当てはめに使わなかった機種での平均の外れ = {error} %")
+        lines.append(f"当てはめに使わなかった機種での平均の外れ = {error}%")
     return [*lines, *(f"注意: {note}" for note in result.notes)]
 
 
@@ -212,12 +212,12 @@ def _tiny(seconds: float) -> str:
 def _prefill(result: Estimate) -> list[str]:
     if result.prefill_tokens_per_s_bound is None:
         return ["このデバイスの演算の速さが分からないため、見積れません。"]
-    lines = [f"{result.prompt_length:,} トークンの上限 = {significant(result.prefill_tokens_per_s_bound)} トークン/s"]
+    lines = [f"{result.prompt_length:,} トークンの上限 = {significant(result.prefill_tokens_per_s_bound)} トークン/秒"]
     if result.prefill_tokens_per_s is None or result.time_to_first_token_s is None:
         return [*lines, "このエンジンの実測がないため、最良の見積りはありません。"]
     return [
         *lines,
-        f"最良の見積り = {significant(result.prefill_tokens_per_s)} トークン/s、"
+        f"最良の見積り = {significant(result.prefill_tokens_per_s)} トークン/秒、"
         f"最初のトークンまで = {duration(result.time_to_first_token_s)}",
     ]
 

@@ -211,9 +211,7 @@ def decode_prediction_tokens_per_s(
     >>> decode_prediction_tokens_per_s(2**25, 4, 2**28)
     2.0
     """
-    return tokens_per_s(
-        memory_latency_s(parameters, bytes_per_parameter, memory_bandwidth_bytes_per_s)
-    )
+    return tokens_per_s(memory_latency_s(parameters, bytes_per_parameter, memory_bandwidth_bytes_per_s))
 
 
 def batch_prediction_tokens_per_s(
@@ -417,9 +415,7 @@ def _numpy() -> Any:
     except ImportError:
         np = None  # type: ignore[assignment]
     if np is None or not hasattr(np, "vecdot"):
-        raise HayasaError(
-            "測るには numpy 2.0 以上が必要です。pip install 'numpy>=2' を実行してください。"
-        )
+        raise HayasaError("測るには numpy 2.0 以上が必要です。pip install 'numpy>=2' を実行してください。")
     return np
 
 
@@ -481,9 +477,7 @@ def _all_cores_row(np: Any, numbers: Any) -> Row:
             list(pool.map(lambda part: np.dot(part, part), parts))
             best = min(best, time.perf_counter() - start)
     n_bytes = int(numbers.nbytes)
-    return Row(
-        "bandwidth-all-cores", "bandwidth-all-cores", n_bytes / best, "B/s", read_bytes=n_bytes
-    )
+    return Row("bandwidth-all-cores", "bandwidth-all-cores", n_bytes / best, "B/s", read_bytes=n_bytes)
 
 
 def _decode_rows(
@@ -533,9 +527,7 @@ def _decode_rows(
     ]
     for name, matrices in models.items():
         measured = [tokens_per_s(t) for t in seconds[name]]
-        predicted = [
-            decode_prediction_tokens_per_s(matrices.size, matrices.itemsize, b) for b in bandwidth
-        ]
+        predicted = [decode_prediction_tokens_per_s(matrices.size, matrices.itemsize, b) for b in bandwidth]
         rows.append(
             _compared(
                 Row(
@@ -590,9 +582,7 @@ def _pitfall_rows(np: Any, probe: Any, plan: Plan, clock: Callable[[], float]) -
     return rows
 
 
-def _batch_rows(
-    np: Any, probe: Any, weights: Any, plan: Plan, clock: Callable[[], float]
-) -> list[Row]:
+def _batch_rows(np: Any, probe: Any, weights: Any, plan: Plan, clock: Callable[[], float]) -> list[Row]:
     """Time the step for growing batches, in turns with both limits."""
     side = min(plan.hidden_size, 2048)
     square = weights[0, :side, :side].copy()
@@ -697,8 +687,7 @@ def _caches_bytes() -> dict[str, int]:
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:
             level, kind, size = (
-                (folder / name).read_text(encoding="utf-8").strip()
-                for name in ("level", "type", "size")
+                (folder / name).read_text(encoding="utf-8").strip() for name in ("level", "type", "size")
             )
         except OSError:
             continue
@@ -755,10 +744,7 @@ def checks(record: Record) -> list[Check]:
         "decode-fp32-large": "fp32、大",
         "decode-fp64-small": "fp64、小",
     }
-    found = [
-        Check(f"デコードの実測 ÷ 予測（{name}）", record.row(id_).ratio, 0.5, 1.4)
-        for id_, name in names.items()
-    ]
+    found = [Check(f"デコードの実測 ÷ 予測（{name}）", record.row(id_).ratio, 0.5, 1.4) for id_, name in names.items()]
     ratios = record.time_ratios
     found.append(Check("重みを4倍にしたときの時間の比", ratios["large_over_small"], 3.0, 5.2))
     found.append(Check("fp64 ÷ fp32 の時間の比", ratios["fp64_over_fp32"], 1.6, 2.5))
@@ -813,9 +799,7 @@ def from_json(text: str, name: str = "記録") -> Record:
         values["rows"] = tuple(Row(**row) for row in values["rows"])
         return Record(**values)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise DataFileError(
-            f"{name} は hayasa measure の記録（{SCHEMA}）ではありません。"
-        ) from None
+        raise DataFileError(f"{name} は hayasa measure の記録（{SCHEMA}）ではありません。") from None
 
 
 def read_record(path: str | os.PathLike[str]) -> Record:
@@ -929,9 +913,7 @@ def record_lines(record: Record, device: str = "") -> list[str]:
         Lines of text, in Japanese.
     """
     machine = record.machine
-    caches = "、".join(
-        f"{level} {size // 1024:,} KiB" for level, size in machine["caches_bytes"].items()
-    )
+    caches = "、".join(f"{level} {size // 1024:,} KiB" for level, size in machine["caches_bytes"].items())
     lines = table_lines(
         [
             ["測った日", record.measured_on],
@@ -947,8 +929,7 @@ def record_lines(record: Record, device: str = "") -> list[str]:
     )
     lines.append("")
     table = [
-        [_what(row), _value(row, row.measured), _value(row, row.predicted), _ratio(row.ratio)]
-        for row in record.rows
+        [_what(row), _value(row, row.measured), _value(row, row.predicted), _ratio(row.ratio)] for row in record.rows
     ]
     if device:
         catalog = get_device(device)
@@ -965,9 +946,7 @@ def record_lines(record: Record, device: str = "") -> list[str]:
         [check.name, _ratio(check.value), _range(check), "はい" if check.holds else "いいえ"]
         for check in checks(record)
     ]
-    return lines + table_lines(
-        table, header=["どの機械でも成り立つはずの比", "値", "範囲", "範囲内"], right="lrrl"
-    )
+    return lines + table_lines(table, header=["どの機械でも成り立つはずの比", "値", "範囲", "範囲内"], right="lrrl")
 
 
 def _what(row: Row) -> str:
@@ -997,7 +976,7 @@ def _binary(n_bytes: int) -> str:
 def _value(row: Row, value: float) -> str:
     if not value:
         return "-"
-    return f"{significant(value)} トークン/s" if row.unit == "tokens/s" else scaled(value, row.unit)
+    return f"{significant(value)} トークン/秒" if row.unit == "tokens/s" else scaled(value, row.unit)
 
 
 def _ratio(value: float) -> str:

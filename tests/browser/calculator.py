@@ -15,6 +15,10 @@ from hayasa.memory import max_context_length
 from hayasa.units import GIB, duration, gibibytes, significant
 
 PAGE = "calculator.html"
+NEEDS_SHAPE = (
+    "パラメータ数だけでは、KVキャッシュの大きさが分かりません。"
+    "文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。"
+)
 OWN_MODEL, OWN_DEVICE = "自分のモデル", "自分の機械"
 
 
@@ -82,7 +86,8 @@ class View:
                     model = hayasa.Model(id="own", name=OWN_MODEL, **model)
                 found.append(hayasa.estimate(model, machine.object, devices=machine.devices, **question))
             except hayasa.HayasaError as error:
-                found.append(str(error))
+                bare = isinstance(self.model, dict) and "layers" not in self.model
+                found.append(NEEDS_SHAPE if bare and self.context_length else str(error))
         return found
 
     def cards(self) -> list[dict]:
@@ -125,7 +130,8 @@ def card(result: hayasa.Estimate) -> dict:
     ideal = result.engine.id == "ideal"
 
     def limit(seconds: float) -> str:
-        return f"{result.batch_size / seconds:,.1f} トークン/秒"
+        speed = result.batch_size / seconds
+        return f"{significant(speed) if speed < 10 else f'{speed:,.1f}'} トークン/秒"
 
     facts = {}
     if not ideal:
@@ -146,7 +152,7 @@ def card(result: hayasa.Estimate) -> dict:
         f"{duration(wait)}（プロンプト {result.prompt_length:,} トークン）" if wait else "見積もれません"
     )
     return {
-        "kind": "上限" if ideal else "見積り",
+        "kind": ("もし入れば、" if result.fits is False else "") + ("上限" if ideal else "見積り"),
         "number": significant(result.decode_tokens_per_s),
         "facts": facts,
         "memory": memory(result),
@@ -159,10 +165,13 @@ def memory(result: hayasa.Estimate) -> str:
     needed, available = result.memory_required_bytes, result.memory_available_bytes
     if result.fits is None:
         return f"必要なメモリ {gibibytes(needed)}（機械のメモリは分かりません）"
-    fits = "入ります" if result.fits else f"入りません（{gibibytes(needed - available)} 不足）"
+    tight = result.device.family.startswith("apple") and needed > 0.75 * available
+    fits = "きわどい量です" if tight else "入ります"
+    fits = fits if result.fits else f"入りません（{gibibytes(needed - available)} 不足）"
+    more = "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。" if result.fits and tight else ""
     text = f"メモリ {gibibytes(needed)} ／ {gibibytes(available)}：{fits}"
     if not (result.fits and result.model.layers):
-        return text
+        return text + more
     longest = max_context_length(
         result.model,
         result.device,
@@ -172,7 +181,7 @@ def memory(result: hayasa.Estimate) -> str:
         bytes_per_value=result.kv_cache.bits_per_weight / 8,
     )
     longest = min(longest, result.model.context_length_max or longest)
-    return f"{text}計算の上では、文脈長 {longest:,} トークンまで入ります。OSやエンジンが使う分は数えていません。"
+    return f"{text}計算の上では、文脈長 {longest:,} トークンまで入ります。OSやエンジンが使う分は数えていません。{more}"
 
 
 READ = """() => {

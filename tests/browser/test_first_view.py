@@ -40,7 +40,9 @@ def test_a_result_that_was_followed_is_marked(visitor):
     page.locator("article mark").first.wait_for()
 
 
-@pytest.mark.parametrize("visitor", [{"color_scheme": "light"}, {"color_scheme": "dark"}], ids=["light", "dark"], indirect=True)
+@pytest.mark.parametrize(
+    "visitor", [{"color_scheme": "light"}, {"color_scheme": "dark"}], ids=["light", "dark"], indirect=True
+)
 def test_scroll_bars_follow_the_page(visitor, request):
     first, second = ("light", "dark") if "light" in request.node.name else ("dark", "light")
     page = visitor.visit(CHAPTER)

@@ -45,7 +45,7 @@ def test_estimate_prints_a_small_japanese_table(capsys: pytest.CaptureFixture[st
     lines = run(capsys, *EXAMPLE).splitlines()
     assert len(lines) <= 15
     text = "\n".join(lines)
-    for word in ("生成の上限", "生成の見積り", "90 % 区間", "何が決めるか", "入ります"):
+    for word in ("生成の上限", "生成の見積り", "90%区間", "何が決めるか", "入ります"):
         assert word in text
 
 
@@ -108,7 +108,7 @@ def test_explain_shows_every_number(capsys: pytest.CaptureFixture[str], model: s
     text = run(capsys, "explain", *arguments, "--engine", engine)
     result = hayasa.estimate(model, "apple-m3-ultra-80c", context_length=4096, engine=engine)
     for value in (result.decode_tokens_per_s_bound, result.decode_tokens_per_s):
-        assert f"{hayasa.units.significant(value)} トークン/s" in text
+        assert f"{hayasa.units.significant(value)} トークン/秒" in text
 
 
 @pytest.mark.parametrize(

@@ -182,9 +182,7 @@ def test_the_recorded_runs_pass_their_checks() -> None:
     [("decode-fp32-small", 0.5), ("decode-fp32-large", 3), ("decode-fp64-small", 0.1)],
 )
 def test_a_ratio_out_of_range_is_noticed(stored: Record, id_: str, factor: float) -> None:
-    rows = tuple(
-        replace(row, ratio=row.ratio * factor) if row.id == id_ else row for row in stored.rows
-    )
+    rows = tuple(replace(row, ratio=row.ratio * factor) if row.id == id_ else row for row in stored.rows)
     failed = [check for check in measure.checks(replace(stored, rows=rows)) if not check.holds]
     assert len(failed) == 1
 
@@ -196,9 +194,7 @@ def test_a_ratio_out_of_range_is_noticed(stored: Record, id_: str, factor: float
         ("fp64", {"fp64_over_fp32": 1.0}),
     ],
 )
-def test_times_that_do_not_scale_are_noticed(
-    stored: Record, broken: str, changes: dict[str, float]
-) -> None:
+def test_times_that_do_not_scale_are_noticed(stored: Record, broken: str, changes: dict[str, float]) -> None:
     found = measure.checks(replace(stored, time_ratios={**stored.time_ratios, **changes}))
     (failed,) = [check for check in found if not check.holds]
     assert broken in failed.name
@@ -206,9 +202,7 @@ def test_times_that_do_not_scale_are_noticed(
 
 @pytest.mark.parametrize("id_", [f"bandwidth-{2**19}", "batch-64"])
 def test_a_missing_cache_or_batch_gain_is_noticed(stored: Record, id_: str) -> None:
-    rows = tuple(
-        replace(row, measured=row.measured / 10) if row.id == id_ else row for row in stored.rows
-    )
+    rows = tuple(replace(row, measured=row.measured / 10) if row.id == id_ else row for row in stored.rows)
     assert sum(not check.holds for check in measure.checks(replace(stored, rows=rows))) == 1
 
 
@@ -223,9 +217,7 @@ def test_a_record_survives_being_written(record: Record, tmp_path: Path) -> None
     assert measure.read_record(path) == record
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"schema": "other"}', '{"schema": "hayasa-measurement/1"}']
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": "other"}', '{"schema": "hayasa-measurement/1"}'])
 def test_what_is_no_record_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text(text, encoding="utf-8")
@@ -256,9 +248,7 @@ def test_repeated_runs_all_pass() -> None:
 
 
 @pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stored: Record
-) -> pytest.MonkeyPatch:
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stored: Record) -> pytest.MonkeyPatch:
     """Let the command find a stored run instead of making one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measure, "run", lambda: stored)
@@ -270,7 +260,7 @@ def test_command_prints_predictions_and_writes_a_dated_record(
 ) -> None:
     assert main(["measure"]) == 0
     text = capsys.readouterr().out
-    for word in ("実測", "予測", "実測/予測", "トークン/s", "GB/s", "はい", "512 KiB"):
+    for word in ("実測", "予測", "実測/予測", "トークン/秒", "GB/s", "はい", "512 KiB"):
         assert word in text
     (written,) = tmp_path.iterdir()
     assert written.name == f"hayasa-measure-{stored.measured_on}.json"
@@ -288,9 +278,7 @@ def test_command_formats_agree(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_command_compares_with_a_published_bandwidth(
-    command: object, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_compares_with_a_published_bandwidth(command: object, capsys: pytest.CaptureFixture[str]) -> None:
     main(["measure", "--device", "M4", "--output", "-"])
     assert "120 GB/s" in capsys.readouterr().out
 
@@ -354,9 +342,7 @@ def test_gpu_rows_follow_the_roofline() -> None:
     assert made.measured == 1.0 and made.predicted == 2.0 and made.ratio == 0.5
 
 
-def test_gpu_without_pytorch_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_gpu_without_pytorch_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     assert tool("measure_gpu").main([]) == 2
     assert "PyTorch" in capsys.readouterr().err
