@@ -60,6 +60,7 @@ export function mountCalculator(root, tables) {
   const copied = h("span.hy-copied", { role: "status" });
   let cards = [];
   let drawnWidth = 0;
+  let lowerPartsWait = false;
     replace(
     root,
     notice,
@@ -94,21 +95,19 @@ export function mountCalculator(root, tables) {
   }
 
   function change(values, done = true) {
-    Object.assign(state, values);
-    show();
+    if (assignNew(state, values)) show();
     if (done) remember();
   }
 
   function changeMachine(machine, values, done = true) {
-    Object.assign(machine, values);
-    show();
+    if (assignNew(machine, values)) show();
     if (done) remember();
   }
 
   // Every settled choice is a place in the history, so that "back" undoes it.
   function remember() {
     const address = writeAddress(state);
-    if (new URL(address, location.href).search !== location.search) goTo(address);
+    afterPaint(() => new URL(address, location.href).search !== location.search && goTo(address));
   }
 
   // A page opened straight from the disk may not be allowed to change its address; the rest still works.
@@ -389,12 +388,18 @@ export function mountCalculator(root, tables) {
     results = state.machines.map(ask);
     results.forEach((answer, index) => replace(cards[index].output, answerParts(answer, index)));
     verdict.textContent = verdictText();
+    if (drawnWidth) drawCharts();
+    if (!lowerPartsWait) afterPaint(showLowerParts);
+    lowerPartsWait = true;
+    clearTimeout(announceTimer);
+    announceTimer = setTimeout(() => (status.textContent = announcement()), QUIET_MS);
+  }
+
+  function showLowerParts() {
+    lowerPartsWait = false;
     showSums();
     measuredParts();
     code.textContent = pythonCode(state);
-    drawCharts();
-    clearTimeout(announceTimer);
-    announceTimer = setTimeout(() => (status.textContent = announcement()), QUIET_MS);
   }
 
   function answerParts({ result, problem }, index) {
@@ -460,11 +465,13 @@ export function mountCalculator(root, tables) {
   // ---- charts ------------------------------------------------------------------------------------------------
 
   function onResize(entries) {
-    if (Math.abs(entries[0].contentRect.width - drawnWidth) > 1) drawCharts();
+    const width = entries[0].contentRect.width;
+    if (Math.abs(width - drawnWidth) <= 1) return;
+    drawnWidth = width;
+    drawCharts();
   }
 
   function drawCharts() {
-    drawnWidth = speed.clientWidth;
     const width = Math.max(280, drawnWidth || 640);
     const ideal = state.engine === "ideal";
     const answered = results.map((answer, index) => ({ ...answer, index })).filter((answer) => answer.result);
@@ -536,6 +543,18 @@ export function mountCalculator(root, tables) {
       h("p.hy-caption", {}, `実測と見積りの単位は、トークン/秒です。見積りは、それぞれの行の条件で計算しました。外れは、見積りが実測よりどれだけ速いかです。${rows.length > shown.length ? `条件の近い順に、全${rows.length}件のうち${shown.length}件を載せました。` : ""}`),
     );
   }
+}
+
+// What is not looked at while a slider moves can wait until the frame with the numbers is painted.
+function afterPaint(task) {
+  requestAnimationFrame(() => setTimeout(task));
+}
+
+// A slider that stops, and a field that is left, say once more what they have said while they moved.
+function assignNew(target, values) {
+  const moved = Object.keys(values).some((name) => target[name] !== values[name]);
+  Object.assign(target, values);
+  return moved;
 }
 
 function engineName(engine) {

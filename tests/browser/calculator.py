@@ -184,7 +184,12 @@ def memory(result: hayasa.Estimate) -> str:
     return f"{text}計算の上では、文脈長 {longest:,} トークンまで入ります。OSやエンジンが使う分は数えていません。{more}"
 
 
-READ = """() => {
+# The lower parts and the address follow when the frame with the numbers has been painted.
+SETTLED = "await new Promise((done) => requestAnimationFrame(() => setTimeout(() => setTimeout(done))));"
+READ = (
+    "async () => {"
+    + SETTLED
+    + """
   const root = document.querySelector(".hayasa-calculator");
   const all = (selector, of = root) => [...of.querySelectorAll(selector)];
   const text = (selector, of) => of.querySelector(selector)?.textContent ?? "";
@@ -218,6 +223,7 @@ READ = """() => {
     notice: text(".hy-notice", root),
   };
 }"""
+)
 
 
 class Calculator:
@@ -247,7 +253,7 @@ class Calculator:
 
     @property
     def query(self) -> str:
-        return self.page.evaluate("location.search")
+        return self.page.evaluate(f"async () => {{ {SETTLED} return location.search; }}")
 
     def field(self, label: str, machine: int | None = None):
         """Return the control with a label, of a machine (from 1) or of the conditions."""
