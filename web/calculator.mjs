@@ -388,7 +388,7 @@ export function mountCalculator(root, tables) {
     results = state.machines.map(ask);
     results.forEach((answer, index) => replace(cards[index].output, answerParts(answer, index)));
     verdict.textContent = verdictText();
-    if (drawnWidth) drawCharts();
+    if (drawnWidth) drawSpeed();
     if (!lowerPartsWait) afterPaint(showLowerParts);
     lowerPartsWait = true;
     clearTimeout(announceTimer);
@@ -397,6 +397,7 @@ export function mountCalculator(root, tables) {
 
   function showLowerParts() {
     lowerPartsWait = false;
+    if (drawnWidth) drawRoofline();
     showSums();
     measuredParts();
     code.textContent = pythonCode(state);
@@ -468,15 +469,24 @@ export function mountCalculator(root, tables) {
     const width = entries[0].contentRect.width;
     if (Math.abs(width - drawnWidth) <= 1) return;
     drawnWidth = width;
-    drawCharts();
+    drawSpeed();
+    drawRoofline();
   }
 
-  function drawCharts() {
-    const width = Math.max(280, drawnWidth || 640);
+  function answeredMachines() {
+    return results.map((answer, index) => ({ ...answer, index })).filter((answer) => answer.result);
+  }
+
+  function chartWidth() {
+    return Math.max(280, drawnWidth);
+  }
+
+  function drawSpeed() {
     const ideal = state.engine === "ideal";
-    const answered = results.map((answer, index) => ({ ...answer, index })).filter((answer) => answer.result);
+    const answered = answeredMachines();
     if (!answered.length) {
-      for (const part of [speed, speedNote, roofline, rooflineNote]) replace(part);
+      replace(speed);
+      replace(speedNote);
       return;
     }
     const rows = answered.map(({ index, name, result, machine }) => ({
@@ -485,15 +495,25 @@ export function mountCalculator(root, tables) {
       measured: comparable(tables, state, machine).map((row) => ({ value: row.decode_tokens_per_s, title: `実測 ${row.decode_tokens_per_s} トークン/秒（${row.source.title}）` })),
     }));
     const dots = rows.some((row) => row.measured.length);
-    replace(speed, speedChart(rows, { width, ideal, title: `速さの図。${announcement()}` }));
+    replace(speed, speedChart(rows, { width: chartWidth(), ideal, title: `速さの図。${announcement()}` }));
     speedNote.textContent = `${ideal ? "" : "印は見積り、太い線は90%区間、"}縦の線は上限です。${dots ? "×は公開された実測です（くわしくは下の表）。" : ""}`;
+  }
+
+  function drawRoofline() {
+    const ideal = state.engine === "ideal";
+    const answered = answeredMachines();
+    if (!answered.length) {
+      replace(roofline);
+      replace(rooflineNote);
+      return;
+    }
     const points = answered.map(({ index, result }) => ({
       index, bandwidth: result.device.memory_bandwidth_bytes_per_s * together(result), peak: peakOf(result),
       intensity: result.flop_per_step / result.bytes_per_step,
       bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
       estimate: ideal ? null : result.flop_per_step / result.step_latency_s,
     }));
-    replace(roofline, rooflineChart(points, { width, title: `ルーフラインの図。${points.map((p, i) => `${answered[i].name}：算術強度 ${significant(p.intensity)} FLOP/B`).join("、")}` }));
+    replace(roofline, rooflineChart(points, { width: chartWidth(), title: `ルーフラインの図。${points.map((p, i) => `${answered[i].name}：算術強度 ${significant(p.intensity)} FLOP/B`).join("、")}` }));
     rooflineNote.replaceChildren(`斜めの屋根はメモリ帯域幅、平らな屋根は${answered.some((a) => peakOf(a.result)) ? `計算力（${[...new Set(answered.map((a) => a.result.weights.compute_format))].join("、")}）` : "計算力（分からないので描けません）"}です。白抜きの印が上限${ideal ? "" : "、塗った印が見積り"}です。`, h("a", { href: chapterAddress("05-batch-and-roofline") }, `${chapterName("05-batch-and-roofline")}で説明しています`), "。");
   }
 
