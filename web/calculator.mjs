@@ -1,6 +1,6 @@
 // 速度計算機: choices on the left, answers that move with them, and the sum behind each.
 
-import { h, replace, s } from "./dom.mjs";
+import { h, nextTask, replace, s } from "./dom.mjs";
 import { estimate, makeDevice, makeModel, maxContextLength } from "./estimator.mjs";
 import { explain } from "./explanation.mjs";
 import { menu, numberField, slider, textField } from "./fields.mjs";
@@ -33,11 +33,11 @@ const CHAPTERS = {
 const NEEDS_SHAPE = "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
 
 /**
- * Build the calculator inside an element.
+ * Build the calculator inside an element, step by step, so that the page never stands still for long.
  * @param {HTMLElement} root - An empty element; what is in it is replaced.
  * @param {object} tables - From `loadTables`.
  */
-export function mountCalculator(root, tables) {
+export async function mountCalculator(root, tables) {
   const rules = numberRules(tables.constants);
   let { state, problems } = readAddress(location.search, tables);
   let results = [];
@@ -79,7 +79,12 @@ export function mountCalculator(root, tables) {
   addEventListener("popstate", () => location.search !== shownSearch && open(location.search));
   new ResizeObserver(onResize).observe(speed);
   document.addEventListener("click", followPreset);
-  build();
+  showProblems();
+  buildChoices();
+  await nextTask();
+  buildMachines();
+  await nextTask();
+  show();
   clearTimeout(announceTimer); // whoever comes reads the page; only what changes is announced
 
   // ---- from the choices to the state -----------------------------------------------------------
@@ -163,11 +168,15 @@ export function mountCalculator(root, tables) {
   // ---- the form ------------------------------------------------------------------------------------
 
   function build() {
-    replace(notice, problems.map((problem) => h("p", {}, problem)), problems.length && h("p", {}, "使えなかったところは、既定の条件で計算しています。"));
-    notice.hidden = !problems.length;
+    showProblems();
     buildChoices();
     buildMachines();
     show();
+  }
+
+  function showProblems() {
+    replace(notice, problems.map((problem) => h("p", {}, problem)), problems.length && h("p", {}, "使えなかったところは、既定の条件で計算しています。"));
+    notice.hidden = !problems.length;
   }
 
   function buildChoices() {

@@ -43,3 +43,11 @@ function fill(element, tag, attributes, children) {
 export function replace(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child));
 }
+
+/**
+ * Let the browser do what else it has to.
+ * @returns {Promise<void>} Fulfilled in a task of its own.
+ */
+export function nextTask() {
+  return new Promise((resolve) => setTimeout(resolve));
+}

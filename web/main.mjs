@@ -2,6 +2,7 @@
 
 import { mountCalculator } from "./calculator.mjs";
 import { data } from "./data.mjs";
+import { nextTask } from "./dom.mjs";
 import { estimate, loadTables, makeDevice, makeModel, makeWeightFormat, maxBatchSize, maxContextLength } from "./estimator.mjs";
 import { explain, explanationText } from "./explanation.mjs";
 import { mountFigure } from "./figures.mjs";
@@ -11,9 +12,17 @@ import { readAddress, writeAddress } from "./state.mjs";
 
 const tables = loadTables(data);
 
-if (globalThis.document) {
-  for (const root of document.querySelectorAll(".hayasa-figure")) mountFigure(root, tables);
-  for (const root of document.querySelectorAll(".hayasa-calculator")) mountCalculator(root, tables);
+if (globalThis.document) start();
+
+async function start() {
+  for (const root of document.querySelectorAll(".hayasa-figure")) {
+    await nextTask();
+    mountFigure(root, tables);
+  }
+  for (const root of document.querySelectorAll(".hayasa-calculator")) {
+    await nextTask();
+    await mountCalculator(root, tables);
+  }
   performance.mark("hayasa-ready");
   document.documentElement.dataset.hayasaReady = performance.now().toFixed(1);
 }
