@@ -40,21 +40,23 @@ def serve(folder: Path) -> Iterator[str]:
     files = {"path": str(folder.resolve()), "default_filename": "index.html"}
     # No log of requests.
     application = Application([(r"/(.*)", Page, files)], compress_response=True, log_function=lambda handler: None)
-    loop = asyncio.new_event_loop()
     (socket,) = bind_sockets(0, "127.0.0.1")
+    # A loop and a thread of its own: whoever calls may have a loop running, as Playwright does.
+    loop = asyncio.new_event_loop()
 
-    async def listen() -> HTTPServer:
+    def run() -> None:
+        asyncio.set_event_loop(loop)
         server = HTTPServer(application)
-        server.add_socket(socket)
-        return server
+        loop.call_soon(server.add_socket, socket)
+        loop.run_forever()
+        server.stop()
+        loop.run_until_complete(server.close_all_connections())
+        loop.close()
 
-    server = loop.run_until_complete(listen())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{socket.getsockname()[1]}/"
     finally:
-        loop.call_soon_threadsafe(server.stop)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.close()

@@ -1,8 +1,10 @@
 """The server behind the benchmarks of pages."""
 
+import asyncio
 import gzip
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -37,3 +39,16 @@ def test_pages_are_sent_as_a_host_sends_them(tmp_path):
             with pytest.raises(urllib.error.HTTPError) as error:
                 ask(name, **headers)
             assert error.value.code == status
+
+
+def test_it_serves_beside_a_loop_that_runs(tmp_path):
+    """Playwright keeps one running in the thread of the tests."""
+    (tmp_path / "index.html").write_text("文", encoding="utf-8")
+
+    async def ask():
+        with serve(tmp_path) as address:
+            return await asyncio.to_thread(lambda: urllib.request.urlopen(address, timeout=5).read().decode())
+
+    # In a thread, as the one of the tests may have a loop already.
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(asyncio.run, ask()).result() == "文"
