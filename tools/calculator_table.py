@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import hayasa
+from hayasa.memory import MAC_GPU_MEMORY_SHARE
 from hayasa.units import GIB, significant
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,8 +37,6 @@ MODELS = (
     ("llama-3.3-70b", "q4_k_m"),
 )
 CONTEXT_LENGTH = 2048
-# Of its memory, what macOS leaves to the GPU unless told otherwise; see chapter 7.
-MAC_GPU_SHARE = 0.75
 CAPTION = ": よく使う組み合わせの見積り（llama.cpp、トークン/秒、かっこの中は90%区間） {#tbl-common-choices}"
 PLACE = re.compile(
     r"(?<=<!-- 早見表：make calculator-table で作り直します -->\n\n).*?(?=\n\n<!-- 早見表の終わり -->)", re.DOTALL
@@ -47,7 +46,7 @@ PLACE = re.compile(
 def cell(model: str, weights: str, device: hayasa.Device) -> str:
     """Return the speed and its interval, or a dash where it does not fit what the device can use."""
     result = hayasa.estimate(model, device, weights=weights, context_length=CONTEXT_LENGTH)
-    usable = MAC_GPU_SHARE if device.vendor == "Apple" else 1.0
+    usable = MAC_GPU_MEMORY_SHARE if device.vendor == "Apple" else 1.0
     if result.memory_required_bytes > usable * result.memory_available_bytes:
         return "―"
     low, high = significant(result.decode_tokens_per_s_low, 2), significant(result.decode_tokens_per_s_high, 2)

@@ -14,7 +14,6 @@ const COMMON_WEIGHTS = ["q4_k_m", "q8_0", "f16", "bf16", "mlx-q4", "mlx-q8", "aw
 const BATCHES = Array.from({ length: 11 }, (_, i) => 2 ** i);
 const CONTEXTS = [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))];
 const SHAPE = ["layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size"];
-const MAC_GPU_SHARE = 0.75; // of its memory, what macOS leaves to the GPU unless told otherwise; see chapter 7
 const QUIET_MS = 700; // no announcement while the choice still moves
 const MEASUREMENTS_SHOWN = 12;
 
@@ -61,6 +60,7 @@ export async function mountCalculator(root, tables) {
   let cards = [];
   let drawnWidth = 0;
   let lowerPartsWait = false;
+  let opened = 0;
     replace(
     root,
     notice,
@@ -91,6 +91,7 @@ export async function mountCalculator(root, tables) {
 
   // The form is made anew; whoever stood in it stands in the same place again.
   function open(search) {
+    opened += 1;
     const places = () => [...root.querySelectorAll("input, select, button, summary")];
     const place = places().indexOf(document.activeElement);
     shownSearch = location.search;
@@ -112,7 +113,8 @@ export async function mountCalculator(root, tables) {
   // Every settled choice is a place in the history, so that "back" undoes it.
   function remember() {
     const address = writeAddress(state);
-    afterPaint(() => new URL(address, location.href).search !== location.search && goTo(address));
+    const view = opened; // another view may have been opened by then
+    afterPaint(() => view === opened && new URL(address, location.href).search !== location.search && goTo(address));
   }
 
   // A page opened straight from the disk may not be allowed to change its address; the rest still works.
@@ -437,7 +439,7 @@ export async function mountCalculator(root, tables) {
     const needed = result.memory_required_bytes;
     if (result.fits === null) return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
     const available = result.memory_available_bytes;
-    const tight = result.device.family.startsWith("apple") && needed > MAC_GPU_SHARE * available;
+    const tight = result.device.family.startsWith("apple") && needed > tables.constants.MAC_GPU_MEMORY_SHARE * available;
     const fitting = tight ? "きわどい量です" : "入ります";
     const verdictOf = result.fits ? fitting : `入りません（${gibibytes(needed - available)} 不足）`;
     const longest = result.fits && result.model.layers ? maxContextLength(tables, result) : null;

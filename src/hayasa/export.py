@@ -50,7 +50,7 @@ from .estimation import DEFAULT_PROMPT_LENGTH, NOTEWORTHY, Estimate, estimate
 from .explanation import explain
 from .kv_cache import kv_cache_bytes_per_token
 from .latency import ridge_point_flop_per_byte
-from .memory import max_batch_size, max_context_length
+from .memory import MAC_GPU_MEMORY_SHARE, max_batch_size, max_context_length
 from .models import Model, active_parameters, total_parameters
 from .names import name_key
 from .units import GIB, duration, gibibytes, scaled, significant
@@ -96,6 +96,7 @@ def calculator_data() -> dict[str, Any]:
             "ASSUMED_CLOCK_HZ": ASSUMED_CLOCK_HZ,
             "DEFAULT_PROMPT_LENGTH": DEFAULT_PROMPT_LENGTH,
             "FALLBACK_WIDENING": FALLBACK_WIDENING,
+            "MAC_GPU_MEMORY_SHARE": MAC_GPU_MEMORY_SHARE,
             "MAX_BATCH_SIZE": MAX_BATCH_SIZE,
             "MAX_CONTEXT_LENGTH": MAX_CONTEXT_LENGTH,
             "MAX_DEVICES": MAX_DEVICES,

@@ -10,6 +10,13 @@ from .kv_cache import FP16_BYTES, kv_cache_bytes
 from .models import Model
 from .weights import WeightFormat, weight_bytes_resident
 
+MAC_GPU_MEMORY_SHARE = 0.75
+"""Share of a Mac's memory that macOS leaves to the GPU unless told otherwise.
+
+Approximate; source: llmfit issue 754, as chapter 7 cites.  `memory_available_bytes`
+does not subtract it: the limit can be raised.
+"""
+
 
 def memory_required_bytes(
     model: Model,

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from urllib.parse import parse_qs
 
 import hayasa
-from hayasa.memory import max_context_length
+from hayasa.memory import MAC_GPU_MEMORY_SHARE, max_context_length
 from hayasa.units import GIB, duration, gibibytes, significant
 
 PAGE = "calculator.html"
@@ -165,7 +165,7 @@ def memory(result: hayasa.Estimate) -> str:
     needed, available = result.memory_required_bytes, result.memory_available_bytes
     if result.fits is None:
         return f"必要なメモリ {gibibytes(needed)}（機械のメモリは分かりません）"
-    tight = result.device.family.startswith("apple") and needed > 0.75 * available
+    tight = result.device.family.startswith("apple") and needed > MAC_GPU_MEMORY_SHARE * available
     fits = "きわどい量です" if tight else "入ります"
     fits = fits if result.fits else f"入りません（{gibibytes(needed - available)} 不足）"
     more = "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。" if result.fits and tight else ""

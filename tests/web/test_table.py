@@ -16,7 +16,7 @@ globalThis.cell = (model, weights, device, memory_capacity_bytes, context_length
   const result = estimate(tables, { model, weights, device: own, engine: "llama.cpp", batch_size: 1, context_length });
   const { decode_tokens_per_s, decode_tokens_per_s_low, decode_tokens_per_s_high } = result;
   // What the page calls a tight fit on a Mac, the table leaves out.
-  const share = own.vendor === "Apple" ? 0.75 : 1;
+  const share = own.vendor === "Apple" ? tables.constants.MAC_GPU_MEMORY_SHARE : 1;
   const fits = result.memory_required_bytes <= share * result.memory_available_bytes;
   return JSON.stringify([fits, decode_tokens_per_s, decode_tokens_per_s_low, decode_tokens_per_s_high]);
 };
