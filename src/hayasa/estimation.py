@@ -411,7 +411,7 @@ def estimate(
             step_s = _shared_s(step_s, model, devices, split, chosen.calibration)
         step_s = max(step_s, bound_s)
         slow_s, fast_s = step_s / chosen.low_factor, max(step_s / chosen.high_factor, bound_s)
-    return _estimate_of(
+    return Estimate(
         model=model,
         device=device,
         weights=weights,
@@ -433,17 +433,6 @@ def estimate(
         step_latency_fast_s=fast_s,
         chosen=chosen,
     )
-
-
-def _estimate_of(**values: object) -> Estimate:
-    """Make an `Estimate` in a third of the time that its constructor takes.
-
-    A frozen dataclass sets every field through ``object.__setattr__``; this
-    is called for every estimate of a long series.
-    """
-    result = object.__new__(Estimate)
-    result.__dict__.update(values)
-    return result
 
 
 def _objects(

@@ -1,0 +1,673 @@
+// The part of Python's meaning that JavaScript lacks, for the formulas that translate.py translates.
+//
+// None is null, a tuple a frozen array, a list another array; dict, set and range are classes below. JavaScript has one
+// kind of number: a whole number counts, and is written, as an int. What Python refuses raises an error here, too.
+
+// ---------------------------------------------------------------- errors
+
+class Exception extends Error {}
+export class $TypeError extends Exception {
+  name = "TypeError";
+}
+export class $ValueError extends Exception {
+  name = "ValueError";
+}
+export class $OverflowError extends Exception {
+  name = "OverflowError";
+}
+export class $ZeroDivisionError extends Exception {
+  name = "ZeroDivisionError";
+}
+export class $IndexError extends Exception {
+  name = "IndexError";
+}
+export class $KeyError extends Exception {
+  name = "KeyError";
+}
+
+function unsuitable(value, wanted) {
+  return new $TypeError(`${wanted} was expected, not ${value}`);
+}
+
+// ---------------------------------------------------------------- kinds of values
+
+/** What a dataclass is made of; two are equal if all their fields are. */
+export class $Record {}
+
+/** A dataclass with `eq=False`: each is equal to itself only. */
+export class $Unique {}
+
+/** A named tuple: its fields are its parts. */
+export class $NamedTuple {
+  [Symbol.iterator]() {
+    return Object.values(this)[Symbol.iterator]();
+  }
+}
+
+/** The default of a field that has none. */
+export function $missing(name) {
+  throw new $TypeError(`missing argument: ${name}`);
+}
+
+/** A copy of a dataclass object in which some fields are others. */
+export function $replaced(object, changes) {
+  for (const name of Object.keys(changes)) if (!(name in object)) throw new $TypeError(`unknown field: ${name}`);
+  return new object.constructor({ ...object, ...changes });
+}
+
+const isTuple = (value) => (Array.isArray(value) && Object.isFrozen(value)) || value instanceof $NamedTuple;
+const isList = (value) => Array.isArray(value) && !Object.isFrozen(value);
+
+function number(value) {
+  if (typeof value === "number") return value;
+  if (typeof value === "boolean") return Number(value);
+  throw unsuitable(value, "a number");
+}
+
+function whole(value) {
+  if (Number.isInteger(number(value))) return Number(value);
+  throw unsuitable(value, "a whole number");
+}
+
+function text(value) {
+  if (typeof value === "string") return value;
+  throw unsuitable(value, "a string");
+}
+
+function list(value) {
+  if (isList(value)) return value;
+  throw unsuitable(value, "a list");
+}
+
+function dict(value) {
+  if (value instanceof Dict) return value;
+  throw unsuitable(value, "a dict");
+}
+
+/** Python counts characters, JavaScript counts their halves, too. */
+const characters = (value) => (/[\ud800-\udfff]/.test(value) ? [...value] : value);
+
+export function $iterate(value) {
+  if (value?.[Symbol.iterator]) return value;
+  throw unsuitable(value, "something to iterate over");
+}
+
+export const $isinstance = (value, kind) => {
+  if (Array.isArray(kind)) return kind.some((one) => $isinstance(value, one));
+  if (kind === $int || kind === $float) return typeof value === "boolean" ? kind === $int : $type_is(value, kind);
+  return $type_is(value, kind);
+};
+
+export function $type_is(value, kind) {
+  switch (kind) {
+    case $bool:
+      return typeof value === "boolean";
+    case $int:
+      return Number.isInteger(value);
+    case $float:
+      return typeof value === "number";
+    case $str:
+      return typeof value === "string";
+    case $tuple:
+      return isTuple(value);
+    case $list:
+      return isList(value);
+    case $dict:
+      return value instanceof Dict;
+    case $set:
+      return value instanceof PythonSet;
+    default:
+      return value instanceof kind;
+  }
+}
+
+/** There are no bytes here. */
+export class $bytes {}
+
+// ---------------------------------------------------------------- keys: what is equal is the same key
+
+/** A place in a tree, whose branches are the parts of a tuple or the arguments of a function. */
+class Place {
+  at(part) {
+    const isObject = typeof part === "object" && part !== null;
+    const branches = isObject ? (this.objects ??= new WeakMap()) : (this.others ??= new Map());
+    let place = branches.get(part);
+    if (!place) branches.set(part, (place = new Place()));
+    return place;
+  }
+}
+
+const tuples = new Place();
+
+/** What stands for a key in a Map: itself, 1 for True, and one and the same place for all equal tuples. */
+function keyOf(value) {
+  if (typeof value === "boolean") return Number(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (isTuple(value)) {
+    let place = tuples;
+    for (const part of value) place = place.at(keyOf(part));
+    return place;
+  }
+  if (Array.isArray(value) || value instanceof $Record || value instanceof Dict || value instanceof PythonSet) {
+    throw unsuitable(value, "a key");
+  }
+  return value;
+}
+
+class PythonSet {
+  #parts = new Map();
+  constructor(parts) {
+    for (const part of parts) if (!this.has(part)) this.#parts.set(keyOf(part), part);
+  }
+  get length() {
+    return this.#parts.size;
+  }
+  has(part) {
+    return this.#parts.has(keyOf(part));
+  }
+  [Symbol.iterator]() {
+    return this.#parts.values();
+  }
+}
+
+class Dict {
+  #pairs = new Map();
+  constructor(pairs) {
+    for (const [key, value] of pairs) this.set(key, value);
+  }
+  get length() {
+    return this.#pairs.size;
+  }
+  has(key) {
+    return this.#pairs.has(keyOf(key));
+  }
+  get(key) {
+    return this.#pairs.get(keyOf(key))?.[1];
+  }
+  set(key, value) {
+    const known = this.#pairs.get(keyOf(key));
+    this.#pairs.set(keyOf(key), Object.freeze([known ? known[0] : key, value]));
+  }
+  items() {
+    return [...this.#pairs.values()];
+  }
+  *[Symbol.iterator]() {
+    for (const [key] of this.#pairs.values()) yield key;
+  }
+}
+
+class Range {
+  constructor(start, stop, step) {
+    if (step === 0) throw new $ValueError("range() step must not be zero");
+    Object.assign(this, { start, step, length: Math.max(0, Math.ceil((stop - start) / step)) });
+  }
+  *[Symbol.iterator]() {
+    for (let index = 0; index < this.length; index += 1) yield this.start + index * this.step;
+  }
+}
+
+/** Remember what a function returned for the same arguments; those of the object that comes last by their names. */
+export function $cached(compute, keywords) {
+  const known = new Place();
+  return (...values) => {
+    let place = known;
+    const positions = keywords.length && values.length ? values.length - 1 : values.length;
+    for (let index = 0; index < positions; index += 1) place = place.at(argument(values[index]));
+    for (const name of keywords) place = place.at(argument(values[positions]?.[name]));
+    if (!("result" in place)) place.result = compute(...values);
+    return place.result;
+  };
+}
+
+/** Objects are remembered as such: those that are equal are computed again. */
+const argument = (value) => (value instanceof $Record ? value : keyOf(value));
+
+// ---------------------------------------------------------------- truth and comparison
+
+export function $truth(value) {
+  if (typeof value === "number") return value !== 0;
+  if (typeof value === "object" && value !== null) return Array.isArray(value) || "length" in value ? value.length > 0 : true;
+  return Boolean(value);
+}
+
+export const $and = (first, second) => ($truth(first) ? second() : first);
+export const $or = (first, second) => ($truth(first) ? first : second());
+
+export function $equal(a, b) {
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) {
+    const numbers = [a, b].every((value) => typeof value === "number" || typeof value === "boolean");
+    return numbers ? Number(a) === Number(b) : a === b;
+  }
+  if (a === b) return true;
+  if (isTuple(a) ? isTuple(b) : isList(a) && isList(b)) return sameParts([...a], [...b]);
+  if (a instanceof Dict && b instanceof Dict) {
+    return a.length === b.length && a.items().every(([key, value]) => b.has(key) && $equal(value, b.get(key)));
+  }
+  if (a instanceof PythonSet && b instanceof PythonSet) return a.length === b.length && [...a].every((part) => b.has(part));
+  return a instanceof $Record && a.constructor === b.constructor && sameParts(Object.values(a), Object.values(b));
+}
+
+const sameParts = (a, b) => a.length === b.length && a.every((part, index) => $equal(part, b[index]));
+
+/** Negative, 0 or positive as the first comes before, with or behind the second; NaN if they have no order. */
+function order(a, b) {
+  if (typeof a === "string" && typeof b === "string") {
+    const [first, second] = [a, b].map((value) => Array.from(value, (character) => character.codePointAt(0)));
+    return orderOfParts(first, second);
+  }
+  if (isTuple(a) ? isTuple(b) : isList(a) && isList(b)) return orderOfParts([...a], [...b]);
+  const [first, second] = [number(a), number(b)];
+  return first === second ? 0 : first - second || NaN;
+}
+
+function orderOfParts(a, b) {
+  const differs = a.findIndex((part, index) => index < b.length && !$equal(part, b[index]));
+  return differs < 0 ? a.length - b.length : order(a[differs], b[differs]);
+}
+
+const bothNumbers = (a, b) => typeof a === "number" && typeof b === "number";
+export const $less = (a, b) => (bothNumbers(a, b) ? a < b : order(a, b) < 0);
+export const $less_equal = (a, b) => (bothNumbers(a, b) ? a <= b : order(a, b) <= 0);
+export const $greater = (a, b) => (bothNumbers(a, b) ? a > b : order(a, b) > 0);
+export const $greater_equal = (a, b) => (bothNumbers(a, b) ? a >= b : order(a, b) >= 0);
+
+export function $contains(container, part) {
+  if (typeof container === "string") return container.includes(text(part));
+  if (container instanceof Dict || container instanceof PythonSet) return container.has(part);
+  for (const one of $iterate(container)) if (one === part || $equal(one, part)) return true;
+  return false;
+}
+
+// ---------------------------------------------------------------- arithmetic
+
+export function $add(a, b) {
+  if (bothNumbers(a, b)) return a + b;
+  if (typeof a === "string" && typeof b === "string") return a + b;
+  if (isList(a) && isList(b)) return [...a, ...b];
+  if (isTuple(a) && isTuple(b)) return Object.freeze([...a, ...b]);
+  return number(a) + number(b);
+}
+
+/** `a += b`, which makes a list longer instead of making another one. */
+export function $add_in_place(a, b) {
+  if (!isList(a)) return $add(a, b);
+  a.push(...$iterate(b));
+  return a;
+}
+
+export const $subtract = (a, b) => (bothNumbers(a, b) ? a - b : number(a) - number(b));
+
+export function $multiply(a, b) {
+  if (bothNumbers(a, b)) return a * b;
+  if (typeof a === "number" && typeof b !== "boolean") return $multiply(b, a);
+  if (typeof a === "string") return a.repeat(Math.max(0, whole(b)));
+  if (!Array.isArray(a)) return number(a) * number(b);
+  const repeated = Array.from({ length: Math.max(0, whole(b)) }, () => a).flat();
+  return isTuple(a) ? Object.freeze(repeated) : repeated;
+}
+
+export function $divide(a, b) {
+  if (bothNumbers(a, b) && b !== 0) return a / b;
+  return number(a) / divisor(b);
+}
+
+function divisor(value) {
+  if (number(value) === 0) throw new $ZeroDivisionError("division by zero");
+  return Number(value);
+}
+
+export function $floor_divide(a, b) {
+  const rest = $modulo(a, b);
+  const quotient = (number(a) - rest) / number(b);
+  const floor = Math.floor(quotient);
+  return quotient - floor > 0.5 ? floor + 1 : floor;
+}
+
+export function $modulo(a, b) {
+  const rest = number(a) % divisor(b);
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + Number(b) : rest;
+}
+
+export function $power(a, b) {
+  const [base, exponent] = [number(a), number(b)];
+  if (base === 0 && exponent < 0) throw new $ZeroDivisionError("0 cannot be raised to a negative power");
+  if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) return 1;
+  const result = base ** exponent;
+  if (Number.isNaN(result) && base < 0 && !Number.isNaN(exponent)) throw unsuitable(a, "a base of a real power");
+  if (!Number.isFinite(result) && Number.isFinite(base) && Number.isFinite(exponent)) throw new $OverflowError("too large");
+  return result;
+}
+
+export const $negative = (value) => -number(value);
+export const $abs = (value) => Math.abs(number(value));
+
+/** Round to the nearest, a tie to the even one. */
+export function $round(value, digits = null) {
+  if (digits !== null) return Number.isFinite(number(value)) ? Number(fixed(value, whole(digits))) : value;
+  const floor = Math.floor(finite(value));
+  const rest = value - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+function finite(value) {
+  if (Number.isNaN(number(value))) throw new $ValueError("cannot convert float NaN to integer");
+  if (!Number.isFinite(Number(value))) throw new $OverflowError("cannot convert float infinity to integer");
+  return Number(value);
+}
+
+export const $inf = Infinity;
+export const $nan = NaN;
+export const $isfinite = (value) => Number.isFinite(number(value));
+export const $isnan = (value) => Number.isNaN(number(value));
+export const $floor = (value) => Math.floor(finite(value));
+export const $ceil = (value) => Math.ceil(finite(value));
+
+export function $sqrt(value) {
+  if (number(value) < 0) throw new $ValueError("math domain error");
+  return Math.sqrt(value);
+}
+
+/** The sum, rounded once: Shewchuk's algorithm keeps what every addition loses. */
+export function $fsum(values) {
+  let partials = [];
+  for (let value of $iterate(values)) {
+    const kept = [];
+    value = number(value);
+    for (let partial of partials) {
+      if (Math.abs(value) < Math.abs(partial)) [value, partial] = [partial, value];
+      const sum = value + partial;
+      const lost = partial - (sum - value);
+      if (lost) kept.push(lost);
+      value = sum;
+    }
+    partials = [...kept, value];
+  }
+  let [sum, lost] = [0, 0];
+  while (partials.length && !lost) {
+    const partial = partials.pop();
+    const before = sum;
+    sum = before + partial;
+    lost = partial - (sum - before);
+  }
+  // A tie is decided by the next part, if there is one.
+  const next = partials.at(-1);
+  if (next && lost < 0 === next < 0 && lost) {
+    const twice = 2 * lost;
+    if (sum + twice - sum === twice) sum += twice;
+  }
+  return sum;
+}
+
+// ---------------------------------------------------------------- builtins
+
+export const $bool = $truth;
+export const $tuple = (values = []) => Object.freeze([...$iterate(values)]);
+export const $list = (values = []) => [...$iterate(values)];
+export const $set = (values = []) => new PythonSet($iterate(values));
+export const $dict = (pairs = []) => new Dict(pairs instanceof Dict ? pairs.items() : $iterate(pairs));
+export const $fromkeys = (keys, value = null) => new Dict(Array.from($iterate(keys), (key) => [key, value]));
+export const $reversed = (values) => [...$iterate(values)].reverse();
+
+export function $len(value) {
+  if (typeof value === "string") return characters(value).length;
+  if (value instanceof $NamedTuple) return Object.keys(value).length;
+  if (typeof value?.length === "number") return value.length;
+  throw unsuitable(value, "something that has a length");
+}
+
+export function $range(start, stop, step = 1) {
+  return stop === undefined ? new Range(0, whole(start), 1) : new Range(whole(start), whole(stop), whole(step));
+}
+
+export function* $enumerate(values, start = 0) {
+  let index = start;
+  for (const value of $iterate(values)) {
+    yield Object.freeze([index, value]);
+    index += 1;
+  }
+}
+
+export function* $zip(lists, { strict = false } = {}) {
+  const iterators = lists.map((values) => $iterate(values)[Symbol.iterator]());
+  while (iterators.length) {
+    const parts = iterators.map((one) => one.next());
+    if (strict && new Set(parts.map((part) => part.done)).size > 1) throw new $ValueError("zip() arguments differ in length");
+    if (parts.some((part) => part.done)) return;
+    yield Object.freeze(parts.map((part) => part.value));
+  }
+}
+
+/** Each of some values as something else, if it is to be kept; nothing before it is asked for. */
+export function* $each(values, take, keep) {
+  for (const value of values) if (!keep || keep(value)) yield take(value);
+}
+
+export function* $each_of(values, further, keep) {
+  for (const value of values) if (!keep || keep(value)) yield* further(value);
+}
+
+export function $any(values) {
+  for (const value of $iterate(values)) if ($truth(value)) return true;
+  return false;
+}
+
+export function $all(values) {
+  for (const value of $iterate(values)) if (!$truth(value)) return false;
+  return true;
+}
+
+export function $sum(values, start = 0) {
+  let sum = start;
+  for (const value of $iterate(values)) sum = $add(sum, value);
+  return sum;
+}
+
+function first(values, comesBefore, { key = null, default: otherwise } = {}) {
+  let [best, least] = [otherwise, undefined];
+  for (const value of $iterate(values)) {
+    const its = key ? key(value) : value;
+    if (least === undefined || comesBefore(its, least)) [best, least] = [value, its];
+  }
+  if (best === undefined) throw new $ValueError("iterable argument is empty");
+  return best;
+}
+
+export const $min = (values, options) => first(values, $less, options);
+export const $max = (values, options) => first(values, $greater, options);
+
+export function $sorted(values, { key = null, reverse = false } = {}) {
+  const keyed = Array.from($iterate(values), (value) => [key ? key(value) : value, value]);
+  const compared = ([a], [b]) => ($less(a, b) ? -1 : $less(b, a) ? 1 : 0);
+  return keyed.sort($truth(reverse) ? (a, b) => compared(b, a) : compared).map(([, value]) => value);
+}
+
+export function $getattr(object, name, otherwise) {
+  if (typeof object === "object" && object !== null && text(name) in object) return object[name];
+  if (otherwise !== undefined) return otherwise;
+  throw new $TypeError(`there is no attribute ${name}`);
+}
+
+/** Parts that are bound to so many variables, or to so many and a list of the rest. */
+export function $unpack(value, count, rest = false) {
+  const parts = [...$iterate(value)];
+  if (parts.length < count || (!rest && parts.length > count)) throw new $ValueError(`${count} values to unpack were expected`);
+  return parts;
+}
+
+// ---------------------------------------------------------------- parts of things
+
+function placeIn(parts, index) {
+  const place = whole(index) < 0 ? index + parts.length : Number(index);
+  if (place < 0 || place >= parts.length) throw new $IndexError("index out of range");
+  return place;
+}
+
+export function $item(value, key) {
+  if (value instanceof Dict) {
+    if (value.has(key)) return value.get(key);
+    throw new $KeyError(String(key));
+  }
+  const parts = typeof value === "string" ? characters(value) : value instanceof Range || isTuple(value) ? [...value] : list(value);
+  return parts[placeIn(parts, key)];
+}
+
+export function $set_item(value, key, part) {
+  if (value instanceof Dict) value.set(key, part);
+  else list(value)[placeIn(value, key)] = part;
+}
+
+export function $slice(value, from, to) {
+  const ends = [from ?? 0, to ?? Infinity].map((end) => (end === Infinity ? end : whole(end)));
+  if (typeof value === "string") {
+    const part = characters(value).slice(...ends);
+    return typeof part === "string" ? part : part.join("");
+  }
+  return isTuple(value) ? Object.freeze([...value].slice(...ends)) : list(value).slice(...ends);
+}
+
+export const $append = (values, value) => void list(values).push(value);
+export const $extend = (values, further) => void list(values).push(...$iterate(further));
+export const $get = (values, key, otherwise = null) => (dict(values).has(key) ? values.get(key) : otherwise);
+export const $items = (values) => dict(values).items();
+export const $keys = (values) => [...dict(values)];
+export const $values = (values) => values.items().map(([, value]) => value);
+
+// ---------------------------------------------------------------- strings
+
+const BLANK = "\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+
+function stripped(value, ends, kept) {
+  const inside = kept === null ? BLANK : text(kept).replace(/[\\\]^-]/g, "\\$&");
+  return inside ? text(value).replace(new RegExp(ends.map((end) => end.replace("@", `[${inside}]+`)).join("|"), "gu"), "") : text(value);
+}
+
+export const $strip = (value, kept = null) => stripped(value, ["^@", "@$"], kept);
+export const $lstrip = (value, kept = null) => stripped(value, ["^@"], kept);
+export const $rstrip = (value, kept = null) => stripped(value, ["@$"], kept);
+
+const anyOf = (wanted) => (typeof wanted === "string" ? [wanted] : [...$iterate(wanted)]);
+export const $startswith = (value, wanted) => anyOf(wanted).some((one) => text(value).startsWith(text(one)));
+export const $endswith = (value, wanted) => anyOf(wanted).some((one) => text(value).endsWith(text(one)));
+export const $removeprefix = (value, prefix) => (text(value).startsWith(text(prefix)) ? value.slice(prefix.length) : value);
+export const $removesuffix = (value, suffix) =>
+  text(value).endsWith(text(suffix)) ? value.slice(0, value.length - suffix.length) : value;
+export const $join = (separator, values) => Array.from($iterate(values), text).join(text(separator));
+
+export function $split(value, separator) {
+  if (separator === "") throw new $ValueError("empty separator");
+  return text(value).split(text(separator));
+}
+
+export function $partition(value, separator) {
+  if (separator === "") throw new $ValueError("empty separator");
+  const place = text(value).indexOf(text(separator));
+  if (place < 0) return Object.freeze([value, "", ""]);
+  return Object.freeze([value.slice(0, place), separator, value.slice(place + separator.length)]);
+}
+
+// ---------------------------------------------------------------- numbers from and as text
+
+const INTEGER = /^[+-]?\d+(?:_\d+)*$/;
+const FLOAT = /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
+
+function parsed(value, pattern) {
+  const plain = $strip(value);
+  if (!pattern.test(plain)) throw new $ValueError(`could not convert string: ${$repr(value)}`);
+  const word = /^([+-]?)(inf|nan)/i.exec(plain);
+  if (word) return word[2].toLowerCase() === "nan" ? NaN : word[1] === "-" ? -Infinity : Infinity;
+  return Number(plain.replaceAll("_", ""));
+}
+
+export const $int = (value) => (typeof value === "string" ? parsed(value, INTEGER) : Math.trunc(finite(value)));
+export const $float = (value) => (typeof value === "string" ? parsed(value, FLOAT) : number(value));
+
+export function $str(value) {
+  if (typeof value === "string") return value;
+  return value instanceof Exception ? value.message : $repr(value);
+}
+
+export function $repr(value) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number") return plain(value);
+  if (typeof value === "string") return quoted(value);
+  if (isList(value)) return `[${value.map($repr).join(", ")}]`;
+  if (Array.isArray(value)) return `(${value.map($repr).join(", ")}${value.length === 1 ? "," : ""})`;
+  if (value instanceof Dict) return `{${value.items().map((pair) => pair.map($repr).join(": ")).join(", ")}}`;
+  throw unsuitable(value, "something that can be written");
+}
+
+const ESCAPES = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+function quoted(value) {
+  const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
+  const escaped = (character) => {
+    if (character === quote) return `\\${quote}`;
+    if (character in ESCAPES) return ESCAPES[character];
+    if (character === " " || !/[\p{C}\p{Z}]/u.test(character)) return character;
+    const code = character.codePointAt(0).toString(16);
+    if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
+    return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
+  };
+  return quote + Array.from(value, escaped).join("") + quote;
+}
+
+/** The shortest digits that are read back as the same number; Python places the point otherwise. */
+function plain(value) {
+  if (!Number.isFinite(value)) return nonFinite(value);
+  if (Number.isSafeInteger(value)) return String(value);
+  const [digits, exponent] = parts(value.toExponential());
+  if (exponent < -4 || exponent >= 16) return `${digits}e${signed(exponent)}`;
+  const written = value.toFixed(Math.max(0, digits.replace(/[-.]/g, "").length - 1 - exponent));
+  return written.includes(".") ? written : `${written}.0`;
+}
+
+const nonFinite = (value) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf");
+
+/** `f"{value:{spec}}"`. */
+export function $format(value, spec) {
+  const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([defg]?)$/.exec(spec);
+  const given = kind === "d" ? whole(value) : number(value);
+  if (!Number.isFinite(given)) return nonFinite(given);
+  const precision = Number(digits ?? 6);
+  const written = { "": plain, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](given, precision);
+  return comma ? written.replace(/^-?\d+/, (before) => before.replace(/\B(?=(\d{3})+$)/g, ",")) : written;
+}
+
+function exponential(value, decimals) {
+  const [digits, exponent] = parts(tiesToEven(value, decimals, "toExponential"));
+  return `${digits}e${signed(exponent)}`;
+}
+
+function fixed(value, decimals) {
+  // From here on JavaScript would write an exponent; all such numbers are whole.
+  if (Math.abs(value) >= 1e21) return BigInt(value) + (decimals ? `.${"0".repeat(decimals)}` : "");
+  return tiesToEven(value, decimals, "toFixed");
+}
+
+function general(value, precision) {
+  const digits = Math.max(1, precision);
+  const [mantissa, exponent] = parts(exponential(value, digits - 1));
+  if (exponent < -4 || exponent >= digits) return `${withoutZeros(mantissa)}e${signed(exponent)}`;
+  return withoutZeros(fixed(value, digits - 1 - exponent));
+}
+
+/** JavaScript rounds a number that lies exactly between two up, Python to the one whose last digit is even. */
+function tiesToEven(value, decimals, write) {
+  const [longer, exponent] = parts(value[write](decimals + 1));
+  // Fifty more digits tell a tie, which is exact, from a number beside it.
+  const isTie = longer.endsWith("5") && /^0*$/.test(value[write](decimals + 51).replace(/e.*/, "").slice(longer.length));
+  if (!isTie) return value[write](decimals);
+  const lower = longer.slice(0, decimals ? -1 : -2);
+  if (Number(lower.at(-1)) % 2) return value[write](decimals);
+  return write === "toFixed" ? lower : `${lower}e${exponent}`;
+}
+
+function parts(written) {
+  const [digits, exponent] = written.split("e");
+  return [digits, Number(exponent)];
+}
+
+const signed = (exponent) => `${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+const withoutZeros = (written) => (written.includes(".") ? written.replace(/\.?0+$/, "") : written);
