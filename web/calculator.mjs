@@ -4,10 +4,19 @@ import { h, nextTask, replace, s } from "./dom.mjs";
 import { estimate, makeDevice, makeModel, maxContextLength } from "./estimator.mjs";
 import { explain } from "./explanation.mjs";
 import { menu, numberField, slider, textField } from "./fields.mjs";
+import { comparable, nearestFirst, speedLike } from "./measured.mjs";
 import { marker, rooflineChart, speedChart } from "./plot.mjs";
 import { pythonCode } from "./python.mjs";
-import { GIB, MAX_MACHINES, OWN_DEVICE_NAME, OWN_FAMILIES, OWN_MODEL_NAME, numberRules, readAddress, writeAddress } from "./state.mjs";
-import { comparable, nearestFirst, speedLike } from "./measured.mjs";
+import {
+  GIB,
+  MAX_MACHINES,
+  numberRules,
+  OWN_DEVICE_NAME,
+  OWN_FAMILIES,
+  OWN_MODEL_NAME,
+  readAddress,
+  writeAddress,
+} from "./state.mjs";
 import { duration, gibibytes, significant } from "./units.mjs";
 
 const COMMON_WEIGHTS = ["q4_k_m", "q8_0", "f16", "bf16", "mlx-q4", "mlx-q8", "awq-int4-g128", "int4", "int8"];
@@ -29,7 +38,8 @@ const CHAPTERS = {
   capacity: ["07-kv-cache", "08-moe-and-clusters"],
 };
 
-const NEEDS_SHAPE = "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
+const NEEDS_SHAPE =
+  "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
 
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
@@ -61,15 +71,27 @@ export async function mountCalculator(root, tables) {
   let drawnWidth = 0;
   let lowerPartsWait = false;
   let opened = 0;
-    replace(
+  replace(
     root,
     notice,
     h("section.hy-panel", { "aria-label": "条件" }, choices),
     machines,
-    h("p.hy-actions", {}, addButton, h("button.hy-button", { type: "button", onclick: copyAddress }, "この条件のアドレスをコピー"), copied),
+    h(
+      "p.hy-actions",
+      {},
+      addButton,
+      h("button.hy-button", { type: "button", onclick: copyAddress }, "この条件のアドレスをコピー"),
+      copied,
+    ),
     verdict,
     h("section.hy-panel", { "aria-label": "速さの図" }, h("p.hy-title", {}, "速さ"), speed, speedNote),
-    h("section.hy-panel", { "aria-label": "ルーフラインの図" }, h("p.hy-title", {}, "ルーフライン"), roofline, rooflineNote),
+    h(
+      "section.hy-panel",
+      { "aria-label": "ルーフラインの図" },
+      h("p.hy-title", {}, "ルーフライン"),
+      roofline,
+      rooflineNote,
+    ),
     h("section.hy-panel", { "aria-label": "公開された実測" }, h("p.hy-title", {}, "公開された実測と比べる"), measured),
     h("section.hy-panel", { "aria-label": "計算の道筋" }, h("p.hy-title", {}, "計算の道筋"), sums),
     h("details.hy-panel", {}, h("summary", {}, "同じ計算をPythonでする"), code),
@@ -97,7 +119,10 @@ export async function mountCalculator(root, tables) {
     shownSearch = location.search;
     ({ state, problems } = readAddress(search, tables));
     build();
-    if (place >= 0 && !root.contains(document.activeElement)) places().at(Math.min(place, places().length - 1)).focus();
+    if (place >= 0 && !root.contains(document.activeElement))
+      places()
+        .at(Math.min(place, places().length - 1))
+        .focus();
   }
 
   function change(values, done = true) {
@@ -148,7 +173,8 @@ export async function mountCalculator(root, tables) {
   // A link to another view of this page moves the page instead of loading it anew.
   function followPreset(event) {
     const link = event.target.closest?.("a[href]");
-    const elsewhere = !link || link.pathname !== location.pathname || link.host !== location.host || !link.search || link.hash;
+    const elsewhere =
+      !link || link.pathname !== location.pathname || link.host !== location.host || !link.search || link.hash;
     if (elsewhere || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     goTo(link.search);
@@ -177,30 +203,49 @@ export async function mountCalculator(root, tables) {
   }
 
   function showProblems() {
-    replace(notice, problems.map((problem) => h("p", {}, problem)), problems.length && h("p", {}, "使えなかったところは、既定の条件で計算しています。"));
+    replace(
+      notice,
+      problems.map((problem) => h("p", {}, problem)),
+      problems.length && h("p", {}, "使えなかったところは、既定の条件で計算しています。"),
+    );
     notice.hidden = !problems.length;
   }
 
   function buildChoices() {
     const number = (field, values, text, hint) => {
       const exact = numberField({
-        rule: rules[field], value: state[field], hint,
-        onvalue: (value, done) => { quick?.set(value); change({ [field]: value }, done); },
+        rule: rules[field],
+        value: state[field],
+        hint,
+        onvalue: (value, done) => {
+          quick?.set(value);
+          change({ [field]: value }, done);
+        },
       });
       const quick = slider({
-        label: `${rules[field].label}（スライダー）`, values, value: state[field], text,
-        onvalue: (value, done) => { exact.set(value); change({ [field]: value }, done); },
+        label: `${rules[field].label}（スライダー）`,
+        values,
+        value: state[field],
+        text,
+        onvalue: (value, done) => {
+          exact.set(value);
+          change({ [field]: value }, done);
+        },
       });
       exact.input.after(quick.element);
       return exact.element;
     };
     const prompt = numberField({
-      rule: rules.prompt_length, value: state.prompt_length, hint: "空なら、文脈長と同じ（文脈長が0なら512）",
+      rule: rules.prompt_length,
+      value: state.prompt_length,
+      hint: "空なら、文脈長と同じ（文脈長が0なら512）",
       onvalue: (value, done) => change({ prompt_length: value }, done),
     });
     const own = h("div.hy-own");
     const model = menu({
-      label: "モデル", groups: modelGroups(), value: typeof state.model === "string" ? state.model : "own",
+      label: "モデル",
+      groups: modelGroups(),
+      value: typeof state.model === "string" ? state.model : "own",
       onvalue: (value) => {
         change({ model: value === "own" ? ownModel() : value });
         buildOwnModel(own);
@@ -209,29 +254,67 @@ export async function mountCalculator(root, tables) {
     buildOwnModel(own);
     replace(
       choices,
-      h("div.hy-grid-form", {},
+      h(
+        "div.hy-grid-form",
+        {},
         model.element,
-        menu({ label: "重みの形式", groups: weightGroups(), value: state.weights, onvalue: (weights) => change({ weights }) }).element,
         menu({
-          label: "エンジン", groups: [["", [...tables.engines.values()].map((engine) => [engine.id, engineName(engine)])]],
-          value: state.engine, onvalue: (engine) => change({ engine }),
+          label: "重みの形式",
+          groups: weightGroups(),
+          value: state.weights,
+          onvalue: (weights) => change({ weights }),
+        }).element,
+        menu({
+          label: "エンジン",
+          groups: [["", [...tables.engines.values()].map((engine) => [engine.id, engineName(engine)])]],
+          value: state.engine,
+          onvalue: (engine) => change({ engine }),
         }).element,
         number("batch_size", BATCHES, (n) => `${n} 系列`, "同時に進める系列（会話）の数"),
-        number("context_length", CONTEXTS, (n) => `${n.toLocaleString("en-US")} トークン`, "すでに読み書きしたトークンの数"),
+        number(
+          "context_length",
+          CONTEXTS,
+          (n) => `${n.toLocaleString("en-US")} トークン`,
+          "すでに読み書きしたトークンの数",
+        ),
         own,
       ),
-      h("details.hy-more", { open: state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline" },
+      h(
+        "details.hy-more",
+        { open: state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline" },
         h("summary", {}, "くわしい条件"),
-        h("div.hy-grid-form", {},
+        h(
+          "div.hy-grid-form",
+          {},
           prompt.element,
           menu({
-            label: "KVキャッシュの形式", value: state.kv_cache,
-            groups: [["", ["f16", "q8_0", "q4_0", ...(["f16", "q8_0", "q4_0"].includes(state.kv_cache) ? [] : [state.kv_cache])].map((id) => [id, tables.weight_formats.get(id).name])]],
+            label: "KVキャッシュの形式",
+            value: state.kv_cache,
+            groups: [
+              [
+                "",
+                [
+                  "f16",
+                  "q8_0",
+                  "q4_0",
+                  ...(["f16", "q8_0", "q4_0"].includes(state.kv_cache) ? [] : [state.kv_cache]),
+                ].map((id) => [id, tables.weight_formats.get(id).name]),
+              ],
+            ],
             onvalue: (kv_cache) => change({ kv_cache }),
           }).element,
           menu({
-            label: "複数台での分け方", value: state.split,
-            groups: [["", [["pipeline", "層を順に分ける（パイプライン並列）"], ["tensor", "行列を切り分ける（テンソル並列）"]]]],
+            label: "複数台での分け方",
+            value: state.split,
+            groups: [
+              [
+                "",
+                [
+                  ["pipeline", "層を順に分ける（パイプライン並列）"],
+                  ["tensor", "行列を切り分ける（テンソル並列）"],
+                ],
+              ],
+            ],
             onvalue: (split) => change({ split }),
           }).element,
         ),
@@ -244,11 +327,14 @@ export async function mountCalculator(root, tables) {
     const shaped = Boolean(state.model.layers);
     const field = (name, hint) =>
       numberField({
-        rule: rules[name], value: state.model[name], hint,
+        rule: rules[name],
+        value: state.model[name],
+        hint,
         onvalue: (value, done) => change({ model: { ...state.model, [name]: value } }, done),
       }).element;
     const toggle = h("input", {
-      type: "checkbox", checked: shaped,
+      type: "checkbox",
+      checked: shaped,
       onchange: () => {
         change({ model: toggle.checked ? exampleShape() : ownModel() });
         buildOwnModel(element);
@@ -258,7 +344,11 @@ export async function mountCalculator(root, tables) {
     return replace(
       element,
       shaped
-        ? h("div.hy-grid-form.hy-tight", {}, SHAPE.map((name) => field(name)))
+        ? h(
+            "div.hy-grid-form.hy-tight",
+            {},
+            SHAPE.map((name) => field(name)),
+          )
         : field("stated_parameters", "70億、7B、7e9 のように書けます"),
       h("label.hy-check", {}, toggle, " 層やヘッドの数も入れる（文脈長を計算に入れるときに要ります）"),
     );
@@ -266,7 +356,10 @@ export async function mountCalculator(root, tables) {
 
   function buildMachines() {
     cards = state.machines.map((machine, index) => machineCard(machine, index));
-    replace(machines, cards.map((card) => card.element));
+    replace(
+      machines,
+      cards.map((card) => card.element),
+    );
     machines.dataset.count = String(cards.length);
     addButton.disabled = cards.length >= MAX_MACHINES;
   }
@@ -275,31 +368,56 @@ export async function mountCalculator(root, tables) {
     const output = h("div.hy-output");
     const details = h("div.hy-own");
     const device = menu({
-      label: "機種", groups: deviceGroups(), value: typeof machine.device === "string" ? machine.device : "own",
+      label: "機種",
+      groups: deviceGroups(),
+      value: typeof machine.device === "string" ? machine.device : "own",
       onvalue: (value) => {
         changeMachine(machine, { device: value === "own" ? ownMachine() : value, memory_bytes: null });
         buildDetails();
       },
     });
     const count = numberField({
-      rule: rules.devices, value: machine.devices,
+      rule: rules.devices,
+      value: machine.devices,
       onvalue: (devices, done) => changeMachine(machine, { devices }, done),
     });
-    const heading = h("legend", {}, s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, marker(index, 8, 8)), ` 機械 ${index + 1}`);
-    const remove = state.machines.length > 1 && h("button.hy-button.hy-remove", { type: "button", "aria-label": `機械 ${index + 1} を外す`, onclick: () => removeMachine(machine) }, "外す");
+    const heading = h(
+      "legend",
+      {},
+      s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, marker(index, 8, 8)),
+      ` 機械 ${index + 1}`,
+    );
+    const remove =
+      state.machines.length > 1 &&
+      h(
+        "button.hy-button.hy-remove",
+        { type: "button", "aria-label": `機械 ${index + 1} を外す`, onclick: () => removeMachine(machine) },
+        "外す",
+      );
 
     function buildDetails() {
       if (typeof machine.device !== "string") return replace(details, ownDevice(machine));
       const options = tables.devices.get(machine.device).memory_options_bytes;
       if (options.length < 2) return replace(details);
-      return replace(details, menu({
-        label: "メモリ", groups: [["", options.map((bytes) => [String(bytes), `${bytes / GIB} GB`])]],
-        value: String(machine.memory_bytes ?? tables.devices.get(machine.device).memory_capacity_bytes),
-        onvalue: (bytes) => changeMachine(machine, { memory_bytes: Number(bytes) }),
-      }).element);
+      return replace(
+        details,
+        menu({
+          label: "メモリ",
+          groups: [["", options.map((bytes) => [String(bytes), `${bytes / GIB} GB`])]],
+          value: String(machine.memory_bytes ?? tables.devices.get(machine.device).memory_capacity_bytes),
+          onvalue: (bytes) => changeMachine(machine, { memory_bytes: Number(bytes) }),
+        }).element,
+      );
     }
     buildDetails();
-    const element = h("fieldset.hy-machine", {}, heading, remove, h("div.hy-device", {}, device.element, details, count.element), output);
+    const element = h(
+      "fieldset.hy-machine",
+      {},
+      heading,
+      remove,
+      h("div.hy-device", {}, device.element, details, count.element),
+      output,
+    );
     return { element, output, focus: () => device.select.focus() };
   }
 
@@ -321,13 +439,24 @@ export async function mountCalculator(root, tables) {
   function ownDevice(machine) {
     const field = (name, unit, size) =>
       numberField({
-        rule: { ...rules[name], optional: name !== "memory_bandwidth_bytes_per_s" }, value: machine.device[name] || null, unit, ...size,
+        rule: { ...rules[name], optional: name !== "memory_bandwidth_bytes_per_s" },
+        value: machine.device[name] || null,
+        unit,
+        ...size,
         onvalue: (value, done) => changeMachine(machine, { device: { ...machine.device, [name]: value ?? 0 } }, done),
       }).element;
-    return h("div.hy-grid-form.hy-tight", {},
-      textField({ label: "名前", value: machine.device.name ?? "", onvalue: (name, done) => changeMachine(machine, { device: { ...machine.device, name } }, done) }),
+    return h(
+      "div.hy-grid-form.hy-tight",
+      {},
+      textField({
+        label: "名前",
+        value: machine.device.name ?? "",
+        onvalue: (name, done) => changeMachine(machine, { device: { ...machine.device, name } }, done),
+      }),
       menu({
-        label: "種類", value: machine.device.family ?? "", groups: [["", [["", "分からない"], ...Object.entries(OWN_FAMILIES)]]],
+        label: "種類",
+        value: machine.device.family ?? "",
+        groups: [["", [["", "分からない"], ...Object.entries(OWN_FAMILIES)]]],
         onvalue: (family) => changeMachine(machine, { device: { ...machine.device, family } }),
       }).element,
       field("memory_bandwidth_bytes_per_s", "GB/s", { exponent: 9 }),
@@ -346,15 +475,25 @@ export async function mountCalculator(root, tables) {
       if (!families.has(model.family)) families.set(model.family, []);
       families.get(model.family).push([model.id, model.name]);
     }
-    return [["", [["own", "自分のモデル（数字を入れる）"]]], ...[...families].map(([family, pairs]) => [family, pairs])];
+    return [
+      ["", [["own", "自分のモデル（数字を入れる）"]]],
+      ...[...families].map(([family, pairs]) => [family, pairs]),
+    ];
   }
 
   function weightGroups() {
     const all = [...tables.weight_formats.values()].map((format) => [format.id, format.name]);
     const common = COMMON_WEIGHTS.map((id) => [id, tables.weight_formats.get(id).name]);
     const rest = all.filter(([id]) => !COMMON_WEIGHTS.includes(id));
-    const kinds = [["GGUF（llama.cpp）", /^GGUF/], ["MLX", /^MLX/], ["そのほか", /^(?!GGUF|MLX)/]];
-    return [["よく使うもの", common], ...kinds.map(([title, pattern]) => [title, rest.filter(([, name]) => pattern.test(name))])];
+    const kinds = [
+      ["GGUF（llama.cpp）", /^GGUF/],
+      ["MLX", /^MLX/],
+      ["そのほか", /^(?!GGUF|MLX)/],
+    ];
+    return [
+      ["よく使うもの", common],
+      ...kinds.map(([title, pattern]) => [title, rest.filter(([, name]) => pattern.test(name))]),
+    ];
   }
 
   function deviceGroups() {
@@ -364,8 +503,11 @@ export async function mountCalculator(root, tables) {
       if (!groups.has(group)) groups.set(group, []);
       groups.get(group).push([device.id, device.name]);
     }
-    return [["", [["own", "自分の機械（数字を入れる）"]]], ...["Apple（Mac）", "NVIDIA"].map((name) => [name, groups.get(name)]),
-      ...[...groups].filter(([name]) => !["Apple（Mac）", "NVIDIA"].includes(name))];
+    return [
+      ["", [["own", "自分の機械（数字を入れる）"]]],
+      ...["Apple（Mac）", "NVIDIA"].map((name) => [name, groups.get(name)]),
+      ...[...groups].filter(([name]) => !["Apple（Mac）", "NVIDIA"].includes(name)),
+    ];
   }
 
   // ---- the answers -----------------------------------------------------------------------------------------
@@ -375,8 +517,13 @@ export async function mountCalculator(root, tables) {
     const name = listed ? listed.name : machine.device.name || OWN_DEVICE_NAME;
     const memory_bytes = machine.memory_bytes ?? listed?.memory_capacity_bytes;
     try {
-      const device = listed ? makeDevice({ ...listed, memory_capacity_bytes: memory_bytes }) : makeDevice({ ...machine.device, id: "own", name });
-      const model = typeof state.model === "string" ? tables.models.get(state.model) : makeModel({ ...state.model, id: "own", name: OWN_MODEL_NAME });
+      const device = listed
+        ? makeDevice({ ...listed, memory_capacity_bytes: memory_bytes })
+        : makeDevice({ ...machine.device, id: "own", name });
+      const model =
+        typeof state.model === "string"
+          ? tables.models.get(state.model)
+          : makeModel({ ...state.model, id: "own", name: OWN_MODEL_NAME });
       const result = estimate(tables, { ...common(), model, device, devices: machine.devices });
       return { name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, machine, result, problem: "" };
     } catch (error) {
@@ -419,17 +566,47 @@ export async function mountCalculator(root, tables) {
     const ideal = result.engine.id === "ideal";
     const limit = (seconds) => `${tenths(result.batch_size / seconds)} トークン/秒`;
     const facts = [
-      !ideal && ["90%区間", `${significant(result.decode_tokens_per_s_low)} ～ ${significant(result.decode_tokens_per_s_high)}`],
+      !ideal && [
+        "90%区間",
+        `${significant(result.decode_tokens_per_s_low)} ～ ${significant(result.decode_tokens_per_s_high)}`,
+      ],
       !ideal && ["上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`],
       ["メモリの限界", limit(result.memory_latency_s)],
-      ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : `計算力が${result.device.id === "own" ? "未入力" : "未公表"}`],
+      [
+        "計算の限界",
+        result.compute_latency_s
+          ? limit(result.compute_latency_s)
+          : `計算力が${result.device.id === "own" ? "未入力" : "未公表"}`,
+      ],
       ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算力"],
-      result.batch_size > 1 && ["1系列あたり", `${significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒`],
-      ["最初のトークンまで", result.time_to_first_token_s ? `${duration(result.time_to_first_token_s)}（プロンプト ${result.prompt_length.toLocaleString("en-US")} トークン）` : "見積もれません"],
+      result.batch_size > 1 && [
+        "1系列あたり",
+        `${significant(result.decode_tokens_per_s / result.batch_size)} トークン/秒`,
+      ],
+      [
+        "最初のトークンまで",
+        result.time_to_first_token_s
+          ? `${duration(result.time_to_first_token_s)}（プロンプト ${result.prompt_length.toLocaleString("en-US")} トークン）`
+          : "見積もれません",
+      ],
     ].filter(Boolean);
     return [
-      h("p.hy-speed", {}, h("span.hy-kind", {}, `${result.fits === false ? "もし入れば、" : ""}${ideal ? "上限" : "見積り"}`), h("span", { class: `hy-number ${result.fits === false ? "hy-dim" : `hy-ink-${index}`}` }, significant(result.decode_tokens_per_s)), " トークン/秒"),
-      h("dl.hy-facts", {}, facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)))),
+      h(
+        "p.hy-speed",
+        {},
+        h("span.hy-kind", {}, `${result.fits === false ? "もし入れば、" : ""}${ideal ? "上限" : "見積り"}`),
+        h(
+          "span",
+          { class: `hy-number ${result.fits === false ? "hy-dim" : `hy-ink-${index}`}` },
+          significant(result.decode_tokens_per_s),
+        ),
+        " トークン/秒",
+      ),
+      h(
+        "dl.hy-facts",
+        {},
+        facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+      ),
       memoryParts(result),
       result.notes.map((note) => h("p.hy-note", {}, note)),
     ];
@@ -437,16 +614,29 @@ export async function mountCalculator(root, tables) {
 
   function memoryParts(result) {
     const needed = result.memory_required_bytes;
-    if (result.fits === null) return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
+    if (result.fits === null)
+      return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
     const available = result.memory_available_bytes;
-    const tight = result.device.family.startsWith("apple") && needed > tables.constants.MAC_GPU_MEMORY_SHARE * available;
+    const tight =
+      result.device.family.startsWith("apple") && needed > tables.constants.MAC_GPU_MEMORY_SHARE * available;
     const fitting = tight ? "きわどい量です" : "入ります";
     const verdictOf = result.fits ? fitting : `入りません（${gibibytes(needed - available)} 不足）`;
     const longest = result.fits && result.model.layers ? maxContextLength(tables, result) : null;
-    return h("div", { class: `hy-memory ${result.fits ? "" : "hy-full"}` },
-      h("div.hy-bar", { "aria-hidden": "true" }, h("div", { style: `width:${Math.min(100, (100 * needed) / available).toFixed(1)}%` })),
+    return h(
+      "div",
+      { class: `hy-memory ${result.fits ? "" : "hy-full"}` },
+      h(
+        "div.hy-bar",
+        { "aria-hidden": "true" },
+        h("div", { style: `width:${Math.min(100, (100 * needed) / available).toFixed(1)}%` }),
+      ),
       h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(available)}：`, h("strong", {}, verdictOf)),
-      longest !== null && h("p.hy-hint", {}, `計算の上では、文脈長 ${Math.min(longest, result.model.context_length_max || longest).toLocaleString("en-US")} トークンまで入ります。OSやエンジンが使う分は数えていません。`),
+      longest !== null &&
+        h(
+          "p.hy-hint",
+          {},
+          `計算の上では、文脈長 ${Math.min(longest, result.model.context_length_max || longest).toLocaleString("en-US")} トークンまで入ります。OSやエンジンが使う分は数えていません。`,
+        ),
       result.fits && tight && h("p.hy-hint", {}, "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。"),
     );
   }
@@ -469,7 +659,9 @@ export async function mountCalculator(root, tables) {
   function announcement() {
     return results
       .map(({ name, result, problem }) =>
-        result ? `${name}：${significant(result.decode_tokens_per_s)} トークン毎秒。${result.fits === false ? "メモリに入りません。" : ""}` : `${name}：${problem}`,
+        result
+          ? `${name}：${significant(result.decode_tokens_per_s)} トークン毎秒。${result.fits === false ? "メモリに入りません。" : ""}`
+          : `${name}：${problem}`,
       )
       .join("");
   }
@@ -501,9 +693,16 @@ export async function mountCalculator(root, tables) {
       return;
     }
     const rows = answered.map(({ index, name, result, machine }) => ({
-      index, label: name, bound: result.decode_tokens_per_s_bound, estimate: result.decode_tokens_per_s,
-      low: result.decode_tokens_per_s_low, high: ideal ? 0 : result.decode_tokens_per_s_high,
-      measured: comparable(tables, state, machine).map((row) => ({ value: row.decode_tokens_per_s, title: `実測 ${row.decode_tokens_per_s} トークン/秒（${row.source.title}）` })),
+      index,
+      label: name,
+      bound: result.decode_tokens_per_s_bound,
+      estimate: result.decode_tokens_per_s,
+      low: result.decode_tokens_per_s_low,
+      high: ideal ? 0 : result.decode_tokens_per_s_high,
+      measured: comparable(tables, state, machine).map((row) => ({
+        value: row.decode_tokens_per_s,
+        title: `実測 ${row.decode_tokens_per_s} トークン/秒（${row.source.title}）`,
+      })),
     }));
     const dots = rows.some((row) => row.measured.length);
     replace(speed, speedChart(rows, { width: chartWidth(), ideal, title: `速さの図。${announcement()}` }));
@@ -519,32 +718,64 @@ export async function mountCalculator(root, tables) {
       return;
     }
     const points = answered.map(({ index, result }) => ({
-      index, bandwidth: result.device.memory_bandwidth_bytes_per_s * together(result), peak: peakOf(result),
+      index,
+      bandwidth: result.device.memory_bandwidth_bytes_per_s * together(result),
+      peak: peakOf(result),
       intensity: result.flop_per_step / result.bytes_per_step,
       bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
       estimate: ideal ? null : result.flop_per_step / result.step_latency_s,
     }));
-    replace(roofline, rooflineChart(points, { width: chartWidth(), title: `ルーフラインの図。${points.map((p, i) => `${answered[i].name}：算術強度 ${significant(p.intensity)} FLOP/B`).join("、")}` }));
-    rooflineNote.replaceChildren(`斜めの屋根はメモリ帯域幅、平らな屋根は${answered.some((a) => peakOf(a.result)) ? `計算力（${[...new Set(answered.map((a) => a.result.weights.compute_format))].join("、")}）` : "計算力（分からないので描けません）"}です。白抜きの印が上限${ideal ? "" : "、塗った印が見積り"}です。`, h("a", { href: chapterAddress("05-batch-and-roofline") }, `${chapterName("05-batch-and-roofline")}で説明しています`), "。");
+    replace(
+      roofline,
+      rooflineChart(points, {
+        width: chartWidth(),
+        title: `ルーフラインの図。${points.map((p, i) => `${answered[i].name}：算術強度 ${significant(p.intensity)} FLOP/B`).join("、")}`,
+      }),
+    );
+    rooflineNote.replaceChildren(
+      `斜めの屋根はメモリ帯域幅、平らな屋根は${answered.some((a) => peakOf(a.result)) ? `計算力（${[...new Set(answered.map((a) => a.result.weights.compute_format))].join("、")}）` : "計算力（分からないので描けません）"}です。白抜きの印が上限${ideal ? "" : "、塗った印が見積り"}です。`,
+      h(
+        "a",
+        { href: chapterAddress("05-batch-and-roofline") },
+        `${chapterName("05-batch-and-roofline")}で説明しています`,
+      ),
+      "。",
+    );
   }
 
   // ---- sums and measurements -----------------------------------------------------------------------------------
 
   function showSums() {
     const wasOpen = [...sums.querySelectorAll("details")].map((part) => part.open);
-    replace(sums, results.map(({ name, result }, index) => result && h("details.hy-sum", { open: wasOpen[index] ?? false }, h("summary", {}, name), explain(result).map(sumPart))));
+    replace(
+      sums,
+      results.map(
+        ({ name, result }, index) =>
+          result &&
+          h("details.hy-sum", { open: wasOpen[index] ?? false }, h("summary", {}, name), explain(result).map(sumPart)),
+      ),
+    );
   }
 
   function sumPart({ id, title, lines }) {
     const chapters = CHAPTERS[id] ?? [];
-    return h("section", {},
-      h("p.hy-sum-title", {}, title, chapters.map((chapter) => [" ", h("a", { href: chapterAddress(chapter) }, chapterName(chapter))])),
+    return h(
+      "section",
+      {},
+      h(
+        "p.hy-sum-title",
+        {},
+        title,
+        chapters.map((chapter) => [" ", h("a", { href: chapterAddress(chapter) }, chapterName(chapter))]),
+      ),
       lines.map((line) => h("p.hy-line", {}, line)),
     );
   }
 
   function measuredParts() {
-    const perMachine = state.machines.map((machine, index) => nearestFirst(tables, state, machine).map((row) => ({ ...row, index })));
+    const perMachine = state.machines.map((machine, index) =>
+      nearestFirst(tables, state, machine).map((row) => ({ ...row, index })),
+    );
     const rows = perMachine.flat();
     if (!rows.length) {
       replace(measured, h("p", {}, "このモデルと機種の組み合わせの実測は、この本のデータにありません。"));
@@ -555,9 +786,24 @@ export async function mountCalculator(root, tables) {
     const shown = perMachine.flatMap((found) => found.slice(0, share));
     const cells = (row) => {
       const speed = speedLike(tables, row);
-      return h("tr", {},
-        h("td", {}, s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", role: "img", "aria-label": `機械 ${row.index + 1}` }, marker(row.index, 8, 8)), row.devices > 1 && ` ×${row.devices}`),
-        [significant(row.decode_tokens_per_s), significant(speed), signedPercent(speed / row.decode_tokens_per_s - 1)].map((text) => h("td.hy-num", {}, text)),
+      return h(
+        "tr",
+        {},
+        h(
+          "td",
+          {},
+          s(
+            "svg",
+            { width: 16, height: 16, viewBox: "0 0 16 16", role: "img", "aria-label": `機械 ${row.index + 1}` },
+            marker(row.index, 8, 8),
+          ),
+          row.devices > 1 && ` ×${row.devices}`,
+        ),
+        [
+          significant(row.decode_tokens_per_s),
+          significant(speed),
+          signedPercent(speed / row.decode_tokens_per_s - 1),
+        ].map((text) => h("td.hy-num", {}, text)),
         [row.weights, row.engine].map((text) => h("td", {}, text)),
         [row.batch_size, row.context_length].map((count) => h("td.hy-num", {}, count.toLocaleString("en-US"))),
         h("td", {}, h("a", { href: row.source.url }, row.source.title), row.measured_on && `（${row.measured_on}）`),
@@ -565,13 +811,31 @@ export async function mountCalculator(root, tables) {
     };
     replace(
       measured,
-      h("div.hy-scroll", { tabindex: 0, role: "group", "aria-label": "公開された実測の表" },
-        h("table.hy-table", {},
-          h("thead", {}, h("tr", {}, ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチサイズ", "文脈長", "出典"].map((title) => h("th", { scope: "col" }, title)))),
+      h(
+        "div.hy-scroll",
+        { tabindex: 0, role: "group", "aria-label": "公開された実測の表" },
+        h(
+          "table.hy-table",
+          {},
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチサイズ", "文脈長", "出典"].map((title) =>
+                h("th", { scope: "col" }, title),
+              ),
+            ),
+          ),
           h("tbody", {}, shown.map(cells)),
         ),
       ),
-      h("p.hy-caption", {}, `実測と見積りの単位は、トークン/秒です。見積りは、それぞれの行の条件で計算しました。外れは、見積りが実測よりどれだけ速いかです。${rows.length > shown.length ? `条件の近い順に、全${rows.length}件のうち${shown.length}件を載せました。` : ""}`),
+      h(
+        "p.hy-caption",
+        {},
+        `実測と見積りの単位は、トークン/秒です。見積りは、それぞれの行の条件で計算しました。外れは、見積りが実測よりどれだけ速いかです。${rows.length > shown.length ? `条件の近い順に、全${rows.length}件のうち${shown.length}件を載せました。` : ""}`,
+      ),
     );
   }
 }

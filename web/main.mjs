@@ -3,7 +3,15 @@
 import { mountCalculator } from "./calculator.mjs";
 import { data } from "./data.mjs";
 import { nextTask } from "./dom.mjs";
-import { estimate, loadTables, makeDevice, makeModel, makeWeightFormat, maxBatchSize, maxContextLength } from "./estimator.mjs";
+import {
+  estimate,
+  loadTables,
+  makeDevice,
+  makeModel,
+  makeWeightFormat,
+  maxBatchSize,
+  maxContextLength,
+} from "./estimator.mjs";
 import { explain, explanationText } from "./explanation.mjs";
 import { mountFigure } from "./figures.mjs";
 import { readNumber } from "./input.mjs";
@@ -27,5 +35,20 @@ async function start() {
   document.documentElement.dataset.hayasaReady = performance.now().toFixed(1);
 }
 
-export { data, estimate, explain, explanationText, loadTables, makeDevice, makeModel, makeWeightFormat, maxBatchSize, maxContextLength };
-export { pythonCode, readAddress, readNumber, tables, writeAddress };
+export {
+  data,
+  estimate,
+  explain,
+  explanationText,
+  loadTables,
+  makeDevice,
+  makeModel,
+  makeWeightFormat,
+  maxBatchSize,
+  maxContextLength,
+  pythonCode,
+  readAddress,
+  readNumber,
+  tables,
+  writeAddress,
+};

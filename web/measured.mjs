@@ -15,8 +15,10 @@ const FAR = 8192; // tokens of context that count as much as another batch size
 export function nearestFirst(tables, state, machine) {
   if (typeof state.model !== "string" || typeof machine.device !== "string") return [];
   const distance = (row) =>
-    (row.devices !== machine.devices) * 16 + (row.weights !== state.weights) * 8 +
-    (state.engine !== "ideal" && row.engine !== state.engine) * 4 + (row.batch_size !== state.batch_size) * 2 +
+    (row.devices !== machine.devices) * 16 +
+    (row.weights !== state.weights) * 8 +
+    (state.engine !== "ideal" && row.engine !== state.engine) * 4 +
+    (row.batch_size !== state.batch_size) * 2 +
     Math.min(1.9, Math.abs(row.context_length - state.context_length) / FAR);
   return tables.measurements
     .filter((row) => row.model === state.model && row.device === machine.device)
@@ -34,7 +36,16 @@ export function nearestFirst(tables, state, machine) {
  */
 export function speedLike(tables, row, changed = {}) {
   const { model, device, weights, engine, batch_size, context_length, devices, split } = row;
-  const conditions = { model, device, weights, engine, batch_size, context_length, devices, split: split || "pipeline" };
+  const conditions = {
+    model,
+    device,
+    weights,
+    engine,
+    batch_size,
+    context_length,
+    devices,
+    split: split || "pipeline",
+  };
   return estimate(tables, { ...conditions, ...changed }).decode_tokens_per_s;
 }
 
@@ -46,7 +57,9 @@ export function speedLike(tables, row, changed = {}) {
 export function comparable(tables, state, machine) {
   return nearestFirst(tables, state, machine).filter((row) => {
     const alike =
-      row.weights === state.weights && row.batch_size === state.batch_size && row.devices === machine.devices &&
+      row.weights === state.weights &&
+      row.batch_size === state.batch_size &&
+      row.devices === machine.devices &&
       (state.engine === "ideal" || row.engine === state.engine);
     if (!alike) return false;
     const ratio = speedLike(tables, row, { context_length: state.context_length }) / speedLike(tables, row);

@@ -23,7 +23,10 @@ export function marker(index, x, y, kind = "filled") {
     case "square":
       return s("rect", { ...attributes, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
     case "diamond":
-      return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y}L${x} ${y + r + 1}L${x - r - 1} ${y}Z` });
+      return s("path", {
+        ...attributes,
+        d: `M${x} ${y - r - 1}L${x + r + 1} ${y}L${x} ${y + r + 1}L${x - r - 1} ${y}Z`,
+      });
     case "triangle":
       return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y + r - 1}H${x - r - 1}Z` });
     default:
@@ -77,7 +80,11 @@ export function speedChart(rows, { width, title, ideal }) {
     { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
     ticks.map((tick, i) => [
       s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: 4, y2: axis }),
-      s("text.hy-tick", { x: x(tick), y: axis + 16, "text-anchor": i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle" }, tickText(tick)),
+      s(
+        "text.hy-tick",
+        { x: x(tick), y: axis + 16, "text-anchor": i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle" },
+        tickText(tick),
+      ),
     ]),
     s("text.hy-axis", { x: (left + right) / 2, y: axis + 34, "text-anchor": "middle" }, "トークン/秒"),
     rows.map((row, i) => {
@@ -85,8 +92,15 @@ export function speedChart(rows, { width, title, ideal }) {
       return [
         s("text.hy-label", { x: left, y: i * ROW + 20, "font-size": FONT }, row.label),
         s("line", { class: `hy-bound-line hy-series-${row.index}`, x1: x(0), x2: x(row.bound), y1: y, y2: y }),
-        s("line", { class: `hy-bound-end hy-series-${row.index}`, x1: x(row.bound), x2: x(row.bound), y1: y - 9, y2: y + 9 }),
-        !ideal && s("line", { class: `hy-interval hy-series-${row.index}`, x1: x(row.low), x2: x(row.high), y1: y, y2: y }),
+        s("line", {
+          class: `hy-bound-end hy-series-${row.index}`,
+          x1: x(row.bound),
+          x2: x(row.bound),
+          y1: y - 9,
+          y2: y + 9,
+        }),
+        !ideal &&
+          s("line", { class: `hy-interval hy-series-${row.index}`, x1: x(row.low), x2: x(row.high), y1: y, y2: y }),
         row.measured.map(({ value, title: about }) =>
           s("path.hy-measured", { d: cross(x(value), y) }, s("title", {}, about)),
         ),
@@ -125,35 +139,62 @@ export function rooflineChart(rows, { width, title, around = [] }) {
     Math.min(...reached.map((row) => Math.min(row.estimate ?? Infinity, row.bound) / 2)),
     Math.max(...rows.map((row) => roof(row, xHigh))) * 1.2,
   );
-  const x = (value) => area.left + (logShare(value, xLow, xHigh) * (area.right - area.left));
-  const y = (value) => area.bottom - (logShare(value, yTicks[0], yTicks.at(-1)) * (area.bottom - area.top));
+  const x = (value) => area.left + logShare(value, xLow, xHigh) * (area.right - area.left);
+  const y = (value) => area.bottom - logShare(value, yTicks[0], yTicks.at(-1)) * (area.bottom - area.top);
   const clip = `hy-clip-${(clipCount += 1)}`;
   const every = Math.ceil(yTicks.length / 6);
   return s(
     "svg.hy-plot",
     { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
-    s("clipPath", { id: clip }, s("rect", { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top })),
+    s(
+      "clipPath",
+      { id: clip },
+      s("rect", { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top }),
+    ),
     xTicks.map((tick, i) => [
       s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: area.top, y2: area.bottom }),
-      hasRoom(i, xTicks.length, area) && s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, tickText(tick)),
+      hasRoom(i, xTicks.length, area) &&
+        s(
+          "text.hy-tick",
+          { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" },
+          tickText(tick),
+        ),
     ]),
     yTicks.map((tick, i) => [
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
-      i % every === 0 && s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, scaled(tick, "", 1).trim()),
+      i % every === 0 &&
+        s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, scaled(tick, "", 1).trim()),
     ]),
-    s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, "算術強度（FLOP/B）"),
-    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "計算の速さ（FLOP/秒）"),
+    s(
+      "text.hy-axis",
+      { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" },
+      "算術強度（FLOP/B）",
+    ),
+    s(
+      "text.hy-axis",
+      { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
+      "計算の速さ（FLOP/秒）",
+    ),
     s(
       "g",
       { "clip-path": `url(#${clip})` },
       rows.map((row) => {
-        const corners = [xLow, ...(row.peak ? [row.peak / row.bandwidth] : []), xHigh].filter((v) => v >= xLow && v <= xHigh);
+        const corners = [xLow, ...(row.peak ? [row.peak / row.bandwidth] : []), xHigh].filter(
+          (v) => v >= xLow && v <= xHigh,
+        );
         const points = corners.map((v) => `${x(v)},${y(roof(row, v))}`).join(" ");
         return s("polyline", { class: `hy-roof hy-series-${row.index}`, points });
       }),
     ),
     rows.map((row) => [
-      row.estimate && s("line", { class: `hy-drop hy-series-${row.index}`, x1: x(row.intensity), x2: x(row.intensity), y1: y(row.bound), y2: y(row.estimate) }),
+      row.estimate &&
+        s("line", {
+          class: `hy-drop hy-series-${row.index}`,
+          x1: x(row.intensity),
+          x2: x(row.intensity),
+          y1: y(row.bound),
+          y2: y(row.estimate),
+        }),
       marker(row.index, x(row.intensity), y(row.bound), "hollow"),
       row.estimate && marker(row.index, x(row.intensity), y(row.estimate)),
     ]),
@@ -194,12 +235,23 @@ export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX =
       s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
       s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick)),
     ]),
-    xTicks.map(([tick, text], i) => hasRoom(i, xTicks.length, area) && s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text)),
+    xTicks.map(
+      ([tick, text], i) =>
+        hasRoom(i, xTicks.length, area) &&
+        s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text),
+    ),
     s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
     s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, xLabel),
-    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel),
+    s(
+      "text.hy-axis",
+      { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
+      yLabel,
+    ),
     lines.map((line) => [
-      s("polyline", { class: `hy-roof hy-series-${line.index}`, points: line.points.map(([a, b]) => `${x(a)},${y(b)}`).join(" ") }),
+      s("polyline", {
+        class: `hy-roof hy-series-${line.index}`,
+        points: line.points.map(([a, b]) => `${x(a)},${y(b)}`).join(" "),
+      }),
       line.points.filter(([a]) => a === chosen).map(([a, b]) => marker(line.index, x(a), y(b))),
     ]),
   );

@@ -242,5 +242,8 @@ function unguarded(text) {
 
 // An address stays readable: what may stand in a query is left as it is. Half a character cannot be written.
 function escaped(text) {
-  return encodeURIComponent(text.replaceAll(/\p{Cs}/gu, "\ufffd")).replaceAll(/%(3A|3D|3B|40|2A|2F)/g, decodeURIComponent);
+  return encodeURIComponent(text.replaceAll(/\p{Cs}/gu, "\ufffd")).replaceAll(
+    /%(3A|3D|3B|40|2A|2F)/g,
+    decodeURIComponent,
+  );
 }
