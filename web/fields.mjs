@@ -3,12 +3,12 @@
 import { h } from "./dom.mjs";
 import { plainNumber, readNumber } from "./input.mjs";
 
-let count = 0;
+let ids = 0;
 
 /** A fresh id for a label and its control. */
 export function freshId() {
-  count += 1;
-  return `hy-${count}`;
+  ids += 1;
+  return `hy-${ids}`;
 }
 
 /**

@@ -1,9 +1,10 @@
 // Small figures in the chapters that answer a slider. The static figure below each says the same on paper.
 
-import { h, replace, s } from "./dom.mjs";
+import { announcer } from "./announcer.mjs";
+import { h, replace } from "./dom.mjs";
 import { estimate, makeModel } from "./estimator.mjs";
 import { slider } from "./fields.mjs";
-import { curveChart, marker, rooflineChart } from "./plot.mjs";
+import { curveChart, rooflineChart, smallMarker } from "./plot.mjs";
 import { scaled, significant } from "./units.mjs";
 
 const POWERS = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => 2 ** (first + i));
@@ -11,9 +12,8 @@ const BATCHES = POWERS(0, 12);
 const CONTEXTS = [0, ...Array.from({ length: 64 }, (_, i) => 2048 * (i + 1))];
 const CONTEXTS_ROUGH = [0, ...POWERS(9, 17)];
 const BITS = Array.from({ length: 29 }, (_, i) => 2 + i / 2);
-const QUIET_MS = 700;
 
-const KINDS = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
+const FIGURES = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
 
 /**
  * Build the figure that an element asks for in its `data-…` attributes.
@@ -24,24 +24,23 @@ const KINDS = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
  * @param {object} tables - From `loadTables`.
  */
 export function mountFigure(root, tables) {
-  const build = KINDS[root.dataset.figure];
-  if (!build)
-    throw new Error(
-      `data-figure="${root.dataset.figure}" は、${Object.keys(KINDS).join("、")} のどれかにしてください。`,
-    );
+  const build = FIGURES[root.dataset.figure];
+  if (!build) {
+    const known = Object.keys(FIGURES).join("、");
+    throw new Error(`data-figure="${root.dataset.figure}" は、${known} のどれかにしてください。`);
+  }
   const list = (name) => (root.dataset[name] ?? "").split(/\s+/).filter(Boolean);
   const asked = {
-    machines: list("machines").map((id) => known(tables.devices, id)),
+    machines: list("machines").map((id) => withId(tables.devices, id)),
     models: list("models").map((id) =>
-      /^[\d.e+]+$/.test(id) ? makeModel({ id, stated_parameters: Number(id) }) : known(tables.models, id),
+      /^[\d.e+]+$/.test(id) ? makeModel({ id, stated_parameters: Number(id) }) : withId(tables.models, id),
     ),
     weights: root.dataset.weights ?? "f16",
   };
   const { title, sliders, draw } = build(asked, tables);
   const chart = h("div.hy-chart");
   const readout = h("div.hy-readout");
-  const status = h("p.hy-hidden", { role: "status" });
-  let timer = 0;
+  const { element: status, announce } = announcer();
   let drawnWidth = 0;
 
   const show = () => {
@@ -50,10 +49,11 @@ export function mountFigure(root, tables) {
     replace(chart, figure);
     replace(
       readout,
-      lines.map(({ index, text }) => h("p", {}, index !== undefined && key(index), text)),
+      lines.map(({ index, text }) =>
+        h("p", {}, index !== undefined && [smallMarker(index, { "aria-hidden": "true" }), " "], text),
+      ),
     );
-    clearTimeout(timer);
-    timer = setTimeout(() => (status.textContent = lines.map((line) => line.text).join("。")), QUIET_MS);
+    announce(lines.map((line) => line.text).join("。"));
   };
   replace(
     root,
@@ -78,13 +78,9 @@ export function mountFigure(root, tables) {
   show();
 }
 
-function known(map, id) {
+function withId(map, id) {
   if (!map.has(id)) throw new Error(`${id} という名前はありません。`);
   return map.get(id);
-}
-
-function key(index) {
-  return [s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, marker(index, 8, 8)), " "];
 }
 
 // The roofline of some machines: the work moves to the right with every sequence that joins the batch.
