@@ -17,7 +17,9 @@ import sys
 
 # Stands before everything that an older Python could not even read.
 if sys.version_info < (3, 11):  # noqa: UP036
-    sys.exit("エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info))
+    sys.exit(
+        "エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info)
+    )
 
 import argparse
 import os
@@ -90,7 +92,9 @@ def bundle(web: Path, data: str) -> str:
     return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.hayasa = {variable(ENTRY)};\n}})();\n'
 
 
-def add_module(web: Path, name: str, exports: dict[str, list[str]], parts: list[str], importers: tuple[str, ...]) -> None:
+def add_module(
+    web: Path, name: str, exports: dict[str, list[str]], parts: list[str], importers: tuple[str, ...]
+) -> None:
     """Add a module behind all those that it imports; `importers` are those on the way to it."""
     text = read_module(web, name)
     for found in IMPORT.finditer(text):
@@ -217,7 +221,9 @@ def hayasa_export(root: Path) -> ModuleType:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description="web/*.mjs と hayasa の表から web/hayasa.js と web/hayasa-measurements.js を作る")
+    parser = argparse.ArgumentParser(
+        description="web/*.mjs と hayasa の表から web/hayasa.js と web/hayasa-measurements.js を作る"
+    )
     parser.add_argument("--root", type=Path, default=ROOT, help="本のフォルダー")
     root = parser.parse_args(arguments).root.resolve()
     try:

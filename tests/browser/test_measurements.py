@@ -12,7 +12,9 @@ pytestmark = pytest.mark.browser
 SCRIPT = "**/hayasa-measurements.js"
 MEASURED = "?model=llama-2-7b&weights=q4_0&engine=llama.cpp&batch=1&context=0&machine=apple-m4-10c&machine=rtx-4090"
 NOTHING = "このモデルと機種の組み合わせの実測は、この本のデータにありません。"
-SMALL = pytest.mark.parametrize("visitor", [{"viewport": {"width": 390, "height": 400}}], ids=["低い画面"], indirect=True)
+SMALL = pytest.mark.parametrize(
+    "visitor", [{"viewport": {"width": 390, "height": 400}}], ids=["低い画面"], indirect=True
+)
 
 
 class Reader(Calculator):
