@@ -1,18 +1,24 @@
 // 速度計算機: choices above, answers that move with them, and the sum behind each.
 //
 // Everything goes one way. What the reader does makes a new state; from the state come the answers; and every room of
-// the page shows its part of both.
+// the page shows its part of both:
+//
+//   what is chosen          state, as text in address, and in the browser's addressbar
+//   how it is chosen        form and machines, of fields and menus; input reads numbers
+//   what is said to it      answers; in the cards of the machines, in charts, sums and, read out, by the announcer
+//   what others have found  measurements, and their comparison with what is estimated
+//   how all is drawn        dom and plot
 
 import { readAddress, writeAddress } from "./address.mjs";
 import { addressBar, copyButton } from "./addressbar.mjs";
 import { announcer } from "./announcer.mjs";
 import { announcementOf, answersTo, verdictOf } from "./answers.mjs";
 import { rooflinePanel, speedPanel } from "./charts.mjs";
-import { comparisonPanel, UNASKED } from "./comparison.mjs";
+import { comparisonPanel } from "./comparison.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
 import { conditionsForm } from "./form.mjs";
 import { machineList } from "./machines.mjs";
-import { canBeMeasured, fetchMeasurements } from "./measurements.mjs";
+import { canBeMeasured, fetchMeasurements, UNASKED } from "./measurements.mjs";
 import { pythonCode } from "./python.mjs";
 import { withOneMoreMachine, withoutMachine } from "./state.mjs";
 import { sumsPanel } from "./sums.mjs";
@@ -42,9 +48,14 @@ class Calculator {
     this.root = root;
     this.tables = tables;
     this.measurementsAddress = measurementsAddress;
-    // All that changes. What the reader has chosen, and what of an address could not be used; what hayasa answers to it;
-    // the measurements, and whether the reader has been near them; how wide a chart may be, 0 while it is not known.
-    this.view = { ...readAddress(location.search, tables), answers: [], measurements: UNASKED, near: false, width: 0 };
+    // All that changes.
+    this.view = {
+      ...readAddress(location.search, tables), // `state`, what is chosen; `problems`, what of the address has no meaning
+      answers: [], // to the state, one per machine
+      measurements: UNASKED,
+      near: false, // whether the reader has been where measurements are shown
+      width: 0, // of a chart in pixels, once it is known
+    };
     this.addressBar = addressBar((search, followed) => this.open(search, followed));
     this.showRest = onceAfterPaint(() => this.showLowerRooms());
     this.buildRooms();

@@ -19,9 +19,6 @@ const MISSING = {
   ],
 };
 
-/** The measurements before anybody asked for them; then they are `coming`, and `here` or `lost`. */
-export const UNASKED = { status: "unasked", rows: [] };
-
 /**
  * The table of measurements.
  * @param {object} tables - From `loadTables`.

@@ -7,6 +7,9 @@ import { isListed } from "./state.mjs";
 const TOLERANCE = 0.1; // by how much another context may change the speed for a measurement to count as alike
 const FAR = 8192; // tokens of context that count as much as another batch size
 
+/** The measurements before anybody asked for them; then they are `coming`, and `here` or `lost`. */
+export const UNASKED = { status: "unasked", rows: [] };
+
 /**
  * Fetch the measurements, which come in a script of their own.
  * @param {string} address - Of that script.
