@@ -26,7 +26,7 @@ from tools.bench_pages import measure_lighthouse, measure_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme", "data", "web", "tools/web.py")
-NOT_COPIED = shutil.ignore_patterns("hayasa.js")  # built from the rest of web/
+NOT_COPIED = shutil.ignore_patterns("hayasa*.js")  # built from the rest of web/
 
 Row = tuple[str, float, str]
 

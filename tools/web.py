@@ -1,5 +1,8 @@
 """Bundle `web/*.mjs` and hayasa's tables into one classic script, `web/hayasa.js`.
 
+What is not seen at once, the published measurements, becomes a script of its own, which the page
+asks for when a reader comes near.
+
 ``python tools/web.py [--root DIR]``.  Pages opened straight from the disk may load neither module
 scripts nor data, so there is one plain script that holds both.  The book's `pre-render` names this
 file, so Quarto runs it too, with whatever Python it finds: it needs the standard library only.
@@ -14,17 +17,21 @@ import sys
 
 # Stands before everything that an older Python could not even read.
 if sys.version_info < (3, 11):  # noqa: UP036
-    sys.exit("エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info))
+    sys.exit(
+        "エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info)
+    )
 
 import argparse
 import os
 import re
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = "main.mjs"
 DATA = "data.mjs"
 BUNDLE = "hayasa.js"
+MEASUREMENTS = "hayasa-measurements.js"
 
 HEADER = "/*! hayasa (速さ)。web/*.mjs と data/*.csv から tools/web.py が作ります。コードは MIT ライセンスです。 */\n"
 
@@ -85,7 +92,9 @@ def bundle(web: Path, data: str) -> str:
     return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.hayasa = {variable(ENTRY)};\n}})();\n'
 
 
-def add_module(web: Path, name: str, exports: dict[str, list[str]], parts: list[str], importers: tuple[str, ...]) -> None:
+def add_module(
+    web: Path, name: str, exports: dict[str, list[str]], parts: list[str], importers: tuple[str, ...]
+) -> None:
     """Add a module behind all those that it imports; `importers` are those on the way to it."""
     text = read_module(web, name)
     for found in IMPORT.finditer(text):
@@ -189,22 +198,37 @@ def write_if_changed(path: Path, text: str) -> bool:
 
 def build(root: Path) -> str:
     """Return the script for the modules and tables of `root`."""
+    export = hayasa_export(root)
+    return shortened(bundle(root / "web", export.compact_json(export.calculator_data())))
+
+
+def build_measurements(root: Path) -> str:
+    """Return the script that brings the published measurements to the one that asks for them."""
+    export = hayasa_export(root)
+    return f"{HEADER}globalThis.hayasaMeasurements = JSON.parse({quoted(export.compact_json(export.measurement_data()))});\n"
+
+
+def hayasa_export(root: Path) -> ModuleType:
+    """Return `hayasa.export`."""
     # A copy of the book may come without the code.
     sys.path[:0] = [str(folder / "src") for folder in (root, ROOT)]
     try:
-        from hayasa.export import calculator_data, compact_json
+        from hayasa import export
     finally:
         del sys.path[:2]
-    return shortened(bundle(root / "web", compact_json(calculator_data())))
+    return export
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description="web/*.mjs と hayasa の表から web/hayasa.js を作る")
+    parser = argparse.ArgumentParser(
+        description="web/*.mjs と hayasa の表から web/hayasa.js と web/hayasa-measurements.js を作る"
+    )
     parser.add_argument("--root", type=Path, default=ROOT, help="本のフォルダー")
     root = parser.parse_args(arguments).root.resolve()
     try:
-        write_if_changed(root / "web" / BUNDLE, build(root))
+        for name, script in {BUNDLE: build(root), MEASUREMENTS: build_measurements(root)}.items():
+            write_if_changed(root / "web" / name, script)
     except (BundleError, ValueError, OSError) as error:
         print(f"エラー: {error}", file=sys.stderr)
         return 1

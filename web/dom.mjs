@@ -51,3 +51,41 @@ export function replace(element, ...children) {
 export function nextTask() {
   return new Promise((resolve) => setTimeout(resolve));
 }
+
+/**
+ * Do something when the frame that is in the making has been painted.
+ * @param {() => void} task
+ */
+export function afterPaint(task) {
+  requestAnimationFrame(() => setTimeout(task));
+}
+
+/**
+ * Make of a task one that is done after the paint, once however often it was asked for until then.
+ * @param {() => void} task
+ * @returns {() => void}
+ */
+export function onceAfterPaint(task) {
+  let waiting = false;
+  return () => {
+    if (!waiting) {
+      afterPaint(() => {
+        waiting = false;
+        task();
+      });
+    }
+    waiting = true;
+  };
+}
+
+/**
+ * Run a classic script, which works on a page opened straight from the disk, too.
+ * @param {string} address
+ * @returns {Promise<void>} Rejected if the script does not come.
+ */
+export function runScript(address) {
+  return new Promise((resolve, reject) => {
+    const script = h("script", { src: address, onload: () => resolve(), onerror: reject });
+    document.head.append(script);
+  });
+}

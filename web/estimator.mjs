@@ -1069,7 +1069,7 @@ function floorDivision(dividend, divisor) {
  * Turn what hayasa exported into tables.
  * @param {object} data - From `hayasa.export.calculator_data`.
  * @returns {object} Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`,
- *   `device_factors`, `measurements` (read when first asked for), `skipped_measurements`, `presets`, `constants`.
+ *   `device_factors`, `presets`, `constants`.
  */
 export function loadTables(data) {
   const weight_formats = weightFormatsOf(data.weight_formats, data.mixes);
@@ -1077,7 +1077,7 @@ export function loadTables(data) {
   const models = byId(rowsOf(data.models).map(makeModel));
   const engines = byId(rowsOf(data.engines).map(engineOf));
   const calibrations = rowsOf(data.calibrations).map(Object.freeze);
-  const tables = {
+  return Object.freeze({
     constants: data.constants,
     devices,
     models,
@@ -1086,19 +1086,15 @@ export function loadTables(data) {
     calibrations,
     device_factors: deviceFactorsOf(data.device_factors, devices, calibrations),
     presets: data.presets,
-    skipped_measurements: data.measurements.skipped,
-  };
-  let measurements = null;
-  // Over a thousand rows, which a page that only estimates never asks for.
-  Object.defineProperty(tables, "measurements", {
-    enumerable: true,
-    get: () => (measurements ??= measurementsOf(data.measurements, tables)),
   });
-  return Object.freeze(tables);
 }
 
-/** Turn a table into objects, one per row. */
-function rowsOf({ text, numbers }) {
+/**
+ * Turn a table into objects, one per row.
+ * @param {object} table - As `hayasa.export` writes it.
+ * @returns {object[]}
+ */
+export function rowsOf({ text, numbers }) {
   const columns = [
     ...Object.entries(text).map(([name, column]) => [name, column.split("~")]),
     ...Object.entries(numbers).map(([name, column]) => [name, column.split(",").map(Number)]),
@@ -1156,24 +1152,6 @@ function weightFormatsOf(table, { roles, conditions, layers, blocks }) {
     });
   };
   return byId(rowsOf(table).map((row) => makeWeightFormat({ ...row, rules: Object.freeze(rulesOf(row.rules)) })));
-}
-
-function measurementsOf({ places, least_exponent, skipped, ...words }, tables) {
-  const lists = {
-    ...words,
-    source: words.source.map((url) => Object.freeze({ url, title: url.replace(/^https:\/\/(?:github\.com\/)?/, "") })),
-    device: [...tables.devices.keys()],
-    model: [...tables.models.keys()],
-    weights: [...tables.weight_formats.keys()],
-  };
-  const rows = places.engine.length;
-  const columns = Object.fromEntries(Object.entries(places).map(([name, text]) => [name, numbersIn(text, rows)]));
-  const names = Object.entries(lists);
-  return Array.from({ length: rows }, (_, index) => {
-    const row = Object.fromEntries(names.map(([name, list]) => [name, list[columns[name][index]]]));
-    row.decode_tokens_per_s = Number(`${columns.digits[index]}e${columns.exponent[index] + least_exponent}`);
-    return Object.freeze(row);
-  });
 }
 
 /** Numbers of one symbol each or of several: then the first symbols of all come before the second ones. */

@@ -3,12 +3,12 @@
 import { h } from "./dom.mjs";
 import { plainNumber, readNumber } from "./input.mjs";
 
-let count = 0;
+let ids = 0;
 
 /** A fresh id for a label and its control. */
 export function freshId() {
-  count += 1;
-  return `hy-${count}`;
+  ids += 1;
+  return `hy-${ids}`;
 }
 
 /**
@@ -31,7 +31,12 @@ export function numberField({ rule, value, exponent = 0, factor = 1, unit = "", 
   const problem = h("p.hy-problem", { id: `${id}-problem`, hidden: true });
   const described = [hint && `${id}-hint`, `${id}-problem`].filter(Boolean).join(" ");
   const input = h("input", {
-    id, type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", "aria-describedby": described,
+    id,
+    type: "text",
+    inputmode: "decimal",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": described,
     oninput: () => take(false),
     onchange: () => take(true),
   });
@@ -76,7 +81,11 @@ function inBaseUnits(value, exponent) {
 export function textField({ label, value, onvalue }) {
   const id = freshId();
   const input = h("input", {
-    id, type: "text", maxlength: 60, autocomplete: "off", value,
+    id,
+    type: "text",
+    maxlength: 60,
+    autocomplete: "off",
+    value,
     oninput: () => onvalue(input.value, false),
     onchange: () => onvalue(input.value, true),
   });
@@ -101,7 +110,11 @@ export function slider({ label, values, value, text, onvalue }) {
     onvalue(at(), done);
   };
   const element = h("input.hy-slider", {
-    type: "range", min: 0, max: values.length - 1, step: 1, "aria-label": label,
+    type: "range",
+    min: 0,
+    max: values.length - 1,
+    step: 1,
+    "aria-label": label,
     oninput: () => take(false),
     onchange: () => take(true),
   });
@@ -134,6 +147,12 @@ export function menu({ label, groups, value, hint = "", onvalue }) {
     groups.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
   );
   select.value = value;
-  const element = h("div.hy-field", {}, h("label", { for: id }, label), select, hint && h("p.hy-hint", { id: `${id}-hint` }, hint));
+  const element = h(
+    "div.hy-field",
+    {},
+    h("label", { for: id }, label),
+    select,
+    hint && h("p.hy-hint", { id: `${id}-hint` }, hint),
+  );
   return { element, select };
 }

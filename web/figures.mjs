@@ -1,9 +1,10 @@
 // Small figures in the chapters that answer a slider. The static figure below each says the same on paper.
 
-import { h, replace, s } from "./dom.mjs";
+import { announcer } from "./announcer.mjs";
+import { h, replace } from "./dom.mjs";
 import { estimate, makeModel } from "./estimator.mjs";
 import { slider } from "./fields.mjs";
-import { curveChart, marker, rooflineChart } from "./plot.mjs";
+import { curveChart, rooflineChart, smallMarker } from "./plot.mjs";
 import { scaled, significant } from "./units.mjs";
 
 const POWERS = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => 2 ** (first + i));
@@ -11,9 +12,8 @@ const BATCHES = POWERS(0, 12);
 const CONTEXTS = [0, ...Array.from({ length: 64 }, (_, i) => 2048 * (i + 1))];
 const CONTEXTS_ROUGH = [0, ...POWERS(9, 17)];
 const BITS = Array.from({ length: 29 }, (_, i) => 2 + i / 2);
-const QUIET_MS = 700;
 
-const KINDS = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
+const FIGURES = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
 
 /**
  * Build the figure that an element asks for in its `data-…` attributes.
@@ -24,28 +24,36 @@ const KINDS = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
  * @param {object} tables - From `loadTables`.
  */
 export function mountFigure(root, tables) {
-  const build = KINDS[root.dataset.figure];
-  if (!build) throw new Error(`data-figure="${root.dataset.figure}" は、${Object.keys(KINDS).join("、")} のどれかにしてください。`);
+  const build = FIGURES[root.dataset.figure];
+  if (!build) {
+    const known = Object.keys(FIGURES).join("、");
+    throw new Error(`data-figure="${root.dataset.figure}" は、${known} のどれかにしてください。`);
+  }
   const list = (name) => (root.dataset[name] ?? "").split(/\s+/).filter(Boolean);
   const asked = {
-    machines: list("machines").map((id) => known(tables.devices, id)),
-    models: list("models").map((id) => (/^[\d.e+]+$/.test(id) ? makeModel({ id, stated_parameters: Number(id) }) : known(tables.models, id))),
+    machines: list("machines").map((id) => withId(tables.devices, id)),
+    models: list("models").map((id) =>
+      /^[\d.e+]+$/.test(id) ? makeModel({ id, stated_parameters: Number(id) }) : withId(tables.models, id),
+    ),
     weights: root.dataset.weights ?? "f16",
   };
   const { title, sliders, draw } = build(asked, tables);
   const chart = h("div.hy-chart");
   const readout = h("div.hy-readout");
-  const status = h("p.hy-hidden", { role: "status" });
-  let timer = 0;
+  const { element: status, announce } = announcer();
   let drawnWidth = 0;
 
   const show = () => {
     drawnWidth = chart.clientWidth;
     const { figure, lines } = draw(Math.max(280, drawnWidth || 640));
     replace(chart, figure);
-    replace(readout, lines.map(({ index, text }) => h("p", {}, index !== undefined && key(index), text)));
-    clearTimeout(timer);
-    timer = setTimeout(() => (status.textContent = lines.map((line) => line.text).join("。")), QUIET_MS);
+    replace(
+      readout,
+      lines.map(({ index, text }) =>
+        h("p", {}, index !== undefined && [smallMarker(index, { "aria-hidden": "true" }), " "], text),
+      ),
+    );
+    announce(lines.map((line) => line.text).join("。"));
   };
   replace(
     root,
@@ -70,13 +78,9 @@ export function mountFigure(root, tables) {
   show();
 }
 
-function known(map, id) {
+function withId(map, id) {
   if (!map.has(id)) throw new Error(`${id} という名前はありません。`);
   return map.get(id);
-}
-
-function key(index) {
-  return [s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, marker(index, 8, 8)), " "];
 }
 
 // The roofline of some machines: the work moves to the right with every sequence that joins the batch.
@@ -91,12 +95,26 @@ function batchFigure({ machines, models: [model], weights }, tables) {
     bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
     estimate: null,
   });
-  const around = machines.flatMap((device) => [1, BATCHES.at(-1)].map((batch_size) => rowOf(ask(device, { batch_size }))));
+  const around = machines.flatMap((device) =>
+    [1, BATCHES.at(-1)].map((batch_size) => rowOf(ask(device, { batch_size }))),
+  );
   return {
     title: `バッチサイズとルーフライン（${model.name}、${tables.weight_formats.get(weights).name}）`,
     sliders: [
-      { label: "バッチサイズ", values: BATCHES, value: 1, text: (n) => n.toLocaleString("en-US"), onvalue: (n) => (chosen.batch_size = n) },
-      { label: "文脈長", values: CONTEXTS_ROUGH, value: 0, text: (n) => `${n.toLocaleString("en-US")}トークン`, onvalue: (n) => (chosen.context_length = n) },
+      {
+        label: "バッチサイズ",
+        values: BATCHES,
+        value: 1,
+        text: (n) => n.toLocaleString("en-US"),
+        onvalue: (n) => (chosen.batch_size = n),
+      },
+      {
+        label: "文脈長",
+        values: CONTEXTS_ROUGH,
+        value: 0,
+        text: (n) => `${n.toLocaleString("en-US")}トークン`,
+        onvalue: (n) => (chosen.context_length = n),
+      },
     ],
     draw(width) {
       const results = machines.map((device) => ask(device, chosen));
@@ -122,15 +140,30 @@ function contextFigure({ machines: [device], models, weights }, tables) {
   }));
   return {
     title: `文脈長と速さの上限（${device.name}、${tables.weight_formats.get(weights).name}）`,
-    sliders: [{ label: "文脈長", values: CONTEXTS, value: chosen, text: (n) => `${n.toLocaleString("en-US")}トークン`, onvalue: (n) => (chosen = n) }],
+    sliders: [
+      {
+        label: "文脈長",
+        values: CONTEXTS,
+        value: chosen,
+        text: (n) => `${n.toLocaleString("en-US")}トークン`,
+        onvalue: (n) => (chosen = n),
+      },
+    ],
     draw: (width) => ({
       figure: curveChart(curves, {
-        width, chosen, title: "文脈長と速さの図", xLabel: "文脈長（トークン）", yLabel: "トークン/秒",
+        width,
+        chosen,
+        title: "文脈長と速さの図",
+        xLabel: "文脈長（トークン）",
+        yLabel: "トークン/秒",
         xTicks: [0, 32768, 65536, 98304, 131072].map((n) => [n, n.toLocaleString("en-US")]),
       }),
       lines: models.map((model, index) => {
         const result = ask(model, chosen);
-        const beyond = model.context_length_max && chosen > model.context_length_max ? "（このモデルが扱える文脈長を超えています）" : "";
+        const beyond =
+          model.context_length_max && chosen > model.context_length_max
+            ? "（このモデルが扱える文脈長を超えています）"
+            : "";
         return {
           index,
           text: `${model.name}：重み${scaled(result.weight_bytes_per_step, "B")} ＋ KVキャッシュ${scaled(result.kv_bytes_per_step, "B")}、${significant(result.decode_tokens_per_s)} トークン/秒${beyond}`,
@@ -144,20 +177,44 @@ function contextFigure({ machines: [device], models, weights }, tables) {
 function bitsFigure({ machines, models: [model] }, tables) {
   let chosen = 4;
   const ask = (device, bits_per_weight) =>
-    estimate(tables, { model, device, engine: "ideal", weights: { id: `bits-${bits_per_weight}`, kind: "plain", bits_per_weight, compute_format: "fp16", rules: [] } });
+    estimate(tables, {
+      model,
+      device,
+      engine: "ideal",
+      weights: { id: `bits-${bits_per_weight}`, kind: "plain", bits_per_weight, compute_format: "fp16", rules: [] },
+    });
   const memorySpeed = (device, bits) => 1 / ask(device, bits).memory_latency_s;
-  const curves = machines.map((device, index) => ({ index, label: device.name, points: BITS.map((bits) => [bits, memorySpeed(device, bits)]) }));
+  const curves = machines.map((device, index) => ({
+    index,
+    label: device.name,
+    points: BITS.map((bits) => [bits, memorySpeed(device, bits)]),
+  }));
   return {
     title: "重み1個のビット数と、メモリの限界",
-    sliders: [{ label: "重み1個のビット数", values: BITS, value: chosen, text: (bits) => `${bits}ビット`, onvalue: (bits) => (chosen = bits) }],
+    sliders: [
+      {
+        label: "重み1個のビット数",
+        values: BITS,
+        value: chosen,
+        text: (bits) => `${bits}ビット`,
+        onvalue: (bits) => (chosen = bits),
+      },
+    ],
     draw: (width) => ({
       figure: curveChart(curves, {
-        width, chosen, title: "ビット数と速さの図", xLabel: "重み1個のビット数", yLabel: "トークン/秒",
+        width,
+        chosen,
+        title: "ビット数と速さの図",
+        xLabel: "重み1個のビット数",
+        yLabel: "トークン/秒",
         xTicks: [2, 4, 8, 12, 16].map((n) => [n, String(n)]),
       }),
       lines: [
         { text: `1トークンで読む重み：${scaled(ask(machines[0], chosen).weight_bytes_per_step, "B")}` },
-        ...machines.map((device, index) => ({ index, text: `${device.name}：${significant(memorySpeed(device, chosen))} トークン/秒` })),
+        ...machines.map((device, index) => ({
+          index,
+          text: `${device.name}：${significant(memorySpeed(device, chosen))} トークン/秒`,
+        })),
       ],
     }),
   };

@@ -30,7 +30,12 @@ export function readNumber(text, rule) {
   const unit = rule.unit ? ` ${rule.unit}` : "";
   const range = `${limit(rule.minimum)}${unit}以上、${limit(rule.maximum)}${unit}以下`;
   const kind = rule.integer ? "整数" : "数";
-  if (!Number.isFinite(value) || value < rule.minimum || value > rule.maximum || (rule.integer && !Number.isInteger(value))) {
+  if (
+    !Number.isFinite(value) ||
+    value < rule.minimum ||
+    value > rule.maximum ||
+    (rule.integer && !Number.isInteger(value))
+  ) {
     return { value: null, problem: `${rule.label}は、${range}の${kind}にしてください（${shown}）。` };
   }
   return { value, problem: "" };

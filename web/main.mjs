@@ -1,16 +1,28 @@
 // The entry: builds what the page asks for. Without a page, hayasa's functions for a console or a test.
 
+import { readAddress, writeAddress } from "./address.mjs";
 import { mountCalculator } from "./calculator.mjs";
 import { data } from "./data.mjs";
 import { nextTask } from "./dom.mjs";
-import { estimate, loadTables, makeDevice, makeModel, makeWeightFormat, maxBatchSize, maxContextLength } from "./estimator.mjs";
+import {
+  estimate,
+  loadTables,
+  makeDevice,
+  makeModel,
+  makeWeightFormat,
+  maxBatchSize,
+  maxContextLength,
+} from "./estimator.mjs";
 import { explain, explanationText } from "./explanation.mjs";
 import { mountFigure } from "./figures.mjs";
 import { readNumber } from "./input.mjs";
 import { pythonCode } from "./python.mjs";
-import { readAddress, writeAddress } from "./state.mjs";
 
 const tables = loadTables(data);
+
+// What is asked for later lies beside this script.
+const MEASUREMENTS_SCRIPT = "hayasa-measurements.js";
+const scriptAddress = globalThis.document?.currentScript.src;
 
 if (globalThis.document) start();
 
@@ -21,11 +33,26 @@ async function start() {
   }
   for (const root of document.querySelectorAll(".hayasa-calculator")) {
     await nextTask();
-    await mountCalculator(root, tables);
+    await mountCalculator(root, tables, new URL(MEASUREMENTS_SCRIPT, scriptAddress).href);
   }
   performance.mark("hayasa-ready");
   document.documentElement.dataset.hayasaReady = performance.now().toFixed(1);
 }
 
-export { data, estimate, explain, explanationText, loadTables, makeDevice, makeModel, makeWeightFormat, maxBatchSize, maxContextLength };
-export { pythonCode, readAddress, readNumber, tables, writeAddress };
+export {
+  data,
+  estimate,
+  explain,
+  explanationText,
+  loadTables,
+  makeDevice,
+  makeModel,
+  makeWeightFormat,
+  maxBatchSize,
+  maxContextLength,
+  pythonCode,
+  readAddress,
+  readNumber,
+  tables,
+  writeAddress,
+};

@@ -23,12 +23,20 @@ export function marker(index, x, y, kind = "filled") {
     case "square":
       return s("rect", { ...attributes, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
     case "diamond":
-      return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y}L${x} ${y + r + 1}L${x - r - 1} ${y}Z` });
+      return s("path", {
+        ...attributes,
+        d: `M${x} ${y - r - 1}L${x + r + 1} ${y}L${x} ${y + r + 1}L${x - r - 1} ${y}Z`,
+      });
     case "triangle":
       return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y + r - 1}H${x - r - 1}Z` });
     default:
       return s("circle", { ...attributes, cx: x, cy: y, r });
   }
+}
+
+/** The marker of a machine as a picture of its own, of the size of letters. */
+export function smallMarker(index, attributes) {
+  return s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", ...attributes }, marker(index, 8, 8));
 }
 
 /**
@@ -68,32 +76,32 @@ export function speedChart(rows, { width, title, ideal }) {
   const right = width - 16;
   const end = Math.max(...rows.flatMap((row) => [row.bound, row.high, ...row.measured.map((m) => m.value)]));
   const ticks = linearTicks(end, width < 480 ? 3 : 6);
-  const top = ticks.at(-1);
-  const x = (value) => left + ((right - left) * value) / top;
-  const height = rows.length * ROW + 44;
+  const x = (value) => left + ((right - left) * value) / ticks.at(-1);
   const axis = rows.length * ROW + 6;
-  return s(
-    "svg.hy-plot",
-    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
+  const anchor = (i) => (i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle");
+  return picture(
+    { width, height: rows.length * ROW + 44, title },
     ticks.map((tick, i) => [
       s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: 4, y2: axis }),
-      s("text.hy-tick", { x: x(tick), y: axis + 16, "text-anchor": i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle" }, tickText(tick)),
+      s("text.hy-tick", { x: x(tick), y: axis + 16, "text-anchor": anchor(i) }, tickText(tick)),
     ]),
     s("text.hy-axis", { x: (left + right) / 2, y: axis + 34, "text-anchor": "middle" }, "トークン/秒"),
-    rows.map((row, i) => {
-      const y = i * ROW + 38;
-      return [
-        s("text.hy-label", { x: left, y: i * ROW + 20, "font-size": FONT }, row.label),
-        s("line", { class: `hy-bound-line hy-series-${row.index}`, x1: x(0), x2: x(row.bound), y1: y, y2: y }),
-        s("line", { class: `hy-bound-end hy-series-${row.index}`, x1: x(row.bound), x2: x(row.bound), y1: y - 9, y2: y + 9 }),
-        !ideal && s("line", { class: `hy-interval hy-series-${row.index}`, x1: x(row.low), x2: x(row.high), y1: y, y2: y }),
-        row.measured.map(({ value, title: about }) =>
-          s("path.hy-measured", { d: cross(x(value), y) }, s("title", {}, about)),
-        ),
-        !ideal && marker(row.index, x(row.estimate), y),
-      ];
-    }),
+    rows.map((row, i) => [
+      s("text.hy-label", { x: left, y: i * ROW + 20, "font-size": FONT }, row.label),
+      speedMarks(row, x, i * ROW + 38, ideal),
+    ]),
   );
+}
+
+function speedMarks({ index, bound, low, high, estimate, measured }, x, y, ideal) {
+  const series = `hy-series-${index}`;
+  return [
+    s("line", { class: `hy-bound-line ${series}`, x1: x(0), x2: x(bound), y1: y, y2: y }),
+    s("line", { class: `hy-bound-end ${series}`, x1: x(bound), x2: x(bound), y1: y - 9, y2: y + 9 }),
+    !ideal && s("line", { class: `hy-interval ${series}`, x1: x(low), x2: x(high), y1: y, y2: y }),
+    measured.map(({ value, title }) => s("path.hy-measured", { d: cross(x(value), y) }, s("title", {}, title))),
+    !ideal && marker(index, x(estimate), y),
+  ];
 }
 
 function cross(x, y) {
@@ -120,55 +128,49 @@ export function rooflineChart(rows, { width, title, around = [] }) {
   const intensities = reached.map((row) => row.intensity);
   const xTicks = decades(Math.min(0.5, ...intensities), Math.max(100, ...intensities, ...ridges.map((r) => r * 2)));
   const [xLow, xHigh] = [xTicks[0], xTicks.at(-1)];
-  const roof = (row, intensity) => Math.min(row.peak || Infinity, intensity * row.bandwidth);
   const yTicks = decades(
     Math.min(...reached.map((row) => Math.min(row.estimate ?? Infinity, row.bound) / 2)),
-    Math.max(...rows.map((row) => roof(row, xHigh))) * 1.2,
+    Math.max(...rows.map((row) => roofOf(row, xHigh))) * 1.2,
   );
-  const x = (value) => area.left + (logShare(value, xLow, xHigh) * (area.right - area.left));
-  const y = (value) => area.bottom - (logShare(value, yTicks[0], yTicks.at(-1)) * (area.bottom - area.top));
-  const clip = `hy-clip-${(clipCount += 1)}`;
+  const x = (value) => area.left + logShare(value, xLow, xHigh) * (area.right - area.left);
+  const y = (value) => area.bottom - logShare(value, yTicks[0], yTicks.at(-1)) * (area.bottom - area.top);
   const every = Math.ceil(yTicks.length / 6);
-  return s(
-    "svg.hy-plot",
-    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
-    s("clipPath", { id: clip }, s("rect", { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top })),
-    xTicks.map((tick, i) => [
-      s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: area.top, y2: area.bottom }),
-      hasRoom(i, xTicks.length, area) && s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, tickText(tick)),
-    ]),
-    yTicks.map((tick, i) => [
-      s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
-      i % every === 0 && s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, scaled(tick, "", 1).trim()),
-    ]),
-    s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, "算術強度（FLOP/B）"),
-    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "計算の速さ（FLOP/秒）"),
+  const clip = clipOf(area);
+  return picture(
+    { width, height, title },
+    clip.element,
+    axes(area, {
+      xLabel: "算術強度（FLOP/B）",
+      yLabel: "計算の速さ（FLOP/秒）",
+      xTicks: xTicks.map((tick) => ({ at: x(tick), text: tickText(tick), lined: true })),
+      yTicks: yTicks.map((tick, i) => ({ at: y(tick), text: i % every === 0 ? scaled(tick, "", 1).trim() : null })),
+    }),
     s(
       "g",
-      { "clip-path": `url(#${clip})` },
+      { "clip-path": clip.reference },
       rows.map((row) => {
-        const corners = [xLow, ...(row.peak ? [row.peak / row.bandwidth] : []), xHigh].filter((v) => v >= xLow && v <= xHigh);
-        const points = corners.map((v) => `${x(v)},${y(roof(row, v))}`).join(" ");
-        return s("polyline", { class: `hy-roof hy-series-${row.index}`, points });
+        const ridge = row.peak ? [row.peak / row.bandwidth] : [];
+        const corners = [xLow, ...ridge, xHigh].filter((v) => v >= xLow && v <= xHigh);
+        return curve(
+          row.index,
+          corners.map((v) => [x(v), y(roofOf(row, v))]),
+        );
       }),
     ),
-    rows.map((row) => [
-      row.estimate && s("line", { class: `hy-drop hy-series-${row.index}`, x1: x(row.intensity), x2: x(row.intensity), y1: y(row.bound), y2: y(row.estimate) }),
-      marker(row.index, x(row.intensity), y(row.bound), "hollow"),
-      row.estimate && marker(row.index, x(row.intensity), y(row.estimate)),
-    ]),
+    rows.map((row) => workMarks(row, x(row.intensity), y)),
   );
 }
 
-let clipCount = 0;
-
-// On a narrow screen every second label or fewer, the last one always.
-function hasRoom(i, count, { left, right }) {
-  return (count - 1 - i) % Math.ceil(count / Math.max(1, Math.floor((right - left) / LABEL))) === 0;
+function roofOf({ peak, bandwidth }, intensity) {
+  return Math.min(peak || Infinity, intensity * bandwidth);
 }
 
-function logShare(value, low, high) {
-  return Math.log(value / low) / Math.log(high / low);
+// What physics allows, what is estimated, and how far it is from one to the other.
+function workMarks({ index, bound, estimate }, x, y) {
+  const hollow = marker(index, x, y(bound), "hollow");
+  if (!estimate) return hollow;
+  const drop = s("line", { class: `hy-drop hy-series-${index}`, x1: x, x2: x, y1: y(bound), y2: y(estimate) });
+  return [drop, hollow, marker(index, x, y(estimate))];
 }
 
 /**
@@ -187,20 +189,73 @@ export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX =
   const share = (v) => (logX ? logShare(v, xLow, xHigh) : (v - xLow) / (xHigh - xLow));
   const x = (v) => area.left + share(v) * (area.right - area.left);
   const y = (v) => area.bottom - (v / yTicks.at(-1)) * (area.bottom - area.top);
+  return picture(
+    { width, height, title },
+    axes(area, {
+      xLabel,
+      yLabel,
+      xTicks: xTicks.map(([tick, text]) => ({ at: x(tick), text })),
+      yTicks: yTicks.map((tick) => ({ at: y(tick), text: tickText(tick) })),
+    }),
+    s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
+    lines.map(({ index, points }) => [
+      curve(
+        index,
+        points.map(([a, b]) => [x(a), y(b)]),
+      ),
+      points.filter(([a]) => a === chosen).map(([a, b]) => marker(index, x(a), y(b))),
+    ]),
+  );
+}
+
+// ---------------------------------------------------------------- what charts are made of
+
+function picture({ width, height, title }, ...parts) {
   return s(
     "svg.hy-plot",
     { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
-    yTicks.map((tick) => [
-      s("line.hy-grid", { x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
-      s("text.hy-tick", { x: area.left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick)),
-    ]),
-    xTicks.map(([tick, text], i) => hasRoom(i, xTicks.length, area) && s("text.hy-tick", { x: x(tick), y: area.bottom + 17, "text-anchor": tick === xHigh ? "end" : "middle" }, text)),
-    s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
-    s("text.hy-axis", { x: (area.left + area.right) / 2, y: height - 8, "text-anchor": "middle" }, xLabel),
-    s("text.hy-axis", { transform: `translate(14 ${(area.top + area.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel),
-    lines.map((line) => [
-      s("polyline", { class: `hy-roof hy-series-${line.index}`, points: line.points.map(([a, b]) => `${x(a)},${y(b)}`).join(" ") }),
-      line.points.filter(([a]) => a === chosen).map(([a, b]) => marker(line.index, x(a), y(b))),
-    ]),
+    parts,
   );
+}
+
+// Lines and labels of ticks at places in pixels, and the names of the axes.
+function axes({ left, right, top, bottom }, { xLabel, yLabel, xTicks, yTicks }) {
+  const last = xTicks.length - 1;
+  // On a narrow screen every second label or fewer, the last one always.
+  const every = Math.ceil(xTicks.length / Math.max(1, Math.floor((right - left) / LABEL)));
+  const middle = { "text-anchor": "middle" };
+  return [
+    xTicks.map(({ at, text, lined }, i) => [
+      lined && s("line.hy-grid", { x1: at, x2: at, y1: top, y2: bottom }),
+      (last - i) % every === 0 &&
+        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": i === last ? "end" : "middle" }, text),
+    ]),
+    yTicks.map(({ at, text }) => [
+      s("line.hy-grid", { x1: left, x2: right, y1: at, y2: at }),
+      text !== null && s("text.hy-tick", { x: left - 6, y: at + 4, "text-anchor": "end" }, text),
+    ]),
+    s("text.hy-axis", { x: (left + right) / 2, y: bottom + 38, ...middle }, xLabel),
+    s("text.hy-axis", { transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, ...middle }, yLabel),
+  ];
+}
+
+function curve(index, points) {
+  return s("polyline", {
+    class: `hy-roof hy-series-${index}`,
+    points: points.map(([x, y]) => `${x},${y}`).join(" "),
+  });
+}
+
+let clips = 0;
+
+// What goes beyond an area is cut off where this is referred to.
+function clipOf({ left, right, top, bottom }) {
+  clips += 1;
+  const id = `hy-clip-${clips}`;
+  const inside = s("rect", { x: left, y: top, width: right - left, height: bottom - top });
+  return { element: s("clipPath", { id }, inside), reference: `url(#${id})` };
+}
+
+function logShare(value, low, high) {
+  return Math.log(value / low) / Math.log(high / low);
 }

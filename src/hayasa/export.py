@@ -8,6 +8,7 @@ gives; ``tests/web`` puts the same questions to the JavaScript.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
@@ -76,7 +77,7 @@ def calculator_data() -> dict[str, Any]:
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
         ``mixes``), ``engines``, ``calibrations`` and ``device_factors``;
-        ``measurements``, ``constants`` and ``presets``.
+        ``constants`` and ``presets``.
 
     Raises
     ------
@@ -108,9 +109,38 @@ def calculator_data() -> dict[str, Any]:
         "engines": _engines(),
         "calibrations": _table(_columns(Calibration, calibrations(), unused=_NOT_SHOWN)),
         "device_factors": _device_factors(),
-        "measurements": _measurements(),
         "presets": {"article": _article()},
     }
+
+
+def measurement_data() -> dict[str, dict[str, str]]:
+    """Collect the published speeds of what the tables can describe, ready for JSON.
+
+    One table, written as those of `calculator_data` are.  It stands by itself,
+    since the page asks for it only when a reader comes near.
+
+    Returns
+    -------
+    dict
+        The table; devices, models, weight formats and engines by their ids.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+
+    Examples
+    --------
+    >>> table = measurement_data()
+    >>> {column.count("~") for column in table["text"].values()} == {table["numbers"]["batch_size"].count(",")}
+    True
+    """
+    rows: list[Fields] = []
+    for path in sorted((data_directory() / "measurements").glob("*.csv")):
+        for row in read_rows(path):
+            with contextlib.suppress(HayasaError, ValueError):
+                rows.append(_measurement(row))
+    return _table({name: [row[name] for row in rows] for name in rows[0]})
 
 
 _NOT_SHOWN = (
@@ -297,46 +327,13 @@ def _packed(places: Sequence[int]) -> str:
     return "".join(_SYMBOLS[place // power % len(_SYMBOLS)] for power in powers for place in places)
 
 
-def _measurements() -> dict[str, Any]:
-    """Return the published speeds of what the tables can describe, and how many they cannot.
-
-    Words are given once and named by their place; devices, models and weight
-    formats are named by their row.
-    """
-    rows: list[dict[str, Any]] = []
-    skipped = 0
-    for path in sorted((data_directory() / "measurements").glob("*.csv")):
-        for row in read_rows(path):
-            try:
-                rows.append(_measurement(row))
-            except (HayasaError, ValueError):
-                skipped += 1
-    tables = {"device": list(device_rows()), "model": list(model_rows()), "weights": list(weight_format_rows())}
-    words: dict[str, list[Any]] = {name: [] for name in rows[0] if name not in (*tables, *_SPEED)}
-    lists: dict[str, list[Any]] = {**tables, **words}
-    places = {name: [_place(lists[name], row[name]) for row in rows] for name in lists}
-    least = min(row["exponent"] for row in rows)
-    places["exponent"] = [row["exponent"] - least for row in rows]
-    places["digits"] = [row["digits"] for row in rows]
-    return {
-        "places": {name: _packed(column) for name, column in places.items()},
-        **words,
-        "least_exponent": least,
-        "skipped": skipped,
-    }
-
-
-_SPEED = ("digits", "exponent")
 _SPLITS = {"layer": "pipeline", "row": "tensor"}
 """What llama.cpp calls the two ways of sharing a model."""
 
 
-def _measurement(row: Row) -> dict[str, Any]:
-    # Three digits are as many as the page shows; no estimate uses them.
-    digits, exponent = f"{float(row['decode_tokens_per_s']):.2e}".split("e")
+def _measurement(row: Row) -> Fields:
     return {
         "engine": get_engine(row["engine"]).id,
-        "backend": row["backend"],
         "device": get_device(row["device"]).id,
         "devices": int(row["devices"]),
         "split": _SPLITS.get(row["split"], row["split"]),
@@ -345,8 +342,8 @@ def _measurement(row: Row) -> dict[str, Any]:
         "batch_size": int(row["batch_size"]),
         # The speed is the mean while the context grows, so the middle counts.
         "context_length": int(row["context_length"]) + int(row["decode_tokens"] or 0) // 2,
-        "digits": int(digits.replace(".", "")),
-        "exponent": int(exponent) - 2,
+        # Three digits are as many as the page shows; no estimate uses them.
+        "decode_tokens_per_s": float(f"{float(row['decode_tokens_per_s']):.2e}"),
         "measured_on": row["measured_on"][:7],
         "source": _home(row["source"]),
     }

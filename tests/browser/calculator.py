@@ -186,9 +186,18 @@ def memory(result: hayasa.Estimate) -> str:
 
 # The lower parts and the address follow when the frame with the numbers has been painted.
 SETTLED = "await new Promise((done) => requestAnimationFrame(() => setTimeout(() => setTimeout(done))));"
+# A reader who looks at everything presses the button that brings the measurements, where it stands.
+MEASURED = """
+  const ask = document.querySelector(".hy-measured-list button");
+  if (ask) {
+    ask.click();
+    while (ask.isConnected) await new Promise((done) => setTimeout(done));
+  }
+"""
 READ = (
     "async () => {"
     + SETTLED
+    + MEASURED
     + """
   const root = document.querySelector(".hayasa-calculator");
   const all = (selector, of = root) => [...of.querySelectorAll(selector)];
@@ -248,8 +257,12 @@ class Calculator:
         self.page.wait_for_function("query => location.search === query", arg=query, timeout=3000)
 
     def read(self) -> dict:
-        """Return all that the calculator shows."""
+        """Return all that the calculator shows, the measurements too."""
         return self.page.evaluate(READ)
+
+    def ask_for_measurements(self) -> None:
+        """Have the measurements where the choice has any."""
+        self.page.evaluate(f"async () => {{ {SETTLED}{MEASURED} }}")
 
     @property
     def query(self) -> str:

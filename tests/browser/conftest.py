@@ -94,8 +94,11 @@ class Visitor:
     def note(self, kind: str, text: str) -> None:
         self.problems.append(f"{self.page.url.removeprefix(self.address)}: {kind}: {text}")
 
-    def visit(self, name: str):
-        self.page.goto(self.address + name, wait_until="networkidle")
+    def visit(self, name: str, until: str = "networkidle"):
+        """Go to a page; with `until="load"` do not wait for what it may ask for later, which takes half a second."""
+        self.page.goto(self.address + name, wait_until=until)
+        if until == "load" and self.page.locator("script[src$='hayasa.js']").count():
+            self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
         return self.page
 
 

@@ -531,7 +531,8 @@ READ_MEASURED = """() => ({
 @pytest.mark.parametrize("query", MEASURED)
 def test_measurements_beside_the_estimate_are_the_published_ones(calculator, query):
     view = View.read(query)
-    shown = calculator.open(query).page.evaluate(READ_MEASURED)
+    calculator.open(query).ask_for_measurements()
+    shown = calculator.page.evaluate(READ_MEASURED)
     found = measurements(view)
     share = 12 // sum(map(bool, found))
     rows, dots = [], []
@@ -586,9 +587,9 @@ def test_the_measured_choices_have_dots():
             "memory_latency_s + compute_latency_s",
             "cards",
         ),
-        ("calculator.mjs", "limit(result.memory_latency_s)", "limit(result.compute_latency_s)", "cards"),
+        ("cards.mjs", "limit(result.memory_latency_s)", "limit(result.compute_latency_s)", "cards"),
         (
-            "calculator.mjs",
+            "answers.mjs",
             "fast.result.decode_tokens_per_s / slow",
             "fast.result.decode_tokens_per_s_low / slow",
             "verdict",
@@ -604,7 +605,7 @@ def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, n
 
 
 def test_an_address_that_leaves_something_out_is_noticed(visitor, change_script):
-    change_script("state.mjs", 'parts.push(["kv", state.kv_cache])', "0")
+    change_script("address.mjs", 'parts.push(["kv", state.kv_cache])', "0")
     calculator = Calculator(visitor).open()
     unfold(calculator)
     calculator.choose("KVキャッシュの形式", "q8_0")

@@ -275,7 +275,7 @@ def test_a_burst_of_changes_is_announced_once(calculator):
 
 
 def test_announcements_at_every_step_are_noticed(visitor, change_script):
-    change_script("calculator.mjs", "const QUIET_MS = 700;", "const QUIET_MS = 0;")
+    change_script("announcer.mjs", "const QUIET_MS = 700;", "const QUIET_MS = 0;")
     assert len(hear_a_burst(Calculator(visitor).open(TWO))) > 3
 
 

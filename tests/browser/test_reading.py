@@ -91,7 +91,7 @@ UNLINKED = """() => [...document.querySelectorAll("main :is(h2, h3)[id]")]
 
 
 def test_every_section_can_be_linked_to(visitor, page_names):
-    unlinked = {name: found for name in page_names if (found := visitor.visit(name).evaluate(UNLINKED))}
+    unlinked = {name: found for name in page_names if (found := visitor.visit(name, until="load").evaluate(UNLINKED))}
     assert unlinked == {}
 
 

@@ -1,4 +1,4 @@
-"""States of the calculator, as `web/state.mjs` knows them: many sound ones and addresses of the worst sort."""
+"""States of the calculator, as `web/state.mjs` and `web/address.mjs` know them: many sound ones and addresses of the worst sort."""
 
 from collections.abc import Iterator
 from itertools import cycle

@@ -276,10 +276,10 @@ def test_a_careless_reading_is_noticed(root, tmp_path, old, new):
 
 
 def changed(root, tmp_path, old: str, new: str) -> Page:
-    """Return the page with one thing changed in `state.mjs`."""
+    """Return the page with one thing changed in `address.mjs`."""
     for path in (root / "web").glob("*.mjs"):
         text = path.read_text(encoding="utf-8")
-        if path.name == "state.mjs":
+        if path.name == "address.mjs":
             assert text.count(old) == 1
             text = text.replace(old, new)
         (tmp_path / path.name).write_text(text, encoding="utf-8")

@@ -1,0 +1,105 @@
+// What stands in the card of a machine: its speed, what limits it, and whether the model fits.
+
+import { h } from "./dom.mjs";
+import { maxContextLength } from "./estimator.mjs";
+import { duration, gibibytes, significant } from "./units.mjs";
+
+/**
+ * An answer in words.
+ * @param {object} tables - From `loadTables`.
+ * @param {object} answer - From `answersTo`.
+ * @returns {Array} Nodes.
+ */
+export function answerParts(tables, { index, result, problem }) {
+  if (!result) return [h("p.hy-problem", {}, problem)];
+  return [
+    speedLine(result, index),
+    h(
+      "dl.hy-facts",
+      {},
+      factsOf(result).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+    ),
+    memoryPart(tables, result),
+    result.notes.map((note) => h("p.hy-note", {}, note)),
+  ];
+}
+
+function speedLine(result, index) {
+  const full = result.fits === false;
+  const kind = isIdeal(result) ? "上限" : "見積り";
+  return h(
+    "p.hy-speed",
+    {},
+    h("span.hy-kind", {}, full ? `もし入れば、${kind}` : kind),
+    h("span", { class: `hy-number ${full ? "hy-dim" : `hy-ink-${index}`}` }, significant(result.decode_tokens_per_s)),
+    " トークン/秒",
+  );
+}
+
+function isIdeal(result) {
+  return result.engine.id === "ideal";
+}
+
+function factsOf(result) {
+  const { batch_size } = result;
+  const limit = (seconds) => `${tenths(batch_size / seconds)} トークン/秒`;
+  const low = significant(result.decode_tokens_per_s_low);
+  const high = significant(result.decode_tokens_per_s_high);
+  const corrected = [
+    ["90%区間", `${low} ～ ${high}`],
+    ["上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`],
+  ];
+  const unknown = `計算力が${result.device.id === "own" ? "未入力" : "未公表"}`;
+  return [
+    ...(isIdeal(result) ? [] : corrected),
+    ["メモリの限界", limit(result.memory_latency_s)],
+    ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : unknown],
+    ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算力"],
+    ...(batch_size > 1 ? [["1系列あたり", `${significant(result.decode_tokens_per_s / batch_size)} トークン/秒`]] : []),
+    ["最初のトークンまで", firstToken(result)],
+  ];
+}
+
+function firstToken({ time_to_first_token_s, prompt_length }) {
+  if (!time_to_first_token_s) return "見積もれません";
+  return `${duration(time_to_first_token_s)}（プロンプト ${prompt_length.toLocaleString("en-US")} トークン）`;
+}
+
+function memoryPart(tables, result) {
+  const { memory_required_bytes: needed, memory_available_bytes: available, fits } = result;
+  if (fits === null) {
+    return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
+  }
+  const tight = result.device.family.startsWith("apple") && needed > tables.constants.MAC_GPU_MEMORY_SHARE * available;
+  const fitting = tight ? "きわどい量です" : "入ります";
+  const verdict = fits ? fitting : `入りません（${gibibytes(needed - available)} 不足）`;
+  return h(
+    "div",
+    { class: `hy-memory ${fits ? "" : "hy-full"}` },
+    memoryBar(needed / available),
+    h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(available)}：`, h("strong", {}, verdict)),
+    fits && longestContext(tables, result),
+    fits && tight && h("p.hy-hint", {}, "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。"),
+  );
+}
+
+function memoryBar(share) {
+  const filled = h("div");
+  // Not as an attribute, which a strict Content-Security-Policy forbids.
+  filled.style.width = `${Math.min(100, 100 * share).toFixed(1)}%`;
+  return h("div.hy-bar", { "aria-hidden": "true" }, filled);
+}
+
+function longestContext(tables, result) {
+  if (!result.model.layers) return null;
+  const fitting = maxContextLength(tables, result);
+  const longest = Math.min(fitting, result.model.context_length_max || fitting).toLocaleString("en-US");
+  const text = `計算の上では、文脈長 ${longest} トークンまで入ります。OSやエンジンが使う分は数えていません。`;
+  return h("p.hy-hint", {}, text);
+}
+
+// The article's numbers with one decimal; small ones with three digits.
+function tenths(value) {
+  if (value < 10) return significant(value);
+  return value.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+}

@@ -1,0 +1,172 @@
+// The form: model, weights, engine, batch, context, and what else can be chosen for all machines alike.
+
+import { h, replace } from "./dom.mjs";
+import { menu, numberField, slider } from "./fields.mjs";
+import { cacheGroups, engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
+import { isListed, numberRules, withValues } from "./state.mjs";
+
+const QUICK_BATCHES = Array.from({ length: 11 }, (_, i) => 2 ** i);
+const QUICK_CONTEXTS = [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))];
+const SHAPE = ["layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size"];
+const SHAPE_EXAMPLE = "llama-3.1-8b";
+const WAYS_TO_SPLIT = [
+  ["pipeline", "層を順に分ける（パイプライン並列）"],
+  ["tensor", "行列を切り分ける（テンソル並列）"],
+];
+
+/**
+ * The conditions.
+ * @param {object} tables - From `loadTables`.
+ * @param {(update: (state: object) => object, done?: boolean) => void} change - Called with what the reader does to the
+ *   state; `done` is false while a slider moves or a field is typed in.
+ * @returns {{element: HTMLElement, fill: (state: object) => void}} `fill` makes the fields anew, for a state.
+ */
+export function conditionsForm(tables, change) {
+  const element = h("div.hy-choices");
+  const rules = numberRules(tables.constants);
+  const set = (values, done) => change((state) => withValues(state, values), done);
+  return {
+    element,
+    fill(state) {
+      const { model, own } = modelFields({ tables, rules, state, change, set });
+      replace(
+        element,
+        h(
+          "div.hy-grid-form",
+          {},
+          model,
+          choice("重みの形式", "weights", weightGroups(tables), state, set),
+          choice("エンジン", "engine", engineGroups(tables), state, set),
+          quickNumber(rules.batch_size, "batch_size", QUICK_BATCHES, state, set),
+          quickNumber(rules.context_length, "context_length", QUICK_CONTEXTS, state, set),
+          own,
+        ),
+        furtherFields({ tables, rules, state, set }),
+      );
+    },
+  };
+}
+
+const QUICK_TEXTS = {
+  batch_size: { text: (n) => `${n} 系列`, hint: "同時に進める系列（会話）の数" },
+  context_length: {
+    text: (n) => `${n.toLocaleString("en-US")} トークン`,
+    hint: "すでに読み書きしたトークンの数",
+  },
+};
+
+function choice(label, name, groups, state, set) {
+  return menu({ label, groups, value: state[name], onvalue: (value) => set({ [name]: value }) }).element;
+}
+
+// A number field and a slider that follow each other.
+function quickNumber(rule, name, values, state, set) {
+  const { text, hint } = QUICK_TEXTS[name];
+  const exact = numberField({
+    rule,
+    hint,
+    value: state[name],
+    onvalue: (value, done) => {
+      quick.set(value);
+      set({ [name]: value }, done);
+    },
+  });
+  const quick = slider({
+    label: `${rule.label}（スライダー）`,
+    values,
+    text,
+    value: state[name],
+    onvalue: (value, done) => {
+      exact.set(value);
+      set({ [name]: value }, done);
+    },
+  });
+  exact.input.after(quick.element);
+  return exact.element;
+}
+
+function furtherFields({ tables, rules, state, set }) {
+  const chosen = state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline";
+  const prompt = numberField({
+    rule: rules.prompt_length,
+    value: state.prompt_length,
+    hint: "空なら、文脈長と同じ（文脈長が0なら512）",
+    onvalue: (value, done) => set({ prompt_length: value }, done),
+  });
+  return h(
+    "details.hy-more",
+    { open: chosen },
+    h("summary", {}, "くわしい条件"),
+    h(
+      "div.hy-grid-form",
+      {},
+      prompt.element,
+      choice("KVキャッシュの形式", "kv_cache", cacheGroups(tables, state.kv_cache), state, set),
+      choice("複数台での分け方", "split", [["", WAYS_TO_SPLIT]], state, set),
+    ),
+  );
+}
+
+// ---------------------------------------------------------------- a model of one's own
+
+function modelFields(form) {
+  const { tables, state, set } = form;
+  const own = h("div.hy-own");
+  const choose = (model) => {
+    set({ model });
+    fillOwnModel(own, model, choose, form);
+  };
+  const model = menu({
+    label: "モデル",
+    groups: modelGroups(tables),
+    value: isListed(state.model) ? state.model : OWN_CHOICE,
+    onvalue: (value) => choose(value === OWN_CHOICE ? sizeExample(tables) : value),
+  });
+  fillOwnModel(own, state.model, choose, form);
+  return { model: model.element, own };
+}
+
+function fillOwnModel(element, model, choose, { tables, rules, change }) {
+  if (isListed(model)) {
+    replace(element);
+    return;
+  }
+  const shaped = Boolean(model.layers);
+  const field = (name, hint) =>
+    numberField({
+      rule: rules[name],
+      value: model[name],
+      hint,
+      onvalue: (value, done) =>
+        change((state) => withValues(state, { model: { ...state.model, [name]: value } }), done),
+    }).element;
+  const toggle = h("input", {
+    type: "checkbox",
+    checked: shaped,
+    onchange: () => {
+      choose(toggle.checked ? shapeExample(tables) : sizeExample(tables));
+      element.querySelector("input[type=checkbox]").focus();
+    },
+  });
+  replace(
+    element,
+    shaped
+      ? h(
+          "div.hy-grid-form.hy-tight",
+          {},
+          SHAPE.map((name) => field(name)),
+        )
+      : field("stated_parameters", "70億、7B、7e9 のように書けます"),
+    h("label.hy-check", {}, toggle, " 層やヘッドの数も入れる（文脈長を計算に入れるときに要ります）"),
+  );
+}
+
+// Where the reader's own numbers begin: as the article, or as a model that many know.
+function sizeExample(tables) {
+  return { ...tables.presets.article.model };
+}
+
+function shapeExample(tables) {
+  const example = tables.models.get(SHAPE_EXAMPLE);
+  return Object.fromEntries(SHAPE.map((name) => [name, example[name]]));
+}

@@ -1,0 +1,135 @@
+// The machines side by side: which each is, and beneath it what hayasa answers.
+
+import { answerParts } from "./cards.mjs";
+import { h, replace } from "./dom.mjs";
+import { menu, numberField, textField } from "./fields.mjs";
+import { deviceGroups, OWN_CHOICE } from "./menus.mjs";
+import { smallMarker } from "./plot.mjs";
+import { isListed, MAX_MACHINES, numberRules, OWN_FAMILIES, withMachine } from "./state.mjs";
+import { GIB } from "./units.mjs";
+
+const DEVICE_EXAMPLE = "apple-m4-10c";
+
+/**
+ * The machines.
+ * @param {object} tables - From `loadTables`.
+ * @param {object} on - What to call.
+ * @param {(update: (state: object) => object, done?: boolean) => void} on.change - As for `conditionsForm`.
+ * @param {() => void} on.add - Called when the reader wants one more machine.
+ * @param {(index: number) => void} on.remove - Called when one is to go.
+ * @returns {{element: HTMLElement, addButton: HTMLElement, fill: (state: object) => void,
+ *   show: (view: object) => void, focus: (index: number) => void}} `fill` makes the fields anew, for a state; `show`
+ *   puts the answers into the cards.
+ */
+export function machineList(tables, { change, add, remove }) {
+  const element = h("div.hy-machines");
+  const addButton = h("button.hy-button", { type: "button", onclick: add }, "＋ 機械を加えて比べる");
+  let cards = [];
+  return {
+    element,
+    addButton,
+    fill(state) {
+      const alone = state.machines.length === 1;
+      cards = state.machines.map((machine, index) =>
+        machineCard(tables, machine, index, change, alone ? null : remove),
+      );
+      replace(
+        element,
+        cards.map((card) => card.element),
+      );
+      addButton.disabled = cards.length >= MAX_MACHINES;
+    },
+    show({ answers }) {
+      for (const [index, answer] of answers.entries()) replace(cards[index].output, answerParts(tables, answer));
+    },
+    focus: (index) => cards[index].select.focus(),
+  };
+}
+
+function machineCard(tables, machine, index, change, remove) {
+  const rules = numberRules(tables.constants);
+  const set = (values, done) => change((state) => withMachine(state, index, values), done);
+  const details = h("div.hy-own");
+  const output = h("div.hy-output");
+  const { element: device, select } = menu({
+    label: "機種",
+    groups: deviceGroups(tables),
+    value: isListed(machine.device) ? machine.device : OWN_CHOICE,
+    onvalue: (value) => {
+      const chosen = { device: value === OWN_CHOICE ? deviceExample(tables) : value, memory_bytes: null };
+      set(chosen);
+      replace(details, deviceDetails(chosen));
+    },
+  });
+  const deviceDetails = (chosen) =>
+    isListed(chosen.device)
+      ? memoryMenu(tables.devices.get(chosen.device), chosen.memory_bytes, set)
+      : ownDevice(chosen.device, rules, index, change);
+  const count = numberField({
+    rule: rules.devices,
+    value: machine.devices,
+    onvalue: (devices, done) => set({ devices }, done),
+  });
+  replace(details, deviceDetails(machine));
+  const element = h(
+    "fieldset.hy-machine",
+    {},
+    h("legend", {}, smallMarker(index, { "aria-hidden": "true" }), ` 機械 ${index + 1}`),
+    remove && removeButton(index, remove),
+    h("div.hy-device", {}, device, details, count.element),
+    output,
+  );
+  return { element, output, select };
+}
+
+function removeButton(index, remove) {
+  const attributes = { type: "button", "aria-label": `機械 ${index + 1} を外す`, onclick: () => remove(index) };
+  return h("button.hy-button.hy-remove", attributes, "外す");
+}
+
+function memoryMenu(device, memory_bytes, set) {
+  if (device.memory_options_bytes.length < 2) return null;
+  return menu({
+    label: "メモリ",
+    groups: [["", device.memory_options_bytes.map((bytes) => [String(bytes), `${bytes / GIB} GB`])]],
+    value: String(memory_bytes ?? device.memory_capacity_bytes),
+    onvalue: (bytes) => set({ memory_bytes: Number(bytes) }),
+  }).element;
+}
+
+// ---------------------------------------------------------------- a device of one's own
+
+function ownDevice(device, rules, index, change) {
+  const set = (values, done) =>
+    change((state) => withMachine(state, index, { device: { ...state.machines[index].device, ...values } }), done);
+  const field = (name, unit, size) =>
+    numberField({
+      rule: { ...rules[name], optional: name !== "memory_bandwidth_bytes_per_s" },
+      value: device[name] || null,
+      unit,
+      ...size,
+      onvalue: (value, done) => set({ [name]: value ?? 0 }, done),
+    }).element;
+  return h(
+    "div.hy-grid-form.hy-tight",
+    {},
+    textField({ label: "名前", value: device.name ?? "", onvalue: (name, done) => set({ name }, done) }),
+    menu({
+      label: "種類",
+      value: device.family ?? "",
+      groups: [["", [["", "分からない"], ...Object.entries(OWN_FAMILIES)]]],
+      onvalue: (family) => set({ family }),
+    }).element,
+    field("memory_bandwidth_bytes_per_s", "GB/s", { exponent: 9 }),
+    field("memory_capacity_bytes", "GB", { factor: GIB }),
+    field("peak_fp16_dense_flop_per_s", "TFLOPS", { exponent: 12 }),
+    field("peak_int8_dense_op_per_s", "TOPS", { exponent: 12 }),
+    field("peak_int4_dense_op_per_s", "TOPS", { exponent: 12 }),
+  );
+}
+
+// Where the reader's own numbers begin.
+function deviceExample(tables) {
+  const { family, memory_bandwidth_bytes_per_s, memory_capacity_bytes } = tables.devices.get(DEVICE_EXAMPLE);
+  return { family: family.split("-")[0], memory_bandwidth_bytes_per_s, memory_capacity_bytes };
+}
