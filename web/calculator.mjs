@@ -28,7 +28,7 @@ const NEAR = "600px"; // measurements are asked for when what shows them is as n
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
  * @param {HTMLElement} root - An empty element; what is in it is replaced.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @param {string} measurementsAddress - Of the script that brings the measurements.
  */
 export async function mountCalculator(root, tables, measurementsAddress) {

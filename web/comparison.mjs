@@ -3,7 +3,7 @@
 import { h, replace } from "./dom.mjs";
 import { canBeMeasured, nearestFirst, speedLike } from "./measurements.mjs";
 import { smallMarker } from "./plot.mjs";
-import { significant } from "./units.mjs";
+import { significant } from "./estimator.mjs";
 
 const MEASUREMENTS_SHOWN = 12;
 const COLUMNS = ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチサイズ", "文脈長", "出典"];
@@ -21,7 +21,7 @@ const MISSING = {
 
 /**
  * The table of measurements.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @param {() => void} ask - Called when the reader asks for the measurements.
  * @returns {{element: HTMLElement, show: (view: object) => void}}
  */
@@ -93,7 +93,7 @@ function comparisonParts(tables, state, measurements) {
 }
 
 function tableRow(tables, row) {
-  const speed = speedLike(tables, row);
+  const speed = speedLike(row);
   const numbers = [
     significant(row.decode_tokens_per_s),
     significant(speed),

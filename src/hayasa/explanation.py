@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .calibration import COEFFICIENTS, step_waits_s
 from .estimation import Estimate, does_not_fit_message
 from .kv_cache import kv_values_per_layer
@@ -43,32 +45,47 @@ def explain(result: Estimate) -> str:
     >>> "3.50 GB ÷ 120 GB/s = 29.2 ms" in explain(result)
     True
     """
-    parts = [
-        _heading(result),
-        ("1. 重み", _weights(result)),
-        ("2. KV キャッシュ", _cache(result)),
-        ("3. メモリの限界", _memory(result)),
-        ("4. 計算の限界", _compute(result)),
-        ("5. 上限", _bound(result)),
-        ("6. 実測による補正", _correction(result)),
-        ("7. プロンプトの読み込み", _prefill(result)),
-        ("8. メモリの量", _capacity(result)),
-    ]
     lines: list[str] = []
-    for title, body in parts:
-        lines += [title, *(f"   {line}" for line in body), ""]
+    for section in explanation(result):
+        lines += [section.title, *(f"   {line}" for line in section.lines), ""]
     return "\n".join(lines).rstrip()
 
 
-def _heading(result: Estimate) -> tuple[str, list[str]]:
-    title = f"{result.model.name or result.model.id} を {result.device.name or result.device.id} で"
+class Section(NamedTuple):
+    """A part of an explanation."""
+
+    id: str
+    title: str
+    lines: list[str]
+
+
+def explanation(result: Estimate) -> list[Section]:
+    """Return the parts that `explain` writes one below the other."""
+    return [
+        Section("heading", _title(result), _heading(result)),
+        Section("weights", "1. 重み", _weights(result)),
+        Section("cache", "2. KV キャッシュ", _cache(result)),
+        Section("memory", "3. メモリの限界", _memory(result)),
+        Section("compute", "4. 計算の限界", _compute(result)),
+        Section("bound", "5. 上限", _bound(result)),
+        Section("correction", "6. 実測による補正", _correction(result)),
+        Section("prefill", "7. プロンプトの読み込み", _prefill(result)),
+        Section("capacity", "8. メモリの量", _capacity(result)),
+    ]
+
+
+def _title(result: Estimate) -> str:
+    return f"{result.model.name or result.model.id} を {result.device.name or result.device.id} で"
+
+
+def _heading(result: Estimate) -> list[str]:
     lines = [
         f"重み {result.weights.id}、エンジン {result.engine.id}、"
         f"バッチサイズ {result.batch_size}、文脈 {result.context_length:,} トークン"
     ]
     if result.devices > 1:
         lines.append(f"デバイス {result.devices} 台（{result.split}）")
-    return title, lines
+    return lines
 
 
 def _weights(result: Estimate) -> list[str]:

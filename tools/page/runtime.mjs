@@ -58,28 +58,28 @@ export function $replaced(object, changes) {
 const isTuple = (value) => (Array.isArray(value) && Object.isFrozen(value)) || value instanceof $NamedTuple;
 const isList = (value) => Array.isArray(value) && !Object.isFrozen(value);
 
-function number(value) {
+function asNumber(value) {
   if (typeof value === "number") return value;
   if (typeof value === "boolean") return Number(value);
   throw unsuitable(value, "a number");
 }
 
-function whole(value) {
-  if (Number.isInteger(number(value))) return Number(value);
+function asWhole(value) {
+  if (Number.isInteger(asNumber(value))) return Number(value);
   throw unsuitable(value, "a whole number");
 }
 
-function text(value) {
+function asText(value) {
   if (typeof value === "string") return value;
   throw unsuitable(value, "a string");
 }
 
-function list(value) {
+function asList(value) {
   if (isList(value)) return value;
   throw unsuitable(value, "a list");
 }
 
-function dict(value) {
+function asDict(value) {
   if (value instanceof Dict) return value;
   throw unsuitable(value, "a dict");
 }
@@ -256,7 +256,7 @@ function order(a, b) {
     return orderOfParts(first, second);
   }
   if (isTuple(a) ? isTuple(b) : isList(a) && isList(b)) return orderOfParts([...a], [...b]);
-  const [first, second] = [number(a), number(b)];
+  const [first, second] = [asNumber(a), asNumber(b)];
   return first === second ? 0 : first - second || NaN;
 }
 
@@ -272,7 +272,7 @@ export const $greater = (a, b) => (bothNumbers(a, b) ? a > b : order(a, b) > 0);
 export const $greater_equal = (a, b) => (bothNumbers(a, b) ? a >= b : order(a, b) >= 0);
 
 export function $contains(container, part) {
-  if (typeof container === "string") return container.includes(text(part));
+  if (typeof container === "string") return container.includes(asText(part));
   if (container instanceof Dict || container instanceof PythonSet) return container.has(part);
   for (const one of $iterate(container)) if (one === part || $equal(one, part)) return true;
   return false;
@@ -285,7 +285,7 @@ export function $add(a, b) {
   if (typeof a === "string" && typeof b === "string") return a + b;
   if (isList(a) && isList(b)) return [...a, ...b];
   if (isTuple(a) && isTuple(b)) return Object.freeze([...a, ...b]);
-  return number(a) + number(b);
+  return asNumber(a) + asNumber(b);
 }
 
 /** `a += b`, which makes a list longer instead of making another one. */
@@ -295,41 +295,41 @@ export function $add_in_place(a, b) {
   return a;
 }
 
-export const $subtract = (a, b) => (bothNumbers(a, b) ? a - b : number(a) - number(b));
+export const $subtract = (a, b) => (bothNumbers(a, b) ? a - b : asNumber(a) - asNumber(b));
 
 export function $multiply(a, b) {
   if (bothNumbers(a, b)) return a * b;
   if (typeof a === "number" && typeof b !== "boolean") return $multiply(b, a);
-  if (typeof a === "string") return a.repeat(Math.max(0, whole(b)));
-  if (!Array.isArray(a)) return number(a) * number(b);
-  const repeated = Array.from({ length: Math.max(0, whole(b)) }, () => a).flat();
+  if (typeof a === "string") return a.repeat(Math.max(0, asWhole(b)));
+  if (!Array.isArray(a)) return asNumber(a) * asNumber(b);
+  const repeated = Array.from({ length: Math.max(0, asWhole(b)) }, () => a).flat();
   return isTuple(a) ? Object.freeze(repeated) : repeated;
 }
 
 export function $divide(a, b) {
   if (bothNumbers(a, b) && b !== 0) return a / b;
-  return number(a) / divisor(b);
+  return asNumber(a) / divisor(b);
 }
 
 function divisor(value) {
-  if (number(value) === 0) throw new $ZeroDivisionError("division by zero");
+  if (asNumber(value) === 0) throw new $ZeroDivisionError("division by zero");
   return Number(value);
 }
 
 export function $floor_divide(a, b) {
   const rest = $modulo(a, b);
-  const quotient = (number(a) - rest) / number(b);
+  const quotient = (asNumber(a) - rest) / asNumber(b);
   const floor = Math.floor(quotient);
   return quotient - floor > 0.5 ? floor + 1 : floor;
 }
 
 export function $modulo(a, b) {
-  const rest = number(a) % divisor(b);
+  const rest = asNumber(a) % divisor(b);
   return rest !== 0 && rest < 0 !== b < 0 ? rest + Number(b) : rest;
 }
 
 export function $power(a, b) {
-  const [base, exponent] = [number(a), number(b)];
+  const [base, exponent] = [asNumber(a), asNumber(b)];
   if (base === 0 && exponent < 0) throw new $ZeroDivisionError("0 cannot be raised to a negative power");
   if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) return 1;
   const result = base ** exponent;
@@ -338,12 +338,12 @@ export function $power(a, b) {
   return result;
 }
 
-export const $negative = (value) => -number(value);
-export const $abs = (value) => Math.abs(number(value));
+export const $negative = (value) => -asNumber(value);
+export const $abs = (value) => Math.abs(asNumber(value));
 
 /** Round to the nearest, a tie to the even one. */
 export function $round(value, digits = null) {
-  if (digits !== null) return Number.isFinite(number(value)) ? Number(fixed(value, whole(digits))) : value;
+  if (digits !== null) return Number.isFinite(asNumber(value)) ? Number(fixed(value, asWhole(digits))) : value;
   const floor = Math.floor(finite(value));
   const rest = value - floor;
   if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
@@ -351,20 +351,20 @@ export function $round(value, digits = null) {
 }
 
 function finite(value) {
-  if (Number.isNaN(number(value))) throw new $ValueError("cannot convert float NaN to integer");
+  if (Number.isNaN(asNumber(value))) throw new $ValueError("cannot convert float NaN to integer");
   if (!Number.isFinite(Number(value))) throw new $OverflowError("cannot convert float infinity to integer");
   return Number(value);
 }
 
 export const $inf = Infinity;
 export const $nan = NaN;
-export const $isfinite = (value) => Number.isFinite(number(value));
-export const $isnan = (value) => Number.isNaN(number(value));
+export const $isfinite = (value) => Number.isFinite(asNumber(value));
+export const $isnan = (value) => Number.isNaN(asNumber(value));
 export const $floor = (value) => Math.floor(finite(value));
 export const $ceil = (value) => Math.ceil(finite(value));
 
 export function $sqrt(value) {
-  if (number(value) < 0) throw new $ValueError("math domain error");
+  if (asNumber(value) < 0) throw new $ValueError("math domain error");
   return Math.sqrt(value);
 }
 
@@ -373,7 +373,7 @@ export function $fsum(values) {
   let partials = [];
   for (let value of $iterate(values)) {
     const kept = [];
-    value = number(value);
+    value = asNumber(value);
     for (let partial of partials) {
       if (Math.abs(value) < Math.abs(partial)) [value, partial] = [partial, value];
       const sum = value + partial;
@@ -417,7 +417,7 @@ export function $len(value) {
 }
 
 export function $range(start, stop, step = 1) {
-  return stop === undefined ? new Range(0, whole(start), 1) : new Range(whole(start), whole(stop), whole(step));
+  return stop === undefined ? new Range(0, asWhole(start), 1) : new Range(asWhole(start), asWhole(stop), asWhole(step));
 }
 
 export function* $enumerate(values, start = 0) {
@@ -483,7 +483,7 @@ export function $sorted(values, { key = null, reverse = false } = {}) {
 }
 
 export function $getattr(object, name, otherwise) {
-  if (typeof object === "object" && object !== null && text(name) in object) return object[name];
+  if (typeof object === "object" && object !== null && asText(name) in object) return object[name];
   if (otherwise !== undefined) return otherwise;
   throw new $TypeError(`there is no attribute ${name}`);
 }
@@ -498,7 +498,7 @@ export function $unpack(value, count, rest = false) {
 // ---------------------------------------------------------------- parts of things
 
 function placeIn(parts, index) {
-  const place = whole(index) < 0 ? index + parts.length : Number(index);
+  const place = asWhole(index) < 0 ? index + parts.length : Number(index);
   if (place < 0 || place >= parts.length) throw new $IndexError("index out of range");
   return place;
 }
@@ -508,28 +508,28 @@ export function $item(value, key) {
     if (value.has(key)) return value.get(key);
     throw new $KeyError(String(key));
   }
-  const parts = typeof value === "string" ? characters(value) : value instanceof Range || isTuple(value) ? [...value] : list(value);
+  const parts = typeof value === "string" ? characters(value) : value instanceof Range || isTuple(value) ? [...value] : asList(value);
   return parts[placeIn(parts, key)];
 }
 
 export function $set_item(value, key, part) {
   if (value instanceof Dict) value.set(key, part);
-  else list(value)[placeIn(value, key)] = part;
+  else asList(value)[placeIn(value, key)] = part;
 }
 
 export function $slice(value, from, to) {
-  const ends = [from ?? 0, to ?? Infinity].map((end) => (end === Infinity ? end : whole(end)));
+  const ends = [from ?? 0, to ?? Infinity].map((end) => (end === Infinity ? end : asWhole(end)));
   if (typeof value === "string") {
     const part = characters(value).slice(...ends);
     return typeof part === "string" ? part : part.join("");
   }
-  return isTuple(value) ? Object.freeze([...value].slice(...ends)) : list(value).slice(...ends);
+  return isTuple(value) ? Object.freeze([...value].slice(...ends)) : asList(value).slice(...ends);
 }
 
-export const $append = (values, value) => void list(values).push(value);
-export const $extend = (values, further) => void list(values).push(...$iterate(further));
-export const $get = (values, key, otherwise = null) => (dict(values).has(key) ? values.get(key) : otherwise);
-export const $items = (values) => dict(values).items();
+export const $append = (values, value) => void asList(values).push(value);
+export const $extend = (values, further) => void asList(values).push(...$iterate(further));
+export const $get = (values, key, otherwise = null) => (asDict(values).has(key) ? values.get(key) : otherwise);
+export const $items = (values) => asDict(values).items();
 export const $keys = (values) => [...dict(values)];
 export const $values = (values) => values.items().map(([, value]) => value);
 
@@ -538,8 +538,8 @@ export const $values = (values) => values.items().map(([, value]) => value);
 const BLANK = "\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
 function stripped(value, ends, kept) {
-  const inside = kept === null ? BLANK : text(kept).replace(/[\\\]^-]/g, "\\$&");
-  return inside ? text(value).replace(new RegExp(ends.map((end) => end.replace("@", `[${inside}]+`)).join("|"), "gu"), "") : text(value);
+  const inside = kept === null ? BLANK : asText(kept).replace(/[\\\]^-]/g, "\\$&");
+  return inside ? asText(value).replace(new RegExp(ends.map((end) => end.replace("@", `[${inside}]+`)).join("|"), "gu"), "") : asText(value);
 }
 
 export const $strip = (value, kept = null) => stripped(value, ["^@", "@$"], kept);
@@ -547,21 +547,21 @@ export const $lstrip = (value, kept = null) => stripped(value, ["^@"], kept);
 export const $rstrip = (value, kept = null) => stripped(value, ["@$"], kept);
 
 const anyOf = (wanted) => (typeof wanted === "string" ? [wanted] : [...$iterate(wanted)]);
-export const $startswith = (value, wanted) => anyOf(wanted).some((one) => text(value).startsWith(text(one)));
-export const $endswith = (value, wanted) => anyOf(wanted).some((one) => text(value).endsWith(text(one)));
-export const $removeprefix = (value, prefix) => (text(value).startsWith(text(prefix)) ? value.slice(prefix.length) : value);
+export const $startswith = (value, wanted) => anyOf(wanted).some((one) => asText(value).startsWith(asText(one)));
+export const $endswith = (value, wanted) => anyOf(wanted).some((one) => asText(value).endsWith(asText(one)));
+export const $removeprefix = (value, prefix) => (asText(value).startsWith(asText(prefix)) ? value.slice(prefix.length) : value);
 export const $removesuffix = (value, suffix) =>
-  text(value).endsWith(text(suffix)) ? value.slice(0, value.length - suffix.length) : value;
-export const $join = (separator, values) => Array.from($iterate(values), text).join(text(separator));
+  asText(value).endsWith(asText(suffix)) ? value.slice(0, value.length - suffix.length) : value;
+export const $join = (separator, values) => Array.from($iterate(values), asText).join(asText(separator));
 
 export function $split(value, separator) {
   if (separator === "") throw new $ValueError("empty separator");
-  return text(value).split(text(separator));
+  return asText(value).split(asText(separator));
 }
 
 export function $partition(value, separator) {
   if (separator === "") throw new $ValueError("empty separator");
-  const place = text(value).indexOf(text(separator));
+  const place = asText(value).indexOf(asText(separator));
   if (place < 0) return Object.freeze([value, "", ""]);
   return Object.freeze([value.slice(0, place), separator, value.slice(place + separator.length)]);
 }
@@ -580,7 +580,7 @@ function parsed(value, pattern) {
 }
 
 export const $int = (value) => (typeof value === "string" ? parsed(value, INTEGER) : Math.trunc(finite(value)));
-export const $float = (value) => (typeof value === "string" ? parsed(value, FLOAT) : number(value));
+export const $float = (value) => (typeof value === "string" ? parsed(value, FLOAT) : asNumber(value));
 
 export function $str(value) {
   if (typeof value === "string") return value;
@@ -590,7 +590,7 @@ export function $str(value) {
 export function $repr(value) {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "number") return plain(value);
+  if (typeof value === "number") return shortestNumber(value);
   if (typeof value === "string") return quoted(value);
   if (isList(value)) return `[${value.map($repr).join(", ")}]`;
   if (Array.isArray(value)) return `(${value.map($repr).join(", ")}${value.length === 1 ? "," : ""})`;
@@ -614,10 +614,10 @@ function quoted(value) {
 }
 
 /** The shortest digits that are read back as the same number; Python places the point otherwise. */
-function plain(value) {
+function shortestNumber(value) {
   if (!Number.isFinite(value)) return nonFinite(value);
   if (Number.isSafeInteger(value)) return String(value);
-  const [digits, exponent] = parts(value.toExponential());
+  const [digits, exponent] = digitsAndExponent(value.toExponential());
   if (exponent < -4 || exponent >= 16) return `${digits}e${signed(exponent)}`;
   const written = value.toFixed(Math.max(0, digits.replace(/[-.]/g, "").length - 1 - exponent));
   return written.includes(".") ? written : `${written}.0`;
@@ -628,15 +628,15 @@ const nonFinite = (value) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : 
 /** `f"{value:{spec}}"`. */
 export function $format(value, spec) {
   const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([defg]?)$/.exec(spec);
-  const given = kind === "d" ? whole(value) : number(value);
+  const given = kind === "d" ? asWhole(value) : asNumber(value);
   if (!Number.isFinite(given)) return nonFinite(given);
   const precision = Number(digits ?? 6);
-  const written = { "": plain, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](given, precision);
+  const written = { "": shortestNumber, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](given, precision);
   return comma ? written.replace(/^-?\d+/, (before) => before.replace(/\B(?=(\d{3})+$)/g, ",")) : written;
 }
 
 function exponential(value, decimals) {
-  const [digits, exponent] = parts(tiesToEven(value, decimals, "toExponential"));
+  const [digits, exponent] = digitsAndExponent(tiesToEven(value, decimals, "toExponential"));
   return `${digits}e${signed(exponent)}`;
 }
 
@@ -648,14 +648,14 @@ function fixed(value, decimals) {
 
 function general(value, precision) {
   const digits = Math.max(1, precision);
-  const [mantissa, exponent] = parts(exponential(value, digits - 1));
+  const [mantissa, exponent] = digitsAndExponent(exponential(value, digits - 1));
   if (exponent < -4 || exponent >= digits) return `${withoutZeros(mantissa)}e${signed(exponent)}`;
   return withoutZeros(fixed(value, digits - 1 - exponent));
 }
 
 /** JavaScript rounds a number that lies exactly between two up, Python to the one whose last digit is even. */
 function tiesToEven(value, decimals, write) {
-  const [longer, exponent] = parts(value[write](decimals + 1));
+  const [longer, exponent] = digitsAndExponent(value[write](decimals + 1));
   // Fifty more digits tell a tie, which is exact, from a number beside it.
   const isTie = longer.endsWith("5") && /^0*$/.test(value[write](decimals + 51).replace(/e.*/, "").slice(longer.length));
   if (!isTie) return value[write](decimals);
@@ -664,7 +664,7 @@ function tiesToEven(value, decimals, write) {
   return write === "toFixed" ? lower : `${lower}e${exponent}`;
 }
 
-function parts(written) {
+function digitsAndExponent(written) {
   const [digits, exponent] = written.split("e");
   return [digits, Number(exponent)];
 }

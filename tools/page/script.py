@@ -1,0 +1,76 @@
+"""The page's scripts: hayasa's formulas and tables, and the modules that show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.page.bundle import HEADER, bundle, quoted, shortened
+from tools.page.tables import calculator_data, compact_json, measurement_data
+from tools.page.translate import translate
+
+RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
+
+# What the page computes, by its place in hayasa; whatever these mention is translated with them.
+WANTED = (
+    "hayasa.calibration.Calibration",
+    "hayasa.calibration.DeviceFactor",
+    "hayasa.devices.Device",
+    "hayasa.engines.ENGINES",
+    "hayasa.errors.MAX_BATCH_SIZE",
+    "hayasa.errors.MAX_CONTEXT_LENGTH",
+    "hayasa.errors.MAX_DEVICES",
+    "hayasa.estimation.estimate",
+    "hayasa.explanation.explain",
+    "hayasa.explanation.explanation",
+    "hayasa.memory.MAC_GPU_MEMORY_SHARE",
+    "hayasa.memory.max_context_length",
+    "hayasa.models.Model",
+    "hayasa.names.find_id",
+    "hayasa.units.GIB",
+    "hayasa.units.duration",
+    "hayasa.units.gibibytes",
+    "hayasa.units.scaled",
+    "hayasa.units.significant",
+    "hayasa.weights.BlockType",
+    "hayasa.weights.TensorRule",
+    "hayasa.weights.WeightFormat",
+)
+# What reads files, which a page cannot do, or knows many spellings of a name: web/estimator.mjs does it instead.
+GIVEN = (
+    "hayasa.calibration.calibrations",
+    "hayasa.calibration.device_factors",
+    "hayasa.datasets.get_device",
+    "hayasa.datasets.get_model",
+    "hayasa.datasets.get_weight_format",
+    "hayasa.engines.get_engine",
+    "hayasa.names.name_key",
+    "hayasa.names.suggest",
+)
+LEFT_OUT = ("Estimate.require_fit", "Estimate.to_dict")
+
+
+def made_modules(source: Path) -> dict[str, str]:
+    """Return the modules that are made anew for every script, and the runtime that they need.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        Folder in which ``src/hayasa`` lies.
+    """
+    return {
+        "data.mjs": f"export const data = JSON.parse({quoted(compact_json(calculator_data()))});\n",
+        "formulas.mjs": translate(
+            source / "src" / "hayasa", root=source, wanted=WANTED, given=GIVEN, left_out=LEFT_OUT
+        ),
+        "runtime.mjs": RUNTIME.read_text(encoding="utf-8"),
+    }
+
+
+def page_script(root: Path, source: Path) -> str:
+    """Return the script for the modules of a book."""
+    return shortened(bundle(root / "web", made_modules(source)))
+
+
+def measurements_script() -> str:
+    """Return the script that brings the published measurements to the one that asks for them."""
+    return f"{HEADER}globalThis.hayasaMeasurements = JSON.parse({quoted(compact_json(measurement_data()))});\n"
