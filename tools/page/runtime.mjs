@@ -44,11 +44,6 @@ export class $NamedTuple {
   }
 }
 
-/** The default of a field that has none. */
-export function $missing(name) {
-  throw new $TypeError(`missing argument: ${name}`);
-}
-
 /** A copy of a dataclass object in which some fields are others. */
 export function $replaced(object, changes) {
   for (const name of Object.keys(changes)) if (!(name in object)) throw new $TypeError(`unknown field: ${name}`);

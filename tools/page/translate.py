@@ -15,7 +15,9 @@ How the rest is written:
   object, which comes last;
 - a dataclass takes one object, a named tuple its fields in their order;
 - a tuple is a frozen array, a list another one, and ``None`` is ``null``;
-- what is cached is remembered for the very objects that were given.
+- what is cached is remembered for the very objects that were given;
+- where annotations, which mypy checks, say that both sides are numbers or both strings, JavaScript's
+  own operators do the same as Python's.
 """
 
 from __future__ import annotations
@@ -38,7 +40,12 @@ BINARY = {
     ast.Mod: "modulo",
     ast.Pow: "power",
 }
-ORDERED = {ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal"}
+ORDERED = {
+    ast.Lt: ("less", "<"),
+    ast.LtE: ("less_equal", "<="),
+    ast.Gt: ("greater", ">"),
+    ast.GtE: ("greater_equal", ">="),
+}
 
 # How many arguments each takes, and which keywords; those of LISTED, if there are several, come as one list.
 BUILTINS: dict[str, tuple[int, int, tuple[str, ...]]] = {
@@ -71,6 +78,11 @@ LISTED = ("max", "min", "zip")
 TYPES = ("bool", "bytes", "dict", "float", "int", "list", "set", "str", "tuple")
 ERRORS = ("IndexError", "KeyError", "OverflowError", "TypeError", "ValueError", "ZeroDivisionError")
 MATH = {"ceil": 1, "floor": 1, "fsum": 1, "isfinite": 1, "isnan": 1, "sqrt": 1, "inf": None, "nan": None}
+NUMBER, TEXT = "number", "text"
+KINDS = {"float": NUMBER, "int": NUMBER, "str": TEXT}
+KINDS_OF_CALLS = dict.fromkeys(("abs", "float", "int", "len", "round"), NUMBER) | dict.fromkeys(
+    ("repr", "str", "join", "lstrip", "removeprefix", "removesuffix", "rstrip", "strip"), TEXT
+)
 BOOLEAN_CALLS = ("all", "any", "bool", "isinstance", "startswith", "endswith", "isfinite", "isnan")
 
 # Methods of what Python brings along, and how many arguments each takes.
@@ -111,12 +123,13 @@ class TranslationError(Exception):
 
 @dataclass(frozen=True)
 class Signature:
-    """What a function, a method or a class takes."""
+    """What a function, a method or a class takes, and what comes back, if it is a number or a text."""
 
     positional: tuple[str, ...]
     keyword_only: tuple[str, ...] = ()
     required: frozenset[str] = frozenset()
     variadic: bool = False
+    returns: str | None = None
 
 
 @dataclass
@@ -141,7 +154,7 @@ class Package:
         self.folder, self.root = folder, root
         self.modules: dict[str, Module] = {}
         self.order: list[str] = []
-        self.members: dict[str, list[tuple[str, Signature | None]]] = {}
+        self.members: dict[str, list[tuple[str, Signature]]] = {}
 
     def module(self, name: str) -> Module | None:
         """Return a module and read what it imports; None if it is not of the package."""
@@ -292,26 +305,33 @@ def _typing_only(tree: ast.Module) -> list[ast.stmt]:
     return [one for node in tests for one in node.body]
 
 
-def _signature(arguments: ast.arguments, *, skip: int = 0) -> Signature:
+def _kind(annotation: ast.expr | None) -> str | None:
+    """Tell whether an annotation promises a number or a text."""
+    return KINDS.get(annotation.id) if isinstance(annotation, ast.Name) else None
+
+
+def _signature(function: ast.FunctionDef | ast.Lambda, *, skip: int = 0) -> Signature:
+    arguments = function.args
     positional = [one.arg for one in arguments.args]
     with_default = positional[len(positional) - len(arguments.defaults) :] if arguments.defaults else []
     keyword_only = [one.arg for one in arguments.kwonlyargs]
     with_default += [name for name, one in zip(keyword_only, arguments.kw_defaults, strict=True) if one is not None]
     required = frozenset(positional[skip:] + keyword_only) - frozenset(with_default)
-    return Signature(tuple(positional[skip:]), tuple(keyword_only), required, arguments.vararg is not None)
+    returns = _kind(function.returns) if isinstance(function, ast.FunctionDef) else None
+    return Signature(tuple(positional[skip:]), tuple(keyword_only), required, arguments.vararg is not None, returns)
 
 
-def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, Signature | None]]:
+def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, Signature]]:
     """Yield name, sort and signature of what objects of a class have."""
     for one in node.body:
         if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
-            yield one.target.id, "field", None
+            yield one.target.id, "field", Signature((), returns=_kind(one.annotation))
         elif isinstance(one, ast.FunctionDef):
             is_property = any(ast.unparse(decorator) == "property" for decorator in one.decorator_list)
-            yield one.name, "property" if is_property else "method", _signature(one.args, skip=1)
+            yield one.name, "property" if is_property else "method", _signature(one, skip=1)
             if one.name == "__init__":
                 stored = (node for node in ast.walk(one) if isinstance(node, ast.Attribute))
-                yield from ((node.attr, "field", None) for node in stored if isinstance(node.ctx, ast.Store))
+                yield from ((node.attr, "field", Signature(())) for node in stored if isinstance(node.ctx, ast.Store))
 
 
 class Writer:
@@ -319,7 +339,7 @@ class Writer:
 
     def __init__(self, program: Program, module: Module) -> None:
         self.program, self.module = program, module
-        self.scopes: list[set[str]] = []
+        self.scopes: list[dict[str, str | None]] = []  # names with their kinds
 
     def refusal(self, node: ast.AST, reason: str) -> TranslationError:
         """Return the error for a place that cannot be translated."""
@@ -342,6 +362,63 @@ class Writer:
         if any(name in scope for scope in self.scopes):
             return None
         return self.program.package.origin(self.module.name, name)
+
+    def kind(self, node: ast.expr | None) -> str | None:
+        """Tell whether an expression is a number or a text, as far as annotations and operators say so."""
+        if isinstance(node, ast.Constant):
+            return KINDS.get(type(node.value).__name__)
+        if isinstance(node, ast.JoinedStr):
+            return TEXT
+        if isinstance(node, ast.Name):
+            scope = next((scope for scope in reversed(self.scopes) if node.id in scope), None)
+            return scope[node.id] if scope is not None else self.kind_of_definition(self.origin_of(node))
+        if isinstance(node, ast.Attribute) and not self.origin_of(node):
+            kinds = {signature.returns for _, signature in self.program.package.members.get(node.attr, ())}
+            return kinds.pop() if len(kinds) == 1 else None
+        if isinstance(node, ast.Call):
+            return self.kind_of_call(node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return self.kind(node.operand)
+        sides: list[ast.expr] = []
+        if isinstance(node, ast.BinOp):
+            sides = [node.left, node.right]
+        elif isinstance(node, ast.IfExp):
+            sides = [node.body, node.orelse]
+        elif isinstance(node, ast.BoolOp):
+            sides = node.values
+        kinds = set(map(self.kind, sides))
+        kind = kinds.pop() if len(kinds) == 1 else None
+        return None if kind == TEXT and isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add) else kind
+
+    def kind_of_call(self, node: ast.Call) -> str | None:
+        """Tell whether a call gives a number or a text."""
+        origin = self.origin_of(node.func)
+        if origin is None and isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+            returned = {signature.returns for _, signature in self.program.package.members.get(name, ())}
+            return KINDS_OF_CALLS.get(name) if name in METHODS else returned.pop() if len(returned) == 1 else None
+        if origin and origin[0] == "builtins":
+            if origin[1] in ("max", "min") and not node.keywords and len(node.args) > 1:
+                return NUMBER if all(self.kind(one) == NUMBER for one in node.args) else None
+            return KINDS_OF_CALLS.get(origin[1])
+        return self.kind_of_definition(origin)
+
+    def kind_of_definition(self, origin: tuple[str, str] | None) -> str | None:
+        """Tell whether a constant is, or a function gives, a number or a text."""
+        module = self.program.package.module(origin[0]) if origin else None
+        nodes = module.definitions.get(origin[1], []) if module and origin else []
+        if len(nodes) != 1 or module is None:
+            return None
+        (node,) = nodes
+        if isinstance(node, ast.FunctionDef):
+            return _kind(node.returns)
+        if isinstance(node, ast.AnnAssign):
+            return _kind(node.annotation)
+        return Writer(self.program, module).kind(node.value) if isinstance(node, ast.Assign) else None
+
+    def both(self, kind: str, *nodes: ast.expr) -> bool:
+        """Tell whether several expressions are all of a kind."""
+        return all(self.kind(node) == kind for node in nodes)
 
     def origin_of(self, node: ast.expr) -> tuple[str, str] | None:
         """Tell where a name, or a name in an imported module, comes from; None for anything else."""
@@ -437,21 +514,31 @@ class Writer:
         if name == "power" and isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
             value = ast.Constant(node.left.value**node.right.value, lineno=node.lineno)
             return self.expression(value)
-        return self.runtime(str(name), self.expression(node.left), self.expression(node.right))
+        left, right = self.expression(node.left), self.expression(node.right)
+        sign = self.sign(node.op, node.left, node.right)
+        return f"({left} {sign} {right})" if sign else self.runtime(str(name), left, right)
+
+    def sign(self, op: ast.operator, left: ast.expr, right: ast.expr) -> str:
+        """Return JavaScript's operator if it does to both sides what Python's does."""
+        if isinstance(op, ast.Add) and self.both(TEXT, left, right):
+            return "+"
+        divided = isinstance(op, ast.Div) and isinstance(right, ast.Constant) and right.value
+        signs = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", **({ast.Div: "/"} if divided else {})}
+        return signs.get(type(op), "") if self.both(NUMBER, left, right) else ""
 
     @expression.register
     def _(self, node: ast.UnaryOp) -> str:
         if isinstance(node.op, ast.Not):
             return f"!{self.test(node.operand)}"
         self.refuse_if(not isinstance(node.op, ast.USub), node, f"演算子 {type(node.op).__name__} は翻訳できません")
-        if isinstance(node.operand, ast.Constant):
+        if self.kind(node.operand) == NUMBER:
             return f"-{self.expression(node.operand)}"
         return self.runtime("negative", self.expression(node.operand))
 
     @expression.register
     def _(self, node: ast.BoolOp) -> str:
-        if all(map(self.is_boolean, node.values)):
-            return self.test(node)
+        if all(map(self.is_boolean, node.values)) or self.both(TEXT, *node.values):
+            return f"({(' && ' if isinstance(node.op, ast.And) else ' || ').join(map(self.expression, node.values))})"
         name = "and" if isinstance(node.op, ast.And) else "or"
         *first, written = [self.expression(value) for value in node.values]
         for one in reversed(first):
@@ -473,10 +560,11 @@ class Writer:
             return f"{'!' if isinstance(op, ast.IsNot) else ''}{self.identical(left, right)}"
         first, second = self.expression(left), self.expression(right)
         if type(op) in ORDERED:
-            return self.runtime(ORDERED[type(op)], first, second)
+            name, sign = ORDERED[type(op)]
+            return f"({first} {sign} {second})" if self.both(NUMBER, left, right) else self.runtime(name, first, second)
         if isinstance(op, (ast.In, ast.NotIn)):
             return f"{'!' if isinstance(op, ast.NotIn) else ''}{self.runtime('contains', second, first)}"
-        if any(isinstance(side, ast.Constant) and isinstance(side.value, str) for side in (left, right)):
+        if TEXT in (self.kind(left), self.kind(right)) or self.both(NUMBER, left, right):
             return f"({first} {'!==' if isinstance(op, ast.NotEq) else '==='} {second})"
         return f"{'!' if isinstance(op, ast.NotEq) else ''}{self.runtime('equal', first, second)}"
 
@@ -503,7 +591,7 @@ class Writer:
 
     @expression.register
     def _(self, node: ast.Lambda) -> str:
-        scope, parameters, first = self.parameters(node.args, node)
+        scope, parameters, first = self.parameters(node)
         self.refuse_if(first, node, "lambda の * は翻訳できません")
         self.scopes.append(scope)
         body = self.expression(node.body)
@@ -521,7 +609,8 @@ class Writer:
         assert isinstance(node, ast.FormattedValue)
         value = self.expression(node.value)
         if node.format_spec is None:
-            return f"${{{self.runtime('repr' if node.conversion == ord('r') else 'str', value)}}}"
+            plain = node.conversion != ord("r") and self.kind(node.value) == TEXT
+            return f"${{{value if plain else self.runtime('repr' if node.conversion == ord('r') else 'str', value)}}}"
         self.refuse_if(node.conversion > 0, node, "! と書式の両方は翻訳できません")
         assert isinstance(node.format_spec, ast.JoinedStr)
         example = "".join(str(one.value) if isinstance(one, ast.Constant) else "1" for one in node.format_spec.values)
@@ -534,7 +623,10 @@ class Writer:
         """Write a condition."""
         if isinstance(node, ast.BoolOp):
             return f"({(' && ' if isinstance(node.op, ast.And) else ' || ').join(map(self.test, node.values))})"
-        return self.expression(node) if self.is_boolean(node) else self.runtime("truth", self.expression(node))
+        written, kind = self.expression(node), self.kind(node)
+        if kind == NUMBER:
+            return f"({written} !== 0)"
+        return written if kind == TEXT or self.is_boolean(node) else self.runtime("truth", written)
 
     def is_boolean(self, node: ast.expr) -> bool:
         """Tell whether an expression is True or False, and nothing else."""
@@ -573,7 +665,8 @@ class Writer:
             late = names & {name.id for name in ast.walk(one) if isinstance(name, ast.Name)}
             self.refuse_if(late, one, "内包表記の変数を使う lambda は翻訳できません")
         source = self.taken_apart(generator.target, generator.iter)
-        self.scopes.append(names)
+        self.scopes.append(dict.fromkeys(names))
+        self.learn(generator.target, self.kind_of_parts(generator.iter))
         target = self.target(generator.target)
         keep = [f"({target}) => {' && '.join(map(self.test, generator.ifs))}"] if generator.ifs else []
         if further:
@@ -583,6 +676,17 @@ class Writer:
             written = self.runtime("each", source, f"({target}) => {pair}", *keep)
         self.scopes.pop()
         return written
+
+    def learn(self, target: ast.expr, kind: str | None) -> None:
+        """Keep the kind of a variable, which it has from its first value on."""
+        scope = self.scopes[-1] if self.scopes else {}
+        if isinstance(target, ast.Name) and not scope.get(target.id):
+            scope[target.id] = kind
+
+    def kind_of_parts(self, iterable: ast.expr) -> str | None:
+        """Tell the kind of what is iterated over: numbers of a range."""
+        is_range = isinstance(iterable, ast.Call) and self.origin_of(iterable.func) == ("builtins", "range")
+        return NUMBER if is_range else None
 
     def target(self, node: ast.expr) -> str:
         """Write what a value is bound to."""
@@ -648,7 +752,7 @@ class Writer:
         kind, signature = members[0]
         self.refuse_if(any(one != members[0] for one in members), node, f"メソッド .{name} の引数が、クラスによって違います")
         self.refuse_if(kind == "property", node, f".{name} は関数ではありません")
-        given = self.bound(node, signature) if signature else self.in_order(node)
+        given = self.in_order(node) if kind == "field" else self.bound(node, signature)
         return f"{self.expression(value)}.{name}({given})"
 
     def call_of_builtin(self, node: ast.Call, name: str) -> str:
@@ -677,7 +781,7 @@ class Writer:
         name = self.named(node, origin)
         (definition, *_) = self.program.package.modules[origin[0]].definitions[origin[1]]
         if isinstance(definition, ast.FunctionDef):
-            return f"{name}({self.bound(node, _signature(definition.args))})"
+            return f"{name}({self.bound(node, _signature(definition))})"
         if isinstance(definition, ast.ClassDef):
             kind = self.kind_of_class(definition, origin[0])
             signature = self.constructor_of(definition, kind)
@@ -764,14 +868,22 @@ class Writer:
         if further:
             names = all(isinstance(one, ast.Name) for one in node.targets)
             self.refuse_if(not names, node, "一度に代入する先は、名前だけが翻訳できます")
+            for one in node.targets:
+                self.learn(one, self.kind(node.value))
             return f"{' = '.join(map(self.target, node.targets))} = {self.expression(node.value)};"
         if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(target.elts) == len(node.value.elts):
             if not any(isinstance(one, ast.Starred) for one in (*target.elts, *node.value.elts)):
-                return f"{self.target(target)} = [{self.expressions(node.value.elts)}];"
-        return self.assigned(target, self.expression(node.value))
+                written = f"{self.target(target)} = [{self.expressions(node.value.elts)}];"
+                for one, value in zip(target.elts, node.value.elts, strict=True):
+                    self.learn(one, self.kind(value))
+                return written
+        written = self.assigned(target, self.expression(node.value))
+        self.learn(target, self.kind(node.value))
+        return written
 
     @statement.register
     def _(self, node: ast.AnnAssign) -> str:
+        self.learn(node.target, _kind(node.annotation))
         return self.assigned(node.target, self.expression(node.value)) if node.value else ""
 
     def assigned(self, target: ast.expr, value: str) -> str:
@@ -789,8 +901,9 @@ class Writer:
         self.refuse_if(not isinstance(node.target, ast.Name), node, "計算して代入する先は、名前だけが翻訳できます")
         name = "add_in_place" if isinstance(node.op, ast.Add) else BINARY.get(type(node.op))
         self.refuse_if(name is None, node, f"演算子 {type(node.op).__name__} は翻訳できません")
-        target = self.target(node.target)
-        return f"{target} = {self.runtime(str(name), target, self.expression(node.value))};"
+        target, value = self.target(node.target), self.expression(node.value)
+        sign = self.sign(node.op, node.target, node.value)
+        return f"{target} {sign}= {value};" if sign else f"{target} = {self.runtime(str(name), target, value)};"
 
     @statement.register
     def _(self, node: ast.If) -> str:
@@ -806,6 +919,7 @@ class Writer:
     def _(self, node: ast.For) -> str:
         self.refuse_if(node.orelse, node, "for の else は翻訳できません")
         source = self.taken_apart(node.target, node.iter)
+        self.learn(node.target, self.kind_of_parts(node.iter))
         return f"for ({self.target(node.target)} of {source}) {self.block(node.body)}"
 
     @statement.register
@@ -850,26 +964,29 @@ class Writer:
             return f"function{'*' if _yields(node) else ''} {name}({parameters}) {body}"
         cached = origins in ([("functools", "cache")], [("functools", "lru_cache")])
         self.refuse_if(not cached or _yields(node), node, "関数の飾り @ は、cache と lru_cache だけが翻訳できます")
-        keywords = json.dumps(_signature(node.args).keyword_only)
+        keywords = json.dumps(_signature(node).keyword_only)
         return f"const {name} = {self.runtime('cached', f'({parameters}) => {body}', keywords)};"
 
     def function(self, node: ast.FunctionDef, *, skip: int = 0) -> tuple[str, str]:
         """Write parameters and body of a function."""
-        scope, parameters, first = self.parameters(node.args, node, skip=skip)
+        scope, parameters, first = self.parameters(node, skip=skip)
         self.refuse_if(not skip and "self" in scope, node, "self は、メソッドの最初の引数だけが翻訳できます")
-        local = {name for one in node.body for name in _bound(one)} - scope
-        self.scopes.append(scope | local)
+        local = {name for one in node.body for name in _bound(one)} - scope.keys()
+        self.scopes.append(scope | dict.fromkeys(local))
         body = self.block(node.body)[2:]
         self.scopes.pop()
         declared = f"  let {', '.join(map(local_name, sorted(local)))};\n" if local else ""
         end = "" if _yields(node) or isinstance(node.body[-1], (ast.Return, ast.Raise)) else "  return null;\n"
         return parameters, f"{{\n{first}{declared}{body[:-1]}{end}}}"
 
-    def parameters(self, arguments: ast.arguments, node: ast.AST, *, skip: int = 0) -> tuple[set[str], str, str]:
-        """Write parameters; return their names, the text and what the body starts with."""
+    def parameters(
+        self, node: ast.FunctionDef | ast.Lambda, *, skip: int = 0
+    ) -> tuple[dict[str, str | None], str, str]:
+        """Write parameters; return their names with their kinds, the text and what the body starts with."""
+        arguments = node.args
         strange = arguments.posonlyargs or arguments.kwarg or (arguments.vararg and arguments.kwonlyargs)
         self.refuse_if(strange, node, "引数のこの形（/、**、* の後の引数）は翻訳できません")
-        signature = _signature(arguments)
+        signature = _signature(node)
         defaults = dict(zip(signature.positional[::-1], arguments.defaults[::-1], strict=False))
         defaults |= {
             name: one for name, one in zip(signature.keyword_only, arguments.kw_defaults, strict=True) if one is not None
@@ -881,11 +998,11 @@ class Writer:
         if by_name:
             optional = not set(signature.keyword_only) & signature.required
             positional.append(f"{{ {', '.join(by_name)} }}{' = {}' if optional else ''}")
-        first, names = "", {*signature.positional, *signature.keyword_only}
+        first, names = "", {one.arg: _kind(one.annotation) for one in (*arguments.args, *arguments.kwonlyargs)}
         if arguments.vararg:
             rest = local_name(arguments.vararg.arg)
             positional.append(f"...{rest}")
-            names.add(arguments.vararg.arg)
+            names[arguments.vararg.arg] = None
             first = f"  Object.freeze({rest});\n"
         return names, ", ".join(positional), first
 
@@ -926,7 +1043,7 @@ class Writer:
         """Return what a class is made of."""
         if kind == "error":
             made = next((one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
-            return _signature(made.args, skip=1) if made else Signature(("message",))
+            return _signature(made, skip=1) if made else Signature(("message",))
         fields = _fields(node)
         names = tuple(fields)
         required = frozenset(name for name, default in fields.items() if default is None)
@@ -952,13 +1069,7 @@ class Writer:
     def constructor(self, node: ast.ClassDef, kind: str) -> str:
         """Write how an object gets its fields."""
         fields = _fields(node)
-        written = [
-            self.parameter(name, default, in_object=kind == "dataclass")
-            if default
-            else f"{name}{f': {local_name(name)}' if kind == 'dataclass' and name in RESERVED else ''}"
-            f" = {self.runtime('missing', json.dumps(name))}"
-            for name, default in fields.items()
-        ]
+        written = [self.parameter(name, one, in_object=kind == "dataclass") for name, one in fields.items()]
         parameters = f"{{ {', '.join(written)} }}" if kind == "dataclass" else ", ".join(written)
         lines = ["super();", *(f"this.{name} = {local_name(name)};" for name in fields)]
         if any(isinstance(one, ast.FunctionDef) and one.name == "__post_init__" for one in node.body):
@@ -987,7 +1098,7 @@ class Writer:
         """Write how an error keeps more than its message."""
         for one in node.body:
             if isinstance(one, ast.FunctionDef) and one.name == "__init__":
-                scope, parameters, _ = self.parameters(one.args, one, skip=1)
+                scope, parameters, _ = self.parameters(one, skip=1)
                 self.scopes.append(scope)
                 yield f"constructor({parameters}) {{\n{indent(chr(10).join(map(self.kept, one.body)), '  ')}\n}}"
                 self.scopes.pop()
