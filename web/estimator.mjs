@@ -112,7 +112,7 @@ function byId(rows) {
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-function deviceOf({ memory_capacity_gib, ...fields }) {
+function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
   return makeDevice({ ...fields, memory_capacity_bytes: memory_capacity_gib * GIB });
 }
 

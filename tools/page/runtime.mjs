@@ -31,11 +31,15 @@ function unsuitable(value, wanted) {
 
 // ---------------------------------------------------------------- kinds of values
 
-/** What a dataclass is made of; two are equal if all their fields are. */
-export class $Record {}
-
 /** A dataclass with `eq=False`: each is equal to itself only. */
-export class $Unique {}
+export class $Unique {
+  constructor(defaults, given) {
+    Object.assign(this, defaults, given);
+  }
+}
+
+/** Another dataclass: two are equal if all their fields are. */
+export class $Record extends $Unique {}
 
 /** A named tuple: its fields are its parts. */
 export class $NamedTuple {
@@ -239,7 +243,8 @@ export function $equal(a, b) {
     return a.length === b.length && a.items().every(([key, value]) => b.has(key) && $equal(value, b.get(key)));
   }
   if (a instanceof PythonSet && b instanceof PythonSet) return a.length === b.length && [...a].every((part) => b.has(part));
-  return a instanceof $Record && a.constructor === b.constructor && sameParts(Object.values(a), Object.values(b));
+  const comparable = a instanceof $Record && a.constructor === b.constructor;
+  return comparable && Object.keys(a).every((name) => $equal(a[name], b[name]));
 }
 
 const sameParts = (a, b) => a.length === b.length && a.every((part, index) => $equal(part, b[index]));

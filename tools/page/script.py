@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from tools.page.bundle import HEADER, bundle, quoted, shortened
+from tools.page.bundle import HEADER, IMPORT, NAME, bundle, names_in, quoted, shortened
 from tools.page.tables import calculator_data, compact_json, measurement_data
 from tools.page.translate import translate
 
@@ -46,6 +47,7 @@ GIVEN = (
     "hayasa.names.name_key",
     "hayasa.names.suggest",
 )
+USED_BY_HAND = ("$dict",)
 LEFT_OUT = ("Estimate.require_fit", "Estimate.to_dict")
 
 
@@ -57,13 +59,25 @@ def made_modules(source: Path) -> dict[str, str]:
     source : pathlib.Path
         Folder in which ``src/hayasa`` lies.
     """
+    formulas = translate(source / "src" / "hayasa", root=source, wanted=WANTED, given=GIVEN, left_out=LEFT_OUT)
+    used = {name for found in IMPORT.finditer(formulas) for name in names_in(found[1])}
     return {
         "data.mjs": f"export const data = JSON.parse({quoted(compact_json(calculator_data()))});\n",
-        "formulas.mjs": translate(
-            source / "src" / "hayasa", root=source, wanted=WANTED, given=GIVEN, left_out=LEFT_OUT
-        ),
-        "runtime.mjs": RUNTIME.read_text(encoding="utf-8"),
+        "formulas.mjs": formulas,
+        "runtime.mjs": needed(RUNTIME.read_text(encoding="utf-8"), used | set(USED_BY_HAND)),
     }
+
+
+def needed(module: str, wanted: set[str]) -> str:
+    """Leave out what of a module nobody wants, and nothing that is wanted mentions."""
+    parts = re.split(r"^(?=(?:export )?(?:const|class|function\*?) )", module, flags=re.MULTILINE)
+    by_name = {re.findall(NAME, part.removeprefix("export "))[1]: part for part in parts[1:]}
+    kept: set[str] = set()
+    while wanted:
+        kept |= wanted
+        mentioned = {name for one in wanted for name in re.findall(NAME, by_name[one])}
+        wanted = (mentioned & by_name.keys()) - kept
+    return parts[0] + "".join(part for name, part in by_name.items() if name in kept)
 
 
 def page_script(root: Path, source: Path) -> str:

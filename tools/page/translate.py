@@ -1069,9 +1069,13 @@ class Writer:
     def constructor(self, node: ast.ClassDef, kind: str) -> str:
         """Write how an object gets its fields."""
         fields = _fields(node)
-        written = [self.parameter(name, one, in_object=kind == "dataclass") for name, one in fields.items()]
-        parameters = f"{{ {', '.join(written)} }}" if kind == "dataclass" else ", ".join(written)
-        lines = ["super();", *(f"this.{name} = {local_name(name)};" for name in fields)]
+        if kind == "dataclass":
+            parameters = "given"
+            defaults = ", ".join(f"{name}: {self.default(one)}" for name, one in fields.items() if one)
+            lines = [f"super({{ {defaults} }}, given);"]
+        else:
+            parameters = ", ".join(self.parameter(name, default) for name, default in fields.items())
+            lines = ["super();", *(f"this.{name} = {local_name(name)};" for name in fields)]
         if any(isinstance(one, ast.FunctionDef) and one.name == "__post_init__" for one in node.body):
             lines.append("this.__post_init__();")
         lines.append("Object.freeze(this);")
