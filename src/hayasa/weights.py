@@ -256,7 +256,7 @@ def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> f
 
 def _rule_for(tensor: WeightTensor, model: Model, weights: WeightFormat) -> TensorRule | None:
     base = tensor.role.removesuffix("_exps").removesuffix("_shexp")
-    for role in dict.fromkeys((tensor.role, base, "default")):
+    for role in (tensor.role, base, "default"):
         for rule in weights.rules:
             if (
                 rule.role == role

@@ -490,7 +490,7 @@ export function $getattr(object, name, otherwise) {
 
 /** Parts that are bound to so many variables, or to so many and a list of the rest. */
 export function $unpack(value, count, rest = false) {
-  const parts = [...$iterate(value)];
+  const parts = Array.isArray(value) ? value : [...$iterate(value)];
   if (parts.length < count || (!rest && parts.length > count)) throw new $ValueError(`${count} values to unpack were expected`);
   return parts;
 }
@@ -535,20 +535,25 @@ export const $values = (values) => values.items().map(([, value]) => value);
 
 // ---------------------------------------------------------------- strings
 
-const BLANK = "\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const BLANK = /[\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
-function stripped(value, ends, kept) {
-  const inside = kept === null ? BLANK : asText(kept).replace(/[\\\]^-]/g, "\\$&");
-  return inside ? asText(value).replace(new RegExp(ends.map((end) => end.replace("@", `[${inside}]+`)).join("|"), "gu"), "") : asText(value);
+/** A text without the characters at its ends that are blank, or among those given. */
+function stripped(value, left, right, given) {
+  const isLoose = given === null ? (one) => BLANK.test(one) : (one) => asText(given).includes(one);
+  const letters = characters(asText(value));
+  let [from, to] = [0, letters.length];
+  while (left && from < to && isLoose(letters[from])) from += 1;
+  while (right && from < to && isLoose(letters[to - 1])) to -= 1;
+  return $slice(value, from, to);
 }
 
-export const $strip = (value, kept = null) => stripped(value, ["^@", "@$"], kept);
-export const $lstrip = (value, kept = null) => stripped(value, ["^@"], kept);
-export const $rstrip = (value, kept = null) => stripped(value, ["@$"], kept);
+export const $strip = (value, given = null) => stripped(value, true, true, given);
+export const $lstrip = (value, given = null) => stripped(value, true, false, given);
+export const $rstrip = (value, given = null) => stripped(value, false, true, given);
 
-const anyOf = (wanted) => (typeof wanted === "string" ? [wanted] : [...$iterate(wanted)]);
-export const $startswith = (value, wanted) => anyOf(wanted).some((one) => asText(value).startsWith(asText(one)));
-export const $endswith = (value, wanted) => anyOf(wanted).some((one) => asText(value).endsWith(asText(one)));
+const anyOf = (wanted, test) => (typeof wanted === "string" ? test(wanted) : [...$iterate(wanted)].some(test));
+export const $startswith = (value, wanted) => anyOf(wanted, (one) => asText(value).startsWith(asText(one)));
+export const $endswith = (value, wanted) => anyOf(wanted, (one) => asText(value).endsWith(asText(one)));
 export const $removeprefix = (value, prefix) => (asText(value).startsWith(asText(prefix)) ? value.slice(prefix.length) : value);
 export const $removesuffix = (value, suffix) =>
   asText(value).endsWith(asText(suffix)) ? value.slice(0, value.length - suffix.length) : value;
@@ -572,7 +577,7 @@ const INTEGER = /^[+-]?\d+(?:_\d+)*$/;
 const FLOAT = /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 
 function parsed(value, pattern) {
-  const plain = $strip(value);
+  const plain = pattern.test(value) ? value : $strip(value);
   if (!pattern.test(plain)) throw new $ValueError(`could not convert string: ${$repr(value)}`);
   const word = /^([+-]?)(inf|nan)/i.exec(plain);
   if (word) return word[2].toLowerCase() === "nan" ? NaN : word[1] === "-" ? -Infinity : Infinity;
@@ -636,37 +641,43 @@ export function $format(value, spec) {
 }
 
 function exponential(value, decimals) {
-  const [digits, exponent] = digitsAndExponent(tiesToEven(value, decimals, "toExponential"));
+  const [digits, exponent] = rounded(value, decimals, "toExponential");
   return `${digits}e${signed(exponent)}`;
 }
 
 function fixed(value, decimals) {
   // From here on JavaScript would write an exponent; all such numbers are whole.
   if (Math.abs(value) >= 1e21) return BigInt(value) + (decimals ? `.${"0".repeat(decimals)}` : "");
-  return tiesToEven(value, decimals, "toFixed");
+  return rounded(value, decimals, "toFixed")[0];
 }
 
 function general(value, precision) {
   const digits = Math.max(1, precision);
-  const [mantissa, exponent] = digitsAndExponent(exponential(value, digits - 1));
+  const [mantissa, exponent] = rounded(value, digits - 1, "toExponential");
   if (exponent < -4 || exponent >= digits) return `${withoutZeros(mantissa)}e${signed(exponent)}`;
   return withoutZeros(fixed(value, digits - 1 - exponent));
 }
 
-/** JavaScript rounds a number that lies exactly between two up, Python to the one whose last digit is even. */
-function tiesToEven(value, decimals, write) {
+/**
+ * Digits and exponent. JavaScript rounds a number that lies exactly between two up, Python to the one whose last digit
+ * is even.
+ */
+function rounded(value, decimals, write) {
   const [longer, exponent] = digitsAndExponent(value[write](decimals + 1));
-  // Fifty more digits tell a tie, which is exact, from a number beside it.
-  const isTie = longer.endsWith("5") && /^0*$/.test(value[write](decimals + 51).replace(/e.*/, "").slice(longer.length));
-  if (!isTie) return value[write](decimals);
-  const lower = longer.slice(0, decimals ? -1 : -2);
-  if (Number(lower.at(-1)) % 2) return value[write](decimals);
-  return write === "toFixed" ? lower : `${lower}e${exponent}`;
+  const [shorter, last] = [longer.slice(0, decimals ? -1 : -2), longer.at(-1)];
+  if (last < "5" || (last === "5" && shorter.at(-1) % 2 === 0 && isTie(value, decimals, write))) return [shorter, exponent];
+  return digitsAndExponent(value[write](decimals));
+}
+
+/** Fifty more digits tell a tie, which is exact, from a number beside it. */
+function isTie(value, decimals, write) {
+  const all = Math.min(100, decimals + 51);
+  return /^50*$/.test(digitsAndExponent(value[write](all))[0].slice(decimals - all));
 }
 
 function digitsAndExponent(written) {
-  const [digits, exponent] = written.split("e");
-  return [digits, Number(exponent)];
+  const place = written.indexOf("e");
+  return place < 0 ? [written, 0] : [written.slice(0, place), Number(written.slice(place + 1))];
 }
 
 const signed = (exponent) => `${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;

@@ -573,7 +573,11 @@ class Writer:
         if isinstance(right, ast.Constant) and (right.value is None or isinstance(right.value, bool)):
             return f"({self.expression(left)} === {self.expression(right)})"
         if isinstance(left, ast.Call) and self.origin_of(left.func) == ("builtins", "type") and len(left.args) == 1:
-            return self.runtime("type_is", self.expression(left.args[0]), self.expression(right))
+            value = self.expression(left.args[0])
+            # So common that it is written out.
+            if self.origin_of(right) == ("builtins", "float"):
+                return f'(typeof {value} === "number")'
+            return self.runtime("type_is", value, self.expression(right))
         raise self.refusal(left, "is は、None、True、False か、type(…) とだけ翻訳できます")
 
     @expression.register
