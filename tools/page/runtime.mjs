@@ -205,14 +205,13 @@ class Range {
   }
 }
 
-/** Remember what a function returned for the same arguments; those of the object that comes last by their names. */
-export function $cached(compute, keywords) {
+/** Remember what a function returned for the same arguments: so many by position, others by name in one object. */
+export function $cached(compute, positions, names) {
   const known = new Place();
   return (...values) => {
     let place = known;
-    const positions = keywords.length && values.length ? values.length - 1 : values.length;
     for (let index = 0; index < positions; index += 1) place = place.at(argument(values[index]));
-    for (const name of keywords) place = place.at(argument(values[positions]?.[name]));
+    for (const name of names) place = place.at(argument(values[positions]?.[name]));
     if (!("result" in place)) place.result = compute(...values);
     return place.result;
   };
@@ -317,8 +316,8 @@ function divisor(value) {
 }
 
 export function $floor_divide(a, b) {
-  const rest = $modulo(a, b);
-  const quotient = (asNumber(a) - rest) / asNumber(b);
+  const rest = asNumber(a) % divisor(b);
+  const quotient = (a - rest) / b - (rest !== 0 && rest < 0 !== b < 0 ? 1 : 0);
   const floor = Math.floor(quotient);
   return quotient - floor > 0.5 ? floor + 1 : floor;
 }
@@ -530,8 +529,8 @@ export const $append = (values, value) => void asList(values).push(value);
 export const $extend = (values, further) => void asList(values).push(...$iterate(further));
 export const $get = (values, key, otherwise = null) => (asDict(values).has(key) ? values.get(key) : otherwise);
 export const $items = (values) => asDict(values).items();
-export const $keys = (values) => [...dict(values)];
-export const $values = (values) => values.items().map(([, value]) => value);
+export const $keys = (values) => [...asDict(values)];
+export const $values = (values) => asDict(values).items().map(([, value]) => value);
 
 // ---------------------------------------------------------------- strings
 
@@ -633,6 +632,7 @@ const nonFinite = (value) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : 
 /** `f"{value:{spec}}"`. */
 export function $format(value, spec) {
   const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([defg]?)$/.exec(spec);
+  if (typeof value === "string") throw new $ValueError(`${spec} is no format of a string`);
   const given = kind === "d" ? asWhole(value) : asNumber(value);
   if (!Number.isFinite(given)) return nonFinite(given);
   const precision = Number(digits ?? 6);

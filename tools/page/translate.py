@@ -6,7 +6,7 @@ comes out means what the Python means.  What JavaScript lacks (Python's division
 of writing numbers) is called in `runtime.mjs`, by names with a ``$``, which no Python name has.
 
 Three things differ, because JavaScript has one kind of number.  A whole number counts, and is
-written, as an ``int``: 2.0 is written 2.  Whole numbers beyond 2**53 are floats.  And a number is
+written, as an ``int``: 2.0 is written 2.  From 2**53 on all are floats.  And a number is
 never minus zero when it is written.
 
 How the rest is written:
@@ -113,7 +113,7 @@ RESERVED = frozenset(
     "Array BigInt Error JSON Map Math Number Object Set String Symbol WeakMap globalThis".split()
 )
 UNTOUCHED = ("__hash__", "__repr__")  # nothing translated asks for them
-LARGEST = 2**53
+LARGEST = 2**53 - 1
 FORMAT = re.compile(r",|(?:,?(?:\.\d+)?[efg]|,?d)")
 
 
@@ -458,7 +458,7 @@ class Writer:
         if isinstance(value, (bool, str)):
             return json.dumps(value, ensure_ascii=False)
         if isinstance(value, int):
-            self.refuse_if(abs(value) > LARGEST, node, "2**53 を超える整数は翻訳できません（小数で書いてください）")
+            self.refuse_if(abs(value) > LARGEST, node, "2**53 からの整数は翻訳できません（小数で書いてください）")
             return str(value)
         if isinstance(value, float) and abs(value) < float("inf"):
             return repr(value)
@@ -968,8 +968,10 @@ class Writer:
             return f"function{'*' if _yields(node) else ''} {name}({parameters}) {body}"
         cached = origins in ([("functools", "cache")], [("functools", "lru_cache")])
         self.refuse_if(not cached or _yields(node), node, "関数の飾り @ は、cache と lru_cache だけが翻訳できます")
-        keywords = json.dumps(_signature(node).keyword_only)
-        return f"const {name} = {self.runtime('cached', f'({parameters}) => {body}', keywords)};"
+        signature = _signature(node)
+        self.refuse_if(signature.variadic, node, "* のある関数の cache は翻訳できません")
+        order = [str(len(signature.positional)), json.dumps(signature.keyword_only)]
+        return f"const {name} = {self.runtime('cached', f'({parameters}) => {body}', *order)};"
 
     def function(self, node: ast.FunctionDef, *, skip: int = 0) -> tuple[str, str]:
         """Write parameters and body of a function."""
