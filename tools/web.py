@@ -62,7 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
         for name, script in scripts(root).items():
             write_if_changed(root / "web" / name, script)
     except Exception as error:
-        if type(error).__name__ not in ("BundleError", "TranslationError") and not isinstance(error, (OSError, ValueError)):
+        if type(error).__name__ not in ("BundleError", "TranslationError") and not isinstance(
+            error, (OSError, ValueError)
+        ):
             raise
         print(f"エラー: {error}", file=sys.stderr)
         return 1

@@ -15,19 +15,23 @@ ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = Path(__file__).resolve().with_name("answers.mjs")
 
 
-class Estimator:
-    """The formulas and tables as the page has them; `changed` replaces a text of a module by another."""
+def changed_script(*changed: str, entry: Path = ROOT / "web" / ENTRY) -> str:
+    """Return the page's script; `changed` is a module, a text that stands in it once, and another."""
+    modules = {ENTRY: entry.read_text(encoding="utf-8"), **script.made_modules(ROOT)}
+    if changed:
+        name, old, new = changed
+        text = modules.get(name) or (ROOT / "web" / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} はちょうど一度だけあるはずです"
+        modules[name] = text.replace(old, new)
+    return bundle(ROOT / "web", modules)
 
-    def __init__(self, changed: tuple[str, str, str] | None = None) -> None:
-        modules = script.made_modules(ROOT)
-        modules["estimator.mjs"] = (ROOT / "web" / "estimator.mjs").read_text(encoding="utf-8")
-        if changed:
-            name, old, new = changed
-            assert modules[name].count(old) == 1, f"{old!r} はちょうど一度だけあるはずです"
-            modules[name] = modules[name].replace(old, new)
-        modules[ENTRY] = ANSWERS.read_text(encoding="utf-8")
+
+class Estimator:
+    """The formulas and tables as the page has them."""
+
+    def __init__(self, *changed: str) -> None:
         self.context = MiniRacer()
-        self.context.eval(bundle(ROOT / "web", modules))
+        self.context.eval(changed_script(*changed, entry=ANSWERS))
 
     def answers(self, vectors: list[dict]) -> list[dict]:
         """Put all questions at once; nothing of what Python answered is passed on."""

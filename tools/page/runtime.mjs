@@ -64,7 +64,7 @@ function asNumber(value) {
 }
 
 function asWhole(value) {
-  if (Number.isInteger(asNumber(value))) return Number(value);
+  if (Number.isSafeInteger(asNumber(value))) return Number(value);
   throw unsuitable(value, "a whole number");
 }
 
@@ -633,7 +633,8 @@ const nonFinite = (value) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : 
 export function $format(value, spec) {
   const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([defg]?)$/.exec(spec);
   if (typeof value === "string") throw new $ValueError(`${spec} is no format of a string`);
-  const given = kind === "d" ? asWhole(value) : asNumber(value);
+  const given = asNumber(value);
+  if (kind === "d" && !Number.isSafeInteger(given)) throw new $ValueError("d is no format of a float");
   if (!Number.isFinite(given)) return nonFinite(given);
   const precision = Number(digits ?? 6);
   const written = { "": shortestNumber, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](given, precision);

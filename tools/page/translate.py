@@ -183,7 +183,9 @@ class Package:
                 module.origins.update({one.asname or one.name: (one.name, "") for one in node.names})
             elif isinstance(node, ast.ImportFrom):
                 parts = inside.split(".")
-                base = ".".join([*parts[: len(parts) - node.level + 1], node.module or ""]) if node.level else node.module
+                base = (
+                    ".".join([*parts[: len(parts) - node.level + 1], node.module or ""]) if node.level else node.module
+                )
                 source = (base or "").strip(".")
                 module.origins.update({one.asname or one.name: (source, one.name) for one in node.names})
                 if node in module.tree.body:
@@ -230,7 +232,7 @@ def translate(
     TranslationError
         If anything that is needed cannot be translated.
     """
-    program = Program(Package(folder, root), {tuple(name.rsplit(".", 1)) for name in given}, frozenset(left_out))
+    program = Program(Package(folder, root), [tuple(name.rsplit(".", 1)) for name in given], frozenset(left_out))
     results = [program.name_of(*name.rsplit(".", 1)) for name in wanted]
     body = program.translated()
     imports = "".join(f"  {name},\n" for name in sorted(program.runtime))
@@ -245,7 +247,7 @@ def translate(
 class Program:
     """All that is translated, from what is wanted to the last thing that it mentions."""
 
-    def __init__(self, package: Package, given: set[tuple[str, ...]], left_out: frozenset[str]) -> None:
+    def __init__(self, package: Package, given: list[tuple[str, ...]], left_out: frozenset[str]) -> None:
         self.package, self.given = package, {package.origin(*name) for name in given}
         self.left_out = left_out
         self.names: dict[tuple[str, str], str] = {}
@@ -288,7 +290,7 @@ def local_name(name: str) -> str:
 
 def _bound(node: ast.AST) -> Iterator[str]:
     """Yield the names that a statement binds in its own scope."""
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield node.name
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         yield node.id
@@ -612,6 +614,7 @@ class Writer:
             return json.dumps(node.value, ensure_ascii=False)[1:-1].replace("`", "\\`").replace("${", "\\${")
         assert isinstance(node, ast.FormattedValue)
         value = self.expression(node.value)
+        self.refuse_if(node.conversion == ord("a"), node, "!a は翻訳できません")
         if node.format_spec is None:
             plain = node.conversion != ord("r") and self.kind(node.value) == TEXT
             return f"${{{value if plain else self.runtime('repr' if node.conversion == ord('r') else 'str', value)}}}"
@@ -640,7 +643,11 @@ class Writer:
             origin = self.origin_of(node.func) or ("", getattr(node.func, "attr", ""))
             return origin[0] in ("builtins", "math", "") and origin[1] in BOOLEAN_CALLS
         negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-        return negated or isinstance(node, ast.Compare) or (isinstance(node, ast.Constant) and isinstance(node.value, bool))
+        return (
+            negated
+            or isinstance(node, ast.Compare)
+            or (isinstance(node, ast.Constant) and isinstance(node.value, bool))
+        )
 
     # ------------------------------------------------------------ comprehensions
 
@@ -749,12 +756,16 @@ class Writer:
         members = self.program.package.members.get(name, [])
         if name in METHODS:
             ambiguous = any(kind == "method" for kind, _ in members)
-            self.refuse_if(ambiguous or node.keywords, node, f".{name} は、クラスにも同じ名前があるか、名前付きの引数があります")
+            self.refuse_if(
+                ambiguous or node.keywords, node, f".{name} は、クラスにも同じ名前があるか、名前付きの引数があります"
+            )
             self.count(node, name, *METHODS[name])
             return self.runtime(name, self.expression(value), *map(self.expression, node.args))
         self.refuse_if(not members, node, f"メソッド .{name} は翻訳できません")
         kind, signature = members[0]
-        self.refuse_if(any(one != members[0] for one in members), node, f"メソッド .{name} の引数が、クラスによって違います")
+        self.refuse_if(
+            any(one != members[0] for one in members), node, f"メソッド .{name} の引数が、クラスによって違います"
+        )
         self.refuse_if(kind == "property", node, f".{name} は関数ではありません")
         given = self.in_order(node) if kind == "field" else self.bound(node, signature)
         return f"{self.expression(value)}.{name}({given})"
@@ -778,7 +789,9 @@ class Writer:
     def count(self, node: ast.Call, name: str, least: int, most: int) -> None:
         """Refuse another number of arguments, and starred ones."""
         self.refuse_if(any(isinstance(one, ast.Starred) for one in node.args), node, f"{name} に * は翻訳できません")
-        self.refuse_if(not least <= len(node.args) <= most, node, f"{name} の引数が {len(node.args)} 個では翻訳できません")
+        self.refuse_if(
+            not least <= len(node.args) <= most, node, f"{name} の引数が {len(node.args)} 個では翻訳できません"
+        )
 
     def call_of_definition(self, node: ast.Call, origin: tuple[str, str]) -> str:
         """Call a function of the package, or make an object of one of its classes."""
@@ -802,7 +815,9 @@ class Writer:
     def bound(self, node: ast.Call, signature: Signature, *, by_name: bool = False) -> str:
         """Write arguments as a function takes them: by position, or by name in an object."""
         starred = any(isinstance(one, ast.Starred) for one in node.args)
-        self.refuse_if(starred and not (signature.variadic and not node.keywords), node, "* は、*引数のある関数にだけ渡せます")
+        self.refuse_if(
+            starred and not (signature.variadic and not node.keywords), node, "* は、*引数のある関数にだけ渡せます"
+        )
         if signature.variadic and not node.keywords:
             return self.expressions(node.args)
         self.refuse_if(len(node.args) > len(signature.positional), node, "引数が多すぎます")
@@ -875,7 +890,11 @@ class Writer:
             for one in node.targets:
                 self.learn(one, self.kind(node.value))
             return f"{' = '.join(map(self.target, node.targets))} = {self.expression(node.value)};"
-        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(target.elts) == len(node.value.elts):
+        if (
+            isinstance(target, ast.Tuple)
+            and isinstance(node.value, ast.Tuple)
+            and len(target.elts) == len(node.value.elts)
+        ):
             if not any(isinstance(one, ast.Starred) for one in (*target.elts, *node.value.elts)):
                 written = f"{self.target(target)} = [{self.expressions(node.value.elts)}];"
                 for one, value in zip(target.elts, node.value.elts, strict=True):
@@ -934,7 +953,9 @@ class Writer:
             self.refuse_if(handler.type is None, handler, "except には、エラーの名前が要ります")
             kept = f"{local_name(handler.name)} = $error;\n" if handler.name else ""
             body = f"{{\n{indent(kept, '  ')}{self.block(handler.body)[2:]}"
-            otherwise = f"if ({self.runtime('isinstance', '$error', self.expression(handler.type))}) {body} else {otherwise}"
+            otherwise = (
+                f"if ({self.runtime('isinstance', '$error', self.expression(handler.type))}) {body} else {otherwise}"
+            )
         caught = indent(otherwise, "  ")
         return f"try {self.block(node.body)} catch ($error) {{\n{caught}\n}}"
 
@@ -995,12 +1016,12 @@ class Writer:
         signature = _signature(node)
         defaults = dict(zip(signature.positional[::-1], arguments.defaults[::-1], strict=False))
         defaults |= {
-            name: one for name, one in zip(signature.keyword_only, arguments.kw_defaults, strict=True) if one is not None
+            name: one
+            for name, one in zip(signature.keyword_only, arguments.kw_defaults, strict=True)
+            if one is not None
         }
         positional = [self.parameter(name, defaults.get(name)) for name in signature.positional[skip:]]
-        by_name = [
-            self.parameter(name, defaults.get(name), in_object=True) for name in signature.keyword_only
-        ]
+        by_name = [self.parameter(name, defaults.get(name), in_object=True) for name in signature.keyword_only]
         if by_name:
             optional = not set(signature.keyword_only) & signature.required
             positional.append(f"{{ {', '.join(by_name)} }}{' = {}' if optional else ''}")
@@ -1064,7 +1085,9 @@ class Writer:
             body = [f"name = {json.dumps(node.name)};", *self.error_members(node)]
         else:
             if kind == "dataclass":
-                self.refuse_if(not _option(node, "frozen", default=False), node, "凍っていない dataclass は翻訳できません")
+                self.refuse_if(
+                    not _option(node, "frozen", default=False), node, "凍っていない dataclass は翻訳できません"
+                )
                 base = "Record" if _option(node, "eq", default=True) else "Unique"
             else:
                 base = "NamedTuple"
@@ -1099,8 +1122,12 @@ class Writer:
             strange = (one.name.startswith("__") and one.name != "__post_init__") or one.name == "constructor"
             self.refuse_if(strange, one, f"メソッド {one.name} は翻訳できません")
             decorators = [self.origin_of(decorator) for decorator in one.decorator_list]
-            self.refuse_if(decorators not in ([], [("builtins", "property")]), one, "飾り @ は、property だけが翻訳できます")
-            self.refuse_if(one.args.args[:1] and one.args.args[0].arg != "self", one, "最初の引数は self だけが翻訳できます")
+            self.refuse_if(
+                decorators not in ([], [("builtins", "property")]), one, "飾り @ は、property だけが翻訳できます"
+            )
+            self.refuse_if(
+                one.args.args[:1] and one.args.args[0].arg != "self", one, "最初の引数は self だけが翻訳できます"
+            )
             parameters, body = self.function(one, skip=1)
             yield f"{'get ' if decorators else ''}{'*' if _yields(one) else ''}{one.name}({parameters}) {body}"
 
@@ -1151,5 +1178,3 @@ def _yields(node: ast.FunctionDef) -> bool:
         if not isinstance(one, (ast.FunctionDef, ast.Lambda)):
             pending += ast.iter_child_nodes(one)
     return False
-
-

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, lru_cache
 
-from .kinds import Box, Lonely, Pair, Point, Refused, Told
+from .kinds import Box, Lonely, Pair, Point, RefusedError, ToldError
 
 LIMIT = 3
 TABLE = {"a": 1, "b": (2, 3), **dict.fromkeys(("c", "d"), 0)}
@@ -77,7 +77,14 @@ def defaults(a, b=2, *, c=LIMIT, d):
 
 
 def calls():
-    return [defaults(1, d=4), defaults(1, b=3, d=4, c=5), defaults(a=0, d=None), together(1, 2), together(*[3, 4], 5), together()]
+    return [
+        defaults(1, d=4),
+        defaults(1, b=3, d=4, c=5),
+        defaults(a=0, d=None),
+        together(1, 2),
+        together(*[3, 4], 5),
+        together(),
+    ]
 
 
 def together(*values):
@@ -146,7 +153,13 @@ def reductions(values):
 
 
 def emptiness(values):
-    return [min(values, default=None), max(values, default="none", key=len), sum(values), list(values), min([*values, 1])]
+    return [
+        min(values, default=None),
+        max(values, default="none", key=len),
+        sum(values),
+        list(values),
+        min([*values, 1]),
+    ]
 
 
 def smallest(values):
@@ -163,12 +176,32 @@ def dicts(key):
     table["a"] = 7
     values = [0, 0]
     values[-1] = 2
-    return [table.get(key), table.get("none"), table.get("none", 3), list(table), list(table.keys()), list(table.values()), list(table.items()), values, dict(table), len(table)]
+    return [
+        table.get(key),
+        table.get("none"),
+        table.get("none", 3),
+        list(table),
+        list(table.keys()),
+        list(table.values()),
+        list(table.items()),
+        values,
+        dict(table),
+        len(table),
+    ]
 
 
 def keys():
     table = {(1, 2): "a", 1: "b", "1": "c", None: "d", (): "e"}
-    return [table[1, 2], table[True], table["1"], table[None], table[()], (1, 2) in table, (2, 1) in table, {1, True, "1"} == {"1", 1}]
+    return [
+        table[1, 2],
+        table[True],
+        table["1"],
+        table[None],
+        table[()],
+        (1, 2) in table,
+        (2, 1) in table,
+        {1, True, "1"} == {"1", 1},
+    ]
 
 
 def set_item(value, key):
@@ -197,9 +230,9 @@ def missing(name):
 
 def raising(n):
     if n == 0:
-        raise Refused(f"n は {n} です。")
+        raise RefusedError(f"n は {n} です。")
     if n == 1:
-        raise Told("known", ("a",))
+        raise ToldError("known", ("a",))
     if n == 2:
         raise ValueError("plain")
     return n
@@ -216,19 +249,35 @@ def caught(n):
         if n == 6:
             return None + 1
         return raising(n)
-    except Told as error:
+    except ToldError as error:
         return ("told", error.known, str(error))
-    except (Refused, ZeroDivisionError, KeyError):
+    except (RefusedError, ZeroDivisionError, KeyError):
         return "refused"
     except ValueError:
-        raise Refused("again") from None
+        raise RefusedError("again") from None
 
 
 def points():
     p = Point(3, 4)
     x, y = p
     q = p.moved(1)
-    return [p, p.size, q, p.moved(1, dy=2), p == Point(3, y=4), p == (3, 4), p != q, x + y, p[0], p[-1], len(p), list(p), Point(1) < Point(2), p in [p], Point(x=5)]
+    return [
+        p,
+        p.size,
+        q,
+        p.moved(1, dy=2),
+        p == Point(3, y=4),
+        p == (3, 4),
+        p != q,
+        x + y,
+        p[0],
+        p[-1],
+        len(p),
+        list(p),
+        Point(1) < Point(2),
+        p in [p],
+        Point(x=5),
+    ]
 
 
 def boxes():

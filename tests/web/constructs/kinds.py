@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """An error of the package's own."""
 
 
-class Told(Refused):
+class ToldError(RefusedError):
     """An error that keeps more than its message."""
 
     def __init__(self, message: str, known: tuple[str, ...] = ()) -> None:
@@ -43,7 +43,7 @@ class Box:
 
     def __post_init__(self) -> None:
         if self.width < 0:
-            raise Refused(f"width は 0 以上です（{self.width}）。")
+            raise RefusedError(f"width は 0 以上です（{self.width}）。")
 
     def __hash__(self) -> int:
         return hash(self.name)

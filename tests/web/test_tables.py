@@ -6,9 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import fields, replace
-from itertools import islice
 from typing import Any
 
 import pytest
@@ -16,16 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa import calibrate, export
+from hayasa import calibrate
 from hayasa.calibration import Calibration, device_factors
 from hayasa.devices import Device
 from hayasa.models import Model
 from hayasa.weights import BlockType, WeightFormat
+from tools.page import tables
 
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return export.compact_json(export.calculator_data())
+    return tables.compact_json(tables.calculator_data())
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def places_in(text: str, rows: int) -> list[int]:
 
 
 def test_json_gives_back_what_was_written(text: str, data: dict[str, Any]) -> None:
-    assert data == json.loads(json.dumps(export.calculator_data()))
+    assert data == json.loads(json.dumps(tables.calculator_data()))
     assert "NaN" not in text and "Infinity" not in text
 
 
@@ -97,14 +96,6 @@ def nameless(block: BlockType) -> BlockType:
     return block._replace(id="", fallback=nameless(block.fallback) if block.fallback else None)
 
 
-def test_every_engine_is_there_with_its_backends(data: dict[str, Any]) -> None:
-    rows = {row["id"]: row for row in rows_of(data["engines"])}
-    assert list(rows) == list(hayasa.ENGINES)
-    for engine in hayasa.ENGINES.values():
-        pairs = [tuple(pair.split(":")) for pair in rows[engine.id]["backends"].split()]
-        assert (rows[engine.id]["name"], tuple(pairs)) == (engine.name, engine.backends)
-
-
 def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
     calibrations = rows_of(data["calibrations"])
     for row, calibration in zip(calibrations, hayasa.calibrations(), strict=True):
@@ -129,7 +120,7 @@ def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
 
 def test_every_measurement_that_can_be_read_is_there() -> None:
     measurements, _ = calibrate.load_measurements()
-    rows = rows_of(json.loads(export.compact_json(export.measurement_data())))
+    rows = rows_of(json.loads(tables.compact_json(tables.measurement_data())))
     assert len(rows) == len(measurements) > 1000
     for row, m in zip(rows, measurements, strict=True):
         assert (row["device"], row["model"], row["weights"]) == (m.device.id, m.model.id, m.weights.id)
@@ -159,7 +150,7 @@ def test_it_is_small(text: str) -> None:
 
 
 def test_a_page_build_needs_no_numpy() -> None:
-    code = "import sys; from hayasa.export import calculator_data; calculator_data(); print('numpy' in sys.modules)"
+    code = "import sys; from tools.page.tables import calculator_data; calculator_data(); print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -176,36 +167,22 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_compact_json_is_json(value: object) -> None:
-    assert json.loads(export.compact_json(value)) == value
+    assert json.loads(tables.compact_json(value)) == value
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_compact_json_refuses_what_json_cannot_write(number: float) -> None:
     with pytest.raises(ValueError, match="JSON に書けない数"):
-        export.compact_json([1, {"a": number}])
+        tables.compact_json([1, {"a": number}])
 
 
-def test_a_separator_in_a_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = replace(hayasa.ENGINES["vllm"], name="a~b")
-    monkeypatch.setitem(hayasa.ENGINES, "vllm", engine)
+def test_a_separator_in_a_word_is_refused() -> None:
     with pytest.raises(ValueError, match="列 name の文字列に ~ は使えません"):
-        export.calculator_data()
+        tables._table({"name": ["a", "a~b"]})
 
 
 @given(st.lists(st.integers(0, 83**3 - 1), min_size=1))
 def test_packed_numbers_are_read_back(numbers: list[int]) -> None:
-    packed = export._packed(numbers)
+    packed = tables._packed(numbers)
     assert places_in(packed, len(numbers)) == numbers
     assert not set(packed) & set("\\\"'~")
-
-
-def test_the_questions_are_the_same_every_time() -> None:
-    first, second = (list(islice(export.vectors(), 60)) for _ in range(2))
-    assert first == second
-    assert json.loads(json.dumps(first)) == first
-
-
-def test_what_is_drawn_is_the_same_every_time() -> None:
-    assert list(export._drawn()) == list(export._drawn())
-    kinds = Counter(type(choice["device"]).__name__ for choice in export._drawn())
-    assert set(kinds) == {"str", "dict"}
