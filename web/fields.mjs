@@ -6,7 +6,7 @@ import { plainNumber, readNumber } from "./input.mjs";
 let ids = 0;
 
 /** A fresh id for a label and its control. */
-export function freshId() {
+function freshId() {
   ids += 1;
   return `hy-${ids}`;
 }
@@ -134,25 +134,17 @@ export function slider({ label, values, value, text, onvalue }) {
  * @param {Array<[string, Array<[string, string]>]>} options.groups - Titles and pairs of value and text; an untitled
  *   group stands on its own.
  * @param {string} options.value
- * @param {string} [options.hint]
  * @param {(value: string) => void} options.onvalue
  * @returns {{element: HTMLElement, select: HTMLSelectElement}}
  */
-export function menu({ label, groups, value, hint = "", onvalue }) {
+export function menu({ label, groups, value, onvalue }) {
   const id = freshId();
   const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text));
   const select = h(
     "select",
-    { id, "aria-describedby": hint ? `${id}-hint` : null, onchange: () => onvalue(select.value) },
+    { id, onchange: () => onvalue(select.value) },
     groups.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
   );
   select.value = value;
-  const element = h(
-    "div.hy-field",
-    {},
-    h("label", { for: id }, label),
-    select,
-    hint && h("p.hy-hint", { id: `${id}-hint` }, hint),
-  );
-  return { element, select };
+  return { element: h("div.hy-field", {}, h("label", { for: id }, label), select), select };
 }

@@ -5,8 +5,19 @@ import { menu, numberField, slider } from "./fields.mjs";
 import { cacheGroups, engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
 import { isListed, numberRules, withValues } from "./state.mjs";
 
-const QUICK_BATCHES = Array.from({ length: 11 }, (_, i) => 2 ** i);
-const QUICK_CONTEXTS = [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))];
+// The numbers that have a slider, too: where it can stand, and what is said of it.
+const QUICK = {
+  batch_size: {
+    values: Array.from({ length: 11 }, (_, i) => 2 ** i),
+    text: (n) => `${n} 系列`,
+    hint: "同時に進める系列（会話）の数",
+  },
+  context_length: {
+    values: [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))],
+    text: (n) => `${n.toLocaleString("en-US")} トークン`,
+    hint: "すでに読み書きしたトークンの数",
+  },
+};
 const SHAPE = ["layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size"];
 const SHAPE_EXAMPLE = "llama-3.1-8b";
 const WAYS_TO_SPLIT = [
@@ -37,8 +48,8 @@ export function conditionsForm(tables, change) {
           model,
           choice("重みの形式", "weights", weightGroups(tables), state, set),
           choice("エンジン", "engine", engineGroups(tables), state, set),
-          quickNumber(rules.batch_size, "batch_size", QUICK_BATCHES, state, set),
-          quickNumber(rules.context_length, "context_length", QUICK_CONTEXTS, state, set),
+          quickNumber(rules, "batch_size", state, set),
+          quickNumber(rules, "context_length", state, set),
           own,
         ),
         furtherFields({ tables, rules, state, set }),
@@ -47,21 +58,14 @@ export function conditionsForm(tables, change) {
   };
 }
 
-const QUICK_TEXTS = {
-  batch_size: { text: (n) => `${n} 系列`, hint: "同時に進める系列（会話）の数" },
-  context_length: {
-    text: (n) => `${n.toLocaleString("en-US")} トークン`,
-    hint: "すでに読み書きしたトークンの数",
-  },
-};
-
 function choice(label, name, groups, state, set) {
   return menu({ label, groups, value: state[name], onvalue: (value) => set({ [name]: value }) }).element;
 }
 
 // A number field and a slider that follow each other.
-function quickNumber(rule, name, values, state, set) {
-  const { text, hint } = QUICK_TEXTS[name];
+function quickNumber(rules, name, state, set) {
+  const { values, text, hint } = QUICK[name];
+  const rule = rules[name];
   const exact = numberField({
     rule,
     hint,

@@ -7,7 +7,7 @@ const FACTORS = { k: 1e3, M: 1e6, G: 1e9, B: 1e9, T: 1e12, 万: 1e4, 億: 1e8, �
  * @param {string} text - What was typed.
  * @returns {number} The number; NaN if it is none.
  */
-export function parseAmount(text) {
+function parseAmount(text) {
   const plain = text.normalize("NFKC").replaceAll(/[,\s_]/g, "");
   const found = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([kMGBT万億兆]?)$/iu.exec(plain);
   if (!found) return NaN;

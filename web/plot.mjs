@@ -16,7 +16,7 @@ const LABEL = 64; // pixels that a label and the blank beside it need
  * @param {string} kind - `"filled"` for an estimate, `"hollow"` for a bound.
  * @returns {SVGElement}
  */
-export function marker(index, x, y, kind = "filled") {
+function marker(index, x, y, kind = "filled") {
   const attributes = { class: `hy-mark hy-${kind} hy-series-${index}` };
   const r = 6;
   switch (MARKERS[index % MARKERS.length]) {
@@ -45,7 +45,7 @@ export function smallMarker(index, attributes) {
  * @param {number} [count] - About how many steps.
  * @returns {number[]}
  */
-export function linearTicks(end, count = 5) {
+function linearTicks(end, count = 5) {
   const rough = end / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999);
@@ -58,7 +58,7 @@ export function linearTicks(end, count = 5) {
  * @param {number} high
  * @returns {number[]}
  */
-export function decades(low, high) {
+function decades(low, high) {
   const first = Math.floor(Math.log10(low) + 1e-9);
   const last = Math.max(first + 1, Math.ceil(Math.log10(high) - 1e-9));
   return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
@@ -174,20 +174,19 @@ function workMarks({ index, bound, estimate }, x, y) {
 }
 
 /**
- * A curve over a logarithmic or linear axis, with the chosen point on it.
+ * A curve over a linear axis, with the chosen point on it.
  * @param {Array<{index: number, label: string, points: Array<[number, number]>}>} lines - One per curve.
- * @param {{width: number, title: string, xLabel: string, yLabel: string, chosen: number, logX?: boolean,
+ * @param {{width: number, title: string, xLabel: string, yLabel: string, chosen: number,
  *   xTicks: Array<[number, string]>}} options - Axes; `chosen` is where the reader's slider stands.
  * @returns {SVGElement}
  */
-export function curveChart(lines, { width, title, xLabel, yLabel, chosen, logX = false, xTicks }) {
+export function curveChart(lines, { width, title, xLabel, yLabel, chosen, xTicks }) {
   const height = Math.min(340, Math.max(240, width * 0.55));
   const area = { left: 58, right: width - 14, top: 12, bottom: height - 46 };
   const all = lines.flatMap((line) => line.points);
   const [xLow, xHigh] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
   const yTicks = linearTicks(Math.max(...all.map((p) => p[1])), 5);
-  const share = (v) => (logX ? logShare(v, xLow, xHigh) : (v - xLow) / (xHigh - xLow));
-  const x = (v) => area.left + share(v) * (area.right - area.left);
+  const x = (v) => area.left + ((v - xLow) / (xHigh - xLow)) * (area.right - area.left);
   const y = (v) => area.bottom - (v / yTicks.at(-1)) * (area.bottom - area.top);
   return picture(
     { width, height, title },
