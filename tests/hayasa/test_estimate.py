@@ -208,3 +208,11 @@ def test_a_prompt_of_experts_is_read_at_their_own_pace() -> None:
     dense_pace = dense.prefill_tokens_per_s / dense.prefill_tokens_per_s_bound
     expected = result.calibration.prefill_share_experts / result.calibration.prefill_share_packed
     assert pace / dense_pace == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("argument", ["model", "device", "weights", "engine", "kv_cache", "split"])
+@pytest.mark.parametrize("value", [["m4"], {"a": 1}, {1}, None, 3, 1.5, b"m4", True])
+def test_what_is_no_name_is_refused_by_the_package_itself(argument: str, value: object) -> None:
+    question: dict[str, object] = {"model": "llama-2-7b", "device": "rtx-4090", argument: value}
+    with pytest.raises(hayasa.HayasaError, match=argument):
+        hayasa.estimate(**question)  # type: ignore[arg-type]
