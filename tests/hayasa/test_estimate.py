@@ -211,7 +211,7 @@ def test_a_prompt_of_experts_is_read_at_their_own_pace() -> None:
 
 
 @pytest.mark.parametrize("argument", ["model", "device", "weights", "engine", "kv_cache", "split"])
-@pytest.mark.parametrize("value", [["m4"], {"a": 1}, {1}, None, 3, 1.5, b"m4", True])
+@pytest.mark.parametrize("value", [["m4"], {"a": 1}, {1}, None, 3, 1.5, b"m4", True], ids=repr)
 def test_what_is_no_name_is_refused_by_the_package_itself(argument: str, value: object) -> None:
     question: dict[str, object] = {"model": "llama-2-7b", "device": "rtx-4090", argument: value}
     with pytest.raises(hayasa.HayasaError, match=argument):
