@@ -171,7 +171,7 @@ class _Structure:
             code.classes.append("numberLines")
         block: pf.Element = code
         if options.get("lst-label"):
-            caption = pf.Caption(*parts.get("lst-cap", []))
+            caption = _caption(parts.get("lst-cap", []))
             block = pf.Figure(code, caption=caption, identifier=str(options["lst-label"]), classes=["lst"])
         fold = options.get("code-fold", False)
         if not fold:
@@ -243,13 +243,13 @@ class _Structure:
             is_image = isinstance(output[0], pf.Plain)
             if is_image and "fig-subcap-1" in parts:
                 subfigures += 1
-                caption = pf.Caption(*parts.get(f"fig-subcap-{subfigures}", []))
+                caption = _caption(parts.get(f"fig-subcap-{subfigures}", []))
                 content.append(pf.Figure(*output, caption=caption, identifier=f"{label}-{subfigures}"))
             else:
                 content += output
         if self._is_layout(options):
             content = self._layout(content, options)
-        return [*printed, pf.Figure(*content, caption=pf.Caption(*parts.get("fig-cap", [])), identifier=label)]
+        return [*printed, pf.Figure(*content, caption=_caption(parts.get("fig-cap", [])), identifier=label)]
 
     def _table_cell(self, label: str, blocks: list[pf.Element], parts: Parts) -> list[pf.Element]:
         caption = parts.get("tbl-cap", [])
@@ -261,13 +261,13 @@ class _Structure:
                 done = True
                 el.identifier = label
                 if caption:
-                    el.caption = pf.Caption(*caption)
+                    el.caption = _caption(caption)
 
         holder = pf.Div(*blocks)
         holder.walk(name_first)
         if done:
             return list(holder.content)
-        return [pf.Figure(*blocks, caption=pf.Caption(*caption), identifier=label, classes=["tbl"])]
+        return [pf.Figure(*blocks, caption=_caption(caption), identifier=label, classes=["tbl"])]
 
     # ---- callouts, tabsets, theorems, floats ---------------------------------------------------
 
@@ -329,12 +329,12 @@ class _Structure:
             table = content[0]
             table.identifier = el.identifier
             if caption:
-                table.caption = pf.Caption(*caption)
+                table.caption = _caption(caption)
             return table
         if self._is_layout(attributes):
             content = self._layout(content, attributes)
         classes = [] if kind == "fig" else [kind]
-        return pf.Figure(*content, caption=pf.Caption(*caption), identifier=el.identifier, classes=classes)
+        return pf.Figure(*content, caption=_caption(caption), identifier=el.identifier, classes=classes)
 
     def _implicit_figure(self, el: pf.Figure) -> None:
         """![caption](image){#fig-x fig-alt="…"}: the label and the alt text move to where they act."""
@@ -429,6 +429,11 @@ class _Structure:
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _caption(blocks: list[pf.Element]) -> pf.Caption:
+    """A caption of one paragraph is a line, not a paragraph of its own."""
+    return pf.Caption(*(pf.Plain(*block.content) if isinstance(block, pf.Para) else block for block in blocks))
 
 
 def _title(inlines: list[pf.Element]) -> pf.Div:
