@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 from functools import lru_cache
@@ -24,7 +25,8 @@ class PandocError(Exception):
 
 def run(*args: str | Path, text: str, warned: list[str] | None = None) -> str:
     """Run pandoc on `text` and return what it prints; its warnings are added to `warned`."""
-    command = [_pandoc(), *map(str, args)]
+    # No data folder: a reader's own templates, abbreviations and scripts are none of the book's.
+    command = [_pandoc(), f"--data-dir={os.devnull}", *map(str, args)]
     try:
         done = subprocess.run(command, input=text, text=True, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
