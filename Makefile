@@ -8,10 +8,19 @@ VENV_PYTHON = .venv/bin/python
 # CI=true または BROWSER=1 のとき、ブラウザのテストに使うものも入れる。
 REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt)
 
+# 計算機にもともとある設定が、本を変えたり、検査を壊したりしないようにする。
+# どの Python も、図も、ノートブックも、ここから下で決めたものだけで動く。
+unexport $(filter PYTHON% PYTEST% MYPY% RUFF% IPYTHON% JUPYTER% MPL% MATPLOTLIB% QUARTO% GIT_%,$(.VARIABLES))
+export PYTHONUTF8 = 1
+export IPYTHONDIR = $(CURDIR)/.venv/ipython
+export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
+export JUPYTER_RUNTIME_DIR = $(CURDIR)/.venv/jupyter
+export JUPYTER_PREFER_ENV_PATH = 1
+
 # 別の Python を使うとき: make book PYTHON=/path/to/python3.12
-export PYTHON
+export PYTHON =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
-export ENGINE
+export ENGINE =
 
 .PHONY: help book test preview notebooks lab calibrate api calculator-table bench measure-engine pin clean ready
 

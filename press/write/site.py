@@ -253,10 +253,11 @@ def _generate(work: Path) -> None:
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]),
         "SOURCE_DATE_EPOCH": "0",
+        "PYTHONUTF8": "1",
     }
     command = [sys.executable, "-m", "zensical", "build", "-c", "-f", str(work / "zensical.yml")]
     try:
-        done = subprocess.run(command, cwd=work, env=environment, text=True, capture_output=True, timeout=TIMEOUT_S)
+        done = subprocess.run(command, cwd=work, env=environment, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise SiteError(f"Zensical が {TIMEOUT_S} 秒たっても終わりません") from error
     report = (done.stdout + done.stderr).strip()
