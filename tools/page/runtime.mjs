@@ -26,7 +26,7 @@ export class $KeyError extends Exception {
 }
 
 function unsuitable(value, wanted) {
-  return new $TypeError(`${wanted} was expected, not ${value}`);
+  return new $TypeError(`not ${wanted}: ${value}`);
 }
 
 // ---------------------------------------------------------------- kinds of values
@@ -60,27 +60,27 @@ const isList = (value) => Array.isArray(value) && !Object.isFrozen(value);
 function asNumber(value) {
   if (typeof value === "number") return value;
   if (typeof value === "boolean") return Number(value);
-  throw unsuitable(value, "a number");
+  throw unsuitable(value, "number");
 }
 
 function asWhole(value) {
   if (Number.isSafeInteger(asNumber(value))) return Number(value);
-  throw unsuitable(value, "a whole number");
+  throw unsuitable(value, "integer");
 }
 
 function asText(value) {
   if (typeof value === "string") return value;
-  throw unsuitable(value, "a string");
+  throw unsuitable(value, "str");
 }
 
 function asList(value) {
   if (isList(value)) return value;
-  throw unsuitable(value, "a list");
+  throw unsuitable(value, "list");
 }
 
 function asDict(value) {
   if (value instanceof Dict) return value;
-  throw unsuitable(value, "a dict");
+  throw unsuitable(value, "dict");
 }
 
 /** Python counts characters, JavaScript counts their halves, too. */
@@ -88,7 +88,7 @@ const characters = (value) => (/[\ud800-\udfff]/.test(value) ? [...value] : valu
 
 export function $iterate(value) {
   if (value?.[Symbol.iterator]) return value;
-  throw unsuitable(value, "something to iterate over");
+  throw unsuitable(value, "iterable");
 }
 
 export const $isinstance = (value, kind) => {
@@ -148,7 +148,7 @@ function keyOf(value) {
     return place;
   }
   if (Array.isArray(value) || value instanceof $Record || value instanceof Dict || value instanceof PythonSet) {
-    throw unsuitable(value, "a key");
+    throw unsuitable(value, "hashable");
   }
   return value;
 }
@@ -197,7 +197,7 @@ class Dict {
 
 class Range {
   constructor(start, stop, step) {
-    if (step === 0) throw new $ValueError("range() step must not be zero");
+    if (step === 0) throw new $ValueError("step");
     Object.assign(this, { start, step, length: Math.max(0, Math.ceil((stop - start) / step)) });
   }
   *[Symbol.iterator]() {
@@ -329,10 +329,10 @@ export function $modulo(a, b) {
 
 export function $power(a, b) {
   const [base, exponent] = [asNumber(a), asNumber(b)];
-  if (base === 0 && exponent < 0) throw new $ZeroDivisionError("0 cannot be raised to a negative power");
+  if (base === 0 && exponent < 0) throw new $ZeroDivisionError("0 ** negative");
   if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) return 1;
   const result = base ** exponent;
-  if (Number.isNaN(result) && base < 0 && !Number.isNaN(exponent)) throw unsuitable(a, "a base of a real power");
+  if (Number.isNaN(result) && base < 0 && !Number.isNaN(exponent)) throw unsuitable(a, "real");
   if (!Number.isFinite(result) && Number.isFinite(base) && Number.isFinite(exponent)) throw new $OverflowError("too large");
   return result;
 }
@@ -350,8 +350,8 @@ export function $round(value, digits = null) {
 }
 
 function finite(value) {
-  if (Number.isNaN(asNumber(value))) throw new $ValueError("cannot convert float NaN to integer");
-  if (!Number.isFinite(Number(value))) throw new $OverflowError("cannot convert float infinity to integer");
+  if (Number.isNaN(asNumber(value))) throw new $ValueError("nan");
+  if (!Number.isFinite(Number(value))) throw new $OverflowError("inf");
   return Number(value);
 }
 
@@ -412,7 +412,7 @@ export function $len(value) {
   if (typeof value === "string") return characters(value).length;
   if (value instanceof $NamedTuple) return Object.keys(value).length;
   if (typeof value?.length === "number") return value.length;
-  throw unsuitable(value, "something that has a length");
+  throw unsuitable(value, "sized");
 }
 
 export function $range(start, stop, step = 1) {
@@ -431,7 +431,7 @@ export function* $zip(lists, { strict = false } = {}) {
   const iterators = lists.map((values) => $iterate(values)[Symbol.iterator]());
   while (iterators.length) {
     const parts = iterators.map((one) => one.next());
-    if (strict && new Set(parts.map((part) => part.done)).size > 1) throw new $ValueError("zip() arguments differ in length");
+    if (strict && new Set(parts.map((part) => part.done)).size > 1) throw new $ValueError("zip");
     if (parts.some((part) => part.done)) return;
     yield Object.freeze(parts.map((part) => part.value));
   }
@@ -468,7 +468,7 @@ function first(values, comesBefore, { key = null, default: otherwise } = {}) {
     const its = key ? key(value) : value;
     if (least === undefined || comesBefore(its, least)) [best, least] = [value, its];
   }
-  if (best === undefined) throw new $ValueError("iterable argument is empty");
+  if (best === undefined) throw new $ValueError("empty");
   return best;
 }
 
@@ -484,13 +484,13 @@ export function $sorted(values, { key = null, reverse = false } = {}) {
 export function $getattr(object, name, otherwise) {
   if (typeof object === "object" && object !== null && asText(name) in object) return object[name];
   if (otherwise !== undefined) return otherwise;
-  throw new $TypeError(`there is no attribute ${name}`);
+  throw new $TypeError(name);
 }
 
 /** Parts that are bound to so many variables, or to so many and a list of the rest. */
 export function $unpack(value, count, rest = false) {
   const parts = Array.isArray(value) ? value : [...$iterate(value)];
-  if (parts.length < count || (!rest && parts.length > count)) throw new $ValueError(`${count} values to unpack were expected`);
+  if (parts.length < count || (!rest && parts.length > count)) throw new $ValueError("unpack");
   return parts;
 }
 
@@ -498,7 +498,7 @@ export function $unpack(value, count, rest = false) {
 
 function placeIn(parts, index) {
   const place = asWhole(index) < 0 ? index + parts.length : Number(index);
-  if (place < 0 || place >= parts.length) throw new $IndexError("index out of range");
+  if (place < 0 || place >= parts.length) throw new $IndexError("index");
   return place;
 }
 
@@ -559,12 +559,12 @@ export const $removesuffix = (value, suffix) =>
 export const $join = (separator, values) => Array.from($iterate(values), asText).join(asText(separator));
 
 export function $split(value, separator) {
-  if (separator === "") throw new $ValueError("empty separator");
+  if (separator === "") throw new $ValueError("separator");
   return asText(value).split(asText(separator));
 }
 
 export function $partition(value, separator) {
-  if (separator === "") throw new $ValueError("empty separator");
+  if (separator === "") throw new $ValueError("separator");
   const place = asText(value).indexOf(asText(separator));
   if (place < 0) return Object.freeze([value, "", ""]);
   return Object.freeze([value.slice(0, place), separator, value.slice(place + separator.length)]);
@@ -577,7 +577,7 @@ const FLOAT = /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[
 
 function parsed(value, pattern) {
   const plain = pattern.test(value) ? value : $strip(value);
-  if (!pattern.test(plain)) throw new $ValueError(`could not convert string: ${$repr(value)}`);
+  if (!pattern.test(plain)) throw new $ValueError($repr(value));
   const word = /^([+-]?)(inf|nan)/i.exec(plain);
   if (word) return word[2].toLowerCase() === "nan" ? NaN : word[1] === "-" ? -Infinity : Infinity;
   return Number(plain.replaceAll("_", ""));
@@ -599,7 +599,7 @@ export function $repr(value) {
   if (isList(value)) return `[${value.map($repr).join(", ")}]`;
   if (Array.isArray(value)) return `(${value.map($repr).join(", ")}${value.length === 1 ? "," : ""})`;
   if (value instanceof Dict) return `{${value.items().map((pair) => pair.map($repr).join(": ")).join(", ")}}`;
-  throw unsuitable(value, "something that can be written");
+  throw unsuitable(value, "writable");
 }
 
 const ESCAPES = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
@@ -632,9 +632,9 @@ const nonFinite = (value) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : 
 /** `f"{value:{spec}}"`. */
 export function $format(value, spec) {
   const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([defg]?)$/.exec(spec);
-  if (typeof value === "string") throw new $ValueError(`${spec} is no format of a string`);
+  if (typeof value === "string") throw new $ValueError(spec);
   const given = asNumber(value);
-  if (kind === "d" && !Number.isSafeInteger(given)) throw new $ValueError("d is no format of a float");
+  if (kind === "d" && !Number.isSafeInteger(given)) throw new $ValueError(spec);
   if (!Number.isFinite(given)) return nonFinite(given);
   const precision = Number(digits ?? 6);
   const written = { "": shortestNumber, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](given, precision);

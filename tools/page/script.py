@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tools.page.bundle import HEADER, IMPORT, NAME, bundle, names_in, quoted, shortened
-from tools.page.tables import calculator_data, compact_json, measurement_data
+from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
 from tools.page.translate import translate
 
 RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
@@ -48,7 +48,13 @@ GIVEN = (
     "hayasa.names.suggest",
 )
 USED_BY_HAND = ("$dict",)
-LEFT_OUT = ("Estimate.require_fit", "Estimate.to_dict")
+# What nobody asks for there.
+LEFT_OUT = (
+    "Estimate.require_fit",
+    "Estimate.to_dict",
+    "Engine.aliases",
+    *(f"Calibration.{name}" for name in NOT_SHOWN),
+)
 
 
 def made_modules(source: Path) -> dict[str, str]:

@@ -65,7 +65,7 @@ def calculator_data() -> dict[str, Any]:
         "devices": _devices(),
         "models": _table(_columns(Model, [get_model(id_) for id_ in model_rows()], unused=("family",))),
         **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
-        "calibrations": _table(_columns(Calibration, calibrations(), unused=_NOT_SHOWN)),
+        "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
         "device_factors": _device_factors(),
         "presets": {"article": _article()},
     }
@@ -101,7 +101,7 @@ def measurement_data() -> dict[str, dict[str, str]]:
     return _table({name: [row[name] for row in rows] for name in rows[0]})
 
 
-_NOT_SHOWN = (
+NOT_SHOWN = (
     "models",
     "error_in_sample",
     "error_generation_held_out",
@@ -112,7 +112,7 @@ _NOT_SHOWN = (
     "sources",
     "note",
 )
-"""What the page says nothing of."""
+"""What of a calibration the page says nothing of."""
 
 
 def compact_json(data: object) -> str:

@@ -220,7 +220,7 @@ def translate(
     given : iterable of str
         Functions that the caller writes in JavaScript.
     left_out : iterable of str
-        Methods that nobody asks for there: ``"Estimate.to_dict"``.
+        Methods and fields that nobody asks for there: ``"Estimate.to_dict"``.
 
     Returns
     -------
@@ -560,7 +560,8 @@ class Writer:
         """Write one comparison."""
         if isinstance(op, (ast.Is, ast.IsNot)):
             return f"{'!' if isinstance(op, ast.IsNot) else ''}{self.identical(left, right)}"
-        first, second = self.expression(left), self.expression(right)
+        first = self.expression(left)
+        second = self.listed(right) if isinstance(op, (ast.In, ast.NotIn)) else self.expression(right)
         if type(op) in ORDERED:
             name, sign = ORDERED[type(op)]
             return f"({first} {sign} {second})" if self.both(NUMBER, left, right) else self.runtime(name, first, second)
@@ -569,6 +570,10 @@ class Writer:
         if TEXT in (self.kind(left), self.kind(right)) or self.both(NUMBER, left, right):
             return f"({first} {'!==' if isinstance(op, ast.NotEq) else '==='} {second})"
         return f"{'!' if isinstance(op, ast.NotEq) else ''}{self.runtime('equal', first, second)}"
+
+    def listed(self, node: ast.expr) -> str:
+        """Write a tuple that is only looked into as a list, which needs no freezing."""
+        return f"[{self.expressions(node.elts)}]" if isinstance(node, ast.Tuple) else self.expression(node)
 
     def identical(self, left: ast.expr, right: ast.expr) -> str:
         """Write ``is``, which is asked of None, True, False and types."""
@@ -777,6 +782,8 @@ class Writer:
         unknown = [one.arg for one in node.keywords if one.arg not in keywords]
         self.refuse_if(unknown, node, f"{name} の引数 {unknown} は翻訳できません")
         arguments = self.expressions(node.args)
+        if name == "isinstance":
+            arguments = f"{self.expression(node.args[0])}, {self.listed(node.args[1])}"
         if name in LISTED and (len(node.args) > 1 or name == "zip"):
             arguments = f"[{arguments}]"
         return self.runtime(name, *filter(None, [arguments, self.options(node)]))
@@ -802,6 +809,8 @@ class Writer:
         if isinstance(definition, ast.ClassDef):
             kind = self.kind_of_class(definition, origin[0])
             signature = self.constructor_of(definition, kind)
+            if kind == "dataclass":
+                node.keywords = [one for one in node.keywords if not self.is_left_out(definition, str(one.arg))]
             given = self.bound(node, signature, by_name=kind == "dataclass")
             return f"new {name}({given})"
         return f"{name}({self.in_order(node)})"
@@ -954,7 +963,7 @@ class Writer:
             kept = f"{local_name(handler.name)} = $error;\n" if handler.name else ""
             body = f"{{\n{indent(kept, '  ')}{self.block(handler.body)[2:]}"
             otherwise = (
-                f"if ({self.runtime('isinstance', '$error', self.expression(handler.type))}) {body} else {otherwise}"
+                f"if ({self.runtime('isinstance', '$error', self.listed(handler.type))}) {body} else {otherwise}"
             )
         caught = indent(otherwise, "  ")
         return f"try {self.block(node.body)} catch ($error) {{\n{caught}\n}}"
@@ -1066,6 +1075,10 @@ class Writer:
             return "dataclass"
         raise writer.refusal(node, f"クラス {node.name} は、凍った dataclass、NamedTuple、エラーのどれでもありません")
 
+    def is_left_out(self, node: ast.ClassDef, name: str) -> bool:
+        """Tell whether nobody asks for a method or a field."""
+        return name in UNTOUCHED or f"{node.name}.{name}" in self.program.left_out
+
     def constructor_of(self, node: ast.ClassDef, kind: str) -> Signature:
         """Return what a class is made of."""
         if kind == "error":
@@ -1100,7 +1113,8 @@ class Writer:
         fields = _fields(node)
         if kind == "dataclass":
             parameters = "given"
-            defaults = ", ".join(f"{name}: {self.default(one)}" for name, one in fields.items() if one)
+            shown = {name: one for name, one in fields.items() if one and not self.is_left_out(node, name)}
+            defaults = ", ".join(f"{name}: {self.default(one)}" for name, one in shown.items())
             lines = [f"super({{ {defaults} }}, given);"]
         else:
             parameters = ", ".join(self.parameter(name, default) for name, default in fields.items())
@@ -1117,7 +1131,7 @@ class Writer:
                 continue  # a field, a docstring
             self.refuse_if(not isinstance(one, ast.FunctionDef), one, "クラスの中のこの文は翻訳できません")
             assert isinstance(one, ast.FunctionDef)
-            if one.name in UNTOUCHED or f"{node.name}.{one.name}" in self.program.left_out:
+            if self.is_left_out(node, one.name):
                 continue
             strange = (one.name.startswith("__") and one.name != "__post_init__") or one.name == "constructor"
             self.refuse_if(strange, one, f"メソッド {one.name} は翻訳できません")
