@@ -32,8 +32,7 @@ export const explanation = hayasa.explanation;
 
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */
 export const makeModel = (fields) => new hayasa.Model({ id: "own", ...fields });
-export const makeDevice = (fields) =>
-  new hayasa.Device({ id: "own", memory_bandwidth_bytes_per_s: null, ...fields });
+export const makeDevice = (fields) => new hayasa.Device({ id: "own", memory_bandwidth_bytes_per_s: null, ...fields });
 export const makeWeightFormat = (fields) => new hayasa.WeightFormat({ id: "own", bits_per_weight: null, ...fields });
 
 /**
@@ -76,7 +75,9 @@ const TABLES = ["devices", "engines", "models", "weight_formats"];
  * `calibrations`, `device_factors`, `presets`, `constants`.
  */
 export const tables = loadTables(data);
-const knownIds = Object.fromEntries(TABLES.map((name) => [name, $dict([...tables[name].keys()].map((id) => [id, id]))]));
+const knownIds = Object.fromEntries(
+  TABLES.map((name) => [name, $dict([...tables[name].keys()].map((id) => [id, id]))]),
+);
 
 function loadTables({ presets, ...packed }) {
   const { MAC_GPU_MEMORY_SHARE, MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;

@@ -6,6 +6,7 @@
 // ---------------------------------------------------------------- errors
 
 class Exception extends Error {}
+
 export class $TypeError extends Exception {
   name = "TypeError";
 }
@@ -39,7 +40,11 @@ export class $Unique {
 }
 
 /** Another dataclass: two are equal if all their fields are. */
-export class $Record extends $Unique {}
+export class $Record extends $Unique {
+  equals(other) {
+    return Object.keys(this).every((name) => $equal(this[name], other[name]));
+  }
+}
 
 /** A named tuple: its fields are its parts. */
 export class $NamedTuple {
@@ -53,6 +58,9 @@ export function $replaced(object, changes) {
   for (const name of Object.keys(changes)) if (!(name in object)) throw new $TypeError(`unknown field: ${name}`);
   return new object.constructor({ ...object, ...changes });
 }
+
+/** Parts as a tuple, or an object whose fields stay as they are. */
+export const $fixed = Object.freeze;
 
 const isTuple = (value) => (Array.isArray(value) && Object.isFrozen(value)) || value instanceof $NamedTuple;
 const isList = (value) => Array.isArray(value) && !Object.isFrozen(value);
@@ -91,34 +99,14 @@ export function $iterate(value) {
   throw unsuitable(value, "iterable");
 }
 
-export const $isinstance = (value, kind) => {
-  if (Array.isArray(kind)) return kind.some((one) => $isinstance(value, one));
-  if (kind === $int || kind === $float) return typeof value === "boolean" ? kind === $int : $type_is(value, kind);
-  return $type_is(value, kind);
-};
+/** A type is a function that makes its values; `is` tells them. */
+const typed = (is, make) => Object.assign(make, { is });
 
-export function $type_is(value, kind) {
-  switch (kind) {
-    case $bool:
-      return typeof value === "boolean";
-    case $int:
-      return Number.isInteger(value);
-    case $float:
-      return typeof value === "number";
-    case $str:
-      return typeof value === "string";
-    case $tuple:
-      return isTuple(value);
-    case $list:
-      return isList(value);
-    case $dict:
-      return value instanceof Dict;
-    case $set:
-      return value instanceof PythonSet;
-    default:
-      return value instanceof kind;
-  }
-}
+export const $type_is = (value, kind) => (kind.is ? kind.is(value) : value instanceof kind);
+export const $isinstance = (value, kind) =>
+  Array.isArray(kind)
+    ? kind.some((one) => $isinstance(value, one))
+    : $type_is(value, kind) || (typeof value === "boolean" && kind === $int);
 
 /** There are no bytes here. */
 export class $bytes {}
@@ -127,11 +115,17 @@ export class $bytes {}
 
 /** A place in a tree, whose branches are the parts of a tuple or the arguments of a function. */
 class Place {
+  objects = null; // most places have no branches
+  others = null;
+  result = undefined;
+
   at(part) {
-    const isObject = typeof part === "object" && part !== null;
-    const branches = isObject ? (this.objects ??= new WeakMap()) : (this.others ??= new Map());
-    let place = branches.get(part);
-    if (!place) branches.set(part, (place = new Place()));
+    const kind = typeof part === "object" && part !== null ? "objects" : "others";
+    if (!this[kind]) this[kind] = kind === "objects" ? new WeakMap() : new Map();
+    const known = this[kind].get(part);
+    if (known) return known;
+    const place = new Place();
+    this[kind].set(part, place);
     return place;
   }
 }
@@ -147,15 +141,18 @@ function keyOf(value) {
     for (const part of value) place = place.at(keyOf(part));
     return place;
   }
-  if (Array.isArray(value) || value instanceof $Record || value instanceof Dict || value instanceof PythonSet) {
+  if (Array.isArray(value) || value instanceof Container || value instanceof $Record)
     throw unsuitable(value, "hashable");
-  }
   return value;
 }
 
-class PythonSet {
+/** What keeps its parts by what they are equal to. */
+class Container {}
+
+class PythonSet extends Container {
   #parts = new Map();
   constructor(parts) {
+    super();
     for (const part of parts) if (!this.has(part)) this.#parts.set(keyOf(part), part);
   }
   get length() {
@@ -164,14 +161,18 @@ class PythonSet {
   has(part) {
     return this.#parts.has(keyOf(part));
   }
+  equals(other) {
+    return [...this].every((part) => other.has(part));
+  }
   [Symbol.iterator]() {
     return this.#parts.values();
   }
 }
 
-class Dict {
+class Dict extends Container {
   #pairs = new Map();
   constructor(pairs) {
+    super();
     for (const [key, value] of pairs) this.set(key, value);
   }
   get length() {
@@ -185,10 +186,13 @@ class Dict {
   }
   set(key, value) {
     const known = this.#pairs.get(keyOf(key));
-    this.#pairs.set(keyOf(key), Object.freeze([known ? known[0] : key, value]));
+    this.#pairs.set(keyOf(key), $fixed([known ? known[0] : key, value]));
   }
   items() {
     return [...this.#pairs.values()];
+  }
+  equals(other) {
+    return this.items().every(([key, value]) => other.has(key) && $equal(value, other.get(key)));
   }
   *[Symbol.iterator]() {
     for (const [key] of this.#pairs.values()) yield key;
@@ -212,7 +216,7 @@ export function $cached(compute, positions, names) {
     let place = known;
     for (let index = 0; index < positions; index += 1) place = place.at(argument(values[index]));
     for (const name of names) place = place.at(argument(values[positions]?.[name]));
-    if (!("result" in place)) place.result = compute(...values);
+    if (place.result === undefined) place.result = compute(...values);
     return place.result;
   };
 }
@@ -224,7 +228,8 @@ const argument = (value) => (value instanceof $Record ? value : keyOf(value));
 
 export function $truth(value) {
   if (typeof value === "number") return value !== 0;
-  if (typeof value === "object" && value !== null) return Array.isArray(value) || "length" in value ? value.length > 0 : true;
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) || "length" in value ? value.length > 0 : true;
   return Boolean(value);
 }
 
@@ -232,18 +237,14 @@ export const $and = (first, second) => ($truth(first) ? second() : first);
 export const $or = (first, second) => ($truth(first) ? first : second());
 
 export function $equal(a, b) {
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) {
-    const numbers = [a, b].every((value) => typeof value === "number" || typeof value === "boolean");
-    return numbers ? Number(a) === Number(b) : a === b;
-  }
-  if (a === b) return true;
+  if (typeof a === "object" && typeof b === "object" && a !== null && b !== null) return a === b || sameObjects(a, b);
+  const numbers = [a, b].every((value) => typeof value === "number" || typeof value === "boolean");
+  return numbers ? Number(a) === Number(b) : a === b;
+}
+
+function sameObjects(a, b) {
   if (isTuple(a) ? isTuple(b) : isList(a) && isList(b)) return sameParts([...a], [...b]);
-  if (a instanceof Dict && b instanceof Dict) {
-    return a.length === b.length && a.items().every(([key, value]) => b.has(key) && $equal(value, b.get(key)));
-  }
-  if (a instanceof PythonSet && b instanceof PythonSet) return a.length === b.length && [...a].every((part) => b.has(part));
-  const comparable = a instanceof $Record && a.constructor === b.constructor;
-  return comparable && Object.keys(a).every((name) => $equal(a[name], b[name]));
+  return a.constructor === b.constructor && a.length === b.length && Boolean(a.equals?.(b));
 }
 
 const sameParts = (a, b) => a.length === b.length && a.every((part, index) => $equal(part, b[index]));
@@ -272,7 +273,7 @@ export const $greater_equal = (a, b) => (bothNumbers(a, b) ? a >= b : order(a, b
 
 export function $contains(container, part) {
   if (typeof container === "string") return container.includes(asText(part));
-  if (container instanceof Dict || container instanceof PythonSet) return container.has(part);
+  if (container instanceof Container) return container.has(part);
   for (const one of $iterate(container)) if (one === part || $equal(one, part)) return true;
   return false;
 }
@@ -283,7 +284,7 @@ export function $add(a, b) {
   if (bothNumbers(a, b)) return a + b;
   if (typeof a === "string" && typeof b === "string") return a + b;
   if (isList(a) && isList(b)) return [...a, ...b];
-  if (isTuple(a) && isTuple(b)) return Object.freeze([...a, ...b]);
+  if (isTuple(a) && isTuple(b)) return $fixed([...a, ...b]);
   return asNumber(a) + asNumber(b);
 }
 
@@ -302,7 +303,7 @@ export function $multiply(a, b) {
   if (typeof a === "string") return a.repeat(Math.max(0, asWhole(b)));
   if (!Array.isArray(a)) return asNumber(a) * asNumber(b);
   const repeated = Array.from({ length: Math.max(0, asWhole(b)) }, () => a).flat();
-  return isTuple(a) ? Object.freeze(repeated) : repeated;
+  return isTuple(a) ? $fixed(repeated) : repeated;
 }
 
 export function $divide(a, b) {
@@ -333,7 +334,8 @@ export function $power(a, b) {
   if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) return 1;
   const result = base ** exponent;
   if (Number.isNaN(result) && base < 0 && !Number.isNaN(exponent)) throw unsuitable(a, "real");
-  if (!Number.isFinite(result) && Number.isFinite(base) && Number.isFinite(exponent)) throw new $OverflowError("too large");
+  if (!Number.isFinite(result) && Number.isFinite(base) && Number.isFinite(exponent))
+    throw new $OverflowError("too large");
   return result;
 }
 
@@ -400,11 +402,20 @@ export function $fsum(values) {
 
 // ---------------------------------------------------------------- builtins
 
-export const $bool = $truth;
-export const $tuple = (values = []) => Object.freeze([...$iterate(values)]);
-export const $list = (values = []) => [...$iterate(values)];
-export const $set = (values = []) => new PythonSet($iterate(values));
-export const $dict = (pairs = []) => new Dict(pairs instanceof Dict ? pairs.items() : $iterate(pairs));
+export const $bool = typed(
+  (value) => typeof value === "boolean",
+  (value) => $truth(value),
+);
+export const $tuple = typed(isTuple, (values = []) => $fixed([...$iterate(values)]));
+export const $list = typed(isList, (values = []) => [...$iterate(values)]);
+export const $set = typed(
+  (value) => value instanceof PythonSet,
+  (values = []) => new PythonSet($iterate(values)),
+);
+export const $dict = typed(
+  (value) => value instanceof Dict,
+  (pairs = []) => new Dict(pairs instanceof Dict ? pairs.items() : $iterate(pairs)),
+);
 export const $fromkeys = (keys, value = null) => new Dict(Array.from($iterate(keys), (key) => [key, value]));
 export const $reversed = (values) => [...$iterate(values)].reverse();
 
@@ -422,7 +433,7 @@ export function $range(start, stop, step = 1) {
 export function* $enumerate(values, start = 0) {
   let index = start;
   for (const value of $iterate(values)) {
-    yield Object.freeze([index, value]);
+    yield $fixed([index, value]);
     index += 1;
   }
 }
@@ -433,7 +444,7 @@ export function* $zip(lists, { strict = false } = {}) {
     const parts = iterators.map((one) => one.next());
     if (strict && new Set(parts.map((part) => part.done)).size > 1) throw new $ValueError("zip");
     if (parts.some((part) => part.done)) return;
-    yield Object.freeze(parts.map((part) => part.value));
+    yield $fixed(parts.map((part) => part.value));
   }
 }
 
@@ -507,7 +518,12 @@ export function $item(value, key) {
     if (value.has(key)) return value.get(key);
     throw new $KeyError(String(key));
   }
-  const parts = typeof value === "string" ? characters(value) : value instanceof Range || isTuple(value) ? [...value] : asList(value);
+  const parts =
+    typeof value === "string"
+      ? characters(value)
+      : value instanceof Range || isTuple(value)
+        ? [...value]
+        : asList(value);
   return parts[placeIn(parts, key)];
 }
 
@@ -522,7 +538,7 @@ export function $slice(value, from, to) {
     const part = characters(value).slice(...ends);
     return typeof part === "string" ? part : part.join("");
   }
-  return isTuple(value) ? Object.freeze([...value].slice(...ends)) : asList(value).slice(...ends);
+  return isTuple(value) ? $fixed([...value].slice(...ends)) : asList(value).slice(...ends);
 }
 
 export const $append = (values, value) => void asList(values).push(value);
@@ -530,15 +546,18 @@ export const $extend = (values, further) => void asList(values).push(...$iterate
 export const $get = (values, key, otherwise = null) => (asDict(values).has(key) ? values.get(key) : otherwise);
 export const $items = (values) => asDict(values).items();
 export const $keys = (values) => [...asDict(values)];
-export const $values = (values) => asDict(values).items().map(([, value]) => value);
+export const $values = (values) =>
+  asDict(values)
+    .items()
+    .map(([, value]) => value);
 
 // ---------------------------------------------------------------- strings
 
-const BLANK = /[\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+const isBlank = (one) => "\x1c\x1d\x1e\x1f\x85".includes(one) || (one.trim() === "" && one !== "\ufeff");
 
 /** A text without the characters at its ends that are blank, or among those given. */
 function stripped(value, left, right, given) {
-  const isLoose = given === null ? (one) => BLANK.test(one) : (one) => asText(given).includes(one);
+  const isLoose = given === null ? isBlank : (one) => asText(given).includes(one);
   const letters = characters(asText(value));
   let [from, to] = [0, letters.length];
   while (left && from < to && isLoose(letters[from])) from += 1;
@@ -553,7 +572,8 @@ export const $rstrip = (value, given = null) => stripped(value, false, true, giv
 const anyOf = (wanted, test) => (typeof wanted === "string" ? test(wanted) : [...$iterate(wanted)].some(test));
 export const $startswith = (value, wanted) => anyOf(wanted, (one) => asText(value).startsWith(asText(one)));
 export const $endswith = (value, wanted) => anyOf(wanted, (one) => asText(value).endsWith(asText(one)));
-export const $removeprefix = (value, prefix) => (asText(value).startsWith(asText(prefix)) ? value.slice(prefix.length) : value);
+export const $removeprefix = (value, prefix) =>
+  asText(value).startsWith(asText(prefix)) ? value.slice(prefix.length) : value;
 export const $removesuffix = (value, suffix) =>
   asText(value).endsWith(asText(suffix)) ? value.slice(0, value.length - suffix.length) : value;
 export const $join = (separator, values) => Array.from($iterate(values), asText).join(asText(separator));
@@ -566,14 +586,15 @@ export function $split(value, separator) {
 export function $partition(value, separator) {
   if (separator === "") throw new $ValueError("separator");
   const place = asText(value).indexOf(asText(separator));
-  if (place < 0) return Object.freeze([value, "", ""]);
-  return Object.freeze([value.slice(0, place), separator, value.slice(place + separator.length)]);
+  if (place < 0) return $fixed([value, "", ""]);
+  return $fixed([value.slice(0, place), separator, value.slice(place + separator.length)]);
 }
 
 // ---------------------------------------------------------------- numbers from and as text
 
 const INTEGER = /^[+-]?\d+(?:_\d+)*$/;
-const FLOAT = /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
+const FLOAT =
+  /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 
 function parsed(value, pattern) {
   const plain = pattern.test(value) ? value : $strip(value);
@@ -583,13 +604,21 @@ function parsed(value, pattern) {
   return Number(plain.replaceAll("_", ""));
 }
 
-export const $int = (value) => (typeof value === "string" ? parsed(value, INTEGER) : Math.trunc(finite(value)));
-export const $float = (value) => (typeof value === "string" ? parsed(value, FLOAT) : asNumber(value));
+export const $int = typed(Number.isInteger, (value) =>
+  typeof value === "string" ? parsed(value, INTEGER) : Math.trunc(finite(value)),
+);
+export const $float = typed(
+  (value) => typeof value === "number",
+  (value) => (typeof value === "string" ? parsed(value, FLOAT) : asNumber(value)),
+);
 
-export function $str(value) {
-  if (typeof value === "string") return value;
-  return value instanceof Exception ? value.message : $repr(value);
-}
+export const $str = typed(
+  (value) => typeof value === "string",
+  (value) => {
+    if (typeof value === "string") return value;
+    return value instanceof Exception ? value.message : $repr(value);
+  },
+);
 
 export function $repr(value) {
   if (value === null) return "None";
@@ -598,7 +627,11 @@ export function $repr(value) {
   if (typeof value === "string") return quoted(value);
   if (isList(value)) return `[${value.map($repr).join(", ")}]`;
   if (Array.isArray(value)) return `(${value.map($repr).join(", ")}${value.length === 1 ? "," : ""})`;
-  if (value instanceof Dict) return `{${value.items().map((pair) => pair.map($repr).join(": ")).join(", ")}}`;
+  if (value instanceof Dict)
+    return `{${value
+      .items()
+      .map((pair) => pair.map($repr).join(": "))
+      .join(", ")}}`;
   throw unsuitable(value, "writable");
 }
 
@@ -637,7 +670,10 @@ export function $format(value, spec) {
   if (kind === "d" && !Number.isSafeInteger(given)) throw new $ValueError(spec);
   if (!Number.isFinite(given)) return nonFinite(given);
   const precision = Number(digits ?? 6);
-  const written = { "": shortestNumber, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](given, precision);
+  const written = { "": shortestNumber, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](
+    given,
+    precision,
+  );
   return comma ? written.replace(/^-?\d+/, (before) => before.replace(/\B(?=(\d{3})+$)/g, ",")) : written;
 }
 
@@ -666,7 +702,8 @@ function general(value, precision) {
 function rounded(value, decimals, write) {
   const [longer, exponent] = digitsAndExponent(value[write](decimals + 1));
   const [shorter, last] = [longer.slice(0, decimals ? -1 : -2), longer.at(-1)];
-  if (last < "5" || (last === "5" && shorter.at(-1) % 2 === 0 && isTie(value, decimals, write))) return [shorter, exponent];
+  if (last < "5" || (last === "5" && shorter.at(-1) % 2 === 0 && isTie(value, decimals, write)))
+    return [shorter, exponent];
   return digitsAndExponent(value[write](decimals));
 }
 

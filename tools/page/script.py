@@ -53,6 +53,7 @@ LEFT_OUT = (
     "Estimate.require_fit",
     "Estimate.to_dict",
     "Engine.aliases",
+    "WeightFormat.bytes_per_weight",
     *(f"Calibration.{name}" for name in NOT_SHOWN),
 )
 

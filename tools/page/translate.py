@@ -78,8 +78,8 @@ LISTED = ("max", "min", "zip")
 TYPES = ("bool", "bytes", "dict", "float", "int", "list", "set", "str", "tuple")
 ERRORS = ("IndexError", "KeyError", "OverflowError", "TypeError", "ValueError", "ZeroDivisionError")
 MATH = {"ceil": 1, "floor": 1, "fsum": 1, "isfinite": 1, "isnan": 1, "sqrt": 1, "inf": None, "nan": None}
-NUMBER, TEXT = "number", "text"
-KINDS = {"float": NUMBER, "int": NUMBER, "str": TEXT}
+NUMBER, TEXT, TRUTH = "number", "text", "truth"
+KINDS = {"bool": TRUTH, "float": NUMBER, "int": NUMBER, "str": TEXT}
 KINDS_OF_CALLS = dict.fromkeys(("abs", "float", "int", "len", "round"), NUMBER) | dict.fromkeys(
     ("repr", "str", "join", "lstrip", "removeprefix", "removesuffix", "rstrip", "strip"), TEXT
 )
@@ -380,7 +380,7 @@ class Writer:
         if isinstance(node, ast.Call):
             return self.kind_of_call(node)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return self.kind(node.operand)
+            return NUMBER if self.kind(node.operand) == NUMBER else None
         sides: list[ast.expr] = []
         if isinstance(node, ast.BinOp):
             sides = [node.left, node.right]
@@ -390,7 +390,9 @@ class Writer:
             sides = node.values
         kinds = set(map(self.kind, sides))
         kind = kinds.pop() if len(kinds) == 1 else None
-        return None if kind == TEXT and isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add) else kind
+        computed = isinstance(node, ast.BinOp)
+        odd = computed and (kind == TRUTH or (kind == TEXT and not isinstance(node.op, ast.Add)))
+        return None if odd else kind
 
     def kind_of_call(self, node: ast.Call) -> str | None:
         """Tell whether a call gives a number or a text."""
@@ -402,7 +404,8 @@ class Writer:
         if origin and origin[0] == "builtins":
             if origin[1] in ("max", "min") and not node.keywords and len(node.args) > 1:
                 return NUMBER if all(self.kind(one) == NUMBER for one in node.args) else None
-            return KINDS_OF_CALLS.get(origin[1])
+            added = origin[1] == "sum" and len(node.args) == 1
+            return NUMBER if added else KINDS_OF_CALLS.get(origin[1])
         return self.kind_of_definition(origin)
 
     def kind_of_definition(self, origin: tuple[str, str] | None) -> str | None:
@@ -489,7 +492,7 @@ class Writer:
 
     @expression.register
     def _(self, node: ast.Tuple) -> str:
-        return f"Object.freeze([{self.expressions(node.elts)}])"
+        return self.runtime("fixed", f"[{self.expressions(node.elts)}]")
 
     @expression.register
     def _(self, node: ast.List) -> str:
@@ -638,7 +641,7 @@ class Writer:
         written, kind = self.expression(node), self.kind(node)
         if kind == NUMBER:
             return f"({written} !== 0)"
-        return written if kind == TEXT or self.is_boolean(node) else self.runtime("truth", written)
+        return written if kind in (TEXT, TRUTH) or self.is_boolean(node) else self.runtime("truth", written)
 
     def is_boolean(self, node: ast.expr) -> bool:
         """Tell whether an expression is True or False, and nothing else."""
@@ -718,7 +721,9 @@ class Writer:
 
     def taken_apart(self, target: ast.expr, iterable: ast.expr) -> str:
         """Write an iterable whose parts are bound to a target, and checked for their number."""
-        source = self.runtime("iterate", self.expression(iterable))
+        source = self.listed(iterable)
+        if not isinstance(iterable, (ast.Tuple, ast.List, ast.ListComp)):
+            source = self.runtime("iterate", source)
         if not isinstance(target, ast.Tuple):
             return source
         return self.runtime("each", source, f"(parts) => {self.unpacked('parts', target)}")
@@ -882,7 +887,7 @@ class Writer:
 
     @statement.register
     def _(self, node: ast.Return) -> str:
-        return f"return {self.expression(node.value) if node.value else 'null'};"
+        return f"return {self.expression(node.value)};" if node.value else "return null;"
 
     @statement.register
     def _(self, node: ast.Raise) -> str:
@@ -1012,7 +1017,8 @@ class Writer:
         body = self.block(node.body)[2:]
         self.scopes.pop()
         declared = f"  let {', '.join(map(local_name, sorted(local)))};\n" if local else ""
-        end = "" if _yields(node) or isinstance(node.body[-1], (ast.Return, ast.Raise)) else "  return null;\n"
+        # Where an annotation says what comes back, mypy sees to it that it does.
+        end = "" if _yields(node) or node.returns or isinstance(node.body[-1], ast.Return) else "  return null;\n"
         return parameters, f"{{\n{first}{declared}{body[:-1]}{end}}}"
 
     def parameters(
@@ -1039,7 +1045,7 @@ class Writer:
             rest = local_name(arguments.vararg.arg)
             positional.append(f"...{rest}")
             names[arguments.vararg.arg] = None
-            first = f"  Object.freeze({rest});\n"
+            first = f"  {self.runtime('fixed', rest)};\n"
         return names, ", ".join(positional), first
 
     def parameter(self, name: str, default: ast.expr | None, *, in_object: bool = False) -> str:
@@ -1121,7 +1127,7 @@ class Writer:
             lines = ["super();", *(f"this.{name} = {local_name(name)};" for name in fields)]
         if any(isinstance(one, ast.FunctionDef) and one.name == "__post_init__" for one in node.body):
             lines.append("this.__post_init__();")
-        lines.append("Object.freeze(this);")
+        lines.append(f"{self.runtime('fixed', 'this')};")
         return f"constructor({parameters}) {{\n{indent(chr(10).join(lines), '  ')}\n}}"
 
     def members(self, node: ast.ClassDef) -> Iterator[str]:
