@@ -597,11 +597,11 @@ const FLOAT =
   /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 
 function parsed(value, pattern) {
-  const plain = pattern.test(value) ? value : $strip(value);
-  if (!pattern.test(plain)) throw new $ValueError($repr(value));
-  const word = /^([+-]?)(inf|nan)/i.exec(plain);
-  if (word) return word[2].toLowerCase() === "nan" ? NaN : word[1] === "-" ? -Infinity : Infinity;
-  return Number(plain.replaceAll("_", ""));
+  const written = pattern.test(value) ? value : $strip(value);
+  if (!pattern.test(written)) throw new $ValueError($repr(value));
+  const number = Number(written.replaceAll("_", ""));
+  if (!Number.isNaN(number) || /nan/i.test(written)) return number;
+  return written.startsWith("-") ? -Infinity : Infinity;
 }
 
 export const $int = typed(Number.isInteger, (value) =>
@@ -664,18 +664,17 @@ const nonFinite = (value) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : 
 
 /** `f"{value:{spec}}"`. */
 export function $format(value, spec) {
-  const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([defg]?)$/.exec(spec);
   if (typeof value === "string") throw new $ValueError(spec);
   const given = asNumber(value);
+  const [point, kind] = [spec.indexOf("."), spec.at(-1)];
   if (kind === "d" && !Number.isSafeInteger(given)) throw new $ValueError(spec);
   if (!Number.isFinite(given)) return nonFinite(given);
-  const precision = Number(digits ?? 6);
-  const written = { "": shortestNumber, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](
-    given,
-    precision,
-  );
-  return comma ? written.replace(/^-?\d+/, (before) => before.replace(/\B(?=(\d{3})+$)/g, ",")) : written;
+  const written = (FORMATS[kind] ?? shortestNumber)(given, point < 0 ? 6 : Number.parseInt(spec.slice(point + 1), 10));
+  if (spec[0] !== "," || Math.abs(given) < 999) return written;
+  return written.replace(/^-?\d+/, (before) => before.replace(/\B(?=(\d{3})+$)/g, ","));
 }
+
+const FORMATS = { d: (value) => fixed(value, 0), e: exponential, f: fixed, g: general };
 
 function exponential(value, decimals) {
   const [digits, exponent] = rounded(value, decimals, "toExponential");
