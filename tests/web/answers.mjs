@@ -37,7 +37,7 @@ function answer(question) {
     }
     return { expected: plain(estimate(question.choice), question.names) };
   } catch (error) {
-    return { error: { type: error.name, message: error.message.split("一覧は")[0] } };
+    return { error: { type: error.name, message: error.message } };
   }
 }
 

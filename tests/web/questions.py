@@ -14,12 +14,11 @@ from typing import Any
 from hayasa.datasets import device_rows, model_rows, weight_format_rows
 from hayasa.devices import Device
 from hayasa.engines import ENGINES
-from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError, UnknownNameError
+from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
 from hayasa.estimation import Estimate, estimate
 from hayasa.explanation import explain
 from hayasa.memory import max_context_length
 from hayasa.models import Model
-from hayasa.names import name_key
 from hayasa.units import GIB, duration, gibibytes, scaled, significant
 from hayasa.weights import WeightFormat
 
@@ -231,10 +230,7 @@ def _refused_choices() -> Iterator[Fields]:
     asked: Fields = {"model": "llama-3.1-8b", "device": "apple-m4-10c"}
     for name in ("batch_size", "context_length", "devices", "prompt_length"):
         yield from ({**asked, name: value} for value in _BAD_NUMBERS)
-    for name in ("model", "device", "weights", "engine", "split"):
-        # A name without a letter or digit has an empty key, which is that of an alias of the ideal engine.
-        words = [value for value in _BAD_WORDS if name != "engine" or not isinstance(value, str) or name_key(value)]
-        yield from ({**asked, name: value} for value in words)
+    yield from ({**asked, "split": value} for value in _BAD_WORDS)
     yield {**asked, "model": {"id": "it's", "stated_parameters": 7e9}, "context_length": 1}
 
 
@@ -288,7 +284,7 @@ def _answer(choice: Fields) -> dict[str, Any]:
     try:
         arguments = {name: _object(name, value) for name, value in choice.items()}
         result = estimate(**arguments)
-    except (InvalidValueError, UnknownNameError) as refused:
+    except InvalidValueError as refused:
         return {"error": _refusal(refused)}
     expected = {**result.to_dict(), **_beyond_the_dict(result)}
     calibration = result.calibration
@@ -360,8 +356,6 @@ def _object(name: str, value: Any) -> Any:
     return float(value["number"]) if isinstance(value, dict) else value
 
 
-def _refusal(error: InvalidValueError | UnknownNameError) -> dict[str, str]:
-    """Return what is said of a value; proposals of other names are left out."""
-    message = str(error).partition(" 使えるもの")[0]
-    known, end, _ = message.partition("登録されていません。")
-    return {"type": type(error).__name__, "message": known + end}
+def _refusal(error: InvalidValueError) -> dict[str, str]:
+    """Return what is said of a value."""
+    return {"type": type(error).__name__, "message": str(error)}

@@ -357,49 +357,7 @@ function finite(value) {
   return Number(value);
 }
 
-export const $inf = Infinity;
-export const $nan = NaN;
 export const $isfinite = (value) => Number.isFinite(asNumber(value));
-export const $isnan = (value) => Number.isNaN(asNumber(value));
-export const $floor = (value) => Math.floor(finite(value));
-export const $ceil = (value) => Math.ceil(finite(value));
-
-export function $sqrt(value) {
-  if (asNumber(value) < 0) throw new $ValueError("math domain error");
-  return Math.sqrt(value);
-}
-
-/** The sum, rounded once: Shewchuk's algorithm keeps what every addition loses. */
-export function $fsum(values) {
-  let partials = [];
-  for (let value of $iterate(values)) {
-    const kept = [];
-    value = asNumber(value);
-    for (let partial of partials) {
-      if (Math.abs(value) < Math.abs(partial)) [value, partial] = [partial, value];
-      const sum = value + partial;
-      const lost = partial - (sum - value);
-      if (lost) kept.push(lost);
-      value = sum;
-    }
-    partials = [...kept, value];
-  }
-  let [sum, lost] = [0, 0];
-  while (partials.length && !lost) {
-    const partial = partials.pop();
-    const before = sum;
-    sum = before + partial;
-    lost = partial - (sum - before);
-  }
-  // A tie is decided by the next part, if there is one.
-  const next = partials.at(-1);
-  if (next && lost < 0 === next < 0 && lost) {
-    const twice = 2 * lost;
-    if (sum + twice - sum === twice) sum += twice;
-  }
-  return sum;
-}
-
 // ---------------------------------------------------------------- builtins
 
 export const $bool = typed(
@@ -417,8 +375,6 @@ export const $dict = typed(
   (pairs = []) => new Dict(pairs instanceof Dict ? pairs.items() : $iterate(pairs)),
 );
 export const $fromkeys = (keys, value = null) => new Dict(Array.from($iterate(keys), (key) => [key, value]));
-export const $reversed = (values) => [...$iterate(values)].reverse();
-
 export function $len(value) {
   if (typeof value === "string") return characters(value).length;
   if (value instanceof $NamedTuple) return Object.keys(value).length;
@@ -542,10 +498,8 @@ export function $slice(value, from, to) {
 }
 
 export const $append = (values, value) => void asList(values).push(value);
-export const $extend = (values, further) => void asList(values).push(...$iterate(further));
 export const $get = (values, key, otherwise = null) => (asDict(values).has(key) ? values.get(key) : otherwise);
 export const $items = (values) => asDict(values).items();
-export const $keys = (values) => [...asDict(values)];
 export const $values = (values) =>
   asDict(values)
     .items()
@@ -553,27 +507,24 @@ export const $values = (values) =>
 
 // ---------------------------------------------------------------- strings
 
-const isBlank = (one) => "\x1c\x1d\x1e\x1f\x85".includes(one) || (one.trim() === "" && one !== "\ufeff");
+function isBlank(character) {
+  const code = character.charCodeAt(0);
+  if ((code >= 0x1c && code <= 0x1f) || code === 0x85) return true;
+  return code !== 0xfeff && character.trim() === "";
+}
 
 /** A text without the characters at its ends that are blank, or among those given. */
-function stripped(value, left, right, given) {
+export function $strip(value, given = null) {
   const isLoose = given === null ? isBlank : (one) => asText(given).includes(one);
   const letters = characters(asText(value));
   let [from, to] = [0, letters.length];
-  while (left && from < to && isLoose(letters[from])) from += 1;
-  while (right && from < to && isLoose(letters[to - 1])) to -= 1;
+  while (from < to && isLoose(letters[from])) from += 1;
+  while (from < to && isLoose(letters[to - 1])) to -= 1;
   return $slice(value, from, to);
 }
-
-export const $strip = (value, given = null) => stripped(value, true, true, given);
-export const $lstrip = (value, given = null) => stripped(value, true, false, given);
-export const $rstrip = (value, given = null) => stripped(value, false, true, given);
-
 const anyOf = (wanted, test) => (typeof wanted === "string" ? test(wanted) : [...$iterate(wanted)].some(test));
 export const $startswith = (value, wanted) => anyOf(wanted, (one) => asText(value).startsWith(asText(one)));
 export const $endswith = (value, wanted) => anyOf(wanted, (one) => asText(value).endsWith(asText(one)));
-export const $removeprefix = (value, prefix) =>
-  asText(value).startsWith(asText(prefix)) ? value.slice(prefix.length) : value;
 export const $removesuffix = (value, suffix) =>
   asText(value).endsWith(asText(suffix)) ? value.slice(0, value.length - suffix.length) : value;
 export const $join = (separator, values) => Array.from($iterate(values), asText).join(asText(separator));
@@ -581,13 +532,6 @@ export const $join = (separator, values) => Array.from($iterate(values), asText)
 export function $split(value, separator) {
   if (separator === "") throw new $ValueError("separator");
   return asText(value).split(asText(separator));
-}
-
-export function $partition(value, separator) {
-  if (separator === "") throw new $ValueError("separator");
-  const place = asText(value).indexOf(asText(separator));
-  if (place < 0) return $fixed([value, "", ""]);
-  return $fixed([value.slice(0, place), separator, value.slice(place + separator.length)]);
 }
 
 // ---------------------------------------------------------------- numbers from and as text

@@ -26,7 +26,6 @@ WANTED = (
     "hayasa.memory.MAC_GPU_MEMORY_SHARE",
     "hayasa.memory.max_context_length",
     "hayasa.models.Model",
-    "hayasa.names.find_id",
     "hayasa.units.GIB",
     "hayasa.units.duration",
     "hayasa.units.gibibytes",
@@ -36,7 +35,7 @@ WANTED = (
     "hayasa.weights.TensorRule",
     "hayasa.weights.WeightFormat",
 )
-# What reads files, which a page cannot do, or knows many spellings of a name: web/estimator.mjs does it instead.
+# What reads files, which a page cannot do: web/estimator.mjs does it instead.
 GIVEN = (
     "hayasa.calibration.calibrations",
     "hayasa.calibration.device_factors",
@@ -44,8 +43,6 @@ GIVEN = (
     "hayasa.datasets.get_model",
     "hayasa.datasets.get_weight_format",
     "hayasa.engines.get_engine",
-    "hayasa.names.name_key",
-    "hayasa.names.suggest",
 )
 USED_BY_HAND = ("$dict",)
 # What nobody asks for there.

@@ -65,7 +65,6 @@ BUILTINS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "min": (1, 99, ("key", "default")),
     "range": (1, 3, ()),
     "repr": (1, 1, ()),
-    "reversed": (1, 1, ()),
     "round": (1, 2, ()),
     "set": (0, 1, ()),
     "sorted": (1, 1, ("key", "reverse")),
@@ -77,28 +76,21 @@ BUILTINS: dict[str, tuple[int, int, tuple[str, ...]]] = {
 LISTED = ("max", "min", "zip")
 TYPES = ("bool", "bytes", "dict", "float", "int", "list", "set", "str", "tuple")
 ERRORS = ("IndexError", "KeyError", "OverflowError", "TypeError", "ValueError", "ZeroDivisionError")
-MATH = {"ceil": 1, "floor": 1, "fsum": 1, "isfinite": 1, "isnan": 1, "sqrt": 1, "inf": None, "nan": None}
 NUMBER, TEXT, TRUTH = "number", "text", "truth"
 KINDS = {"bool": TRUTH, "float": NUMBER, "int": NUMBER, "str": TEXT}
 KINDS_OF_CALLS = dict.fromkeys(("abs", "float", "int", "len", "round"), NUMBER) | dict.fromkeys(
-    ("repr", "str", "join", "lstrip", "removeprefix", "removesuffix", "rstrip", "strip"), TEXT
+    ("repr", "str", "join", "removesuffix", "strip"), TEXT
 )
-BOOLEAN_CALLS = ("all", "any", "bool", "isinstance", "startswith", "endswith", "isfinite", "isnan")
+BOOLEAN_CALLS = ("all", "any", "bool", "isinstance", "startswith", "endswith", "isfinite")
 
 # Methods of what Python brings along, and how many arguments each takes.
 METHODS = {
     "append": (1, 1),
     "endswith": (1, 1),
-    "extend": (1, 1),
     "get": (1, 2),
     "items": (0, 0),
     "join": (1, 1),
-    "keys": (0, 0),
-    "lstrip": (0, 1),
-    "partition": (1, 1),
-    "removeprefix": (1, 1),
     "removesuffix": (1, 1),
-    "rstrip": (0, 1),
     "split": (1, 1),
     "startswith": (1, 1),
     "strip": (0, 1),
@@ -331,9 +323,6 @@ def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, Signature]]:
         elif isinstance(one, ast.FunctionDef):
             is_property = any(ast.unparse(decorator) == "property" for decorator in one.decorator_list)
             yield one.name, "property" if is_property else "method", _signature(one, skip=1)
-            if one.name == "__init__":
-                stored = (node for node in ast.walk(one) if isinstance(node, ast.Attribute))
-                yield from ((node.attr, "field", Signature(())) for node in stored if isinstance(node.ctx, ast.Store))
 
 
 class Writer:
@@ -341,7 +330,7 @@ class Writer:
 
     def __init__(self, program: Program, module: Module) -> None:
         self.program, self.module = program, module
-        self.scopes: list[dict[str, str | None]] = []  # names with their kinds
+        self.scopes: list[dict[str, str | None]] = []  # names with their kinds; "" before the first value
 
     def refusal(self, node: ast.AST, reason: str) -> TranslationError:
         """Return the error for a place that cannot be translated."""
@@ -439,7 +428,7 @@ class Writer:
         module, name = origin
         if module == "builtins" and name in (*TYPES, *ERRORS, *BUILTINS) and name not in LISTED:
             return self.runtime(name)[:-2]
-        if module == "math" and name in MATH:
+        if (module, name) == ("math", "isfinite"):
             return self.runtime(name)[:-2]
         self.refuse_if(self.program.package.module(module) is None, node, f"{name} は翻訳できない名前です")
         return self.program.name_of(module, name)
@@ -684,7 +673,7 @@ class Writer:
             late = names & {name.id for name in ast.walk(one) if isinstance(name, ast.Name)}
             self.refuse_if(late, one, "内包表記の変数を使う lambda は翻訳できません")
         source = self.taken_apart(generator.target, generator.iter)
-        self.scopes.append(dict.fromkeys(names))
+        self.scopes.append(dict.fromkeys(names, ""))
         self.learn(generator.target, self.kind_of_parts(generator.iter))
         target = self.target(generator.target)
         keep = [f"({target}) => {' && '.join(map(self.test, generator.ifs))}"] if generator.ifs else []
@@ -699,7 +688,7 @@ class Writer:
     def learn(self, target: ast.expr, kind: str | None) -> None:
         """Keep the kind of a variable, which it has from its first value on."""
         scope = self.scopes[-1] if self.scopes else {}
-        if isinstance(target, ast.Name) and not scope.get(target.id):
+        if isinstance(target, ast.Name) and scope.get(target.id) == "":
             scope[target.id] = kind
 
     def kind_of_parts(self, iterable: ast.expr) -> str | None:
@@ -747,7 +736,7 @@ class Writer:
         if module == "builtins" and name in ERRORS:
             self.refuse_if(node.keywords or len(node.args) > 1, node, f"{name} の引数は一つだけです")
             return f"new {self.named(node, origin)}({self.expressions(node.args)})"
-        if module == "math" and MATH.get(name):
+        if (module, name) == ("math", "isfinite"):
             self.count(node, name, 1, 1)
             return f"{self.named(node, origin)}({self.expressions(node.args)})"
         if origin == ("dataclasses", "replace"):
@@ -1013,7 +1002,7 @@ class Writer:
         scope, parameters, first = self.parameters(node, skip=skip)
         self.refuse_if(not skip and "self" in scope, node, "self は、メソッドの最初の引数だけが翻訳できます")
         local = {name for one in node.body for name in _bound(one)} - scope.keys()
-        self.scopes.append(scope | dict.fromkeys(local))
+        self.scopes.append(scope | dict.fromkeys(local, ""))
         body = self.block(node.body)[2:]
         self.scopes.pop()
         declared = f"  let {', '.join(map(local_name, sorted(local)))};\n" if local else ""
@@ -1088,8 +1077,7 @@ class Writer:
     def constructor_of(self, node: ast.ClassDef, kind: str) -> Signature:
         """Return what a class is made of."""
         if kind == "error":
-            made = next((one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
-            return _signature(made, skip=1) if made else Signature(("message",))
+            return Signature(("message",))
         fields = _fields(node)
         names = tuple(fields)
         required = frozenset(name for name, default in fields.items() if default is None)
@@ -1101,7 +1089,9 @@ class Writer:
         kind = self.kind_of_class(node, self.module.name)
         if kind == "error":
             base = self.named(node, self.origin_of(node.bases[0]) or ("", ""))
-            body = [f"name = {json.dumps(node.name)};", *self.error_members(node)]
+            docstring = [one for one in node.body if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)]
+            self.refuse_if(node.body != docstring, node.body[-1], "エラーの中のこの文は翻訳できません")
+            body = [f"name = {json.dumps(node.name)};"]
         else:
             if kind == "dataclass":
                 self.refuse_if(
@@ -1150,28 +1140,6 @@ class Writer:
             )
             parameters, body = self.function(one, skip=1)
             yield f"{'get ' if decorators else ''}{'*' if _yields(one) else ''}{one.name}({parameters}) {body}"
-
-    def error_members(self, node: ast.ClassDef) -> Iterator[str]:
-        """Write how an error keeps more than its message."""
-        for one in node.body:
-            if isinstance(one, ast.FunctionDef) and one.name == "__init__":
-                scope, parameters, _ = self.parameters(one, skip=1)
-                self.scopes.append(scope)
-                yield f"constructor({parameters}) {{\n{indent(chr(10).join(map(self.kept, one.body)), '  ')}\n}}"
-                self.scopes.pop()
-            else:
-                docstring = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
-                self.refuse_if(not (docstring or isinstance(one, ast.Pass)), one, "エラーの中のこの文は翻訳できません")
-
-    def kept(self, node: ast.stmt) -> str:
-        """Write a line of an error's ``__init__``."""
-        text = ast.unparse(node)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and text.startswith("super().__init__("):
-            return f"super({self.expressions(node.value.args)});"
-        stored = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute)
-        self.refuse_if(not stored, node, "エラーの __init__ の中のこの文は翻訳できません")
-        assert isinstance(node, ast.Assign)
-        return f"{ast.unparse(node.targets[0]).replace('self.', 'this.')} = {self.expression(node.value)};"
 
 
 def _fields(node: ast.ClassDef) -> dict[str, ast.expr | None]:
