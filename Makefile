@@ -62,7 +62,7 @@ lab: ready
 	@$(VENV_PYTHON) -m jupyterlab chapters
 
 calibrate: ready
-	@$(VENV_PYTHON) -m hayasa.calibrate
+	@$(VENV_PYTHON) -m lab.calibrate
 
 api: ready
 	@$(VENV_PYTHON) -m tools.api_page

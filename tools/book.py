@@ -17,9 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = "_book"
 ENGINES = ("quarto", "press")
 # Neither sources nor worth copying for Quarto.
-NOT_COPIED = shutil.ignore_patterns(
-    ".*", SITE, "node_modules", "__pycache__", "tests", "press", "dist", "build"
-)
+NOT_COPIED = shutil.ignore_patterns(".*", SITE, "node_modules", "__pycache__", "tests", "press", "dist", "build")
 WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*\[?(?:WARN|WARNING)\b", re.IGNORECASE)
 
 QUARTO_MISSING = """\
@@ -43,9 +41,7 @@ def choose_engine(environment: Mapping[str, str]) -> str:
     """Return the engine to use; raise where the one asked for cannot be had."""
     wanted = environment.get("ENGINE", "").strip().lower()
     if wanted and wanted not in ENGINES:
-        raise BookFailedError(
-            f"ENGINE={wanted} というエンジンはありません。使えるもの: {'、'.join(ENGINES)}"
-        )
+        raise BookFailedError(f"ENGINE={wanted} というエンジンはありません。使えるもの: {'、'.join(ENGINES)}")
     found = find_quarto()
     if wanted == "quarto" and not found:
         raise BookFailedError(QUARTO_MISSING)
@@ -86,18 +82,14 @@ def build_with_quarto(root: Path) -> None:
             if WARNING.match(line):
                 warnings.append(line.strip())
         if process.wait():
-            raise BookFailedError(
-                f"quarto render が終了コード {process.returncode} で失敗しました。"
-            )
+            raise BookFailedError(f"quarto render が終了コード {process.returncode} で失敗しました。")
         if warnings:
             raise BookFailedError(
                 "Quarto の警告は、本の誤りとして扱います。次を直してください:\n"
                 + "\n".join(f"  {line}" for line in warnings)
             )
         if not (copy / SITE / "index.html").is_file():
-            raise BookFailedError(
-                f"quarto render は終わりましたが、{SITE}/index.html がありません。"
-            )
+            raise BookFailedError(f"quarto render は終わりましたが、{SITE}/index.html がありません。")
         replace_site(copy / SITE, root / SITE)
 
 

@@ -41,9 +41,7 @@ print("%d.%d.%d" % sys.version_info[:3], ",".join(missing))
 """
 
 # The one line pip prints per requirement, wherever it takes the package from.
-PACKAGE_LINE = re.compile(
-    r"(?:Collecting|Ignoring|Requirement already satisfied:|Processing \S*/) ?([A-Za-z0-9_.]+)"
-)
+PACKAGE_LINE = re.compile(r"(?:Collecting|Ignoring|Requirement already satisfied:|Processing \S*/) ?([A-Za-z0-9_.]+)")
 
 HOW_TO_GET_PYTHON = """\
 Python {oldest} 以降を入れてから、もう一度実行してください。
@@ -100,17 +98,13 @@ def find_python(wanted=None):
     if without_venv:
         command, version, _ = without_venv[0]
         raise SetupError(
-            "{} (Python {}) には仮想環境を作る venv モジュールがありません。\n".format(
-                command, dotted(version)
-            )
+            "{} (Python {}) には仮想環境を作る venv モジュールがありません。\n".format(command, dotted(version))
             + "Debian/Ubuntu では次を実行してから、もう一度試してください:\n"
             + "  sudo apt install python{}-venv".format(dotted(version[:2]))
         )
     if found:
         seen = "、".join("{} は {}".format(entry[0], dotted(entry[1])) for entry in found)
-        raise SetupError(
-            "Python が古すぎます ({})。\n".format(seen) + HOW_TO_GET_PYTHON.format(oldest=oldest)
-        )
+        raise SetupError("Python が古すぎます ({})。\n".format(seen) + HOW_TO_GET_PYTHON.format(oldest=oldest))
     raise SetupError("Python が見つかりません。\n" + HOW_TO_GET_PYTHON.format(oldest=oldest))
 
 
@@ -214,9 +208,7 @@ def create(python, version):
         universal_newlines=True,
     )
     if made.returncode:
-        raise SetupError(
-            "仮想環境を作れませんでした。{} -m venv の出力:\n".format(python) + made.stdout.strip()
-        )
+        raise SetupError("仮想環境を作れませんでした。{} -m venv の出力:\n".format(python) + made.stdout.strip())
 
 
 def fill(names):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from .errors import DataFileError, UnknownNameError
 
@@ -21,6 +22,16 @@ _SILENT_WORDS = frozenset(
 _COMPUTERS = re.compile(r"\b(?:macbook|mac|imac)[\s-]+(?:air|pro|mini|studio)\b")
 _SPLIT = re.compile(r"[^a-z0-9.]+")
 _CORES = re.compile(r"(\d+)[\s-]*(?:gpu[\s-]*)?cores?\b")
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def hash_of_id(named: _HasId) -> int:
+    """Hash what has an id by that alone, which keeps look-ups fast; equality still compares every field."""
+    return hash(named.id)
 
 
 def name_key(name: str) -> str:

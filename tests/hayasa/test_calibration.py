@@ -9,7 +9,7 @@ import pytest
 
 import hayasa
 from hayasa import calibrate
-from hayasa.datasets import data_directory
+from hayasa.catalog.reader import data_directory
 
 
 @pytest.fixture(scope="module")

@@ -44,9 +44,10 @@ function answer(question) {
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen } = result;
+  const { chosen, waits } = result;
+  values.waits = waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
   values.calibration = chosen ? chosen.calibration.id : null;
-  if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id };
+  if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explain(result);
   if (result.model.has_shape) values.max_context_length = maxContextLength(result);
   return values;

@@ -454,9 +454,14 @@ export function $getattr(object, name, otherwise) {
   throw new $TypeError(name);
 }
 
+function partsOf(value) {
+  if (Array.isArray(value)) return value;
+  return value instanceof $NamedTuple ? Object.values(value) : [...$iterate(value)];
+}
+
 /** Parts that are bound to so many variables, or to so many and a list of the rest. */
 export function $unpack(value, count, rest = false) {
-  const parts = Array.isArray(value) ? value : [...$iterate(value)];
+  const parts = partsOf(value);
   if (parts.length < count || (!rest && parts.length > count)) throw new $ValueError("unpack");
   return parts;
 }

@@ -568,7 +568,7 @@ class Writer:
         return f"[{self.expressions(node.elts)}]" if isinstance(node, ast.Tuple) else self.expression(node)
 
     def identical(self, left: ast.expr, right: ast.expr) -> str:
-        """Write ``is``, which is asked of None, True, False and types."""
+        """Write ``is``, which is asked of None, True, False, types and things that a module has once."""
         if isinstance(right, ast.Constant) and (right.value is None or isinstance(right.value, bool)):
             return f"({self.expression(left)} === {self.expression(right)})"
         if isinstance(left, ast.Call) and self.origin_of(left.func) == ("builtins", "type") and len(left.args) == 1:
@@ -577,7 +577,10 @@ class Writer:
             if self.origin_of(right) == ("builtins", "float"):
                 return f'(typeof {value} === "number")'
             return self.runtime("type_is", value, self.expression(right))
-        raise self.refusal(left, "is は、None、True、False か、type(…) とだけ翻訳できます")
+        origin = self.origin_of(right) if isinstance(right, ast.Name) else None
+        if self.program.package.module(origin[0] if origin else "") and self.kind(right) is None:
+            return f"({self.expression(left)} === {self.expression(right)})"
+        raise self.refusal(left, "is は、None、True、False か、type(…) か、一つしかないものとだけ翻訳できます")
 
     @expression.register
     def _(self, node: ast.IfExp) -> str:
@@ -672,7 +675,9 @@ class Writer:
         for one in (inner for element in elements for inner in ast.walk(element) if isinstance(inner, ast.Lambda)):
             late = names & {name.id for name in ast.walk(one) if isinstance(name, ast.Name)}
             self.refuse_if(late, one, "内包表記の変数を使う lambda は翻訳できません")
-        source = self.taken_apart(generator.target, generator.iter)
+        source = self.iterated(generator.iter)
+        if isinstance(generator.target, ast.Tuple):
+            source = self.runtime("each", source, f"($parts) => {self.unpacked('$parts', generator.target)}")
         self.scopes.append(dict.fromkeys(names, ""))
         self.learn(generator.target, self.kind_of_parts(generator.iter))
         target = self.target(generator.target)
@@ -708,14 +713,10 @@ class Writer:
         self.refuse_if(any(starred[:-1]), node, "* は最後の変数にだけ付けられます")
         return f"[{', '.join(map(self.target, node.elts))}]"
 
-    def taken_apart(self, target: ast.expr, iterable: ast.expr) -> str:
-        """Write an iterable whose parts are bound to a target, and checked for their number."""
-        source = self.listed(iterable)
-        if not isinstance(iterable, (ast.Tuple, ast.List, ast.ListComp)):
-            source = self.runtime("iterate", source)
-        if not isinstance(target, ast.Tuple):
-            return source
-        return self.runtime("each", source, f"(parts) => {self.unpacked('parts', target)}")
+    def iterated(self, iterable: ast.expr) -> str:
+        """Write what is iterated over, which has to be something that can be."""
+        listed = isinstance(iterable, (ast.Tuple, ast.List, ast.ListComp))
+        return self.listed(iterable) if listed else self.runtime("iterate", self.expression(iterable))
 
     def unpacked(self, value: str, target: ast.Tuple) -> str:
         """Write a value that has as many parts as a target."""
@@ -761,13 +762,13 @@ class Writer:
             self.count(node, name, *METHODS[name])
             return self.runtime(name, self.expression(value), *map(self.expression, node.args))
         self.refuse_if(not members, node, f"メソッド .{name} は翻訳できません")
+        if {kind for kind, _ in members} == {"field"}:
+            return f"{self.expression(value)}.{name}({self.in_order(node)})"
         kind, signature = members[0]
-        self.refuse_if(
-            any(one != members[0] for one in members), node, f"メソッド .{name} の引数が、クラスによって違います"
-        )
+        differs = any(one != members[0] for one in members)
+        self.refuse_if(differs, node, f"メソッド .{name} の引数が、クラスによって違います")
         self.refuse_if(kind == "property", node, f".{name} は関数ではありません")
-        given = self.in_order(node) if kind == "field" else self.bound(node, signature)
-        return f"{self.expression(value)}.{name}({given})"
+        return f"{self.expression(value)}.{name}({self.bound(node, signature)})"
 
     def call_of_builtin(self, node: ast.Call, name: str) -> str:
         """Call a builtin function."""
@@ -944,9 +945,13 @@ class Writer:
     @statement.register
     def _(self, node: ast.For) -> str:
         self.refuse_if(node.orelse, node, "for の else は翻訳できません")
-        source = self.taken_apart(node.target, node.iter)
+        source = self.iterated(node.iter)
         self.learn(node.target, self.kind_of_parts(node.iter))
-        return f"for ({self.target(node.target)} of {source}) {self.block(node.body)}"
+        target = self.target(node.target)
+        if not isinstance(node.target, ast.Tuple):
+            return f"for ({target} of {source}) {self.block(node.body)}"
+        bound = indent(f"{target} = {self.unpacked('$parts', node.target)};\n", "  ")
+        return f"for (const $parts of {source}) {{\n{bound}{self.block(node.body)[2:]}"
 
     @statement.register
     def _(self, node: ast.Try) -> str:
@@ -1117,7 +1122,8 @@ class Writer:
             lines = ["super();", *(f"this.{name} = {local_name(name)};" for name in fields)]
         if any(isinstance(one, ast.FunctionDef) and one.name == "__post_init__" for one in node.body):
             lines.append("this.__post_init__();")
-        lines.append(f"{self.runtime('fixed', 'this')};")
+        if kind == "dataclass":
+            lines.append(f"{self.runtime('fixed', 'this')};")
         return f"constructor({parameters}) {{\n{indent(chr(10).join(lines), '  ')}\n}}"
 
     def members(self, node: ast.ClassDef) -> Iterator[str]:
@@ -1125,6 +1131,8 @@ class Writer:
         for one in node.body:
             if isinstance(one, ast.AnnAssign) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)):
                 continue  # a field, a docstring
+            if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) in UNTOUCHED:
+                continue
             self.refuse_if(not isinstance(one, ast.FunctionDef), one, "クラスの中のこの文は翻訳できません")
             assert isinstance(one, ast.FunctionDef)
             if self.is_left_out(node, one.name):

@@ -9,20 +9,21 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
-from .calibration import calibrations
-from .datasets import device_rows, get_device, get_model, model_rows, weight_format_rows
-from .devices import Device
-from .engines import ENGINES
-from .errors import HayasaError, InvalidValueError, require_positive
-from .estimation import Estimate, does_not_fit_message, estimate
-from .explanation import explain
-from .listing import table_lines
-from .models import active_parameters, total_parameters
-from .names import name_key
-from .parallel import SPLITS
-from .units import duration, gibibytes, scaled, significant
+from ..answer.estimate import Estimate, does_not_fit_message, estimate
+from ..answer.explain import explain
+from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
+from ..engine.calibration import calibrations
+from ..engine.engines import ENGINES
+from ..errors import HayasaError, InvalidValueError, require_positive
+from ..listing import table_lines
+from ..machine.device import Device
+from ..machine.split import SPLITS
+from ..model.tensors import active_parameters, total_parameters
+from ..names import name_key
+from ..units import duration, gibibytes, scaled, significant
 
 BAD_INPUT = 2
 
@@ -365,9 +366,25 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
 
 
 def _measure_command(arguments: argparse.Namespace) -> None:
-    from .measure import command  # what only this command needs takes long to import
+    from ..measure import require_numpy, run, to_json, write_record  # only this command needs it
+    from ..measure.record import csv_rows
+    from ..measure.report import record_lines
 
-    command(arguments)
+    require_numpy()
+    if arguments.device:
+        get_device(arguments.device)  # refuse a wrong name before measuring, not after
+    print("測っています（30 秒ほどかかります）…", file=sys.stderr)
+    record = run()
+    if arguments.json:
+        print(to_json(record), end="")
+    elif arguments.csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(record))
+    else:
+        print("\n".join(record_lines(record, arguments.device)))
+    if arguments.output != "-":
+        path = Path(arguments.output or f"hayasa-measure-{record.measured_on}.json")
+        write_record(record, path)
+        print(f"記録を {path} に書きました。", file=sys.stderr)
 
 
 _EXAMPLES = """例:

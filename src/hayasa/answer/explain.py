@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .calibration import COEFFICIENTS, step_waits_s
-from .estimation import Estimate, does_not_fit_message
-from .kv_cache import kv_values_per_layer
-from .models import active_parameters, total_parameters
-from .units import duration, gibibytes, scaled, significant
-from .weights import weight_bytes_resident
-
-_WAIT_NAMES = {
-    "weight_read_factor": "重みを読む",
-    "unpack_cycles_per_byte": "重みをほどいて掛ける",
-    "attention_cycles_per_flop": "注意機構の計算",
-    "kv_read_factor": "KV キャッシュを読む",
-    "cycles_per_layer": "層ごとの固定の待ち",
-    "cycles_per_moe_layer": "エキスパートのある層の待ち",
-    "cycles_per_layer_and_further_die": "ダイをまたぐ層の待ち",
-    "cycles_per_layer_in_old_builds": "2025 年 7 月までのビルドの、層ごとの余分な待ち",
-}
+from ..engine.waits import DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, UNPACK_WEIGHTS, Wait
+from ..model.kv_cache import kv_values_per_layer
+from ..model.tensors import active_parameters, total_parameters
+from ..model.weights import weight_bytes_resident
+from ..units import duration, gibibytes, scaled, significant
+from .estimate import Estimate, does_not_fit_message
 
 
 def explain(result: Estimate) -> str:
@@ -186,38 +175,10 @@ def _bound(result: Estimate) -> list[str]:
 def _correction(result: Estimate) -> list[str]:
     if result.chosen is None:
         return ["エンジン ideal なので、補正しません。"]
-    chosen, calibration = result.chosen, result.chosen.calibration
-    waits = step_waits_s(
-        result.model,
-        result.device,
-        weight_bytes=result.weight_bytes_per_step,
-        kv_bytes=result.kv_bytes_per_step,
-        attention_flop=result.attention_flop_per_step,
-        old_build_share=chosen.old_build_share,
-    )
+    calibration = result.chosen.calibration
     lines = [f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）"]
-    if not chosen.unpacks:
-        waits = (waits[0], 0.0, *waits[2:])
-    times = [getattr(calibration, name) * wait for name, wait in zip(COEFFICIENTS, waits, strict=True)]
-    for name, wait_s, time_s in zip(COEFFICIENTS, waits, times, strict=True):
-        if time_s > 0:
-            unit = "倍" if name.endswith("factor") else "サイクル"
-            factor = significant(getattr(calibration, name))
-            lines.append(f"{_WAIT_NAMES[name]}: {factor} {unit} × {_tiny(wait_s)} = {duration(time_s)}")
-    if times[0] and times[1]:
-        lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
-    if chosen.step_factor != 1:
-        lines.append(f"この機種で実測された違い: × {significant(chosen.step_factor)}")
-    if result.batch_size > 1 and chosen.batch_share and result.compute_latency_s:
-        lines.append(
-            f"2 系列目からの計算: ピークの {significant(100 * chosen.batch_share, 2)}%"
-            "（プロンプトを読むときの実測）で進む"
-        )
-    message_s = calibration.pipeline_message_s
-    if result.split == "tensor":
-        message_s = calibration.tensor_message_s
-    if result.devices > 1 and message_s:
-        lines.append(f"デバイス間の通信: 1 回 {duration(message_s)}")
+    for wait in result.waits:
+        lines += _wait_lines(wait)
     lines += [
         f"1 ステップ = {duration(result.step_latency_s)}、"
         f"最良の見積り = {significant(result.decode_tokens_per_s)} トークン/秒",
@@ -228,6 +189,23 @@ def _correction(result: Estimate) -> list[str]:
         error = significant(100 * calibration.error_device_held_out, 2)
         lines.append(f"当てはめに使わなかった機種での平均の外れ = {error}%")
     return [*lines, *(f"注意: {note}" for note in result.notes)]
+
+
+def _wait_lines(wait: Wait) -> list[str]:
+    """Write out a wait; those that the engine does not have here take no line."""
+    label = wait.kind.label
+    if wait.kind.name == DEVICE_DIFFERENCE.name:
+        return [f"{label}: × {significant(1 + wait.factor)}"]
+    if wait.kind.name == FURTHER_SEQUENCES.name:
+        share = significant(100 / wait.factor, 2)
+        return [f"{label}: ピークの {share}%（プロンプトを読むときの実測）で進み、{duration(wait.seconds)}"]
+    if not wait.seconds:
+        return []
+    factor = f"{wait.factor:,.0f}" if wait.kind.name == MESSAGES.name else significant(wait.factor)
+    lines = [f"{label}: {factor} {wait.kind.unit} × {_tiny(wait.load_s)} = {duration(wait.seconds)}"]
+    if wait.kind.name == UNPACK_WEIGHTS.name:
+        lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
+    return lines
 
 
 def _tiny(seconds: float) -> str:

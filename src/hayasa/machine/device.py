@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import require_integer, require_non_negative, require_positive
+from ..errors import require_integer, require_non_negative, require_positive
+from ..names import hash_of_id
 
 # Formats a device may have a peak for, from many bits to few.
 PEAK_FORMATS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "fp4")
@@ -85,9 +86,7 @@ peak_fp4_dense_flop_per_s : float
         require_integer("dies", self.dies, 1, 10**4)
         require_non_negative("gpu_clock_hz", self.gpu_clock_hz, maximum=1e12)
 
-    def __hash__(self) -> int:
-        # Equality still compares every field; this only keeps look-ups fast.
-        return hash(self.id)
+    __hash__ = hash_of_id
 
     def peak_flop_per_s(self, compute_format: str) -> float:
         """Dense peak for numbers of a format.

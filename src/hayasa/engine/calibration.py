@@ -1,15 +1,7 @@
 """From the bound to the best estimate: what was measured for an engine.
 
-A calibration is one row of ``data/calibrations.csv``, fitted by
-`hayasa.calibrate`.  It describes a decode step as a sum of waits, each with
-a physical meaning:
-
-1. the weights arrive, at the pace of the memory or of the cores that unpack
-   them, whichever is slower,
-2. attention over the cached tokens is computed,
-3. the KV cache is read,
-4. every layer costs a fixed number of clock cycles, as its kernels wait for
-   each other; layers with experts and chips of two dies cost more.
+A calibration is one row of ``data/calibrations.csv``, fitted by ``make
+calibrate``: one coefficient for each of `hayasa.engine.waits.FITTED_WAITS`.
 
 ``data/calibration_factors.csv`` adds what was seen on single devices and chip
 generations: how much longer, or shorter, a step took there than the sum says.
@@ -21,15 +13,12 @@ from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from typing import NamedTuple, TypeVar
 
-from .datasets import data_directory, parse_number, read_rows
-from .devices import Device
+from ..catalog.reader import data_directory, parse_number, read_rows
+from ..errors import DataFileError
+from ..machine.device import Device
+from ..model.weights import WeightFormat
 from .engines import Engine
-from .errors import DataFileError
-from .models import Model
-from .weights import WeightFormat
-
-ASSUMED_CLOCK_HZ = 1.5e9
-"""Clock that counts where a device's is unknown: typical for a GPU."""
+from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -37,18 +26,6 @@ FALLBACK_WIDENING = 1.5
 The logarithm of both ends is multiplied by it, once for each thing that
 differs: backend, engine, unknown clock.
 """
-
-COEFFICIENTS = (
-    "weight_read_factor",
-    "unpack_cycles_per_byte",
-    "attention_cycles_per_flop",
-    "kv_read_factor",
-    "cycles_per_layer",
-    "cycles_per_moe_layer",
-    "cycles_per_layer_and_further_die",
-    "cycles_per_layer_in_old_builds",
-)
-"""The fields of `Calibration` that a fit determines, one for each wait."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -220,129 +197,6 @@ def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
     return "float" if weight_kind(weights) == "float" else "packed"
 
 
-def layer_count(model: Model) -> float:
-    """Count layers by what runs in them: one with four normalizations is 1.5.
-
-    Parameters
-    ----------
-    model : Model
-        Any model.
-
-    Returns
-    -------
-    float
-        Layers (dimensionless).
-
-    Examples
-    --------
-    >>> layer_count(Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
-    ...                   head_dim=128, intermediate_size=14336, vocab_size=128256))
-    32.0
-    """
-    return model.layers * (2 + model.norms_per_layer) / 4
-
-
-def step_waits_s(
-    model: Model,
-    device: Device,
-    *,
-    weight_bytes: float,
-    kv_bytes: float = 0.0,
-    attention_flop: float = 0.0,
-    old_build_share: float = 0.0,
-) -> tuple[float, ...]:
-    """Seconds of each wait of a decode step, per unit of its coefficient.
-
-    Parameters
-    ----------
-    model : Model
-        What runs.
-    device : Device
-        Where it runs.
-    weight_bytes, kv_bytes : float
-        Bytes of weights and of KV cache that the step reads.
-    attention_flop : float
-        FLOP of attention over the cached tokens.
-    old_build_share : float
-        1 for a build of the engine from before August 2025, 0 for a later one,
-        between them for a mean of both.
-
-    Returns
-    -------
-    tuple of float
-        In the order of `COEFFICIENTS`.
-
-    Notes
-    -----
-    Without a known core count the cores are left out; without a known clock
-    `ASSUMED_CLOCK_HZ` counts.
-
-    Examples
-    --------
-    >>> m4 = Device(id="m4", memory_bandwidth_bytes_per_s=120e9)
-    >>> waits = step_waits_s(Model(id="7b", stated_parameters=7e9), m4, weight_bytes=3.6e9)
-    >>> [round(wait, 9) for wait in waits]
-    [0.03, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    """
-    bandwidth = device.memory_bandwidth_bytes_per_s
-    clock = device.gpu_clock_hz or ASSUMED_CLOCK_HZ
-    cores_hz = device.gpu_cores * clock
-    layer_cycles_s = layer_count(model) / clock
-    return (
-        weight_bytes / bandwidth,
-        weight_bytes / cores_hz if cores_hz else 0.0,
-        attention_flop / cores_hz if cores_hz else 0.0,
-        kv_bytes / bandwidth,
-        layer_cycles_s,
-        model.moe_layers / clock,
-        layer_cycles_s * (device.dies - 1),
-        layer_cycles_s * old_build_share,
-    )
-
-
-def calibrated_step_s(calibration: Calibration, waits_s: tuple[float, ...], *, unpacks: bool = True) -> float:
-    """Return the time of a decode step: the sum of its waits.
-
-    Of the first two, reading and unpacking the weights, the longer counts.
-
-    Parameters
-    ----------
-    calibration : Calibration
-        What was measured for the engine.
-    waits_s : tuple of float
-        From `step_waits_s`.
-    unpacks : bool
-        Whether unpacking counts at all.
-
-    Returns
-    -------
-    float
-        Seconds.
-
-    Examples
-    --------
-    30 ms of reading at 80 % of the bandwidth:
-
-    >>> example = Calibration(id="x", engine="x", backend="x", weight_read_factor=1.25)
-    >>> round(calibrated_step_s(example, (0.03, 0, 0, 0, 0, 0, 0, 0)), 6)
-    0.0375
-    """
-    read, unpack, attention, cache, layers, moe_layers, dies, old = waits_s
-    c = calibration
-    weights = c.weight_read_factor * read
-    if unpacks:
-        weights = max(weights, c.unpack_cycles_per_byte * unpack)
-    return (
-        weights
-        + c.attention_cycles_per_flop * attention
-        + c.kv_read_factor * cache
-        + c.cycles_per_layer * layers
-        + c.cycles_per_moe_layer * moe_layers
-        + c.cycles_per_layer_and_further_die * dies
-        + c.cycles_per_layer_in_old_builds * old
-    )
-
-
 _T = TypeVar("_T", Calibration, DeviceFactor)
 
 
@@ -397,6 +251,27 @@ def device_factors() -> dict[tuple[str, str, str], DeviceFactor]:
     return {(row.calibration, row.scope, row.weight_kind): row for row in rows}
 
 
+class Pace(NamedTuple):
+    """A wait of an engine on one device, ready to be multiplied by the work of a step.
+
+    Parameters
+    ----------
+    kind : WaitKind
+        What is waited for.
+    factor : float
+        The calibration's coefficient.
+    amount : str
+        The field of `Work` that says how much of it a step has.
+    pace_s : float
+        Seconds per unit of that amount, for a factor of 1.
+    """
+
+    kind: WaitKind
+    factor: float
+    amount: str
+    pace_s: float
+
+
 class ChosenCalibration(NamedTuple):
     """A calibration as it applies to one device and one weight format.
 
@@ -404,12 +279,10 @@ class ChosenCalibration(NamedTuple):
     ----------
     calibration : Calibration
         The row that counts.
-    unpacks : bool
-        Whether the cores' pace of unpacking counts for these weights.
+    paces : tuple of Pace
+        The waits that a step has here.
     step_factor : float
         What the sum is multiplied by on this device.
-    old_build_share : float
-        How much of what was measured on it was measured with old builds.
     prefill_share : float
         Share of the dense peak when reading a prompt; 0 if not measured.
     batch_share : float
@@ -424,9 +297,8 @@ class ChosenCalibration(NamedTuple):
     """
 
     calibration: Calibration
-    unpacks: bool
+    paces: tuple[Pace, ...]
     step_factor: float
-    old_build_share: float
     prefill_share: float
     batch_share: float
     low_factor: float
@@ -502,15 +374,29 @@ def choose_calibration(
 
     return ChosenCalibration(
         calibration=nearest,
-        unpacks=kind in nearest.unpacked_kinds.split("|"),
+        paces=_paces(nearest, device, kind, single.old_build_share if single else 0.0),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
-        old_build_share=single.old_build_share if single else 0.0,
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
         batch_share=share_of_peak(prefill_kind(weights, experts=False)),
         low_factor=low**widening,
         high_factor=high**widening,
         notes=tuple(notes),
     )
+
+
+def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_share: float) -> tuple[Pace, ...]:
+    """Return the waits that are not 0 for these weights and this mixture of builds."""
+    shares = {
+        UNPACK_WEIGHTS.name: 1.0 if kind_of_weights in row.unpacked_kinds.split("|") else 0.0,
+        OLD_BUILDS.name: old_build_share,
+    }
+    paces = []
+    for fitted in FITTED_WAITS:
+        factor: float = getattr(row, fitted.coefficient)
+        pace_s = fitted.pace_s(device) * shares.get(fitted.kind.name, 1.0)
+        if factor and pace_s:
+            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s))
+    return tuple(paces)
 
 
 def _differences(row: Calibration, engine: Engine, device: Device, backend: str) -> list[str]:

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from .errors import MAX_DEVICES, require_integer, require_non_negative, require_positive
+from ..errors import MAX_DEVICES, require_integer, require_non_negative, require_positive
 
 SPLITS = ("pipeline", "tensor")
+
+
+def messages_per_step(split: str, devices: int, layers: int) -> int:
+    """Count what devices tell each other in a step, one after another.
+
+    Parameters
+    ----------
+    split : {"pipeline", "tensor"}
+        Layers dealt out over the devices, or every matrix cut over them.
+    devices : int
+        How many devices.
+    layers : int
+        Layers of the model.
+
+    Returns
+    -------
+    int
+        Hand-overs to the next device, or all-reduces: one behind attention and
+        one behind the feed-forward part of each layer.
+
+    Examples
+    --------
+    >>> messages_per_step("pipeline", 8, 61), messages_per_step("tensor", 8, 61)
+    (7, 122)
+    """
+    if devices == 1:
+        return 0
+    return devices - 1 if split == "pipeline" else 2 * layers
 
 
 def pipeline_step_s(
@@ -58,7 +86,7 @@ def pipeline_step_s(
     require_positive("one_device_step_s", one_device_step_s)
     require_integer("devices", devices, 1, MAX_DEVICES)
     message = _message_s(message_bytes, link_bandwidth_bytes_per_s, link_latency_s)
-    return one_device_step_s + (devices - 1) * message
+    return one_device_step_s + messages_per_step("pipeline", devices, 0) * message
 
 
 def tensor_parallel_step_s(

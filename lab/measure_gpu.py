@@ -122,9 +122,7 @@ class Stopwatch:
         end.synchronize()
         return float(begin.elapsed_time(end)) / 1e3 / times
 
-    def in_turns(
-        self, tasks: Mapping[str, Callable[[], object]], rounds: int, times: int
-    ) -> dict[str, list[float]]:
+    def in_turns(self, tasks: Mapping[str, Callable[[], object]], rounds: int, times: int) -> dict[str, list[float]]:
         """Time several tasks in turns, after one time that does not count."""
         for task in tasks.values():
             self.seconds(task)
@@ -143,9 +141,7 @@ def bandwidth_rows(torch: Any, watch: Stopwatch, plan: GpuPlan) -> list[Row]:
         x = numbers[: size // 4]
         times = max(1, min(200, 2**30 // size))
         seconds = watch.in_turns({"read": lambda x=x: x.sum()}, plan.rounds, times)["read"]
-        rows.append(
-            Row(f"bandwidth-{size}", "bandwidth", size / median(seconds), "B/s", read_bytes=size)
-        )
+        rows.append(Row(f"bandwidth-{size}", "bandwidth", size / median(seconds), "B/s", read_bytes=size))
     return rows
 
 
@@ -295,11 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     record = measure(torch, options.device, GpuPlan() if options.device == "cuda" else SMALL)
     for row in record.rows:
-        value = (
-            f"{significant(row.measured)} トークン/s"
-            if row.unit == "tokens/s"
-            else scaled(row.measured, row.unit)
-        )
+        value = f"{significant(row.measured)} トークン/s" if row.unit == "tokens/s" else scaled(row.measured, row.unit)
         ratio = f"、実測/予測 {row.ratio:.2f}" if row.ratio else ""
         print(f"{row.id}: {value}{ratio}")
     if record.method["left_out"]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .errors import MAX_CONTEXT_LENGTH, require_integer
+from ..errors import MAX_CONTEXT_LENGTH, require_integer
 from .kv_cache import cached_token_layers
-from .models import Model, active_parameters
+from .shape import Model
+from .tensors import active_parameters
 
 
 def weight_flop_per_token(model: Model) -> float:

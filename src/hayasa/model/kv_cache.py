@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .errors import MAX_CONTEXT_LENGTH, require_integer, require_positive
-from .models import Model
+from ..errors import MAX_CONTEXT_LENGTH, require_integer, require_positive
+from .shape import Model
 
 FP16_BYTES = 2.0
 """Bytes per cached value in the 16-bit formats that engines use by default."""
