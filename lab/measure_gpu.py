@@ -29,15 +29,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from hayasa import __version__
-from hayasa.measure import (
-    Record,
-    Row,
-    batch_prediction_tokens_per_s,
-    machine_description,
-    paired,
-    working_sets,
-    write_record,
-)
+from hayasa.measure.machine import machine_description
+from hayasa.measure.prediction import batch_prediction_tokens_per_s, paired
+from hayasa.measure.record import Record, Row, working_sets, write_record
 from hayasa.units import scaled, significant
 
 INT4_GROUP = 128

@@ -30,7 +30,7 @@ class _HasId(Protocol):
 
 
 def hash_of_id(named: _HasId) -> int:
-    """Hash what has an id by that alone, which keeps look-ups fast; equality still compares every field."""
+    """Hash `named` by its id alone, which keeps look-ups fast; equality still compares every field."""
     return hash(named.id)
 
 
@@ -139,6 +139,13 @@ def index_by_name(
     return index
 
 
+def require_name(name: str, *, argument: str, what: str) -> str:
+    """Return `name` if it is a text, else raise: `argument` is how the caller calls it, `what` what it names."""
+    if not isinstance(name, str):
+        raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。")
+    return name
+
+
 def find_id(name: str, index: Mapping[str, str], *, argument: str, what: str) -> str:
     """Return the id that `name` stands for.
 
@@ -168,9 +175,7 @@ def find_id(name: str, index: Mapping[str, str], *, argument: str, what: str) ->
     >>> find_id("RTX 4090", {"rtx4090": "rtx-4090"}, argument="device", what="デバイス")
     'rtx-4090'
     """
-    if not isinstance(name, str):
-        raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。")
-    found = index.get(name_key(name))
+    found = index.get(name_key(require_name(name, argument=argument, what=what)))
     if found is not None:
         return found
     near = suggest(name, dict.fromkeys(index.values()))

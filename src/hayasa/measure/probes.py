@@ -30,7 +30,7 @@ from .. import __version__
 from ..formulas import tokens_per_s
 from .machine import machine_description, peak_memory_bytes
 from .prediction import batch_prediction_tokens_per_s, decode_prediction_tokens_per_s, paired
-from .record import Record, Row
+from .record import Record, Row, working_sets
 
 
 @dataclass(frozen=True)
@@ -58,30 +58,6 @@ class Plan:
     rounds: int = 25
     batch_rounds: int = 5
     batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-
-
-def working_sets(largest_bytes: int, smallest_bytes: int = 2**14) -> list[int]:
-    """Sizes to read, each twice the one before.
-
-    Parameters
-    ----------
-    largest_bytes, smallest_bytes : int
-        Ends of the range, both included.
-
-    Returns
-    -------
-    list of int
-        Bytes.
-
-    Examples
-    --------
-    >>> working_sets(2**17)
-    [16384, 32768, 65536, 131072]
-    """
-    sizes = [smallest_bytes]
-    while sizes[-1] * 2 <= largest_bytes:
-        sizes.append(sizes[-1] * 2)
-    return sizes
 
 
 def clock_name() -> str:

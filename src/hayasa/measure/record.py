@@ -22,6 +22,30 @@ PITFALLS = {
 """Wrong ways to measure the bandwidth: predicted is what the right way gives."""
 
 
+def working_sets(largest_bytes: int, smallest_bytes: int = 2**14) -> list[int]:
+    """Sizes to read, each twice the one before.
+
+    Parameters
+    ----------
+    largest_bytes, smallest_bytes : int
+        Ends of the range, both included.
+
+    Returns
+    -------
+    list of int
+        Bytes.
+
+    Examples
+    --------
+    >>> working_sets(2**17)
+    [16384, 32768, 65536, 131072]
+    """
+    sizes = [smallest_bytes]
+    while sizes[-1] * 2 <= largest_bytes:
+        sizes.append(sizes[-1] * 2)
+    return sizes
+
+
 @dataclass(frozen=True)
 class Row:
     """One measurement and its prediction.
