@@ -24,8 +24,7 @@ export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
 export const significant = hayasa.significant;
 
-/** Write out how an estimate was computed, as text; as parts with `id`, `title` and `lines`. */
-export const explain = hayasa.explain;
+/** How an estimate was computed: parts with `id`, `title` and `lines`. */
 export const explanation = hayasa.explanation;
 
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */

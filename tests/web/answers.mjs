@@ -3,7 +3,7 @@
 import {
   duration,
   estimate,
-  explain,
+  explanation,
   gibibytes,
   makeDevice,
   makeModel,
@@ -48,7 +48,7 @@ function plain(result, names) {
   values.waits = waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
-  values.explanation = explain(result);
+  values.explanation = explanation(result).map((part) => ({ ...part }));
   if (result.model.has_shape) values.max_context_length = maxContextLength(result);
   return values;
 }

@@ -12,7 +12,7 @@ from itertools import chain, islice, product
 from typing import Any
 
 from hayasa.answer.estimate import Estimate, estimate
-from hayasa.answer.explain import explain
+from hayasa.answer.explain import explanation
 from hayasa.catalog.objects import device_rows, model_rows, weight_format_rows
 from hayasa.engine.engines import ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
@@ -300,7 +300,7 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
         "attention_flop_per_step": result.attention_flop_per_step,
         "step_latency_slow_s": result.step_latency_slow_s,
         "step_latency_fast_s": result.step_latency_fast_s,
-        "explanation": explain(result),
+        "explanation": [section._asdict() for section in explanation(result)],
     }
     if chosen:
         further["chosen"] = {

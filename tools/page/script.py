@@ -21,7 +21,6 @@ WANTED = (
     "hayasa.errors.MAX_CONTEXT_LENGTH",
     "hayasa.errors.MAX_DEVICES",
     "hayasa.answer.estimate.estimate",
-    "hayasa.answer.explain.explain",
     "hayasa.answer.explain.explanation",
     "hayasa.machine.memory.MAC_GPU_MEMORY_SHARE",
     "hayasa.machine.memory.max_context_length",
