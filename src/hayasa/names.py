@@ -139,6 +139,15 @@ def index_by_name(
     return index
 
 
+_LISTED_BY = {
+    "model": "hayasa models",
+    "device": "hayasa devices",
+    "weights": "hayasa weights",
+    "kv_cache": "hayasa weights",
+}
+"""The command that lists what an argument may name."""
+
+
 def require_name(name: str, *, argument: str, what: str) -> str:
     """Return `name` if it is a text, else raise: `argument` is how the caller calls it, `what` what it names."""
     if not isinstance(name, str):
@@ -179,5 +188,8 @@ def find_id(name: str, index: Mapping[str, str], *, argument: str, what: str) ->
     if found is not None:
         return found
     near = suggest(name, dict.fromkeys(index.values()))
-    hint = f"近い名前: {', '.join(near)}。" if near else "一覧はコマンドで表示できます。"
+    hint = f"近い名前: {', '.join(near)}。" if near else ""
+    command = _LISTED_BY.get(argument)
+    if command:
+        hint += f"一覧は {command} で表示できます。"
     raise UnknownNameError(f"{argument} に指定された{what} {name!r} は登録されていません。{hint}", near)

@@ -259,16 +259,23 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stored: Record) -> 
     return monkeypatch
 
 
-def test_command_prints_predictions_and_writes_a_dated_record(
-    command: object, capsys: pytest.CaptureFixture[str], stored: Record, tmp_path: Path
+def test_command_prints_predictions_and_says_how_to_keep_the_record(
+    command: object, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["measure"]) == 0
-    text = capsys.readouterr().out
+    printed = capsys.readouterr()
     for word in ("実測", "予測", "実測/予測", "トークン/秒", "GB/s", "はい", "512 KiB"):
-        assert word in text
-    (written,) = tmp_path.iterdir()
-    assert written.name == f"hayasa-measure-{stored.measured_on}.json"
-    assert measure.read_record(written) == stored
+        assert word in printed.out
+    assert "--output" in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_writes_the_record_where_it_is_asked_to(
+    command: object, capsys: pytest.CaptureFixture[str], stored: Record, tmp_path: Path
+) -> None:
+    assert main(["measure", "--output", "mine.json"]) == 0
+    assert "mine.json" in capsys.readouterr().err
+    assert measure.read_record(tmp_path / "mine.json") == stored
 
 
 def test_command_formats_agree(
@@ -285,6 +292,16 @@ def test_command_formats_agree(
 def test_command_compares_with_a_published_bandwidth(command: object, capsys: pytest.CaptureFixture[str]) -> None:
     main(["measure", "--device", "M4", "--output", "-"])
     assert "120 GB/s" in capsys.readouterr().out
+
+
+def test_command_says_at_once_that_numpy_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        main(["measure"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "numpy" in line
 
 
 def test_command_refuses_an_unknown_device_before_measuring(
