@@ -12,8 +12,9 @@ from py_mini_racer import MiniRacer
 
 from tests.checks.report import expect_none
 from tools.page.bundle import ENTRY, bundle
+from tools.page.package import TranslationError
 from tools.page.script import RUNTIME
-from tools.page.translate import TranslationError, translate
+from tools.page.translate import translate
 
 HERE = Path(__file__).resolve().parent
 MODULES = {name: importlib.import_module(f"tests.web.constructs.{name}") for name in ("values", "flow")}

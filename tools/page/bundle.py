@@ -39,7 +39,7 @@ REFUSED = (
 )
 
 
-class BundleError(Exception):
+class BundleError(ValueError):
     """A module that cannot be joined to the others; the message says where and why, in Japanese."""
 
 

@@ -26,10 +26,26 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from pathlib import Path
 from textwrap import indent
+
+from tools.page.package import (
+    KINDS,
+    NUMBER,
+    TEXT,
+    TRUTH,
+    Module,
+    Package,
+    Signature,
+    TranslationError,
+    bound_names,
+    fields_of,
+    is_generator,
+    kind_of,
+    option_of,
+    signature_of,
+)
 
 BINARY = {
     ast.Add: "add",
@@ -76,8 +92,6 @@ BUILTINS: dict[str, tuple[int, int, tuple[str, ...]]] = {
 LISTED = ("max", "min", "zip")
 TYPES = ("bool", "bytes", "dict", "float", "int", "list", "set", "str", "tuple")
 ERRORS = ("IndexError", "KeyError", "OverflowError", "TypeError", "ValueError", "ZeroDivisionError")
-NUMBER, TEXT, TRUTH = "number", "text", "truth"
-KINDS = {"bool": TRUTH, "float": NUMBER, "int": NUMBER, "str": TEXT}
 KINDS_OF_CALLS = dict.fromkeys(("abs", "float", "int", "len", "round"), NUMBER) | dict.fromkeys(
     ("repr", "str", "join", "removesuffix", "strip"), TEXT
 )
@@ -107,91 +121,6 @@ RESERVED = frozenset(
 UNTOUCHED = ("__hash__", "__repr__")  # nothing translated asks for them
 LARGEST = 2**53 - 1
 FORMAT = re.compile(r",|(?:,?(?:\.\d+)?[efg]|,?d)")
-
-
-class TranslationError(Exception):
-    """What cannot be translated; the message says where and why, in Japanese."""
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a function, a method or a class takes, and what comes back, if it is a number or a text."""
-
-    positional: tuple[str, ...]
-    keyword_only: tuple[str, ...] = ()
-    required: frozenset[str] = frozenset()
-    variadic: bool = False
-    returns: str | None = None
-
-
-@dataclass
-class Module:
-    """A module of the package: what it defines, and where its other names come from."""
-
-    name: str
-    shown: str
-    tree: ast.Module
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    origins: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    def refusal(self, node: ast.AST, reason: str) -> TranslationError:
-        """Return the error for a place in the module."""
-        return TranslationError(f"{self.shown}:{getattr(node, 'lineno', 1)}: {reason}。")
-
-
-class Package:
-    """The modules of a package, read when they are asked for."""
-
-    def __init__(self, folder: Path, root: Path) -> None:
-        self.folder, self.root = folder, root
-        self.modules: dict[str, Module] = {}
-        self.order: list[str] = []
-        self.members: dict[str, list[tuple[str, Signature]]] = {}
-
-    def module(self, name: str) -> Module | None:
-        """Return a module and read what it imports; None if it is not of the package."""
-        if name not in self.modules:
-            path = self.folder.parent.joinpath(*name.split("."))
-            candidates = [path.with_suffix(".py"), path / "__init__.py"]
-            found = next((one for one in candidates if one.is_file()), None)
-            if name.split(".")[0] != self.folder.name or found is None:
-                return None
-            shown = found.relative_to(self.root).as_posix()
-            self.modules[name] = module = Module(name, shown, ast.parse(found.read_text(encoding="utf-8"), shown))
-            inside = name if found.name == "__init__.py" else name.rpartition(".")[0]
-            self._read(module, inside)
-            self.order.append(name)  # behind what it imports, as when Python runs it
-        return self.modules[name]
-
-    def _read(self, module: Module, inside: str) -> None:
-        for node in module.tree.body:
-            for name in _bound(node):
-                module.definitions.setdefault(name, []).append(node)
-            if isinstance(node, ast.ClassDef):
-                for name, kind, signature in _members(node):
-                    self.members.setdefault(name, []).append((kind, signature))
-        for node in [*module.tree.body, *_typing_only(module.tree)]:
-            if isinstance(node, ast.Import):
-                module.origins.update({one.asname or one.name: (one.name, "") for one in node.names})
-            elif isinstance(node, ast.ImportFrom):
-                parts = inside.split(".")
-                base = (
-                    ".".join([*parts[: len(parts) - node.level + 1], node.module or ""]) if node.level else node.module
-                )
-                source = (base or "").strip(".")
-                module.origins.update({one.asname or one.name: (source, one.name) for one in node.names})
-                if node in module.tree.body:
-                    self.module(source)
-
-    def origin(self, module: str, name: str) -> tuple[str, str]:
-        """Follow a name to where it is defined; builtins are those of "builtins"."""
-        seen = set()
-        while (found := self.module(module)) and (module, name) not in seen:
-            seen.add((module, name))
-            if name in found.definitions:
-                break
-            module, name = found.origins.get(name, ("builtins", name))
-        return module, name
 
 
 def translate(
@@ -280,51 +209,6 @@ def local_name(name: str) -> str:
     return f"{name}$" if name in RESERVED else name
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a statement binds in its own scope."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        yield node.id
-    elif not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-        if isinstance(node, ast.ExceptHandler) and node.name:
-            yield node.name
-        for child in ast.iter_child_nodes(node):
-            yield from _bound(child)
-
-
-def _typing_only(tree: ast.Module) -> list[ast.stmt]:
-    """Return what stands below ``if TYPE_CHECKING:``."""
-    tests = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    return [one for node in tests for one in node.body]
-
-
-def _kind(annotation: ast.expr | None) -> str | None:
-    """Tell whether an annotation promises a number or a text."""
-    return KINDS.get(annotation.id) if isinstance(annotation, ast.Name) else None
-
-
-def _signature(function: ast.FunctionDef | ast.Lambda, *, skip: int = 0) -> Signature:
-    arguments = function.args
-    positional = [one.arg for one in arguments.args]
-    with_default = positional[len(positional) - len(arguments.defaults) :] if arguments.defaults else []
-    keyword_only = [one.arg for one in arguments.kwonlyargs]
-    with_default += [name for name, one in zip(keyword_only, arguments.kw_defaults, strict=True) if one is not None]
-    required = frozenset(positional[skip:] + keyword_only) - frozenset(with_default)
-    returns = _kind(function.returns) if isinstance(function, ast.FunctionDef) else None
-    return Signature(tuple(positional[skip:]), tuple(keyword_only), required, arguments.vararg is not None, returns)
-
-
-def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, Signature]]:
-    """Yield name, sort and signature of what objects of a class have."""
-    for one in node.body:
-        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
-            yield one.target.id, "field", Signature((), returns=_kind(one.annotation))
-        elif isinstance(one, ast.FunctionDef):
-            is_property = any(ast.unparse(decorator) == "property" for decorator in one.decorator_list)
-            yield one.name, "property" if is_property else "method", _signature(one, skip=1)
-
-
 class Writer:
     """Writes one definition of a module as JavaScript, each construct in one place."""
 
@@ -405,9 +289,9 @@ class Writer:
             return None
         (node,) = nodes
         if isinstance(node, ast.FunctionDef):
-            return _kind(node.returns)
+            return kind_of(node.returns)
         if isinstance(node, ast.AnnAssign):
-            return _kind(node.annotation)
+            return kind_of(node.annotation)
         return Writer(self.program, module).kind(node.value) if isinstance(node, ast.Assign) else None
 
     def both(self, kind: str, *nodes: ast.expr) -> bool:
@@ -671,7 +555,7 @@ class Writer:
         """Write ``element for … in … if …``, of which nothing is computed before it is asked for."""
         generator, *further = generators
         self.refuse_if(generator.is_async, generator.target, "async for は翻訳できません")
-        names = set(_bound(generator.target))
+        names = set(bound_names(generator.target))
         for one in (inner for element in elements for inner in ast.walk(element) if isinstance(inner, ast.Lambda)):
             late = names & {name.id for name in ast.walk(one) if isinstance(name, ast.Name)}
             self.refuse_if(late, one, "内包表記の変数を使う lambda は翻訳できません")
@@ -800,7 +684,7 @@ class Writer:
         name = self.named(node, origin)
         (definition, *_) = self.program.package.modules[origin[0]].definitions[origin[1]]
         if isinstance(definition, ast.FunctionDef):
-            return f"{name}({self.bound(node, _signature(definition))})"
+            return f"{name}({self.bound(node, signature_of(definition))})"
         if isinstance(definition, ast.ClassDef):
             kind = self.kind_of_class(definition, origin[0])
             signature = self.constructor_of(definition, kind)
@@ -910,7 +794,7 @@ class Writer:
 
     @statement.register
     def _(self, node: ast.AnnAssign) -> str:
-        self.learn(node.target, _kind(node.annotation))
+        self.learn(node.target, kind_of(node.annotation))
         return self.assigned(node.target, self.expression(node.value)) if node.value else ""
 
     def assigned(self, target: ast.expr, value: str) -> str:
@@ -970,7 +854,7 @@ class Writer:
     @statement.register
     def _(self, node: ast.FunctionDef) -> str:
         self.refuse_if(node.decorator_list, node, "中の関数の飾り @ は翻訳できません")
-        self.refuse_if(_yields(node), node, "中の関数の yield は翻訳できません")
+        self.refuse_if(is_generator(node), node, "中の関数の yield は翻訳できません")
         parameters, body = self.function(node)
         return f"{local_name(node.name)} = ({parameters}) => {body};"
 
@@ -994,10 +878,10 @@ class Writer:
         parameters, body = self.function(node)
         origins = [self.origin_of(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list]
         if not origins:
-            return f"function{'*' if _yields(node) else ''} {name}({parameters}) {body}"
+            return f"function{'*' if is_generator(node) else ''} {name}({parameters}) {body}"
         cached = origins in ([("functools", "cache")], [("functools", "lru_cache")])
-        self.refuse_if(not cached or _yields(node), node, "関数の飾り @ は、cache と lru_cache だけが翻訳できます")
-        signature = _signature(node)
+        self.refuse_if(not cached or is_generator(node), node, "関数の飾り @ は、cache と lru_cache だけが翻訳できます")
+        signature = signature_of(node)
         self.refuse_if(signature.variadic, node, "* のある関数の cache は翻訳できません")
         order = [str(len(signature.positional)), json.dumps(signature.keyword_only)]
         return f"const {name} = {self.runtime('cached', f'({parameters}) => {body}', *order)};"
@@ -1006,13 +890,13 @@ class Writer:
         """Write parameters and body of a function."""
         scope, parameters, first = self.parameters(node, skip=skip)
         self.refuse_if(not skip and "self" in scope, node, "self は、メソッドの最初の引数だけが翻訳できます")
-        local = {name for one in node.body for name in _bound(one)} - scope.keys()
+        local = {name for one in node.body for name in bound_names(one)} - scope.keys()
         self.scopes.append(scope | dict.fromkeys(local, ""))
         body = self.block(node.body)[2:]
         self.scopes.pop()
         declared = f"  let {', '.join(map(local_name, sorted(local)))};\n" if local else ""
         # Where an annotation says what comes back, mypy sees to it that it does.
-        end = "" if _yields(node) or node.returns or isinstance(node.body[-1], ast.Return) else "  return null;\n"
+        end = "" if is_generator(node) or node.returns or isinstance(node.body[-1], ast.Return) else "  return null;\n"
         return parameters, f"{{\n{first}{declared}{body[:-1]}{end}}}"
 
     def parameters(
@@ -1022,7 +906,7 @@ class Writer:
         arguments = node.args
         strange = arguments.posonlyargs or arguments.kwarg or (arguments.vararg and arguments.kwonlyargs)
         self.refuse_if(strange, node, "引数のこの形（/、**、* の後の引数）は翻訳できません")
-        signature = _signature(node)
+        signature = signature_of(node)
         defaults = dict(zip(signature.positional[::-1], arguments.defaults[::-1], strict=False))
         defaults |= {
             name: one
@@ -1034,7 +918,7 @@ class Writer:
         if by_name:
             optional = not set(signature.keyword_only) & signature.required
             positional.append(f"{{ {', '.join(by_name)} }}{' = {}' if optional else ''}")
-        first, names = "", {one.arg: _kind(one.annotation) for one in (*arguments.args, *arguments.kwonlyargs)}
+        first, names = "", {one.arg: kind_of(one.annotation) for one in (*arguments.args, *arguments.kwonlyargs)}
         if arguments.vararg:
             rest = local_name(arguments.vararg.arg)
             positional.append(f"...{rest}")
@@ -1083,10 +967,10 @@ class Writer:
         """Return what a class is made of."""
         if kind == "error":
             return Signature(("message",))
-        fields = _fields(node)
+        fields = fields_of(node)
         names = tuple(fields)
         required = frozenset(name for name, default in fields.items() if default is None)
-        by_keyword = kind == "dataclass" and _option(node, "kw_only", default=False)
+        by_keyword = kind == "dataclass" and option_of(node, "kw_only", default=False)
         return Signature((), names, required) if by_keyword else Signature(names, (), required)
 
     def top_class(self, node: ast.ClassDef, name: str) -> str:
@@ -1100,9 +984,9 @@ class Writer:
         else:
             if kind == "dataclass":
                 self.refuse_if(
-                    not _option(node, "frozen", default=False), node, "凍っていない dataclass は翻訳できません"
+                    not option_of(node, "frozen", default=False), node, "凍っていない dataclass は翻訳できません"
                 )
-                base = "Record" if _option(node, "eq", default=True) else "Unique"
+                base = "Record" if option_of(node, "eq", default=True) else "Unique"
             else:
                 base = "NamedTuple"
             base = self.runtime(base)[:-2]
@@ -1111,7 +995,7 @@ class Writer:
 
     def constructor(self, node: ast.ClassDef, kind: str) -> str:
         """Write how an object gets its fields."""
-        fields = _fields(node)
+        fields = fields_of(node)
         if kind == "dataclass":
             parameters = "given"
             shown = {name: one for name, one in fields.items() if one and not self.is_left_out(node, name)}
@@ -1147,30 +1031,4 @@ class Writer:
                 one.args.args[:1] and one.args.args[0].arg != "self", one, "最初の引数は self だけが翻訳できます"
             )
             parameters, body = self.function(one, skip=1)
-            yield f"{'get ' if decorators else ''}{'*' if _yields(one) else ''}{one.name}({parameters}) {body}"
-
-
-def _fields(node: ast.ClassDef) -> dict[str, ast.expr | None]:
-    return {
-        one.target.id: one.value
-        for one in node.body
-        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
-    }
-
-
-def _option(node: ast.ClassDef, name: str, *, default: bool) -> bool:
-    """Return what a dataclass says of itself."""
-    keywords = [key for one in node.decorator_list if isinstance(one, ast.Call) for key in one.keywords]
-    return next((bool(getattr(key.value, "value", default)) for key in keywords if key.arg == name), default)
-
-
-def _yields(node: ast.FunctionDef) -> bool:
-    """Tell whether a function is a generator; what stands in functions inside it does not count."""
-    pending: list[ast.AST] = [*node.body]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, (ast.Yield, ast.YieldFrom)):
-            return True
-        if not isinstance(one, (ast.FunctionDef, ast.Lambda)):
-            pending += ast.iter_child_nodes(one)
-    return False
+            yield f"{'get ' if decorators else ''}{'*' if is_generator(one) else ''}{one.name}({parameters}) {body}"
