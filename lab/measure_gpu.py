@@ -1,6 +1,6 @@
 """Measure an NVIDIA GPU with PyTorch: bandwidth, batches, weight-only kernels.
 
-``python tools/measure_gpu.py`` writes a record of the same form as ``hayasa measure``, so
+``python lab/measure_gpu.py`` writes a record of the same form as ``hayasa measure``, so
 that the book can show both in one table.  It needs a PyTorch that knows the GPU; the book
 does not.  What it measures:
 

@@ -294,18 +294,7 @@ def _plain(value: object) -> object:
 
 
 def does_not_fit_message(result: Estimate) -> str:
-    """Say in one line, in Japanese, what is needed and what there is.
-
-    Parameters
-    ----------
-    result : Estimate
-        An estimate that does not fit.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """Say in one line, in Japanese, what is needed and what there is."""
     count = f" {result.devices} 台" if result.devices > 1 else ""
     return (
         f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"

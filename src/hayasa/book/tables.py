@@ -11,26 +11,6 @@ _ALIGNMENTS = {"l": "left", "r": "right", "c": "center"}
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, align: str) -> Markdown:
     """Show rows as a Markdown table.
 
-    Parameters
-    ----------
-    columns
-        Titles of the columns.
-    rows
-        One sequence of cells per row.  Cells are shown as they are: numbers are
-        formatted, with their units, before they come here.
-    align
-        One letter per column: ``l`` left, ``r`` right, ``c`` centre.
-
-    Returns
-    -------
-    IPython.display.Markdown
-        A pipe table.
-
-    Raises
-    ------
-    ValueError
-        If `align` or a row does not have one entry for each column.
-
     Examples
     --------
     >>> print(table(["層", "容量"], [("SRAM", "20 MB")], align="lr").data)

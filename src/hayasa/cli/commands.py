@@ -324,24 +324,7 @@ def _add_formats(command: Parser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        What stands behind ``hayasa`` on the command line; by default
-        ``sys.argv[1:]``.
-
-    Returns
-    -------
-    int
-        Exit code 0.
-
-    Raises
-    ------
-    SystemExit
-        With code 2 after one line on the error output, if the input is bad.
-    """
+    """Run the command."""
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a character shows another one in its place.
         if isinstance(stream, io.TextIOWrapper):
