@@ -101,22 +101,7 @@ FORMS = (
 
 
 def calibrate(form: Form, measurements: Sequence[Measurement]) -> tuple[Calibration, list[DeviceFactor]]:
-    """Fit one engine on one backend.
-
-    Parameters
-    ----------
-    form : Form
-        What to fit.
-    measurements : sequence of Measurement
-        All measurements, of any engine.
-
-    Returns
-    -------
-    calibration : Calibration
-        The row of ``calibrations.csv``.
-    factors : list of DeviceFactor
-        Its rows of ``calibration_factors.csv``.
-    """
+    """Fit one engine on one backend."""
     mine = rows_of(form, measurements)
     rows = usable(mine)
     coefficients = fit_coefficients(rows, form.waits)
@@ -248,15 +233,7 @@ def _tensor_message_s(measurements: Sequence[Measurement], coefficients: Coeffic
 
 
 def write_rows(path: Path, rows: Sequence[Calibration] | Sequence[DeviceFactor]) -> None:
-    """Write dataclasses as CSV, one column per field.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file to replace.
-    rows : sequence of Calibration or DeviceFactor
-        At least one.
-    """
+    """Write dataclasses as CSV, one column per field."""
     names = [field.name for field in fields(rows[0])]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -91,19 +91,6 @@ def _loads(rows: Sequence[Measurement]) -> Floats:
 def fit_coefficients(rows: Sequence[Measurement], waits: Sequence[str]) -> Coefficients:
     """Find the coefficients that bring the sum of the waits nearest to the measurements.
 
-    Parameters
-    ----------
-    rows : sequence of Measurement
-        What was measured.
-    waits : sequence of str
-        Names of the kinds of waits that the engine has.
-
-    Returns
-    -------
-    mapping
-        One factor per name, none negative, that of reading the weights at
-        least 1: memory is never read faster than its bandwidth.
-
     Notes
     -----
     Each round takes the longer of reading and unpacking as given, weighs the
@@ -159,20 +146,7 @@ def _bounded_least_squares(x: Floats, t: Floats, weight: Floats, lower: Floats, 
 
 
 def predict_s(rows: Sequence[Measurement], coefficients: Coefficients) -> Floats:
-    """Return the step times that coefficients say, without any factor.
-
-    Parameters
-    ----------
-    rows : sequence of Measurement
-        What to predict.
-    coefficients : mapping
-        From `fit_coefficients`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Seconds.
-    """
+    """Return the step times that coefficients say, without any factor."""
     return _active_waits(_loads(rows), np.array([coefficients.get(name, 0.0) for name in _NAMES]))[1]
 
 
@@ -189,19 +163,6 @@ def scopes(m: Measurement) -> tuple[tuple[str, str], tuple[str, str]]:
 
 def fit_factors(rows: Sequence[Measurement], coefficients: Coefficients) -> Factors:
     """Find how much single devices and chip generations differ from the sum.
-
-    Parameters
-    ----------
-    rows : sequence of Measurement
-        What was measured.
-    coefficients : mapping
-        From `fit_coefficients`.
-
-    Returns
-    -------
-    dict
-        Logarithms of factors, each the mean over configurations shrunk
-        towards 0: first of the generations, then of the devices in them.
 
     Notes
     -----
@@ -223,20 +184,7 @@ def fit_factors(rows: Sequence[Measurement], coefficients: Coefficients) -> Fact
 
 
 def factor_logs(rows: Sequence[Measurement], factors: Factors) -> Floats:
-    """Return the logarithm of the factor of each row; 0 where none is known.
-
-    Parameters
-    ----------
-    rows : sequence of Measurement
-        What to predict.
-    factors : dict
-        From `fit_factors`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Dimensionless.
-    """
+    """Return the logarithm of the factor of each row; 0 where none is known."""
     return np.array([sum(factors.get(scope, 0.0) for scope in scopes(m)) for m in rows])
 
 
@@ -317,22 +265,7 @@ def _weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[flo
 
 
 def hold_out(rows: Sequence[Measurement], waits: Sequence[str], key: Callable[[Measurement], Hashable]) -> HeldOut:
-    """Fit without each group in turn, and see how far off it then is.
-
-    Parameters
-    ----------
-    rows : sequence of Measurement
-        What was measured.
-    waits : sequence of str
-        Names of the kinds of waits that the engine has.
-    key : callable
-        The group of a row: its device, its model and so on.
-
-    Returns
-    -------
-    HeldOut
-        One error per row.
-    """
+    """Fit without each group in turn, and see how far off it then is."""
     groups = [key(m) for m in rows]
     log_ratio = np.full(len(rows), np.nan)
     for group in dict.fromkeys(groups):

@@ -31,7 +31,9 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from hayasa.measure import ONE_THREAD, aligned_ones, machine_description, paired
+from hayasa.measure import ONE_THREAD
+from hayasa.measure.machine import machine_description
+from hayasa.measure.prediction import paired
 
 FORMATS = ("F16", "Q8_0", "Q4_0")
 SHORT_TOKENS, LONG_TOKENS = 8, 40
@@ -214,6 +216,8 @@ def answers(path: Path, threads: int) -> Callable[[int], float]:
 def measure(path: Path, threads: int, rounds: int) -> dict[str, float]:
     """Time one model in turns with the bandwidth probe."""
     import numpy as np
+
+    from hayasa.measure.probes import aligned_ones
 
     answer, probe = answers(path, threads), aligned_ones(2**25)
     n_bytes = read_bytes(tensor_bytes(path))

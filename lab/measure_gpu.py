@@ -1,6 +1,6 @@
 """Measure an NVIDIA GPU with PyTorch: bandwidth, batches, weight-only kernels.
 
-``python tools/measure_gpu.py`` writes a record of the same form as ``hayasa measure``, so
+``python lab/measure_gpu.py`` writes a record of the same form as ``hayasa measure``, so
 that the book can show both in one table.  It needs a PyTorch that knows the GPU; the book
 does not.  What it measures:
 
@@ -29,15 +29,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from hayasa import __version__
-from hayasa.measure import (
-    Record,
-    Row,
-    batch_prediction_tokens_per_s,
-    machine_description,
-    paired,
-    working_sets,
-    write_record,
-)
+from hayasa.measure.machine import machine_description
+from hayasa.measure.prediction import batch_prediction_tokens_per_s, paired
+from hayasa.measure.record import Record, Row, working_sets, write_record
 from hayasa.units import scaled, significant
 
 INT4_GROUP = 128

@@ -1,6 +1,6 @@
 """Repeat ``hayasa measure``, alone and beside a process that loads the memory.
 
-``python -m tools.measure_repeat --output FILE`` writes one row per run and check.  It shows
+``python -m lab.measure_repeat --output FILE`` writes one row per run and check.  It shows
 whether the ratios that `hayasa.measure.checks` calls safe are safe.
 """
 
@@ -55,7 +55,7 @@ def rows(runs: int) -> Iterator[dict[str, object]]:
 def main() -> int:
     """Write the table and say how many checks failed."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.measure_repeat",
+        prog="python -m lab.measure_repeat",
         description="hayasa measure を、単独と、メモリを使う別のプロセスの横とで繰り返します。",
     )
     parser.add_argument("--runs", type=int, default=10, help="繰り返す回数（既定: 10）")

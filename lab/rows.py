@@ -76,20 +76,7 @@ class Measurement:
 
 
 def load_measurements() -> tuple[list[Measurement], list[str]]:
-    """Return all published measurements that the tables can describe.
-
-    Returns
-    -------
-    measurements : list of Measurement
-        In the order of the files.
-    skipped : list of str
-        One reason per row that could not be used, in Japanese.
-
-    Raises
-    ------
-    DataFileError
-        If a file cannot be read.
-    """
+    """Return all published measurements that the tables can describe."""
     found: list[Measurement] = []
     skipped: list[str] = []
     for row in hayasa.measurements():
@@ -157,16 +144,6 @@ def usable(measurements: Iterable[Measurement]) -> list[Measurement]:
 
     Where a source gives a speed with and without flash attention, only the
     one with it counts: it is what engines do today.
-
-    Parameters
-    ----------
-    measurements : iterable of Measurement
-        All of them.
-
-    Returns
-    -------
-    list of Measurement
-        Those to fit.
     """
     rows = [m for m in measurements if m.devices == 1 and m.batch_size == 1]
     rows = [m for m in rows if not any(excluded(m) for _, excluded in EXCLUSIONS)]

@@ -294,18 +294,7 @@ def _plain(value: object) -> object:
 
 
 def does_not_fit_message(result: Estimate) -> str:
-    """Say in one line, in Japanese, what is needed and what there is.
-
-    Parameters
-    ----------
-    result : Estimate
-        An estimate that does not fit.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """Say in one line, in Japanese, what is needed and what there is."""
     count = f" {result.devices} 台" if result.devices > 1 else ""
     return (
         f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"
@@ -406,12 +395,11 @@ def estimate(
     together = devices if split == "tensor" else 1  # devices that work at the same time
     memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
     compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
+    bound_s = max(memory_s, compute_s)
     if chosen is None:
         waits = ideal_waits(work, memory_s, compute_s)
     else:
-        waits = calibrated_waits(
-            chosen, work, compute_s, max(memory_s, compute_s), batch_size, devices, split, model.layers
-        )
+        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, model.layers)
     return Estimate(
         model=model,
         device=device,
@@ -427,7 +415,8 @@ def estimate(
         waits=tuple(waits),
         memory_latency_s=memory_s,
         compute_latency_s=compute_s,
-        step_latency_s=step_s(waits),
+        # The waits add up to the bound where there is nothing else, but for the last digit.
+        step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
         chosen=chosen,
     )
 

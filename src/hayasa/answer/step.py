@@ -30,20 +30,7 @@ def step_s(waits: Iterable[Wait]) -> float:
 
 
 def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
-    """Return the waits that physics leaves: reading and computing, side by side.
-
-    Parameters
-    ----------
-    work : Work
-        What the step reads and computes.
-    memory_s, compute_s : float
-        Least seconds for reading and for computing, shared already.
-
-    Returns
-    -------
-    list of Wait
-        The shorter of both is hidden.
-    """
+    """Return the waits that physics leaves: reading and computing, side by side."""
     computes_longer = memory_s < compute_s
     cache_s = memory_s * work.kv_bytes / (work.weight_bytes + work.kv_bytes)
     return [
@@ -63,30 +50,7 @@ def calibrated_waits(
     split: str,
     layers: int,
 ) -> list[Wait]:
-    """Return the waits that were measured for an engine.
-
-    Parameters
-    ----------
-    chosen : ChosenCalibration
-        What was measured, as it applies to the device.
-    work : Work
-        What the step reads and computes.
-    compute_s, bound_s : float
-        Least seconds for the computation and for the step, shared already.
-    batch_size : int
-        Sequences that advance together.
-    devices : int
-        How many devices.
-    split : str
-        How they share the model.
-    layers : int
-        Layers of the model.
-
-    Returns
-    -------
-    list of Wait
-        Their sum is the time of the step, never less than `bound_s`.
-    """
+    """Return the waits that were measured for an engine."""
     together = devices if split == "tensor" else 1
     waits: list[Wait] = []
     total_s = 0.0

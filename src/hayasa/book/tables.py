@@ -11,28 +11,12 @@ _ALIGNMENTS = {"l": "left", "r": "right"}
 
 
 def show(frame: pd.DataFrame, formats: str | Mapping[str, str] | None = None) -> Markdown:
-    """Show a frame as a Markdown table: what `DataFrame.to_markdown` does, with a format for each column.
+    """Show a frame as a Markdown table: `DataFrame.to_markdown` with a format for each column.
 
-    Numbers and columns with a format stand right, other text left, and a
-    missing value is a dash.  An index is shown, as the first columns, if it has a name.
-
-    Parameters
-    ----------
-    frame
-        One row per row; the names of the columns are the titles.
-    formats
-        What `str.format` makes of a cell, by title; one text for every
-        column, but not for the index.
-
-    Returns
-    -------
-    IPython.display.Markdown
-        A pipe table.
-
-    Raises
-    ------
-    ValueError
-        If `formats` names a column that is not there.
+    `formats` holds texts for `str.format`, by title; one text alone is for
+    every column, but not for the index.  Numbers and what has a format stand
+    right, other text left, and a missing value is a dash.  An index is shown
+    if it has a name.
 
     Examples
     --------
@@ -57,27 +41,7 @@ def show(frame: pd.DataFrame, formats: str | Mapping[str, str] | None = None) ->
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, align: str) -> Markdown:
-    """Show rows that a cell has written itself, as a Markdown table.
-
-    Parameters
-    ----------
-    columns
-        Titles of the columns.
-    rows
-        One sequence of cells per row.  Cells are shown as they are: numbers are
-        formatted, with their units, before they come here.
-    align
-        One letter per column: ``l`` left, ``r`` right.
-
-    Returns
-    -------
-    IPython.display.Markdown
-        A pipe table.
-
-    Raises
-    ------
-    ValueError
-        If `align` or a row does not have one entry for each column.
+    """Show rows of finished cells as a Markdown table, with one letter of `align` per column: l or r.
 
     Examples
     --------

@@ -142,16 +142,6 @@ def mean_context_length(row: Measurement) -> int | None:
 
     The cache grows while tokens are generated, so the middle counts.
 
-    Parameters
-    ----------
-    row : dict
-        From `measurements`.
-
-    Returns
-    -------
-    int or None
-        Tokens; None if the source does not say.
-
     Examples
     --------
     >>> mean_context_length({"context_length": 0, "decode_tokens": 128})

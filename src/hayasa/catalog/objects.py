@@ -17,7 +17,7 @@ from ..errors import DataFileError, HayasaError
 from ..machine.device import PEAK_FORMATS, Device
 from ..model.shape import Model
 from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFormat
-from ..names import find_id, index_by_name
+from ..names import find_id, index_by_name, require_name
 from .reader import Row, data_directory, parse_number, read_rows
 
 T = TypeVar("T")
@@ -120,7 +120,6 @@ def _weight_format_index() -> dict[str, str]:
     return index_by_name(rows, _aliases(rows), "重みの形式")
 
 
-@lru_cache(maxsize=1024)
 def get_device(name: str) -> Device:
     """Return the device of a name.
 
@@ -146,6 +145,12 @@ def get_device(name: str) -> Device:
     >>> get_device("RTX 4090").memory_bandwidth_bytes_per_s / 1e9
     1008.0
     """
+    # A look-up that is cached would answer what cannot be hashed with an error of Python's own.
+    return _device(require_name(name, argument="device", what="デバイス"))
+
+
+@lru_cache(maxsize=1024)
+def _device(name: str) -> Device:
     id_ = find_id(name, _device_index(), argument="device", what="デバイス")
     row, where = device_rows()[id_], f"devices.csv の {id_}"
     cores = parse_number(row, "gpu_cores", where) or parse_number(row, "sm_count", where)
@@ -158,7 +163,6 @@ def get_device(name: str) -> Device:
     )
 
 
-@lru_cache(maxsize=1024)
 def get_model(name: str) -> Model:
     """Return the model of a name.
 
@@ -184,11 +188,15 @@ def get_model(name: str) -> Model:
     >>> get_model("meta-llama/Llama-3.1-8B-Instruct").layers
     32
     """
+    return _model(require_name(name, argument="model", what="モデル"))
+
+
+@lru_cache(maxsize=1024)
+def _model(name: str) -> Model:
     id_ = find_id(name, _model_index(), argument="model", what="モデル")
     return _build(Model, model_rows()[id_], "models.csv")
 
 
-@lru_cache(maxsize=1024)
 def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     """Return the weight format of a name.
 
@@ -216,6 +224,11 @@ def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     >>> get_weight_format("Q8_0").rules[0].block.bits_per_weight
     8.5
     """
+    return _weight_format(require_name(name, argument=argument, what="重みの形式"), argument)
+
+
+@lru_cache(maxsize=1024)
+def _weight_format(name: str, argument: str) -> WeightFormat:
     id_ = find_id(name, _weight_format_index(), argument=argument, what="重みの形式")
     row = weight_format_rows()[id_]
     rules = _mix_rules().get(id_) or _group_rules(row)

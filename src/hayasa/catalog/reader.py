@@ -15,18 +15,7 @@ Row = Mapping[str, str]
 
 
 def data_directory() -> Path:
-    """Folder with the tables: beside the package when installed, else the repository's.
-
-    Returns
-    -------
-    pathlib.Path
-        An existing folder.
-
-    Raises
-    ------
-    DataFileError
-        If neither exists.
-    """
+    """Folder with the tables: beside the package when installed, else the repository's."""
     from pathlib import Path  # importing the package shall stay fast
 
     package = Path(__file__).resolve().parents[1]
@@ -37,26 +26,7 @@ def data_directory() -> Path:
 
 
 def read_rows(path: Path, required: Iterable[str] = ("id",)) -> list[dict[str, str]]:
-    """Read a CSV file with a header into one mapping per row.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A UTF-8 file.
-    required : iterable of str
-        Columns that must be there.
-
-    Returns
-    -------
-    list of dict
-        Text by column name.
-
-    Raises
-    ------
-    DataFileError
-        If the file is missing, not UTF-8, lacks a column, or a row is too
-        short or too long; the message names file and line.
-    """
+    """Read a CSV file with a header into one mapping per row."""
     import csv  # importing the package shall stay fast
 
     try:
@@ -80,25 +50,6 @@ def _whole_row(path: Path, line: int, row: dict[Any, Any]) -> dict[str, str]:
 
 def parse_number(row: Row, column: str, where: str) -> float:
     """Return a cell as a number; an empty or absent cell is 0, meaning unknown.
-
-    Parameters
-    ----------
-    row : mapping
-        Text by column name.
-    column : str
-        Which cell.
-    where : str
-        File and row, for the message.
-
-    Returns
-    -------
-    float
-        The number, in the unit that the column's name says.
-
-    Raises
-    ------
-    DataFileError
-        If the cell holds no number.
 
     Examples
     --------

@@ -1,91 +1,40 @@
-"""The command ``hayasa``: estimates, comparisons and lists, in Japanese."""
+"""What each command of ``hayasa`` does."""
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
-import re
+import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import NoReturn
 
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
 from ..engine.engines import ENGINES
-from ..errors import HayasaError, InvalidValueError, require_positive
+from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
 from ..machine.split import SPLITS
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
-from ..units import duration, gibibytes, scaled, significant
+from ..units import gibibytes, scaled, significant
+from .amounts import integer, memory_bytes
+from .answers import estimate_lines, print_json, print_ranking
+from .parser import Parser, fail
 
-BAD_INPUT = 2
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """argparse's help with a Japanese heading."""
-
-    def add_usage(self, usage, actions, groups, prefix=None):  # type: ignore[no-untyped-def]
-        super().add_usage(usage, actions, groups, "使い方: " if prefix is None else prefix)
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse whose errors are one Japanese line and exit code 2."""
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(
-            formatter_class=_Formatter,
-            add_help=False,
-            allow_abbrev=False,
-            **options,  # type: ignore[arg-type]
-        )
-        self._positionals.title = "引数"
-        self._optionals.title = "オプション"
-        self.add_argument("-h", "--help", action="help", help="この説明を表示して終わります")
-
-    def error(self, message: str) -> NoReturn:
-        for pattern, japanese in _ARGPARSE_MESSAGES:
-            message = re.sub(pattern, japanese, message)
-        _fail(f"{message}（使い方: {self.prog} -h）")
-
-
-_ARGPARSE_MESSAGES = (
-    (r"^the following arguments are required: (.*)$", r"\1 を指定してください。"),
-    (r"^unrecognized arguments: (.*)$", r"使えない引数です: \1。"),
-    (r"^argument ([^:]*): expected one argument$", r"\1 には値を 1 つ指定してください。"),
-    (r"^argument ([^:]*): expected at least one argument$", r"\1 には値が必要です。"),
-    (
-        r"^argument ([^:]*): invalid choice: ('[^']*') \(choose from (.*)\)$",
-        r"\1 に \2 は使えません。使えるもの: \3。",
-    ),
-)
-
-
-def _fail(message: str) -> NoReturn:
-    """Print one line to the error output and leave with code 2."""
-    print(f"エラー: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
-
-
-def _integer(option: str, text: str) -> int:
-    try:
-        return int(text.replace(",", "").replace("_", ""))
-    except ValueError:
-        raise InvalidValueError(f"{option} は整数で指定してください（与えられた値: {text!r}）。") from None
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted, as shells give it."""
 
 
 def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     """Add the options that every question about speed shares."""
     count = ["--devices", "--count"] if one_device else ["--count"]
     add = parser.add_argument
-    add("--weights", default="q4_k_m", metavar="形式", help="重みの形式（既定: q4_k_m）")
-    add("--context", default="0", metavar="数", help="すでに読んだトークンの数（既定: 0）")
+    add("--weights", default="q4_k_m", metavar="形式", help="重みの形式（既定: q4_k_m、一覧: hayasa weights）")
+    add("--context", default="0", metavar="数", help="すでに読んだトークンの数。8k は 8,000（既定: 0）")
     add("--batch", default="1", metavar="数", help="同時に進める系列の数（既定: 1）")
     add(
         "--engine",
@@ -101,7 +50,7 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
         help=f"複数台での分け方: {'、'.join(SPLITS)}（既定: pipeline）",
     )
     add("--prompt", metavar="数", help="プロンプトの長さ（既定: --context の値、0 なら 512）")
-    add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16）")
+    add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16、一覧: hayasa weights）")
 
 
 def _question(arguments: argparse.Namespace) -> dict[str, object]:
@@ -109,12 +58,12 @@ def _question(arguments: argparse.Namespace) -> dict[str, object]:
     prompt = arguments.prompt
     return {
         "weights": arguments.weights,
-        "batch_size": _integer("--batch", arguments.batch),
-        "context_length": _integer("--context", arguments.context),
+        "batch_size": integer("--batch", arguments.batch),
+        "context_length": integer("--context", arguments.context),
         "engine": arguments.engine,
-        "devices": _integer("--devices", arguments.count),
+        "devices": integer("--devices", arguments.count),
         "split": arguments.split,
-        "prompt_length": None if prompt is None else _integer("--prompt", prompt),
+        "prompt_length": None if prompt is None else integer("--prompt", prompt),
         "kv_cache": arguments.kv_cache,
     }
 
@@ -123,26 +72,12 @@ def _own_device(arguments: argparse.Namespace) -> str | Device:
     """Return the device that was named, with the reader's own amount of memory if given."""
     if arguments.memory is None:
         return str(arguments.device)
-    try:
-        memory_gib = float(arguments.memory)
-    except ValueError:
-        raise InvalidValueError(
-            f"--memory は GiB の数で指定してください（与えられた値: {arguments.memory!r}）。"
-        ) from None
-    require_positive("--memory", memory_gib)
-    return replace(get_device(arguments.device), memory_capacity_bytes=memory_gib * 2**30)
+    memory = memory_bytes("--memory", arguments.memory)
+    return replace(get_device(arguments.device), memory_capacity_bytes=memory)
 
 
 def _ask(model: str, device: str | Device, question: Mapping[str, object]) -> Estimate:
     return estimate(model, device, **question)  # type: ignore[arg-type]
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _speed(value: float | None) -> str:
-    return "不明" if value is None else f"{significant(value)} トークン/秒"
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
@@ -150,106 +85,22 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
     if arguments.require_fit:
         result.require_fit()
     if arguments.json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
     else:
-        print("\n".join(_estimate_lines(result)))
+        print("\n".join(estimate_lines(result)))
     if result.fits is False:
         print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
-
-
-def _estimate_lines(result: Estimate) -> list[str]:
-    """Lay out one estimate as a small table."""
-    count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
-    limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
-    fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
-    interval = (
-        f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/秒"
-    )
-    first = result.time_to_first_token_s
-    rows = [
-        ("モデル", f"{result.model.name or result.model.id}（{result.weights.id}）"),
-        ("デバイス", f"{result.device.name or result.device.id}{count}"),
-        (
-            "条件",
-            f"{result.engine.id}、バッチ {result.batch_size}、文脈 {result.context_length:,} トークン",
-        ),
-        ("生成の上限", _speed(result.decode_tokens_per_s_bound)),
-        ("生成の見積り", _speed(result.decode_tokens_per_s)),
-        ("90%区間", interval),
-        ("何が決めるか", limits[result.bound_by]),
-        ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
-        (
-            "必要なメモリ",
-            f"{gibibytes(result.memory_required_bytes)}（{fits}）",
-        ),
-        (
-            f"プロンプト {result.prompt_length:,} トークン",
-            f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで {'不明' if first is None else duration(first)}",
-        ),
-        ("補正", _calibration_text(result)),
-    ]
-    return table_lines(rows) + [f"注意: {note}" for note in result.notes]
-
-
-def _calibration_text(result: Estimate) -> str:
-    calibration = result.calibration
-    if calibration is None:
-        return "なし（物理的な上限）"
-    error = calibration.error_device_held_out
-    missed = f"、未知の機種での外れ {significant(100 * error, 2)}%" if error else ""
-    return f"{calibration.id}（実測 {calibration.rows} 件{missed}）"
 
 
 def _explain_command(arguments: argparse.Namespace) -> None:
     print(explain(_ask(arguments.model, _own_device(arguments), _question(arguments))))
 
 
-_RANK_COLUMNS: tuple[tuple[str, str, Callable[[Estimate], object]], ...] = (
-    ("model", "モデル", lambda result: result.model.id),
-    ("device", "デバイス", lambda result: result.device.id),
-    ("decode_tokens_per_s", "見積り", lambda result: result.decode_tokens_per_s),
-    ("decode_tokens_per_s_low", "下端", lambda result: result.decode_tokens_per_s_low),
-    ("decode_tokens_per_s_high", "上端", lambda result: result.decode_tokens_per_s_high),
-    ("decode_tokens_per_s_bound", "上限", lambda result: result.decode_tokens_per_s_bound),
-    ("memory_required_bytes", "必要量", lambda result: result.memory_required_bytes),
-    ("fits", "入るか", lambda result: result.fits),
-)
-
-
-def _print_ranking(results: list[Estimate], arguments: argparse.Namespace, subject: str) -> None:
-    """Print estimates as a table, as CSV or as JSON, fastest first."""
-    results.sort(key=lambda result: (result.fits is False, -result.decode_tokens_per_s))
-    columns = [column for column in _RANK_COLUMNS if column[0] != subject]
-    if arguments.json:
-        _print_json([result.to_dict() for result in results])
-        return
-    if arguments.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(name for name, _, _ in _RANK_COLUMNS)
-        writer.writerows([_cell(read(result)) for *_, read in _RANK_COLUMNS] for result in results)
-        return
-    rows = [[_text(name, read(result)) for name, _, read in columns] for result in results]
-    print("\n".join(table_lines(rows, header=[title for _, title, _ in columns], right="lrrrrrl")))
-    print("\n見積り・下端・上端・上限の単位はトークン/秒、区間は90%。")
-
-
-def _cell(value: object) -> object:
-    return "" if value is None else value
-
-
-def _text(name: str, value: object) -> str:
-    if name == "fits":
-        return "不明" if value is None else "入る" if value else "入らない"
-    if isinstance(value, float):
-        return gibibytes(value) if name.endswith("bytes") else significant(value)
-    return str(value)
-
-
 def _compare_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
     named = [name for text in arguments.devices or () for name in text.split(",") if name]
     results = [_ask(arguments.model, name, question) for name in named or device_rows()]
-    _print_ranking(results, arguments, "model")
+    print_ranking(results, "model", as_csv=arguments.csv, as_json=arguments.json)
 
 
 def _fit_command(arguments: argparse.Namespace) -> None:
@@ -260,8 +111,8 @@ def _fit_command(arguments: argparse.Namespace) -> None:
     if not fitting:
         known = results[0].memory_available_bytes
         capacity = gibibytes(known) if known else "不明"
-        _fail(f"device {arguments.device} のメモリ（{capacity}）に入るモデルがありません。")
-    _print_ranking(fitting, arguments, "device")
+        fail(f"device {arguments.device} のメモリ（{capacity}）に入るモデルがありません。")
+    print_ranking(fitting, "device", as_csv=arguments.csv, as_json=arguments.json)
 
 
 def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
@@ -287,7 +138,7 @@ def _list(
 ) -> None:
     ids = _matching(rows, arguments.words)
     if arguments.json:
-        _print_json([dict(rows[id_]) for id_ in ids])
+        print_json([dict(rows[id_]) for id_ in ids])
         return
     lines = [[id_, *cells(id_, rows[id_])] for id_ in ids]
     print("\n".join(table_lines(lines, header=["id", *header], right="l" + right)))
@@ -360,7 +211,7 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
         "区間の的中",
     ]
     if arguments.json:
-        _print_json([row.__dict__ for row in calibrations()])
+        print_json([row.__dict__ for row in calibrations()])
         return
     print("\n".join(table_lines(rows, header=header, right="lrrrrrrr")))
 
@@ -381,10 +232,11 @@ def _measure_command(arguments: argparse.Namespace) -> None:
         csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(record))
     else:
         print("\n".join(record_lines(record, arguments.device)))
-    if arguments.output != "-":
-        path = Path(arguments.output or f"hayasa-measure-{record.measured_on}.json")
-        write_record(record, path)
-        print(f"記録を {path} に書きました。", file=sys.stderr)
+    if arguments.output not in ("", "-"):
+        write_record(record, arguments.output)
+        print(f"記録を {arguments.output} に書きました。", file=sys.stderr)
+    elif not (arguments.json or arguments.csv):
+        print("記録は残していません。残すには --output ファイル を付けて測ります。", file=sys.stderr)
 
 
 _EXAMPLES = """例:
@@ -395,25 +247,28 @@ _EXAMPLES = """例:
 """
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="hayasa",
         description="LLM の推論の速さを、上限・最良の見積り・90%区間で答えます。",
         epilog=_EXAMPLES,
     )
-    commands = parser.add_subparsers(title="コマンド", metavar="コマンド", dest="command", parser_class=_Parser)
+    parser.add_version()
+    commands = parser.add_subparsers(title="コマンド", metavar="コマンド", dest="command", parser_class=Parser)
 
-    def add(name: str, text: str, run: Callable[[argparse.Namespace], None]) -> _Parser:
-        command: _Parser = commands.add_parser(name, help=text, description=text)
+    def add(name: str, text: str, run: Callable[[argparse.Namespace], None]) -> Parser:
+        command: Parser = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         return command
 
-    def add_device(command: _Parser) -> None:
-        command.add_argument("--device", required=True, metavar="名前", help="デバイス")
-        command.add_argument("--memory", metavar="GiB", help="手元のデバイスのメモリ（既定: その機種の最大）")
+    def add_device(command: Parser) -> None:
+        command.add_argument("--device", required=True, metavar="名前", help="デバイス（一覧: hayasa devices）")
+        command.add_argument(
+            "--memory", metavar="GiB", help="手元のデバイスのメモリ。16 や 16GB と書く（既定: その機種の最大）"
+        )
 
-    def add_pair(command: _Parser) -> None:
-        command.add_argument("--model", required=True, metavar="名前", help="モデル")
+    def add_pair(command: Parser) -> None:
+        command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
         add_device(command)
         _add_question(command, one_device=True)
 
@@ -425,8 +280,10 @@ def _parser() -> _Parser:
     add_pair(command)
 
     command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
-    command.add_argument("--model", required=True, metavar="名前", help="モデル")
-    command.add_argument("--devices", nargs="+", metavar="名前", help="比べるデバイス（既定: すべて）")
+    command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
+    command.add_argument(
+        "--devices", nargs="+", metavar="名前", help="比べるデバイス（既定: すべて、一覧: hayasa devices）"
+    )
     _add_question(command, one_device=False)
     _add_formats(command)
 
@@ -447,41 +304,31 @@ def _parser() -> _Parser:
     command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     command = add("measure", "このマシンを測り、実測の隣に予測を並べます", _measure_command)
-    command.add_argument("--device", default="", metavar="名前", help="公称の帯域幅と比べるデバイス")
+    command.add_argument(
+        "--device", default="", metavar="名前", help="公称の帯域幅と比べるデバイス（一覧: hayasa devices）"
+    )
     command.add_argument(
         "--output",
+        default="",
         metavar="ファイル",
-        help="記録を書くファイル（既定: hayasa-measure-年月日.json、- なら書きません）",
+        help="記録を JSON で書くファイル（既定: 書きません）",
     )
     _add_formats(command)
     return parser
 
 
-def _add_formats(command: _Parser) -> None:
+def _add_formats(command: Parser) -> None:
     formats = command.add_mutually_exclusive_group()
     formats.add_argument("--csv", action="store_true", help="CSV で出力します")
     formats.add_argument("--json", action="store_true", help="JSON で出力します")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        What stands behind ``hayasa`` on the command line; by default
-        ``sys.argv[1:]``.
-
-    Returns
-    -------
-    int
-        Exit code 0.
-
-    Raises
-    ------
-    SystemExit
-        With code 2 after one line on the error output, if the input is bad.
-    """
+    """Run the command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character shows another one in its place.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     parser = _parser()
     parsed = parser.parse_args(arguments)
     if parsed.command is None:
@@ -489,12 +336,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         parsed.run(parsed)
+        sys.stdout.flush()
     except HayasaError as error:
-        _fail(str(error))
+        fail(str(error))
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
+        sys.stdout = io.TextIOWrapper(io.BytesIO())  # nothing is left to be written at the end
+    except KeyboardInterrupt:
+        print("\n中断しました。", file=sys.stderr)
+        return INTERRUPTED
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -149,16 +149,8 @@ class DeviceFactor:
 def weight_kind(weights: WeightFormat) -> str:
     """Tell which weights are unpacked alike.
 
-    Parameters
-    ----------
-    weights : WeightFormat
-        How the weights are stored.
-
-    Returns
-    -------
-    str
-        ``"float"`` from 16 bits on, ``"k"`` for llama.cpp's K-quants with
-        their two levels of scales, else ``"block"``.
+    ``"float"`` from 16 bits on, ``"k"`` for llama.cpp's K-quants with their
+    two levels of scales, else ``"block"``.
 
     Examples
     --------
@@ -173,19 +165,7 @@ def weight_kind(weights: WeightFormat) -> str:
 
 
 def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
-    """Tell which models read a prompt at the same share of the peak.
-
-    Parameters
-    ----------
-    weights : WeightFormat
-        How the weights are stored.
-    experts : bool
-        Whether the model is a mixture of experts.
-
-    Returns
-    -------
-    str
-        ``"experts"``, ``"float"`` or ``"packed"``.
+    """Tell which models read a prompt at the same share of the peak: ``"experts"``, ``"float"``, ``"packed"``.
 
     Examples
     --------
@@ -235,18 +215,7 @@ def calibrations() -> tuple[Calibration, ...]:
 
 @cache
 def device_factors() -> dict[tuple[str, str, str], DeviceFactor]:
-    """All rows of ``calibration_factors.csv`` by calibration, scope and weight kind.
-
-    Returns
-    -------
-    dict
-        Factors.
-
-    Raises
-    ------
-    DataFileError
-        If the file is missing or a cell holds no number.
-    """
+    """All rows of ``calibration_factors.csv`` by calibration, scope and weight kind."""
     rows = _read(DeviceFactor, "calibration_factors.csv")
     return {(row.calibration, row.scope, row.weight_kind): row for row in rows}
 
@@ -319,33 +288,8 @@ def choose_calibration(
     """Return the nearest calibration for an engine on a device.
 
     The same engine on the same backend, else the same backend, else the same
-    engine, else whatever has the most measurements.
-
-    Parameters
-    ----------
-    engine : Engine
-        The engine asked for.
-    device : Device
-        Where it runs.
-    weights : WeightFormat
-        How the weights are stored.
-    experts : bool
-        Whether the model is a mixture of experts.
-    batched : bool
-        Whether several sequences advance together.
-    split : str
-        How several devices share the model; empty for one device.
-
-    Returns
-    -------
-    ChosenCalibration
-        The nearest row; whatever differs is in its notes and widens its
-        interval by `FALLBACK_WIDENING`.
-
-    Raises
-    ------
-    DataFileError
-        If a table cannot be read.
+    engine, else whatever has the most measurements.  Whatever differs is in
+    the notes and widens the interval by `FALLBACK_WIDENING`.
     """
     backend = engine.backend_on(device)
 

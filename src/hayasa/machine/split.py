@@ -10,21 +10,6 @@ SPLITS = ("pipeline", "tensor")
 def messages_per_step(split: str, devices: int, layers: int) -> int:
     """Count what devices tell each other in a step, one after another.
 
-    Parameters
-    ----------
-    split : {"pipeline", "tensor"}
-        Layers dealt out over the devices, or every matrix cut over them.
-    devices : int
-        How many devices.
-    layers : int
-        Layers of the model.
-
-    Returns
-    -------
-    int
-        Hand-overs to the next device, or all-reduces: one behind attention and
-        one behind the feed-forward part of each layer.
-
     Examples
     --------
     >>> messages_per_step("pipeline", 8, 61), messages_per_step("tensor", 8, 61)

@@ -39,30 +39,13 @@ ONE_THREAD = {
 
 
 def require_numpy() -> None:
-    """Raise at once, before anything is measured, if numpy is not there.
-
-    Raises
-    ------
-    HayasaError
-        If it is not; the message says what to install.
-    """
+    """Raise at once, before anything is measured, if numpy is not there."""
     if importlib.util.find_spec("numpy") is None:
         raise HayasaError("測るには numpy 2.0 以上が必要です。pip install 'numpy>=2' を実行してください。")
 
 
 def run() -> Record:
-    """Measure this machine in a fresh process whose BLAS uses one thread.
-
-    Returns
-    -------
-    Record
-        What was measured.
-
-    Raises
-    ------
-    HayasaError
-        If the measurement failed; the message says why.
-    """
+    """Measure this machine in a fresh process whose BLAS uses one thread."""
     require_numpy()
     done = subprocess.run(
         [sys.executable, "-m", "hayasa.measure"],

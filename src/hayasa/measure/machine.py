@@ -11,14 +11,7 @@ from typing import Any
 
 
 def machine_description() -> dict[str, Any]:
-    """Say what kind of machine this is, without its name or any path.
-
-    Returns
-    -------
-    dict
-        ``processor``, ``logical_cores``, ``memory_bytes``, ``caches_bytes``
-        (by level, of one core), ``system``.  What cannot be found is empty.
-    """
+    """Say what kind of machine this is, without its name or any path."""
     return {
         "processor": _processor(),
         "logical_cores": os.cpu_count() or 1,

@@ -13,20 +13,6 @@ def decode_prediction_tokens_per_s(
 ) -> float:
     """Tokens per second if a step does nothing but read the weights once.
 
-    Parameters
-    ----------
-    parameters : float
-        Number of weights.
-    bytes_per_parameter : float
-        Bytes of one weight.
-    memory_bandwidth_bytes_per_s : float
-        Measured bandwidth in bytes per second.
-
-    Returns
-    -------
-    float
-        Tokens per second, an upper bound.
-
     Examples
     --------
     >>> decode_prediction_tokens_per_s(2**25, 4, 2**28)
@@ -44,24 +30,6 @@ def batch_prediction_tokens_per_s(
 ) -> float:
     """Tokens per second by the roofline: reading and computing at the same time.
 
-    Parameters
-    ----------
-    parameters : float
-        Number of weights.
-    bytes_per_parameter : float
-        Bytes of one weight.
-    batch_size : int
-        Sequences that advance in one step.
-    memory_bandwidth_bytes_per_s : float
-        Measured bandwidth in bytes per second.
-    peak_flop_per_s : float
-        Measured throughput of a large matrix product in FLOP per second.
-
-    Returns
-    -------
-    float
-        Tokens per second of the whole batch, an upper bound.
-
     Examples
     --------
     1000 weights of 4 bytes at 4000 B/s: one step a second, until 2 · 1000 · B
@@ -77,22 +45,6 @@ def batch_prediction_tokens_per_s(
 
 def paired(measured: Sequence[float], predicted: Sequence[float]) -> tuple[float, float, float]:
     """Median and quartiles of measured over predicted, pair by pair.
-
-    Parameters
-    ----------
-    measured, predicted : sequences of float
-        Equally long, at least three, of one unit.
-
-    Returns
-    -------
-    tuple of float
-        Median, lower and upper quartile (dimensionless).
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, or if there are fewer than three pairs: a quartile of two
-        values is an extrapolation, which can lie beyond both and even below zero.
 
     Examples
     --------

@@ -30,7 +30,7 @@ from .. import __version__
 from ..formulas import tokens_per_s
 from .machine import machine_description, peak_memory_bytes
 from .prediction import batch_prediction_tokens_per_s, decode_prediction_tokens_per_s, paired
-from .record import Record, Row
+from .record import Record, Row, working_sets
 
 
 @dataclass(frozen=True)
@@ -60,61 +60,15 @@ class Plan:
     batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-def working_sets(largest_bytes: int, smallest_bytes: int = 2**14) -> list[int]:
-    """Sizes to read, each twice the one before.
-
-    Parameters
-    ----------
-    largest_bytes, smallest_bytes : int
-        Ends of the range, both included.
-
-    Returns
-    -------
-    list of int
-        Bytes.
-
-    Examples
-    --------
-    >>> working_sets(2**17)
-    [16384, 32768, 65536, 131072]
-    """
-    sizes = [smallest_bytes]
-    while sizes[-1] * 2 <= largest_bytes:
-        sizes.append(sizes[-1] * 2)
-    return sizes
-
-
 def clock_name() -> str:
-    """Name of the clock: the thread's own time, where it is fine enough.
-
-    Returns
-    -------
-    str
-        A function of the module `time`.  On Windows the thread's time
-        advances in steps of 16 ms, so there it is ``perf_counter``.
-    """
+    """Name of the clock: the thread's own time, where it is fine enough."""
     return "perf_counter" if sys.platform == "win32" else "thread_time"
 
 
 def in_turns(
     tasks: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, list[float]]:
-    """Time several tasks in turns: the first of each, then the second of each.
-
-    Parameters
-    ----------
-    tasks : mapping
-        Functions without arguments, by name.
-    rounds : int
-        How often each is timed, after one time that does not count.
-    clock : callable
-        Returns seconds.
-
-    Returns
-    -------
-    dict
-        Seconds of each round, by name.
-    """
+    """Time several tasks in turns: the first of each, then the second of each."""
     for task in tasks.values():
         task()
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
@@ -127,18 +81,7 @@ def in_turns(
 
 
 def measure(plan: Plan = Plan()) -> Record:
-    """Measure this machine, in this process.
-
-    Parameters
-    ----------
-    plan : Plan
-        How much to measure.  The default takes 10 to 20 seconds and 1.2 GB.
-
-    Returns
-    -------
-    Record
-        What was measured.
-    """
+    """Measure this machine, in this process."""
     started = time.perf_counter()
     clock: Callable[[], float] = getattr(time, clock_name())
     rng = np.random.default_rng(0)
@@ -174,20 +117,7 @@ def measure(plan: Plan = Plan()) -> Record:
 
 
 def aligned_ones(count: int) -> Any:
-    """Return `count` ones of 8 bytes, the first at the start of a memory page.
-
-    Parameters
-    ----------
-    count : int
-        Length of the array.
-
-    Returns
-    -------
-    numpy.ndarray
-        Ones, not zeros: untouched zeros are all one page, which a cache holds.
-        At the start of a page, because numbers that straddle two cache lines
-        are read from the inner caches at two thirds of the speed.
-    """
+    """Return `count` ones of 8 bytes, the first at the start of a memory page."""
     page = 4096
     raw = np.empty(count * 8 + page, np.uint8)
     start = -raw.ctypes.data % page

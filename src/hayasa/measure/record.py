@@ -23,6 +23,20 @@ PITFALLS = {
 """Wrong ways to measure the bandwidth: predicted is what the right way gives."""
 
 
+def working_sets(largest_bytes: int, smallest_bytes: int = 2**14) -> list[int]:
+    """Sizes to read, each twice the one before.
+
+    Examples
+    --------
+    >>> working_sets(2**17)
+    [16384, 32768, 65536, 131072]
+    """
+    sizes = [smallest_bytes]
+    while sizes[-1] * 2 <= largest_bytes:
+        sizes.append(sizes[-1] * 2)
+    return sizes
+
+
 @dataclass(frozen=True)
 class Row:
     """One measurement and its prediction.
@@ -123,18 +137,7 @@ class Check:
 
 
 def checks(record: Record) -> list[Check]:
-    """Compare what holds on every machine: ratios only, never absolute speeds.
-
-    Parameters
-    ----------
-    record : Record
-        A run with the default plan.
-
-    Returns
-    -------
-    list of Check
-        Each with the range it has to lie in.
-    """
+    """Compare what holds on every machine: ratios only, never absolute speeds."""
     names = {
         "decode-fp32-small": "fp32、小",
         "decode-fp32-large": "fp32、大",
@@ -153,41 +156,12 @@ def checks(record: Record) -> list[Check]:
 
 
 def to_json(record: Record) -> str:
-    """Write a record as JSON text.
-
-    Parameters
-    ----------
-    record : Record
-        What was measured.
-
-    Returns
-    -------
-    str
-        Text that `from_json` turns into an equal record.
-    """
+    """Write a record as JSON text."""
     return json.dumps({"schema": SCHEMA, **asdict(record)}, ensure_ascii=False, indent=1) + "\n"
 
 
 def from_json(text: str, name: str = "記録") -> Record:
-    """Read a record from JSON text.
-
-    Parameters
-    ----------
-    text : str
-        What `to_json` wrote.
-    name : str
-        How messages call the text.
-
-    Returns
-    -------
-    Record
-        The record.
-
-    Raises
-    ------
-    DataFileError
-        If the text is no record of this kind.
-    """
+    """Read a record from JSON text."""
     try:
         values = json.loads(text)
         if values.pop("schema") != SCHEMA:
@@ -199,23 +173,7 @@ def from_json(text: str, name: str = "記録") -> Record:
 
 
 def read_record(path: str | os.PathLike[str]) -> Record:
-    """Read a record from a file.
-
-    Parameters
-    ----------
-    path : path
-        A file that ``hayasa measure`` wrote.
-
-    Returns
-    -------
-    Record
-        The record.
-
-    Raises
-    ------
-    DataFileError
-        If there is no such file, or it is no record.
-    """
+    """Read a record from a file."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
@@ -225,44 +183,12 @@ def read_record(path: str | os.PathLike[str]) -> Record:
 
 
 def recorded(name: str) -> Record:
-    """Return one of the records that come with the book.
-
-    Parameters
-    ----------
-    name : str
-        File name without ``.json``, in ``data/measurements/own``.
-
-    Returns
-    -------
-    Record
-        The record.
-
-    Raises
-    ------
-    DataFileError
-        If there is no such record.
-    """
+    """Return one of the records that come with the book."""
     return read_record(data_directory() / "measurements" / "own" / f"{name}.json")
 
 
 def recorded_rows(name: str) -> list[dict[str, str | float]]:
-    """Return the rows of one of the tables that come with the book, ready for ``pandas.DataFrame``.
-
-    Parameters
-    ----------
-    name : str
-        File name without ``.csv``, in ``data/measurements/own``.
-
-    Returns
-    -------
-    list of dict
-        By column name: a number where the cell reads as one, else its text.
-
-    Raises
-    ------
-    DataFileError
-        If there is no such table.
-    """
+    """Return the rows of one of the tables that come with the book: a number where a cell reads as one."""
     rows = read_rows(data_directory() / "measurements" / "own" / f"{name}.csv", ())
     return [{column: _number_or_text(text) for column, text in row.items()} for row in rows]
 
@@ -275,37 +201,13 @@ def _number_or_text(text: str) -> str | float:
 
 
 def csv_rows(record: Record) -> list[list[object]]:
-    """Return the measurements as rows of a CSV file, the header first.
-
-    Parameters
-    ----------
-    record : Record
-        What was measured.
-
-    Returns
-    -------
-    list of list
-        Cells; numbers are unscaled, in the unit of their row.
-    """
+    """Return the measurements as rows of a CSV file, the header first."""
     names = [field_.name for field_ in fields(Row)]
     return [list(names), *([getattr(row, name) for name in names] for row in record.rows)]
 
 
 def write_record(record: Record, path: str | os.PathLike[str]) -> None:
-    """Write a record to a file.
-
-    Parameters
-    ----------
-    record : Record
-        What was measured.
-    path : path
-        The file; an older one is replaced.
-
-    Raises
-    ------
-    DataFileError
-        If the file cannot be written.
-    """
+    """Write a record to a file."""
     try:
         Path(path).write_text(to_json(record), encoding="utf-8")
     except OSError as error:

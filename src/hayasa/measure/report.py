@@ -9,20 +9,7 @@ from .record import PITFALLS, Check, Record, Row, checks
 
 
 def record_lines(record: Record, device: str = "") -> list[str]:
-    """Lay out a record: each measurement, its prediction and their ratio.
-
-    Parameters
-    ----------
-    record : Record
-        What was measured.
-    device : str
-        Name of a device whose published bandwidth is set beside the measured.
-
-    Returns
-    -------
-    list of str
-        Lines of text, in Japanese.
-    """
+    """Lay out a record: each measurement, its prediction and their ratio."""
     machine = record.machine
     caches = "、".join(f"{level} {size // 1024:,} KiB" for level, size in machine["caches_bytes"].items())
     lines = table_lines(

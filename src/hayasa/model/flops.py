@@ -37,21 +37,6 @@ def attention_flop_per_token_and_layer(model: Model) -> int:
     Two for the product of query and key, two for the weighted sum of values;
     over `s` cached tokens and width `d` that is the usual ``4 s d``.
 
-    Parameters
-    ----------
-    model : Model
-        A model whose shape is known.
-
-    Returns
-    -------
-    int
-        FLOP.
-
-    Raises
-    ------
-    InvalidValueError
-        If only the number of parameters is known.
-
     Notes
     -----
     With multi-head latent attention the up-projections are absorbed into the

@@ -17,21 +17,6 @@ def kv_values_per_layer(model: Model) -> int:
     and, for multi-head latent attention, the latent vector and its rotary
     part instead.
 
-    Parameters
-    ----------
-    model : Model
-        A model whose shape is known.
-
-    Returns
-    -------
-    int
-        Values (dimensionless).
-
-    Raises
-    ------
-    InvalidValueError
-        If only the number of parameters is known.
-
     Examples
     --------
     Llama 3.1 8B has 8 key/value heads of width 128:
@@ -80,23 +65,6 @@ def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) 
 
 def cached_token_layers(model: Model, context_length: int) -> int:
     """Sum over the layers of the tokens that each of them looks back on.
-
-    Parameters
-    ----------
-    model : Model
-        A model whose shape is known.
-    context_length : int
-        Tokens already in the cache.
-
-    Returns
-    -------
-    int
-        Tokens times layers (dimensionless).
-
-    Raises
-    ------
-    InvalidValueError
-        If `context_length` is negative or absurd.
 
     Examples
     --------

@@ -126,18 +126,6 @@ class WeightFormat:
 def use_more_bits(layer: int, layers: int) -> bool:
     """Whether llama.cpp's mixes give this layer the better block type.
 
-    Parameters
-    ----------
-    layer : int
-        Layer index from 0.
-    layers : int
-        Number of layers.
-
-    Returns
-    -------
-    bool
-        True in the first and last eighth, and in every third layer between.
-
     Notes
     -----
     Source: ggml-org/llama.cpp, ``use_more_bits`` of the quantizer.
@@ -222,20 +210,6 @@ def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> f
     ``default`` rule; else `WeightFormat.bits_per_weight`.  Norms, biases and
     routers are too small to quantize.
 
-    Parameters
-    ----------
-    tensor : WeightTensor
-        The tensor.
-    model : Model
-        The model that it is of.
-    weights : WeightFormat
-        How the model is stored.
-
-    Returns
-    -------
-    float
-        Bytes.
-
     Examples
     --------
     >>> llama = Model(id="l2", layers=32, hidden_size=4096, attention_heads=32, kv_heads=32,
@@ -270,18 +244,6 @@ def _rule_for(tensor: WeightTensor, model: Model, weights: WeightFormat) -> Tens
 @lru_cache(maxsize=4096)
 def weight_bytes(model: Model, weights: WeightFormat) -> WeightBytes:
     """Bytes of a model's weights in a format.
-
-    Parameters
-    ----------
-    model : Model
-        Any model.
-    weights : WeightFormat
-        How it is stored.
-
-    Returns
-    -------
-    WeightBytes
-        What has to be resident, and what a step reads.
 
     Examples
     --------

@@ -38,27 +38,6 @@ def step_work(
 ) -> Work:
     """Return the work of a decode step.
 
-    Parameters
-    ----------
-    model : Model
-        What runs; its shape must be known if `context_length` is not 0.
-    weights, kv_cache : WeightFormat
-        How weights, and keys and values, are stored.
-    batch_size : int
-        Sequences that advance together.
-    context_length : int
-        Tokens already in the cache of each sequence.
-
-    Returns
-    -------
-    Work
-        Bytes, FLOP and layers.
-
-    Raises
-    ------
-    InvalidValueError
-        If a number is out of range or the shape is needed and unknown.
-
     Examples
     --------
     >>> int4 = WeightFormat(id="int4", bits_per_weight=4)
