@@ -39,12 +39,13 @@ def read_options(option_yaml: str, tags: list[str], complain: Complain) -> dict[
         options |= TAGS.get(tag, {})
     try:
         given = yaml.safe_load(option_yaml)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         complain("#| の指定が YAML として読めません", yaml_reason(error))
         return options
     if given is not None and not isinstance(given, dict):
         complain(
-            f"#| の指定 {option_yaml.strip()!r} が「鍵: 値」の形ではありません", "#| label: fig-x のように書いてください"
+            f"#| の指定 {option_yaml.strip()!r} が「鍵: 値」の形ではありません",
+            "#| label: fig-x のように書いてください",
         )
         return options
     return options | checked("cell", given, "#| ", complain)

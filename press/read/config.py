@@ -127,7 +127,7 @@ def _load(root: Path, problems: Problems) -> dict[str, Any]:
         return {}
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         problems.add(CONFIG, yaml_place(error), "YAML として読めません", yaml_reason(error))
         return {}
     if not isinstance(settings, dict):
@@ -150,13 +150,12 @@ def _entries(root: Path, book: dict[str, Any], problems: Problems) -> list[Entry
     entries: list[Entry] = []
     for key, role in (("chapters", "chapter"), ("appendices", "appendix")):
         for item in _as_list(book.get(key)):
-            if isinstance(item, dict) and "part" in item:
-                part = str(item["part"])
+            if isinstance(item, dict) and isinstance(part := item.get("part"), str):
                 if part.endswith((".qmd", ".ipynb", ".md")):
                     entries.append(Entry(part, "part", part))
                 entries += [Entry(str(c), role, part) for c in _as_list(item.get("chapters"))]
-            elif isinstance(item, dict) and "file" in item:
-                entries.append(Entry(str(item["file"]), role))
+            elif isinstance(item, dict) and isinstance(item.get("file"), str):
+                entries.append(Entry(item["file"], role))
             elif isinstance(item, str):
                 entries.append(Entry(item, role))
             else:

@@ -43,6 +43,7 @@ REFUSED_MIME = {
     "application/vnd.vegalite.v5+json",
 }
 ANNOTATION = re.compile(r"(?m)(?:#|//|--|%|;|!|/\*|<!--)\s*<\d+>\s*(?:\*/|-->)?\s*$")
+INCLUDE = re.compile(r"\s*\{\{< +include\b *(.*?) +>\}\}\s*")
 INLINE_CODE = re.compile(r"\{(?:python|r|julia|jl|ojs)\}\s")
 
 
@@ -64,10 +65,14 @@ class Cell:
     options: dict[str, Any] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
     code: str | None = None  # None: Markdown
-    file: str = ""  # the included file that it comes from
+    file: str = ""  # for an included file: its name
+    places: tuple[str, ...] = ()  # of each line, where files are included
 
     def place(self, offset: int) -> str:
-        line = _line(self, offset)
+        line = self.source.count("\n", 0, offset)
+        if line < len(self.places):
+            return self.places[line]
+        line += self.first_line
         return f"セル {self.number}（{line} 行目）" if self.number else f"{self.file} {line} 行目".lstrip()
 
 
@@ -113,7 +118,7 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
         )
         return None
     if entry.source.endswith(".ipynb"):
-        manuscript = _read_notebook(entry, text, problems)
+        manuscript = _read_notebook(book.root, entry, text, problems)
     else:
         manuscript = _read_qmd(book.root, entry, text, problems)
     if manuscript is None:
@@ -126,7 +131,7 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
 # ---- notebooks -------------------------------------------------------------------------------
 
 
-def _read_notebook(entry: Entry, text: str, problems: Problems) -> Manuscript | None:
+def _read_notebook(root: Path, entry: Entry, text: str, problems: Problems) -> Manuscript | None:
     try:
         invalid: dict[str, Exception] = {}
         notebook = nbformat.reads(text, as_version=4, capture_validation_error=invalid)  # type: ignore[no-untyped-call]
@@ -142,7 +147,7 @@ def _read_notebook(entry: Entry, text: str, problems: Problems) -> Manuscript | 
         raw.source = raw.source.replace("\r\n", "\n")
         cell = _read_cell(manuscript, number, raw, problems)
         if cell is not None:
-            manuscript.cells.append(cell)
+            manuscript.cells.append(cell if cell.code is not None else _with_included(root, entry, cell, problems))
     return manuscript
 
 
@@ -237,51 +242,62 @@ def _image_bytes(mime: str, content: str) -> bytes:
 
 def _read_qmd(root: Path, entry: Entry, text: str, problems: Problems) -> Manuscript:
     front_matter, body = _split_front_matter(text)
-    whole = Cell(0, body, first_line=text.count("\n") - body.count("\n") + 1)
-    manuscript = Manuscript(entry, _with_included(root, entry, whole, (), problems))
+    cell = Cell(0, body, first_line=text.count("\n") - body.count("\n") + 1)
+    manuscript = Manuscript(entry, [_with_included(root, entry, cell, problems)])
     if front_matter is not None:
         manuscript.front_matter = _load_front_matter(entry, "", front_matter, problems)
-    for cell in manuscript.cells:
-        for found in SHORTCODE.finditer(cell.source):
-            if language := re.match(r"\s*\{(python|r|julia|bash|ojs|dot)\b", found["info"] or ""):
-                problems.add(entry.source, cell.place(found.start()),
-                             f"実行するコード {{{language[1]}}} は .qmd では使えません",
-                             "章を .ipynb にするか、```python と書いて表示だけにしてください")  # fmt: skip
     return manuscript
 
 
-def _with_included(root: Path, entry: Entry, cell: Cell, trail: tuple[str, ...], problems: Problems) -> list[Cell]:
-    """The file in pieces: what it includes stands in its place.
+# ---- included files --------------------------------------------------------------------------
+
+
+def _with_included(root: Path, entry: Entry, cell: Cell, problems: Problems) -> Cell:
+    """The cell with every file that it includes in its place."""
+    lines = _included(root, entry, cell, (), problems)
+    return replace(cell, source="".join(line for line, _ in lines), places=tuple(place for _, place in lines))
+
+
+def _included(
+    root: Path, entry: Entry, cell: Cell, trail: tuple[str, ...], problems: Problems
+) -> list[tuple[str, str]]:
+    """The lines of a cell or of an included file, and where each stands.
 
     As in Quarto, `/a.qmd` is seen from the book's folder, `a.qmd` from the chapter's (also in a file
-    that is itself included), and in code nothing is included.
+    that is itself included), a blank line follows, and fences include files too unless they say
+    `shortcodes=false`.
     """
-    pieces: list[Cell] = []
-    done = 0
-    for found in SHORTCODE.finditer(cell.source):
-        beside = cell.source[: found.start()].rpartition("\n")[2] + cell.source[found.end() :].partition("\n")[0]
-        if found["name"] != "include" or beside.strip():
+    fences = [found for found in SHORTCODE.finditer(cell.source) if found["fence"]]
+    lines: list[tuple[str, str]] = []
+    for line in re.finditer(r"[^\n]*\n|[^\n]+", cell.source):
+        fence = next((found for found in fences if found.start() <= line.start() < found.end()), None)
+        found = None if fence and "shortcodes=false" in fence["info"] else INCLUDE.fullmatch(line[0])
+        place = cell.place(line.start())
+        if found is None:
+            lines.append((line[0], place))
             continue
-        pieces.append(replace(cell, source=cell.source[done : found.start()], first_line=_line(cell, done)))
-        done = found.end()
-        name = found["rest"].strip().strip("\"'")
-        path = os.path.normpath(os.path.join("" if name.startswith("/") else Path(entry.source).parent, name.lstrip("/")))
-        told = partial(problems.add, entry.source, cell.place(found.start()))
+        name = found[1].strip("\"'")
+        path = os.path.normpath(
+            os.path.join("" if name.startswith("/") else Path(entry.source).parent, name.lstrip("/"))
+        )
+        told = partial(problems.add, entry.source, place)
         if path in trail:
             told(f"include が輪になっています（{' → '.join([*trail, path])}）", "どれかの include を消してください")
         elif not name or path.startswith("..") or not (root / path).is_file():
             told(f"include: {name} がありません", "本のフォルダーの中のファイルを、章から見た名前で書いてください")
         else:
-            text = (root / path).read_text(encoding="utf-8-sig")
-            if _split_front_matter(text)[0] is not None:
+            try:
+                text = (root / path).read_text(encoding="utf-8-sig")
+            except UnicodeDecodeError:
+                told(f"include: {name} を UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
+                continue
+            if fence is None and _split_front_matter(text)[0] is not None:
                 told(f"include: {name} の先頭に YAML があります", "YAML は、取り込む章の側に書いてください")
-            included = Cell(0, text, file=path)
-            pieces += _with_included(root, entry, included, (*trail, path), problems)
-    return [*pieces, replace(cell, source=cell.source[done:], first_line=_line(cell, done))]
-
-
-def _line(cell: Cell, offset: int) -> int:
-    return cell.first_line + cell.source.count("\n", 0, offset)
+            lines += _included(root, entry, Cell(0, text, file=path), (*trail, path), problems)
+            if lines and not lines[-1][0].endswith("\n"):
+                lines[-1] = (lines[-1][0] + "\n", lines[-1][1])
+            lines.append(("\n", place))
+    return lines
 
 
 def _split_front_matter(text: str) -> tuple[str | None, str]:
@@ -292,7 +308,7 @@ def _split_front_matter(text: str) -> tuple[str | None, str]:
 def _load_front_matter(entry: Entry, here: str, text: str, problems: Problems) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         place = f"{here} {yaml_place(error, offset=1)}".strip()
         problems.add(entry.source, place, "先頭の YAML が読めません", yaml_reason(error))
         return {}
@@ -370,8 +386,16 @@ def _cell_markdown(cell: Cell) -> str:
 SHORTCODE = re.compile(
     r"(?P<code>^[ \t]*(?P<fence>`{3,}|~{3,})(?P<info>[^\n`]*)\n(?P<text>.*?\n)??[ \t]*(?P=fence)[ \t]*$"
     r"|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`))"
+    r"|(?P<escaped>\{\{\{<.*?>\}\}\}|\{\{</\*.*?\*/>\}\})"
     r"|(?<!\{)\{\{<\s*(?P<name>[\w-]+)(?P<rest>.*?)>\}\}(?!\})",
     flags=re.M | re.S,
+)
+
+
+ESCAPED = re.compile(r"\{(\{\{<.*?>\}\})\}|\{\{</\*(.*?)\*/>\}\}")
+# The shortcodes that Quarto brings with it; of others it knows nothing and leaves them as they are.
+IN_CODE = re.compile(
+    r"(?<!\{)\{\{<\s*(kbd|pagebreak|meta|var|env|video|lipsum|brand|contents|placeholder|version)\b.*?>\}\}"
 )
 
 
@@ -382,7 +406,9 @@ def _quarto_syntax(markdown: str) -> str:
         if found["fence"] is not None:
             return _fence(found)
         if found["code"] is not None:
-            return found[0]
+            return ESCAPED.sub(_unescaped, found[0])
+        if found["escaped"] is not None:
+            return re.sub(r"([^\w\s]|_)", r"\\\1", ESCAPED.sub(_unescaped, found[0]))
         if found["name"] == "kbd":
             return f"[{found['rest'].strip()}]{{.kbd}}"
         return "" if found["name"] == "pagebreak" else found[0]
@@ -393,18 +419,33 @@ def _quarto_syntax(markdown: str) -> str:
 def _fence(found: re.Match[str]) -> str:
     """A diagram is code of its language; a cell with doubled braces is shown as it would be written."""
     info, text = found["info"].strip(), found["text"] or ""
+    if "shortcodes=false" not in info:
+        text = ESCAPED.sub(_unescaped, text)
     if info == "{mermaid}":
         return found[0].replace("{mermaid}", "mermaid", 1)
     if re.fullmatch(r"\{\{+[^{}<\n]+\}+\}", info):
         outer = found["fence"][0] * (len(found["fence"]) + 1)
         return f"{outer} markdown\n```{info[1:-1]}\n{text}```\n{outer}"
-    return found[0]
+    return found[0].replace(found["text"] or "", text, 1)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return found[1] or f"{{{{<{found[2]}>}}}}"
 
 
 def _check_shortcodes(manuscript: Manuscript, problems: Problems) -> None:
+    """Refuse what is not Markdown of press: other shortcodes, shortcodes in code (Quarto obeys them there), cells."""
+    told = partial(problems.add, manuscript.entry.source)
     for cell in manuscript.cells:
         for found in SHORTCODE.finditer(cell.source) if cell.code is None else ():
-            if found["name"] not in (None, "kbd", "pagebreak"):
-                problems.add(manuscript.entry.source, cell.place(found.start()),
-                             f"ショートコード {found['name']} には対応していません",
-                             "使えるのは kbd、pagebreak と、.qmd の中で一行に単独で書いた include です")  # fmt: skip
+            place = cell.place(found.start())
+            if language := re.match(r"\s*\{(python|r|julia|bash|ojs|dot)\b", found["info"] or ""):
+                told(place, f"実行するコード {{{language[1]}}} は本文では使えません",
+                     "章を .ipynb のコードのセルにするか、```python と書いて表示だけにしてください")  # fmt: skip
+            elif found["name"] not in (None, "kbd", "pagebreak"):
+                told(place, f"ショートコード {found['name']} には対応していません",
+                     "使えるのは kbd、pagebreak と、一行に単独で書いた include です")  # fmt: skip
+            inside = IN_CODE.search(found["code"] or "")
+            if inside and "shortcodes=false" not in (found["info"] or ""):
+                told(cell.place(found.start() + inside.start()), f"コードの中の {inside[0]} は、Quarto では文字のまま表示されません",
+                     "{{{< … >}}} と書いてください")  # fmt: skip

@@ -7,6 +7,7 @@ nothing behind this module has to look again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -16,6 +17,10 @@ Complain = Callable[[str, str], None]  # message, advice
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str | int | float | date) and not isinstance(value, bool)
+
+
+def _is_author(value: Any) -> bool:
+    return _is_text(value.get("name") if isinstance(value, dict) else value)
 
 
 def _is_count(value: Any) -> bool:
@@ -28,6 +33,17 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "texts": (
         "文字列か、その並びを書いてください",
         lambda value: all(isinstance(v, str) and v.strip() for v in value) if isinstance(value, list) else _is_text(value),
+    ),
+    # It names a file, too.
+    "label": ("fig-x のように、空白と / \\ { } を使わずに書いてください", lambda value: bool(re.fullmatch(r"[^\s/\\{}]+", str(value)))),
+    "language": ("ja や en-US のように書いてください", lambda value: bool(re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*", str(value)))),
+    "authors": (
+        "名前か、name: 名前、またはその並びを書いてください",
+        lambda value: all(map(_is_author, value if isinstance(value, list) else [value])),
+    ),
+    "words": (
+        "「鍵: 言葉」の組か、その組を書いた YAML ファイルの名前を書いてください",
+        lambda value: isinstance(value, str) or (isinstance(value, dict) and all(map(_is_text, value.values()))),
     ),
     "flag": ("true か false を書いてください", lambda value: isinstance(value, bool)),
     "count": ("1 以上の整数で書いてください", _is_count),
@@ -45,10 +61,12 @@ def _keys(**kinds: str) -> dict[str, str]:
 TABLE: dict[str, dict[str, str]] = {
     "": _keys(
         room="project book execute crossref",
-        text="lang csl nocite",
+        language="lang",
+        words="language",
+        text="csl nocite",
         texts="bibliography filters",
         flag="link-citations number-sections toc",
-        any="format language jupyter editor theme highlight-style lightbox",
+        any="format jupyter editor theme highlight-style lightbox",
     ),
     "project": _keys(
         text="type output-dir execute-dir title", texts="resources pre-render", any="render preview",
@@ -58,7 +76,9 @@ TABLE: dict[str, dict[str, str]] = {
         "site-url favicon doi",
         texts="repo-actions",
         flag="page-navigation reader-mode",
-        any="author chapters appendices search language sidebar open-graph twitter-card google-scholar",
+        authors="author",
+        words="language",
+        any="chapters appendices search sidebar open-graph twitter-card google-scholar",
     ),
     "crossref": _keys(any="chapters"),
     "execute": _keys(
@@ -80,10 +100,12 @@ TABLE: dict[str, dict[str, str]] = {
         text="title subtitle date description abstract lang code-summary page-layout image",
         texts="bibliography",
         flag="toc",
-        any="author format code-fold jupyter kernelspec aliases keywords",
+        authors="author",
+        any="format code-fold jupyter kernelspec aliases keywords",
     ),
     "cell": _keys(
-        text="label fig-cap fig-align tbl-cap lst-label lst-cap code-summary code-overflow column",
+        label="label lst-label",
+        text="fig-cap fig-align tbl-cap lst-cap code-summary code-overflow column",
         texts="fig-subcap fig-alt tbl-subcap",
         flag="echo include eval warning message error code-line-numbers",
         number="fig-width fig-height",
@@ -99,6 +121,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "column": ("margin", "body"),
     "output": (True, False, "asis"),
     "page-layout": ("article", "full"),
+    "repo-actions": ("edit", "source", "issue", "none"),
 }
 
 
@@ -124,17 +147,27 @@ def checked(room: str, given: Any, shown: str, complain: Complain) -> dict[str, 
     for key, value in given.items():
         kind = TABLE[room].get(str(key))
         if kind is None:
-            complain(f"{shown}{key} には対応していません", f"この鍵を消すか、Quarto で作ってください。使えるのは {'、'.join(TABLE[room])} です")
+            complain(
+                f"{shown}{key} には対応していません",
+                f"この鍵を消すか、Quarto で作ってください。使えるのは {'、'.join(TABLE[room])} です",
+            )
         elif key == "format":
             fit[key] = _formats(value, shown, complain)
         elif not KINDS[kind][1](value):
             complain(f"{shown}{key}: {_as_written(value)} は使えない値です", KINDS[kind][0])
-        elif key in CHOICES and value not in CHOICES[key]:
+        elif key in CHOICES and any(
+            v not in CHOICES[key] for v in (value if kind == "texts" and isinstance(value, list) else [value])
+        ):
             allowed = "、".join(map(_as_written, CHOICES[key]))
             complain(f"{shown}{key}: {_as_written(value)} は使えない値です", f"{allowed} のどれかにしてください")
         else:
-            fit[key] = checked(key, value, f"{shown}{key}: ", complain) if kind == "room" else value
+            fit[key] = checked(key, value, f"{shown}{key}: ", complain) if kind == "room" else _as_text(kind, value)
     return fit
+
+
+def _as_text(kind: str, value: Any) -> Any:
+    """A number or a date where text stands is what was written."""
+    return str(value) if kind in ("text", "texts", "label") and not isinstance(value, list) else value
 
 
 def _formats(value: Any, shown: str, complain: Complain) -> dict[str, Any]:
@@ -144,4 +177,6 @@ def _formats(value: Any, shown: str, complain: Complain) -> dict[str, Any]:
 
 
 def _as_written(value: Any) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else "（空）" if value is None else str(value)
+    return (
+        {True: "true", False: "false"}[value] if isinstance(value, bool) else "（空）" if value is None else str(value)
+    )

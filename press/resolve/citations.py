@@ -25,7 +25,10 @@ def resolve_citations(book: Book, pages: list[Page], cache: Cache, problems: Pro
     that tells years apart (2022a, 2022b) does so over the whole book, and citeproc runs once.
     """
     cites = [(page, cite) for page in pages for cite in _cites(page)]
-    known = _known_keys(book, cache)
+    before = len(problems)
+    known = _known_keys(book, cache, problems)
+    if len(problems) > before:
+        return  # what cannot be read is no reason to say of every citation that it is missing
     for page, cite in cites:
         for citation in cite.citations:
             if citation.id not in known:
@@ -35,7 +38,12 @@ def resolve_citations(book: Book, pages: list[Page], cache: Cache, problems: Pro
                      "::: {#refs} ::: を書いた references.qmd を book: chapters に加えてください")  # fmt: skip
     if len(problems) or not book.bibliography:
         return
-    answered = _citeproc(book, [cite for _, cite in cites], cache)
+    try:
+        answered = _citeproc(book, [cite for _, cite in cites], cache)
+    except pandoc.PandocError as error:
+        problems.add(book.csl or "_quarto.yml", "", f"文献を書き出せません（{' '.join(str(error).split())[:200]}）",
+                     "csl: のファイルが CSL の書式かを確かめてください")  # fmt: skip
+        return
     blocks = list(pandoc.load(answered).content)
     home = next((page.href for page in pages if _refs_div(page) is not None), "")
     for (page, cite), block in zip(cites, blocks, strict=False):
@@ -50,16 +58,25 @@ def _cites(page: Page) -> list[pf.Cite]:
     return [el for el in descend(page.blocks) if isinstance(el, pf.Cite)]
 
 
-def _known_keys(book: Book, cache: Cache) -> set[str]:
+def _known_keys(book: Book, cache: Cache, problems: Problems) -> set[str]:
     keys: set[str] = set()
     for path in book.bibliography:
-        text = (book.root / path).read_text(encoding="utf-8")
+        told = partial(problems.add, path, "")
+        try:
+            text = (book.root / path).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            told("UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
+            continue
         kind = {".bib": "biblatex", ".json": "csljson", ".yaml": "markdown", ".yml": "markdown"}.get(
             (book.root / path).suffix, "biblatex"
         )
         convert = partial(pandoc.run, "-f", kind, "-t", "csljson", text=text)
-        listed = cache.text("bibliography", [kind, text], convert)
-        keys |= {item["id"] for item in json.loads(listed)}
+        try:
+            keys |= {item["id"] for item in json.loads(cache.text("bibliography", [kind, text], convert))}
+        except pandoc.PandocError as error:
+            told(
+                f"文献表として読めません（{' '.join(str(error).split())[:200]}）", "括弧とコンマの組を確かめてください"
+            )
     return keys
 
 

@@ -420,7 +420,7 @@ class _Structure:
             else:
                 columns = -(-count // int(options["layout-nrow"]))
                 rows = [[1.0] * columns] * int(options["layout-nrow"])
-        except (ValueError, TypeError, IndexError, ZeroDivisionError):
+        except (ValueError, TypeError, LookupError, ZeroDivisionError):
             self.complain(
                 "段組（layout）の値を読めません", '"[[1,1],[1]]" か layout-ncol=2 のように書いてください', "layout"
             )

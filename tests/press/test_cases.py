@@ -67,7 +67,7 @@ def test_a_cell_that_is_shown_has_single_braces(tmp_path: Path, source: str, cod
 
 
 def test_inline_code_that_is_shown_has_single_braces(tmp_path: Path) -> None:
-    page = article(tmp_path, "`{{python}} x` と `` `{{r}} y` `` と `{{< kbd X >}}` と `{python}`")
+    page = article(tmp_path, "`{{python}} x` と `` `{{r}} y` `` と `{{{< kbd X >}}}` と `{python}`")
     assert [said(code) for code in page.select("code")] == ["{python} x", "`{r} y`", "{{< kbd X >}}", "{python}"]
 
 
@@ -108,8 +108,13 @@ def test_a_linked_image_is_a_figure(tmp_path: Path, source: str, caption: str, a
 def test_captions_of_listings_and_groups_of_tables_stand_above(tmp_path: Path) -> None:
     tables = "| A |\n|---|\n| 1 |\n\n: 左 {#tbl-p1}\n\n| C |\n|---|\n| 3 |\n\n: 右 {#tbl-p2}"
     listing = '```{#lst-f .python lst-cap="印"}\nx = 1\n```'
-    page = article(tmp_path, f"::: {{#tbl-p layout-ncol=2}}\n{tables}\n\n全体\n:::\n\n{listing}\n\n@tbl-p @tbl-p1 @lst-f")
-    assert [said(figure.find(True, recursive=False)) for figure in page.select("figure")] == ["表 1.1: 全体", "コード 1.1: 印"]
+    page = article(
+        tmp_path, f"::: {{#tbl-p layout-ncol=2}}\n{tables}\n\n全体\n:::\n\n{listing}\n\n@tbl-p @tbl-p1 @lst-f"
+    )
+    assert [said(figure.find(True, recursive=False)) for figure in page.select("figure")] == [
+        "表 1.1: 全体",
+        "コード 1.1: 印",
+    ]
     assert [figure.find(True, recursive=False).name for figure in page.select("figure")] == ["figcaption"] * 2
     assert [said(a) for a in page.select("a.quarto-xref")] == ["表 1.1", "表 1.1 (a)", "コード 1.1"]
 
@@ -127,17 +132,62 @@ def test_a_file_is_included_where_it_is_named(tmp_path: Path) -> None:
         "_two.qmd": "二 @sec-one\n",
         "part/_three.md": "三\n\n::: {.callout-note}\n四\n:::",
     }
-    source = "前\n\n{{< include part/_one.qmd >}}\n\n{{< include /part/_three.md >}}\n\n```\n{{< include _two.qmd >}}\n```"
+    source = "前\n\n{{< include part/_one.qmd >}}\n\n{{< include /part/_three.md >}}"
     page = article(tmp_path, source, **files)
     assert [said(p) for p in page.select("article > p")] == ["前", "二 セクション 1.1", "後", "三"]
     assert said(page.select_one(".admonition > p:last-child")) == "四"
-    assert said(page.select_one("pre")) == "{{< include _two.qmd >}}"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("```python\n{{< include _a.py >}}\n```", "x = 1\n# 終わり"),
+        ("```yaml\n{{< include _a.yml >}}\n```", "---\na: b\n---"),
+        ("```{.python shortcodes=false}\n{{< include _a.py >}}\n```", "{{< include _a.py >}}"),
+        ("```\n{{{< include _a.py >}}}\n```", "{{< include _a.py >}}"),
+        ("```\n{{< include _fenced.qmd >}}\n```", "{{< kbd X >}}"),
+        ("```\n文 {{< include _a.py >}}\n```", "文 {{< include _a.py >}}"),
+    ],
+)
+def test_a_file_is_included_in_a_fence_too(tmp_path: Path, source: str, code: str) -> None:
+    """Listings of programs are kept in files of their own; Quarto includes them wherever the line stands."""
+    files = {
+        "_a.py": "x = 1\n# 終わり\n",
+        "_a.yml": "---\na: b\n---\n",
+        "_fenced.qmd": "{{< include _b.qmd >}}",
+        "_b.qmd": "{{{< kbd X >}}}",
+    }
+    page = article(tmp_path, f"{source}\n\n後の文。", **files)
+    assert [pre.get_text().rstrip() for pre in page.select("pre")] == [code]
+    assert said(page.select_one("article > p")) == "後の文。"
+
+
+def test_an_included_file_goes_on_where_the_text_stops(tmp_path: Path) -> None:
+    page = article(tmp_path, "前\n{{< include _a.qmd >}}\n後", **{"_a.qmd": "中"})
+    assert [said(p) for p in page.select("p")] == ["前中", "後"]
+
+
+def test_a_notebook_includes_files_too(tmp_path: Path) -> None:
+    book = CONFIG.replace("a.ipynb", "part/a.ipynb")
+    chapter = notebook(text_cell("# 題"), text_cell("前\n\n{{< include _one.qmd >}}\n\n後"), text_cell("終"))
+    site = build(make_book(tmp_path, **{"_quarto.yml": book, "part/a.ipynb": chapter, "part/_one.qmd": "一"}))
+    page = BeautifulSoup((site / "part/a.html").read_text(encoding="utf-8"), "html.parser")
+    assert [said(p) for p in page.select("article > p")] == ["前", "一", "後", "終"]
+
+
+@pytest.mark.parametrize("given", ["{{{< kbd _X_ >}}}", "{{</* kbd _X_ */>}}"])
+def test_a_shortcode_that_is_shown_has_two_braces(tmp_path: Path, given: str) -> None:
+    page = article(tmp_path, f"文 {given} と `{given}`\n\n```\n{given}\n```\n\n[表]{{.x}}")
+    assert said(page.select_one("p")) == "文 {{< kbd _X_ >}} と {{< kbd _X_ >}}"
+    assert [said(code) for code in page.select("code")] == ["{{< kbd _X_ >}}"] * 2
 
 
 def test_a_file_is_included_as_seen_from_the_chapter(tmp_path: Path) -> None:
     book = CONFIG.replace("a.ipynb", "part/a.qmd")
     files = {"part/_one.qmd": "{{< include sub/_two.qmd >}}", "part/sub/_two.qmd": "二"}
-    site = build(make_book(tmp_path, **{"_quarto.yml": book, "part/a.qmd": "# 題\n\n{{< include _one.qmd >}}"}, **files))
+    site = build(
+        make_book(tmp_path, **{"_quarto.yml": book, "part/a.qmd": "# 題\n\n{{< include _one.qmd >}}"}, **files)
+    )
     assert "<p>二</p>" in (site / "part/a.html").read_text(encoding="utf-8")
 
 

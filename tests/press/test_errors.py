@@ -123,7 +123,25 @@ BROKEN = {
     "included file outside the book": ({"index.qmd": "# 序\n\n{{< include ../a.qmd >}}\n"}, "index.qmd", "3 行目", "../a.qmd"),
     "include without a file": ({"index.qmd": "# 序\n\n{{< include >}}\n"}, "index.qmd", "3 行目", "include"),
     "include inside a line": ({"index.qmd": "# 序\n\n前 {{< include _a.qmd >}} 後\n", "_a.qmd": "中"}, "index.qmd", "3 行目", "include"),
-    "include in a notebook": ({"a.ipynb": chapter(text_cell("{{< include _a.qmd >}}")), "_a.qmd": "中"}, "a.ipynb", "セル 2", "include"),
+    "label that leads out of the folder": ({"a.ipynb": chapter(code_cell("#| label: ../../../x\nx", shown(svg=PIXEL)))}, "a.ipynb", "セル 2", "label: ../../../x"),
+    "label in words": ({"a.ipynb": chapter(code_cell("#| label: fig x\nx", shown(svg=PIXEL)))}, "a.ipynb", "セル 2", "label: fig x"),
+    "layout that is a mapping": ({"a.ipynb": chapter(code_cell("#| layout: {a: 1}\nx", shown(svg=PIXEL)))}, "a.ipynb", "セル 2", "layout"),
+    "day that does not exist": ({"index.qmd": "---\ndate: 2026-99-99\n---\n\n# 序\n"}, "index.qmd", "", "YAML が読めません"),
+    "day that does not exist in a cell": ({"a.ipynb": chapter(code_cell("#| fig-cap: 2026-02-30\nx", shown(svg=PIXEL)))}, "a.ipynb", "セル 2", "YAML として読めません"),
+    "day that does not exist in the settings": ({"_quarto.yml": config("title: 見本", "title: 見本\n  date: 2026-02-30")}, "_quarto.yml", "", "YAML として読めません"),
+    "bibliography that breaks off": ({"references.bib": "@article{dao2022, title={x}", "a.ipynb": chapter(text_cell("[@dao2022]"))}, "references.bib", "", "文献表として"),
+    "bibliography that is not UTF-8": ({"references.bib": b"\xff\xfe"}, "references.bib", "", "UTF-8"),
+    "style that is no CSL": ({"_quarto.yml": CONFIG + "csl: a.csl\n", "a.csl": "x", "a.ipynb": chapter(text_cell("[@dao2022]"))}, "a.csl", "", "文献を書き出せません"),
+    "part without a title": ({"_quarto.yml": config("a.ipynb", "{part: , chapters: [a.ipynb]}")}, "_quarto.yml", "", "part"),
+    "missing file to include in a notebook": ({"a.ipynb": chapter(text_cell("文\n\n{{< include _a.qmd >}}"))}, "a.ipynb", "セル 2（3 行目）", "_a.qmd"),
+    "mistake after an included file": ({"index.qmd": "# 序\n\n{{< include _a.qmd >}}\n\n@fig-none\n", "_a.qmd": "一\n\n二\n"}, "index.qmd", "5 行目", "@fig-none"),
+    "mistake in a file included in a notebook": ({"a.ipynb": chapter(text_cell("{{< include _a.qmd >}}")), "_a.qmd": "中\n\n@fig-none\n"}, "a.ipynb", "_a.qmd 3 行目", "@fig-none"),
+    "cell to run in an included file": ({"a.ipynb": chapter(text_cell("{{< include _a.qmd >}}")), "_a.qmd": "```{python}\n1\n```\n"}, "a.ipynb", "_a.qmd 1 行目", "python"),
+    "included file that is not UTF-8": ({"index.qmd": "# 序\n\n{{< include _a.qmd >}}\n", "_a.qmd": b"\xff\xfe"}, "index.qmd", "3 行目", "UTF-8"),
+    "included folder": ({"index.qmd": "# 序\n\n{{< include images >}}\n", "images/a.svg": PIXEL}, "index.qmd", "3 行目", "images"),
+    "YAML in an included file": ({"index.qmd": "# 序\n\n{{< include _a.qmd >}}\n", "_a.qmd": "---\ntitle: 題\n---\n"}, "index.qmd", "3 行目", "YAML"),
+    "shortcode that acts in code": ({"index.qmd": "# 序\n\n`{{< meta title >}}`\n"}, "index.qmd", "3 行目", "meta title"),
+    "shortcode that acts in a fence": ({"index.qmd": "# 序\n\n```\nx\n{{< pagebreak >}}\n```\n"}, "index.qmd", "5 行目", "pagebreak"),
     "mistake in an included file": ({"index.qmd": "# 序\n\n{{< include _a.qmd >}}\n", "_a.qmd": "中\n\n@fig-none\n"}, "index.qmd", "_a.qmd 3 行目", "@fig-none"),
     "unknown box attribute": ({"a.ipynb": chapter(text_cell('::: {.callout-note colour="red"}\n中\n:::'))}, "a.ipynb", "セル 2", "colour"),
     "callout with a foreign label": ({"a.ipynb": chapter(text_cell("::: {#fig-x .callout-note}\n中\n:::"))}, "a.ipynb", "セル 2", "fig-x"),
@@ -156,12 +174,18 @@ MISTYPED = [
     ("book", "crossref: [1]", "crossref"),
     ("book", "lang: [ja]", "lang"),
     ("book", "lang: true", "lang: true"),
+    ("book", "lang: 日本語", "lang: 日本語"),
+    ("book", "language: [1]", "language"),
+    ("book", "language: {crossref-fig-title: [絵]}", "language"),
+    ("book", "project: {type: book, resources: {a: b}}", "resources"),
     ("book", "bibliography: {a: b}", "bibliography"),
     ("book", "bibliography: [[a]]", "bibliography"),
     ("book", "link-citations: はい", "link-citations: はい"),
     ("book", "book: [1]", "book"),
     ("book", "project: book", "project"),
     ("chapter", "title: [1]", "title"),
+    ("chapter", "author: {name: {given: 甲}}", "author"),
+    ("chapter", "author: [甲, {名: 乙}]", "author"),
     ("chapter", "execute: false", "execute"),
     ("chapter", "format: {html: {code-fold: 何か}}", "html: code-fold: 何か"),
     ("chapter", "toc: 3", "toc: 3"),
@@ -177,7 +201,9 @@ MISTYPED = [
 ]
 
 
-@pytest.mark.parametrize(("room", "setting", "words"), MISTYPED, ids=[f"{room}: {setting}" for room, setting, _ in MISTYPED])
+@pytest.mark.parametrize(
+    ("room", "setting", "words"), MISTYPED, ids=[f"{room}: {setting}" for room, setting, _ in MISTYPED]
+)
 def test_a_value_of_another_type_is_refused(tmp_path: Path, room: str, setting: str, words: str) -> None:
     key = setting.split(":")[0]
     lines = [line for line in CONFIG.splitlines(keepends=True) if not line.startswith(f"{key}:")]

@@ -105,10 +105,11 @@ def test_images_know_their_size(tmp_path: Path) -> None:
         (b'<?xml version="1.0"?><svg width="72pt" height="36.0pt" viewBox="0 0 1 1">', (96, 48)),
         (b'<svg viewBox="0 0 20 10">', (20, 10)),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x05\x00\x00\x00\x03", (5, 3)),
+        (b"\x89PNG\r\n\x1a\n", None),
         (b"GIF89a", None),
         (b"", None),
     ],
-    ids=["svg", "svg in points", "svg by its box", "png", "gif", "empty"],
+    ids=["svg", "svg in points", "svg by its box", "png", "png that breaks off", "gif", "empty"],
 )
 def test_image_size(data: bytes, size: tuple[int, int] | None) -> None:
     assert image_size(data) == size
