@@ -47,10 +47,28 @@ def test_quarto_is_taken_if_it_is_there(project, capsys):
     assert site(project) == "new\n"
 
 
-def test_an_engine_that_is_not_there_is_refused(project, monkeypatch, capsys):
+def test_quarto_that_is_asked_for_is_installed(project, monkeypatch):
+    monkeypatch.setenv("ENGINE", "quarto")
+    asked = []
+
+    def pip(arguments):
+        asked.append(arguments)
+        install_quarto(project, RENDER)
+
+    monkeypatch.setattr(book.venv, "pip", pip)
+    assert book.main(project) == book.main(project) == 0
+    assert asked == [["--no-deps", "--require-hashes", "-r", "requirements-quarto.txt"]]
+
+
+def test_an_engine_that_cannot_be_had_is_refused(project, monkeypatch, capsys):
+    def pip(arguments):
+        raise book.venv.SetupError("error: subprocess-exited-with-error")
+
+    monkeypatch.setattr(book.venv, "pip", pip)
     monkeypatch.setenv("ENGINE", "quarto")
     assert book.main(project) == 1
-    assert "requirements-quarto.txt" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert message.count("エラー") == 1 and "https://quarto.org" in message and "subprocess" not in message
     monkeypatch.setenv("ENGINE", "latex")
     assert book.main(project) == 1
     assert "quarto、press" in capsys.readouterr().err
