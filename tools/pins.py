@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 from tools import venv
@@ -21,8 +23,7 @@ GROUPS = {
 }
 # Quarto's package asks for Jupyter, which the book's Quarto never runs.
 ALONE = ["requirements-quarto.txt"]
-# What is installed as a wheel, and together.
-WHEELS = ["requirements-uv.txt", "requirements.txt", "requirements-lab.txt"]
+WHEELS = [name for name in GROUPS if name not in ALONE]
 
 HASH = re.compile(r" \\\n +--hash=\S+")
 
@@ -67,7 +68,7 @@ def compile_pins() -> list[str]:
     return complaints
 
 
-def try_pins(files: list[str], platform: str, python: str) -> str:
+def try_pins(platform: str, python: str, files: Sequence[str] = WHEELS) -> str:
     """Return why the pins cannot be installed from wheels on such a machine, or nothing."""
     with tempfile.TemporaryDirectory() as target:
         arguments = ["pip", "install", "--dry-run", "--require-hashes", "--only-binary", ":all:", "--target", target]
@@ -80,7 +81,8 @@ def main(arguments: list[str]) -> int:
     """Compile or try the pins; return the exit code."""
     if arguments == ["try"]:
         machines = list(product(PLATFORMS, PYTHONS))
-        complaints = [complaint for machine in machines if (complaint := try_pins(WHEELS, *machine))]
+        with ThreadPoolExecutor() as pool:
+            complaints = [complaint for complaint in pool.map(try_pins, *zip(*machines, strict=True)) if complaint]
         print(f"{len(machines)} 種類の計算機のうち {len(machines) - len(complaints)} 種類で、wheel だけで入ります。")
     else:
         complaints = compile_pins()

@@ -8,6 +8,7 @@ uv installs what is pinned, and pip what uv cannot: pip's word on a failure is t
 
 import ast
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -183,6 +184,7 @@ def without(environment, prefixes):
     return {name: value for name, value in environment.items() if not name.upper().startswith(prefixes)}
 
 
+@functools.lru_cache(maxsize=None)
 def machine_ways():
     """Return {setting: value} of how this machine reaches packages, as its pip is set up to."""
     kept = {"PIP_CONFIG_FILE"}.union("PIP_" + option.upper().replace("-", "_") for option in WAYS)
