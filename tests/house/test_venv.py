@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pip
 import pytest
 
 from tools import venv
@@ -244,7 +245,9 @@ def wheel(folder):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("nothing.py", "")
         archive.writestr("nothing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: nothing\nVersion: 1.0\n")
-        archive.writestr("nothing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "nothing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr("nothing-1.0.dist-info/RECORD", "nothing.py,,\n")
     requirements = folder / "requirements.txt"
     requirements.write_text(f"nothing==1.0 --hash=sha256:{venv.digest(path)}\n", encoding="utf-8")
@@ -253,8 +256,11 @@ def wheel(folder):
 
 @pytest.fixture(scope="module")
 def empty_environment(tmp_path_factory):
+    """An environment with nothing but this one's pip."""
     root = tmp_path_factory.mktemp("empty") / "環境 一"
-    subprocess.run([sys.executable, "-m", "venv", str(root)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(root)], check=True)
+    (packages,) = root.glob("lib/python*/site-packages")
+    (packages / "pip").symlink_to(Path(pip.__file__).parent)
     return root
 
 
@@ -265,11 +271,22 @@ def nothing_is_installed(environment):
 def odd_machine(monkeypatch, folder):
     """Set whatever would put packages elsewhere or refuse them, and one way to get them."""
     settings = folder / "pip.conf"
-    settings.write_text(f"[global]\nno-index = true\nfind-links =\n  {folder.parent}\n  {folder}\n[install]\nuser = true\n", encoding="utf-8")
+    settings.write_text(
+        f"[global]\nno-index = true\nfind-links =\n  {folder.parent}\n  {folder}\n[install]\nuser = true\n",
+        encoding="utf-8",
+    )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
     for name in [name for name in os.environ if name.startswith("PIP_") and name != "PIP_CONFIG_FILE"]:
         monkeypatch.delenv(name)
-    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_CONFIG_FILE", "PYTHONPATH", "UV_TARGET"):
+    for name in (
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_CONSTRAINT",
+        "UV_CONSTRAINT",
+        "UV_CONFIG_FILE",
+        "PYTHONPATH",
+        "UV_TARGET",
+    ):
         monkeypatch.setenv(name, str(folder / "elsewhere"))
     for name in ("PIP_NO_BINARY", "UV_NO_BINARY"):
         monkeypatch.setenv(name, ":all:")
@@ -289,13 +306,17 @@ def test_a_machines_settings_show_the_way_and_change_nothing_else(tmp_path, monk
     else:
         venv.pip(arguments)
     assert nothing_is_installed(empty_environment)
-    subprocess.run([venv.PYTHON, "-I", "-m", "pip", "uninstall", "--yes", "nothing"], check=True, env=venv.environment())
+    subprocess.run(
+        [venv.PYTHON, "-I", "-m", "pip", "uninstall", "--yes", "nothing"], check=True, env=venv.environment()
+    )
     assert not (tmp_path / "wheels" / "elsewhere").exists()
 
 
 def test_the_environment_asked_for_is_stronger_than_the_file(tmp_path, monkeypatch):
     settings = tmp_path / "pip.conf"
-    settings.write_text("[global]\nindex-url = https://a.example/\ncert = a.pem\n[install]\ncert = b.pem\n", encoding="utf-8")
+    settings.write_text(
+        "[global]\nindex-url = https://a.example/\ncert = a.pem\n[install]\ncert = b.pem\n", encoding="utf-8"
+    )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
     monkeypatch.setenv("PIP_INDEX_URL", "https://b.example/")
     monkeypatch.setenv("PIP_CERT", "")
@@ -323,7 +344,11 @@ def test_a_real_environment_without_a_network(tmp_path):
     (tmp_path / venv.INSTALLER).write_bytes((venv.ROOT / venv.INSTALLER).read_bytes())
     (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
     command = [sys.executable, "tools/venv.py", "requirements.txt"]
-    offline = os.environ | {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_CONFIG_FILE": os.devnull, "PYTHON": sys.executable}
+    offline = os.environ | {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PYTHON": sys.executable,
+    }
     offline = {name: value for name, value in offline.items() if name not in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL")}
     result = subprocess.run(command, cwd=tmp_path, env=offline, capture_output=True, text=True, encoding="utf-8")
     assert result.returncode == 1

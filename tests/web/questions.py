@@ -11,17 +11,17 @@ from dataclasses import fields
 from itertools import chain, islice, product
 from typing import Any
 
-from hayasa.datasets import device_rows, model_rows, weight_format_rows
-from hayasa.devices import Device
-from hayasa.engines import ENGINES
+from hayasa.answer.estimate import Estimate, estimate
+from hayasa.answer.explain import explain
+from hayasa.catalog.objects import device_rows, model_rows, weight_format_rows
+from hayasa.engine.engines import ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError, UnknownNameError
-from hayasa.estimation import Estimate, estimate
-from hayasa.explanation import explain
-from hayasa.memory import max_context_length
-from hayasa.models import Model
+from hayasa.machine.device import Device
+from hayasa.machine.memory import max_context_length
+from hayasa.model.shape import Model
+from hayasa.model.weights import WeightFormat
 from hayasa.names import name_key
 from hayasa.units import GIB, duration, gibibytes, scaled, significant
-from hayasa.weights import WeightFormat
 
 Fields = dict[str, Any]
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import hayasa
 from hayasa import calibrate
-from hayasa.calibration import Calibration, device_factors
-from hayasa.devices import Device
-from hayasa.models import Model
-from hayasa.weights import BlockType, WeightFormat
+from hayasa.engine.calibration import Calibration, device_factors
+from hayasa.machine.device import Device
+from hayasa.model.shape import Model
+from hayasa.model.weights import BlockType, WeightFormat
 from tools.page import tables
 
 

@@ -9,25 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
-from hayasa.calibration import Calibration, DeviceFactor, calibrations, device_factors
-from hayasa.datasets import (
-    Row,
-    data_directory,
-    device_rows,
-    get_device,
-    get_model,
-    get_weight_format,
-    model_rows,
-    parse_number,
-    read_rows,
-    weight_format_rows,
-)
-from hayasa.devices import Device
-from hayasa.engines import get_engine
+from hayasa.catalog.objects import device_rows, get_device, get_model, get_weight_format, model_rows, weight_format_rows
+from hayasa.catalog.reader import Row, data_directory, parse_number, read_rows
+from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
+from hayasa.engine.engines import get_engine
 from hayasa.errors import HayasaError
-from hayasa.models import Model
+from hayasa.machine.device import Device
+from hayasa.model.shape import Model
+from hayasa.model.weights import BlockType, WeightFormat
 from hayasa.units import GIB
-from hayasa.weights import BlockType, WeightFormat
 
 Columns = dict[str, list[Any]]
 """A table by column, all of one length."""
