@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 from watchfiles import Change, DefaultFilter, watch
 
-from press.build import build
+from press.build import Workshop
 from press.problems import BookError
 from press.server import listen, serve
 
@@ -25,14 +26,19 @@ def preview(root: Path, output: Path | None, port: int, say: Callable[[str], Non
     """
     root = root.resolve()
     sockets = listen(port)
-    site = build(root, output, say)
-    with serve(site, sockets) as address:
-        say(f"{address} を開いてください（止めるには Ctrl-C）")
-        for _ in watch(root, watch_filter=_Sources(root, site)):
-            try:
-                build(root, output, say)
-            except BookError as error:
-                say(f"作り直せませんでした（前のサイトを見せています）:\n{error}")
+    with Workshop(root, output, say) as workshop:
+        site = workshop.build()
+        with serve(site, sockets) as address:
+            say(f"{address} を開いてください（止めるには Ctrl-C）")
+            for changes in watch(root, watch_filter=_Sources(root, site)):
+                paths = {Path(path).relative_to(root).as_posix() for _, path in changes}
+                if len(paths) == 1:  # its author waits for this page, not for the rest
+                    with contextlib.suppress(BookError):  # the whole build knows more, and says it
+                        workshop.build_page(*paths)
+                try:
+                    workshop.build()
+                except BookError as error:
+                    say(f"作り直せませんでした（前のサイトを見せています）:\n{error}")
 
 
 class _Sources(DefaultFilter):
