@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
+import hashlib
 import html as entities
 import os
 import re
@@ -29,6 +31,13 @@ from press.write.mathfont import math_characters, math_font
 
 STYLE = re.compile(r'<link rel="stylesheet" href="[^"]*?assets/([^"]+)">')
 SCRIPT = re.compile(r'<script (?:defer )?src="[^"]*?assets/([^"]+)"></script>')
+INLINE_SCRIPT = re.compile(r"<script(?![^>]* src=)(?![^>]* type=.application/)[^>]*>(.*?)</script>", flags=re.S | re.I)
+CHARSET = '<meta charset="utf-8">'
+# What a page may load and run: what is on its own site or in the page itself; from elsewhere nothing.
+POLICY = (
+    "default-src 'self'; script-src 'self' {inline}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; media-src 'self' data:; font-src 'self' data:; base-uri 'self'; form-action 'self'"
+)
 DESCRIPTION_LENGTH = 120  # what search engines show of it in Japanese
 STALE_S = 3600
 
@@ -284,7 +293,7 @@ def _generate(book: Book, pages: list[Page], work: Path, generator: Generator) -
 
 
 def _finish(site: Path) -> None:
-    """Mend what the theme gets wrong and join its style sheets and its scripts."""
+    """Mend what the theme gets wrong, join its style sheets and its scripts, and close each page to the outside."""
     _join(site)
     found: Counter[Repair] = Counter()
     for path in site.rglob("*.html"):
@@ -304,7 +313,7 @@ def _finish_page(text: str, found: Counter[Repair]) -> str:
         *others, _ = pattern.finditer(text)
         for link in others:
             text = text.replace(link[0], "", 1)
-    return text
+    return _with_policy(text)
 
 
 def _mend(name: str, text: str, found: Counter[Repair]) -> str:
@@ -328,6 +337,17 @@ def _join(site: Path) -> None:
         for path in paths[:-1]:
             path.unlink()
         paths[-1].write_text(joined, encoding="utf-8")
+
+
+def _with_policy(text: str) -> str:
+    """Let the page run the scripts that were written into it, and load nothing from elsewhere."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in INLINE_SCRIPT.findall(text))
+    inline = " ".join(dict.fromkeys(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests))
+    before, charset, after = text.partition(CHARSET)
+    if not charset:
+        raise SiteError(f"Zensical の版が変わったようです。ページに {CHARSET} がありません")
+    policy = POLICY.format(inline=inline)
+    return f'{before}{charset}\n      <meta http-equiv="Content-Security-Policy" content="{policy}">{after}'
 
 
 def _add_files(book: Book, site: Path, content: Files) -> None:
