@@ -257,7 +257,9 @@ def _generate(work: Path) -> None:
     }
     command = [sys.executable, "-m", "zensical", "build", "-c", "-f", str(work / "zensical.yml")]
     try:
-        done = subprocess.run(command, cwd=work, env=environment, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
+        done = subprocess.run(
+            command, cwd=work, env=environment, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S
+        )
     except subprocess.TimeoutExpired as error:
         raise SiteError(f"Zensical が {TIMEOUT_S} 秒たっても終わりません") from error
     report = (done.stdout + done.stderr).strip()
