@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from press.cache import Cache
 from press.problems import BookError, Problem, Problems
-from press.read.config import Book, read_book
+from press.read.config import CONFIG, Book, Entry, read_book
 from press.read.manuscript import Manuscript, read_manuscript
 from press.read.scripts import run_scripts
 from press.resolve.citations import resolve_citations
@@ -50,9 +50,19 @@ def build(root: Path, output: Path | None = None, say: Say = lambda line: None) 
     BookError
         With every problem found. The old site is untouched.
     """
+    log = root.resolve() / ".press" / "error.log"
+    log.unlink(missing_ok=True)
+    problems = Problems(log)
+    with problems.working_on("本の全体"):
+        return _build(root.resolve(), output, say, problems)
+    raise problems.error()
+
+
+def _build(root: Path, output: Path | None, say: Say, problems: Problems) -> Path:
     started = time.perf_counter()
-    problems = Problems()
-    book = read_book(root.resolve(), problems)
+    with problems.working_on(CONFIG):
+        book = read_book(root, problems)
+    problems.stop_if_any()
     output = (output or book.root / book.output_dir).resolve()
     cache = Cache(book.root / ".press" / "cache")
     try:
@@ -79,35 +89,44 @@ def build(root: Path, output: Path | None = None, say: Say = lambda line: None) 
 
 def read(book: Book, cache: Cache, problems: Problems) -> list[Manuscript]:
     """All chapters; stops if one cannot be read."""
-    read_one = lambda entry: read_manuscript(book, entry, cache, problems)  # noqa: E731
+
+    def read_one(entry: Entry) -> Manuscript | None:
+        with problems.working_on(entry.source):
+            return read_manuscript(book, entry, cache, problems)
+        return None
+
     manuscripts = _side_by_side(read_one, book.entries)
     return [manuscript for manuscript in manuscripts if manuscript is not None]
 
 
 def resolve(book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems) -> list[Page]:
     """Structure, numbers, references and citations of all pages."""
-    pages = [make_page(book, m, build_structure(book, m, cache, problems), problems) for m in manuscripts]
+    pages: list[Page] = []
+    for manuscript in manuscripts:
+        with problems.working_on(manuscript.entry.source):
+            pages.append(make_page(book, manuscript, build_structure(book, manuscript, cache, problems), problems))
     number_chapters(book, pages)
     register = Register()
-    for page in pages:
-        number_page(book, page, register, problems)
-    for page in pages:
-        resolve_references(book, page, register, problems)
+    for step in (number_page, resolve_references):
+        for page in pages:
+            with problems.working_on(page.entry.source):
+                step(book, page, register, problems)
     resolve_citations(book, pages, cache, problems)
     return pages
 
 
 def _write_pages(book: Book, pages: list[Page], cache: Cache, problems: Problems, say: Say) -> dict[str, str]:
     def write(page: Page) -> str:
-        try:
-            return page_html(book, page, cache)
-        except MathError as error:
-            tex = str(error)
-            place = page.manuscript.place(tex, tex.strip())
-            problems.add(
-                page.entry.source, place, f"数式を MathML にできません: {tex[:60]}", "TeX の書き方を確かめてください"
-            )
-            return ""
+        with problems.working_on(page.entry.source):
+            try:
+                return page_html(book, page, cache)
+            except MathError as error:
+                tex = str(error)
+                place = page.manuscript.place(tex, tex.strip())
+                problems.add(
+                    page.entry.source, place, f"数式を MathML にできません: {tex[:60]}", "TeX の書き方を確かめてください"
+                )
+        return ""
 
     bodies: dict[str, str] = {}
     for number, (page, body) in enumerate(zip(pages, _side_by_side(write, pages), strict=True), start=1):

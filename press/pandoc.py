@@ -8,15 +8,27 @@ import os
 import re
 import subprocess
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import panflute as pf
-import pypandoc
 
-# What Quarto's Markdown adds to pandoc's, plus Japanese line breaks: one sentence a line in the
-# source must not become a space on the page.
-DIALECT = "markdown+east_asian_line_breaks+autolink_bare_uris+lists_without_preceding_blankline+emoji"
+# As Quarto, pandoc's own Markdown (the attributes after a table's caption Quarto reads by itself).
+# Japanese line breaks are what the book's filter does there: one sentence a line in the source must
+# not become a space on the page.
+DIALECT = "markdown+east_asian_line_breaks"
 TIMEOUT_S = 60
+
+
+def _pinned_pandoc() -> Path:
+    """The pandoc inside the package `pypandoc_binary`, whatever else the machine has on its PATH."""
+    package = find_spec("pypandoc")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("pypandoc_binary（pandoc）が入っていません")
+    return Path(package.origin).with_name("files") / ("pandoc.exe" if os.name == "nt" else "pandoc")
+
+
+PANDOC = _pinned_pandoc()
 
 
 class PandocError(Exception):
@@ -26,7 +38,7 @@ class PandocError(Exception):
 def run(*args: str | Path, text: str, warned: list[str] | None = None) -> str:
     """Run pandoc on `text` and return what it prints; its warnings are added to `warned`."""
     # No data folder: a reader's own templates, abbreviations and scripts are none of the book's.
-    command = [_pandoc(), f"--data-dir={os.devnull}", *map(str, args)]
+    command = [str(PANDOC), f"--data-dir={os.devnull}", *map(str, args)]
     # Under LC_ALL=C pandoc cannot name a file in a folder with a Japanese name.
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     try:
@@ -93,8 +105,3 @@ def dump(blocks: list[pf.Element], metadata: dict[str, str] | None = None) -> st
 def _api_version() -> list[int]:
     version: list[int] = json.loads(run("-f", "markdown", "-t", "json", text=""))["pandoc-api-version"]
     return version
-
-
-@lru_cache(maxsize=1)
-def _pandoc() -> str:
-    return str(pypandoc.get_pandoc_path())

@@ -28,29 +28,28 @@ def page() -> str:
     """Return the whole page."""
     logging.getLogger("griffe").setLevel(logging.ERROR)  # it expects what is no dataclass to be one
     package = griffe.load("hayasa", search_paths=[str(ROOT / "src")], docstring_parser="numpy")
-    public = public_names(package)
     parts = [INTRODUCTION]
-    for module_name, names in public.items():
+    for module_name, names in public_names().items():
         module = package[module_name]
-        parts.append(f"## {module_name} {{#module-{module_name.replace('_', '-')}}}\n")
+        parts.append(f"## {module_name} {{#module-{re.sub('[._]', '-', module_name)}}}\n")
         parts.append(markdown(first_paragraph(module.docstring)) + "\n")
         parts += [entry(module[name], name) for name in names]
     return "\n".join(parts)
 
 
-def public_names(package: griffe.Module) -> dict[str, list[str]]:
-    """Return the public names by module, as the package itself lists them."""
-    table = package["_PUBLIC"].value
-    return {
-        str(module).strip("'\""): [str(name).strip("'\"") for name in names.elements]
-        for module, names in zip(table.keys, table.values, strict=True)
-    }
+def public_names() -> dict[str, list[str]]:
+    """Return the public names by module, as the package's stub lists them."""
+    stub = (ROOT / "src" / "hayasa" / "__init__.pyi").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for module, name in re.findall(r"^from \.(\S+) import \w+ as (\w+)$", stub, re.MULTILINE):
+        found.setdefault(module, []).append(name)
+    return found
 
 
 def entry(item: griffe.Object, name: str) -> str:
     """Return the part of the page on one function, class or constant."""
     lines = [f"### `{name}` {{#api-{name}}}\n"]
-    if item.is_function or item.is_class:
+    if item.is_function or (item.is_class and len(item.parameters)):
         lines.append(f"```python\n{signature(item, name)}\n```\n")
     for section in item.docstring.parsed if item.docstring else []:
         lines.append(SECTIONS[section.kind.value](section.value) + "\n")

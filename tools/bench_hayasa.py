@@ -21,9 +21,7 @@ def estimates_per_s() -> float:
     for _ in range(TRIES):
         start = time.perf_counter()
         for i in range(ESTIMATES):
-            result = hayasa.estimate(
-                model, device, weights=weights, engine=engine, context_length=i % 8192
-            )
+            result = hayasa.estimate(model, device, weights=weights, engine=engine, context_length=i % 8192)
             _ = result.decode_tokens_per_s
         best = max(best, ESTIMATES / (time.perf_counter() - start))
     return best

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import hayasa
-from hayasa.memory import MAC_GPU_MEMORY_SHARE
+from hayasa.machine.memory import MAC_GPU_MEMORY_SHARE
 from hayasa.units import GIB, significant
 
 ROOT = Path(__file__).resolve().parent.parent

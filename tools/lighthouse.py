@@ -159,7 +159,9 @@ def judge(site: Path, pages: Sequence[str], runs: int = RUNS) -> Iterator[Verdic
 
 def main(arguments: Sequence[str]) -> int:
     """Print scores, and below them what keeps them from 100."""
-    parser = argparse.ArgumentParser(prog="python -m tools.lighthouse", description="Lighthouse の四つの点数を表示します。")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.lighthouse", description="Lighthouse の四つの点数を表示します。"
+    )
     parser.add_argument("pages", nargs="*", default=PAGES, metavar="PAGE", help="例: index.html")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"一ページを訪れる回数 (既定は {RUNS})")
     parser.add_argument("--site", type=Path, default=SITE, help="作った本のフォルダー (既定は _book)")

@@ -123,9 +123,7 @@ def cell_name(index: int, cell: NotebookNode) -> str:
 
 def source_problems(cell: NotebookNode) -> Iterator[str]:
     """Yield what is wrong with the code of a cell and with its tags."""
-    lines = [
-        line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")
-    ]
+    lines = [line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")]
     if not lines:
         yield "コードセルが空です。消してください"
     if len(lines) > MOST_CODE_LINES:
@@ -313,9 +311,7 @@ def run_check(paths: Sequence[Path]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.notebooks", description="章を実行し、保存した形を整えます。"
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description="章を実行し、保存した形を整えます。")
     parser.add_argument("action", choices=["execute", "check"], help="実行するか、確かめるか")
     parser.add_argument("files", nargs="*", help="ノートブック (省くとすべての章)")
     options = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
 // The address that says what the reader has chosen, and that brings it back.
 
+import { GIB } from "./estimator.mjs";
 import { readNumber } from "./input.mjs";
 import { DEVICE_PARTS, MAX_MACHINES, MODEL_PARTS, numberRules, OWN_FAMILIES, stateOf } from "./state.mjs";
-import { GIB } from "./units.mjs";
 
 const OWN = "own:";
 const KEYS = new Set(["model", "weights", "engine", "batch", "context", "prompt", "kv", "split", "machine"]);
@@ -13,7 +13,7 @@ const SHOWN = 40; // characters of an address that a complaint about it repeats
 /**
  * Read an address.
  * @param {string} search - The part from `?` on; empty for the opening state.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @returns {{state: object, problems: string[]}} A whole state, and what of the address could not be used.
  */
 export function readAddress(search, tables) {
@@ -87,7 +87,7 @@ function readMachine(text, tables, rules, problems) {
     return null;
   }
   const memory_bytes = memory === undefined ? null : Number(memory) * GIB;
-  if (memory_bytes !== null && !device.memory_options_bytes.includes(memory_bytes)) {
+  if (memory_bytes !== null && !tables.memory_options_bytes.get(name).includes(memory_bytes)) {
     problems.push(`${device.name} に、メモリ ${shortened(memory)} GB のものはありません。`);
     return { device: name, memory_bytes: null, devices };
   }

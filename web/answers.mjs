@@ -1,15 +1,14 @@
 // What hayasa answers to a choice, and what is said of all answers together.
 
-import { estimate, makeDevice, makeModel } from "./estimator.mjs";
+import { estimate, makeDevice, makeModel, significant } from "./estimator.mjs";
 import { isListed, listedDevice, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
-import { significant } from "./units.mjs";
 
 const NEEDS_SHAPE =
   "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
 
 /**
  * Ask hayasa about every machine.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @param {object} state - What the reader has chosen.
  * @returns {Array<{index: number, name: string, result: ?object, problem: string}>} One answer per machine: an
  *   estimate, or what is wrong.
@@ -21,7 +20,7 @@ export function answersTo(tables, state) {
       const result = resultFor(tables, state, machine, name);
       return { index, name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, result, problem: "" };
     } catch (error) {
-      if (!error.argument && error.name !== "InvalidValueError") throw error;
+      if (error.name !== "InvalidValueError") throw error;
       return { index, name, result: null, problem: needsShape(state) ? NEEDS_SHAPE : error.message };
     }
   });
@@ -31,7 +30,7 @@ function resultFor(tables, { machines, ...choice }, machine, name) {
   const { device, memory_bytes, devices } = machine;
   const listed = listedDevice(tables, machine);
   const memory_capacity_bytes = memory_bytes ?? listed?.memory_capacity_bytes;
-  return estimate(tables, {
+  return estimate({
     ...choice,
     devices,
     model: isListed(choice.model)

@@ -28,7 +28,7 @@ const NEAR = "600px"; // measurements are asked for when what shows them is as n
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
  * @param {HTMLElement} root - An empty element; what is in it is replaced.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @param {string} measurementsAddress - Of the script that brings the measurements.
  */
 export async function mountCalculator(root, tables, measurementsAddress) {
@@ -72,9 +72,9 @@ class Calculator {
       remove: (index) => this.removeMachine(index),
     });
     this.verdict = h("p.hy-verdict");
-    this.speed = speedPanel(tables);
+    this.speed = speedPanel();
     this.roofline = rooflinePanel();
-    this.comparison = comparisonPanel(tables, () => this.askForMeasurements(true));
+    this.comparison = comparisonPanel(() => this.askForMeasurements(true));
     this.sums = sumsPanel();
     this.code = h("pre.hy-code", { tabindex: 0, "aria-label": "同じ計算をするPythonのコード" });
     this.announcer = announcer();

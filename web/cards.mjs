@@ -1,12 +1,11 @@
 // What stands in the card of a machine: its speed, what limits it, and whether the model fits.
 
 import { h } from "./dom.mjs";
-import { maxContextLength } from "./estimator.mjs";
-import { duration, gibibytes, significant } from "./units.mjs";
+import { duration, gibibytes, maxContextLength, significant } from "./estimator.mjs";
 
 /**
  * An answer in words.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @param {object} answer - From `answersTo`.
  * @returns {Array} Nodes.
  */
@@ -78,7 +77,7 @@ function memoryPart(tables, result) {
     { class: `hy-memory ${fits ? "" : "hy-full"}` },
     memoryBar(needed / available),
     h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(available)}：`, h("strong", {}, verdict)),
-    fits && longestContext(tables, result),
+    fits && longestContext(result),
     fits && tight && h("p.hy-hint", {}, "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。"),
   );
 }
@@ -90,9 +89,9 @@ function memoryBar(share) {
   return h("div.hy-bar", { "aria-hidden": "true" }, filled);
 }
 
-function longestContext(tables, result) {
+function longestContext(result) {
   if (!result.model.layers) return null;
-  const fitting = maxContextLength(tables, result);
+  const fitting = maxContextLength(result);
   const longest = Math.min(fitting, result.model.context_length_max || fitting).toLocaleString("en-US");
   const text = `計算の上では、文脈長 ${longest} トークンまで入ります。OSやエンジンが使う分は数えていません。`;
   return h("p.hy-hint", {}, text);

@@ -2,10 +2,9 @@
 
 import { announcer } from "./announcer.mjs";
 import { h, replace } from "./dom.mjs";
-import { estimate, makeModel } from "./estimator.mjs";
+import { estimate, makeModel, scaled, significant } from "./estimator.mjs";
 import { slider } from "./fields.mjs";
 import { curveChart, rooflineChart, smallMarker } from "./plot.mjs";
-import { scaled, significant } from "./units.mjs";
 
 const POWERS = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => 2 ** (first + i));
 const BATCHES = POWERS(0, 12);
@@ -21,7 +20,7 @@ const FIGURES = { batch: batchFigure, context: contextFigure, bits: bitsFigure }
  * `data-figure` is `batch` (roofline), `context` (KV cache) or `bits` (weights); `data-machines` and `data-models`
  * list ids, `data-model` may be a number of parameters, `data-weights` is a weight format.
  * @param {HTMLElement} root - An empty element.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  */
 export function mountFigure(root, tables) {
   const build = FIGURES[root.dataset.figure];
@@ -86,7 +85,7 @@ function withId(map, id) {
 // The roofline of some machines: the work moves to the right with every sequence that joins the batch.
 function batchFigure({ machines, models: [model], weights }, tables) {
   const chosen = { batch_size: 1, context_length: 0 };
-  const ask = (device, choice) => estimate(tables, { model, device, weights, engine: "ideal", ...choice });
+  const ask = (device, choice) => estimate({ model, device, weights, engine: "ideal", ...choice });
   const rowOf = (result, index) => ({
     index,
     bandwidth: result.device.memory_bandwidth_bytes_per_s,
@@ -132,7 +131,7 @@ function batchFigure({ machines, models: [model], weights }, tables) {
 // Speed over context: the cache is read with the weights at every token.
 function contextFigure({ machines: [device], models, weights }, tables) {
   let chosen = 8192;
-  const ask = (model, context_length) => estimate(tables, { model, device, weights, engine: "ideal", context_length });
+  const ask = (model, context_length) => estimate({ model, device, weights, engine: "ideal", context_length });
   const curves = models.map((model, index) => ({
     index,
     label: model.name,
@@ -174,10 +173,10 @@ function contextFigure({ machines: [device], models, weights }, tables) {
 }
 
 // Speed over bits per weight: half the bits, twice the bound.
-function bitsFigure({ machines, models: [model] }, tables) {
+function bitsFigure({ machines, models: [model] }) {
   let chosen = 4;
   const ask = (device, bits_per_weight) =>
-    estimate(tables, {
+    estimate({
       model,
       device,
       engine: "ideal",

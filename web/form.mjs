@@ -27,7 +27,7 @@ const WAYS_TO_SPLIT = [
 
 /**
  * The conditions.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @param {(update: (state: object) => object, done?: boolean) => void} change - Called with what the reader does to the
  *   state; `done` is false while a slider moves or a field is typed in.
  * @returns {{element: HTMLElement, fill: (state: object) => void}} `fill` makes the fields anew, for a state.

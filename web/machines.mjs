@@ -2,17 +2,17 @@
 
 import { answerParts } from "./cards.mjs";
 import { h, replace } from "./dom.mjs";
+import { GIB } from "./estimator.mjs";
 import { menu, numberField, textField } from "./fields.mjs";
 import { deviceGroups, OWN_CHOICE } from "./menus.mjs";
 import { smallMarker } from "./plot.mjs";
 import { isListed, MAX_MACHINES, numberRules, OWN_FAMILIES, withMachine } from "./state.mjs";
-import { GIB } from "./units.mjs";
 
 const DEVICE_EXAMPLE = "apple-m4-10c";
 
 /**
  * The machines.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @param {object} on - What to call.
  * @param {(update: (state: object) => object, done?: boolean) => void} on.change - As for `conditionsForm`.
  * @param {() => void} on.add - Called when the reader wants one more machine.
@@ -62,9 +62,7 @@ function machineCard(tables, machine, index, change, remove) {
     },
   });
   const deviceDetails = (chosen) =>
-    isListed(chosen.device)
-      ? memoryMenu(tables.devices.get(chosen.device), chosen.memory_bytes, set)
-      : ownDevice(chosen.device, rules, index, change);
+    isListed(chosen.device) ? memoryMenu(tables, chosen, set) : ownDevice(chosen.device, rules, index, change);
   const count = numberField({
     rule: rules.devices,
     value: machine.devices,
@@ -87,12 +85,13 @@ function removeButton(index, remove) {
   return h("button.hy-button.hy-remove", attributes, "外す");
 }
 
-function memoryMenu(device, memory_bytes, set) {
-  if (device.memory_options_bytes.length < 2) return null;
+function memoryMenu(tables, { device, memory_bytes }, set) {
+  const options = tables.memory_options_bytes.get(device);
+  if (options.length < 2) return null;
   return menu({
     label: "メモリ",
-    groups: [["", device.memory_options_bytes.map((bytes) => [String(bytes), `${bytes / GIB} GB`])]],
-    value: String(memory_bytes ?? device.memory_capacity_bytes),
+    groups: [["", options.map((bytes) => [String(bytes), `${bytes / GIB} GB`])]],
+    value: String(memory_bytes ?? tables.devices.get(device).memory_capacity_bytes),
     onvalue: (bytes) => set({ memory_bytes: Number(bytes) }),
   }).element;
 }

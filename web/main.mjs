@@ -2,23 +2,11 @@
 
 import { readAddress, writeAddress } from "./address.mjs";
 import { mountCalculator } from "./calculator.mjs";
-import { data } from "./data.mjs";
 import { nextTask } from "./dom.mjs";
-import {
-  estimate,
-  loadTables,
-  makeDevice,
-  makeModel,
-  makeWeightFormat,
-  maxBatchSize,
-  maxContextLength,
-} from "./estimator.mjs";
-import { explain, explanationText } from "./explanation.mjs";
+import { estimate, explanation, makeDevice, makeModel, significant, tables } from "./estimator.mjs";
 import { mountFigure } from "./figures.mjs";
 import { readNumber } from "./input.mjs";
 import { pythonCode } from "./python.mjs";
-
-const tables = loadTables(data);
 
 // What is asked for later lies beside this script.
 const MEASUREMENTS_SCRIPT = "hayasa-measurements.js";
@@ -40,19 +28,14 @@ async function start() {
 }
 
 export {
-  data,
   estimate,
-  explain,
-  explanationText,
-  loadTables,
+  explanation,
   makeDevice,
   makeModel,
-  makeWeightFormat,
-  maxBatchSize,
-  maxContextLength,
   pythonCode,
   readAddress,
   readNumber,
+  significant,
   tables,
   writeAddress,
 };

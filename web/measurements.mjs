@@ -13,7 +13,7 @@ export const UNASKED = { status: "unasked", rows: [] };
 /**
  * Fetch the measurements, which come in a script of their own.
  * @param {string} address - Of that script.
- * @param {object} tables - From `loadTables`.
+ * @param {object} tables - Those of `estimator.mjs`.
  * @returns {Promise<object[]>} One row per measurement; rejected if they do not come.
  */
 export async function fetchMeasurements(address, tables) {
@@ -65,15 +65,14 @@ export function nearestFirst(measurements, state, machine) {
 
 /**
  * The speed that the estimate gives under the conditions of a measurement.
- * @param {object} tables - From `loadTables`.
  * @param {object} row - A measurement.
  * @param {object} [changed] - Conditions to put in the place of the row's.
  * @returns {number} Tokens per second.
  */
-export function speedLike(tables, row, changed = {}) {
+export function speedLike(row, changed = {}) {
   const { model, device, weights, engine, batch_size, context_length, devices, split } = row;
   const conditions = { model, device, weights, engine, batch_size, context_length, devices };
-  return estimate(tables, { ...conditions, split: split || "pipeline", ...changed }).decode_tokens_per_s;
+  return estimate({ ...conditions, split: split || "pipeline", ...changed }).decode_tokens_per_s;
 }
 
 /**
@@ -81,7 +80,7 @@ export function speedLike(tables, row, changed = {}) {
  * `ideal`), and a context that changes the estimated speed by no more than a tenth.
  * @returns {object[]} Some of the measurements.
  */
-export function comparable(tables, measurements, state, machine) {
+export function comparable(measurements, state, machine) {
   return nearestFirst(measurements, state, machine).filter((row) => {
     const alike =
       row.weights === state.weights &&
@@ -89,7 +88,7 @@ export function comparable(tables, measurements, state, machine) {
       row.devices === machine.devices &&
       (state.engine === "ideal" || row.engine === state.engine);
     if (!alike) return false;
-    const ratio = speedLike(tables, row, { context_length: state.context_length }) / speedLike(tables, row);
+    const ratio = speedLike(row, { context_length: state.context_length }) / speedLike(row);
     return Math.abs(ratio - 1) <= TOLERANCE;
   });
 }

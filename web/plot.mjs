@@ -1,7 +1,7 @@
 // Charts as SVG. What a chart says in shapes stands in a table beside it in words.
 
 import { s } from "./dom.mjs";
-import { scaled } from "./units.mjs";
+import { scaled } from "./estimator.mjs";
 
 const MARKERS = ["circle", "square", "diamond", "triangle"];
 const FONT = 13;

@@ -1,7 +1,7 @@
 // The sum behind each answer, line by line, and where the book explains it.
 
 import { h, replace } from "./dom.mjs";
-import { explain } from "./explanation.mjs";
+import { explanation } from "./estimator.mjs";
 
 const CHAPTERS = {
   weights: ["04-flops-per-token", "06-quantization"],
@@ -30,7 +30,7 @@ export function sumsPanel() {
 }
 
 function sumOf(index, name, result, open) {
-  return h("details.hy-sum", { "data-machine": index, open }, h("summary", {}, name), explain(result).map(sumPart));
+  return h("details.hy-sum", { "data-machine": index, open }, h("summary", {}, name), explanation(result).map(sumPart));
 }
 
 function sumPart({ id, title, lines }) {

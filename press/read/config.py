@@ -10,35 +10,12 @@ from typing import Any
 import yaml
 
 from press.problems import Problems
+from press.read.settings import checked
 from press.read.words import words
 
 CONFIG = "_quarto.yml"
 
-# Keys that Quarto knows and that press either acts on or may leave aside because they do not
-# change what a reader of the web site is told (tools, looks that press has its own of).
-KNOWN = {
-    "": "project lang book bibliography csl link-citations nocite format execute language filters "
-    "crossref number-sections toc jupyter editor theme highlight-style lightbox",
-    "project": "type output-dir execute-dir render resources preview title pre-render",
-    "book": "title subtitle author date date-format description abstract chapters appendices "
-    "search page-navigation repo-url repo-branch repo-subdir repo-actions issue-url site-url "
-    "favicon language sidebar reader-mode open-graph twitter-card google-scholar doi",
-    "execute": "enabled eval echo output warning error include freeze cache daemon",
-    "html": "theme css toc toc-depth toc-title toc-location code-fold code-tools code-copy "
-    "code-overflow code-summary code-link code-line-numbers number-sections number-depth "
-    "html-math-method highlight-style lang link-external-newwindow link-external-icon "
-    "smooth-scroll anchor-sections fig-align fig-width fig-height fig-dpi fig-responsive "
-    "embed-resources self-contained minimal respect-user-color-scheme mainfont monofont fontsize "
-    "linestretch linkcolor page-layout grid include-in-header title-block-banner date-format "
-    "citations-hover footnotes-hover crossrefs-hover callout-icon callout-appearance "
-    "reference-location citation-location lightbox df-print wrap execute",
-    "crossref": "chapters",
-}
-# Keys of KNOWN that would put something on the page that press does not put there.
-CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")
-UNSUPPORTED = {
-    "html": {"include-in-header", "embed-resources", "self-contained", "title-block-banner"},
-}
+CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")  # of a whole book or chapter
 
 
 @dataclass(frozen=True)
@@ -96,14 +73,11 @@ def read_book(root: Path, problems: Problems) -> Book:
     BookError
         If there is no usable description to go on with.
     """
-    settings = _load(root, problems)
+    loaded = _load(root, problems)
     problems.stop_if_any()
-    _check_keys(settings, problems)
-    book = _mapping(settings, "book", problems)
-    project = _mapping(settings, "project", problems)
-    formats = _mapping(settings, "format", problems)
-    html = formats.get("html")
-    html = html if isinstance(html, dict) else {}
+    settings = checked("", loaded, "設定 ", lambda message, advice: problems.add(CONFIG, "", message, advice))
+    book, project = settings.get("book", {}), settings.get("project", {})
+    html = settings.get("format", {}).get("html", {})
     if project.get("type") != "book":
         problems.add(CONFIG, "", "project: type が book ではありません", "type: book と書いてください")
     if not book.get("title"):
@@ -128,19 +102,19 @@ def read_book(root: Path, problems: Problems) -> Book:
         nocite=str(settings.get("nocite", "")),
         filters=_paths(root, settings.get("filters"), "filters", problems),
         css=_paths(root, html.get("css"), "css", problems),
-        resources=_texts(project, "resources", problems),
-        pre_render=_texts(project, "pre-render", problems),
+        resources=tuple(map(str, _as_list(project.get("resources")))),
+        pre_render=tuple(map(str, _as_list(project.get("pre-render")))),
         favicon=next(iter(_paths(root, book.get("favicon"), "favicon", problems)), None),
         cell_defaults=_cell_defaults(settings, html),
-        number_sections=bool(html.get("number-sections", settings.get("number-sections", True))),
-        number_depth=int(html.get("number-depth", 6)),
+        number_sections=html.get("number-sections", settings.get("number-sections", True)),
+        number_depth=html.get("number-depth", 6),
         toc=html.get("toc", settings.get("toc", True)),
-        toc_depth=int(html.get("toc-depth", 3)),
+        toc_depth=html.get("toc-depth", 3),
         page_layout=html.get("page-layout", "article"),
-        repo_url=str(book.get("repo-url", "") or "").rstrip("/"),
+        repo_url=str(book.get("repo-url", "")).rstrip("/"),
         repo_branch=str(book.get("repo-branch", "main")),
         repo_actions=tuple(_as_list(book.get("repo-actions"))),
-        site_url=str(book.get("site-url", "") or ""),
+        site_url=str(book.get("site-url", "")),
     )
     problems.stop_if_any()
     return described
@@ -170,33 +144,6 @@ def yaml_place(error: Exception, offset: int = 0) -> str:
 def yaml_reason(error: Exception) -> str:
     reason = getattr(error, "problem", None) or str(error)
     return f"字下げ、コロン、引用符を確かめてください（{reason}）"
-
-
-def _check_keys(settings: dict[str, Any], problems: Problems) -> None:
-    formats = settings.get("format")
-    html = formats.get("html") if isinstance(formats, dict) else None
-    rooms = {"": settings, "html": html}
-    rooms |= {name: settings.get(name) for name in ("project", "book", "execute", "crossref")}
-    for room, content in rooms.items():
-        if not isinstance(content, dict):
-            continue
-        shown = f"{room}: " if room else ""
-        for key in content:
-            if key not in KNOWN[room].split() or key in UNSUPPORTED.get(room, ()):
-                problems.add(
-                    CONFIG, "", f"設定 {shown}{key} には対応していません",
-                    "この鍵を消すか、Quarto で作ってください（ENGINE=quarto）",
-                )  # fmt: skip
-
-
-def _mapping(settings: dict[str, Any], key: str, problems: Problems) -> dict[str, Any]:
-    value = settings.get(key, {})
-    if isinstance(value, dict):
-        return value
-    if key == "format" and isinstance(value, str):
-        return {value: {}}
-    problems.add(CONFIG, "", f"{key}: の中身が「鍵: 値」の形ではありません", "字下げを確かめてください")
-    return {}
 
 
 def _entries(root: Path, book: dict[str, Any], problems: Problems) -> list[Entry]:
@@ -241,9 +188,7 @@ def _entries(root: Path, book: dict[str, Any], problems: Problems) -> list[Entry
 
 
 def _cell_defaults(settings: dict[str, Any], html: dict[str, Any]) -> dict[str, Any]:
-    execute = settings.get("execute")
-    defaults = dict(execute) if isinstance(execute, dict) else {}
-    defaults |= {key: html[key] for key in CODE_DEFAULTS if key in html}
+    defaults: dict[str, Any] = settings.get("execute", {}) | {key: html[key] for key in CODE_DEFAULTS if key in html}
     return defaults
 
 
@@ -263,13 +208,6 @@ def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, .
         if not (root / path).is_file():
             problems.add(CONFIG, "", f"{key}: {path} がありません", "ファイル名を確かめてください")
     return paths
-
-
-def _texts(project: dict[str, Any], key: str, problems: Problems) -> tuple[str, ...]:
-    texts = tuple(_as_list(project.get(key)))
-    if not all(isinstance(text, str) and text.strip() for text in texts):
-        problems.add(CONFIG, "", f"project: {key} を読めません", "文字列か、その並びを書いてください")
-    return texts
 
 
 def _authors(value: Any) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from press.cache import Cache
 from press.problems import Problems
 from press.read.cell_options import read_options, split_options
 from press.read.config import Book, Entry, yaml_place, yaml_reason
+from press.read.settings import checked
 
 # nbformat validates with jsonschema, which looks for an optional checker of web addresses whose
 # grammar takes two seconds to load; notebooks have no use for it.
@@ -39,10 +42,8 @@ REFUSED_MIME = {
     "application/vnd.plotly.v1+json",
     "application/vnd.vegalite.v5+json",
 }
-FRONT_MATTER_KEYS = set(
-    "title subtitle author date description abstract lang execute format code-fold code-summary "
-    "jupyter toc page-layout kernelspec aliases keywords image bibliography".split()
-)
+ANNOTATION = re.compile(r"(?m)(?:#|//|--|%|;|!|/\*|<!--)\s*<\d+>\s*(?:\*/|-->)?\s*$")
+INLINE_CODE = re.compile(r"\{(?:python|r|julia|jl|ojs)\}\s")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a notebook, or a whole .qmd file (`number` 0)."""
+    """One cell of a notebook, or (`number` 0) a .qmd file, in pieces where it includes others."""
 
     number: int
     source: str
@@ -63,6 +64,11 @@ class Cell:
     options: dict[str, Any] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
     code: str | None = None  # None: Markdown
+    file: str = ""  # the included file that it comes from
+
+    def place(self, offset: int) -> str:
+        line = _line(self, offset)
+        return f"セル {self.number}（{line} 行目）" if self.number else f"{self.file} {line} 行目".lstrip()
 
 
 @dataclass
@@ -75,14 +81,19 @@ class Manuscript:
     ast: str = ""
     media: dict[str, bytes] = field(default_factory=dict)  # address relative to the page -> bytes
 
+    @property
+    def html(self) -> dict[str, Any]:
+        """What the chapter says under `format: html:`."""
+        said: dict[str, Any] = self.front_matter.get("format", {}).get("html", {})
+        return said
+
     def place(self, *needles: str) -> str:
-        """Where the first of `needles` that occurs stands: "セル 5（3 行目）" or "12 行目"."""
+        """Where the first of `needles` that occurs stands: "セル 5（3 行目）", "12 行目", "_a.qmd 3 行目"."""
         for needle in needles:
             for cell in self.cells:
                 at = cell.source.find(needle)
                 if at >= 0 and needle:
-                    line = cell.source.count("\n", 0, at) + cell.first_line
-                    return f"セル {cell.number}（{line} 行目）" if cell.number else f"{line} 行目"
+                    return cell.place(at)
         return ""
 
     def cell_at(self, number: int) -> Cell:
@@ -104,10 +115,9 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
     if entry.source.endswith(".ipynb"):
         manuscript = _read_notebook(entry, text, problems)
     else:
-        manuscript = _read_qmd(entry, text, problems)
+        manuscript = _read_qmd(book.root, entry, text, problems)
     if manuscript is None:
         return None
-    _check_front_matter(manuscript, problems)
     _check_shortcodes(manuscript, problems)
     _parse(book, manuscript, cache, problems)
     return manuscript if manuscript.ast else None
@@ -145,6 +155,10 @@ def _read_cell(manuscript: Manuscript, number: int, raw: Any, problems: Problems
                      "images/ に置いて ![説明](../images/…) と書いてください")  # fmt: skip
     front_matter, rest = _split_front_matter(raw.source) if number == 1 else (None, raw.source)
     if front_matter is not None:
+        if rest.strip():
+            # Quarto prints the YAML as text there; whoever wrote it wants neither that nor its loss.
+            problems.add(entry.source, here, "先頭の YAML と本文が同じセルにあります",
+                         "YAML だけのセルと、本文のセルに分けてください")  # fmt: skip
         manuscript.front_matter = _load_front_matter(entry, here, front_matter, problems)
         return Cell(number, rest, first_line=raw.source.count("\n") - rest.count("\n") + 1)
     if raw.cell_type == "raw" and raw.source.strip():
@@ -157,14 +171,14 @@ def _read_cell(manuscript: Manuscript, number: int, raw: Any, problems: Problems
 def _read_code_cell(manuscript: Manuscript, number: int, raw: Any, problems: Problems) -> Cell:
     entry, here = manuscript.entry, f"セル {number}"
     option_yaml, code = split_options(raw.source)
-    options, wrong = read_options(option_yaml, raw.metadata.get("tags", []))
-    for message, advice in wrong:
-        problems.add(entry.source, here, message, advice)
+    options = read_options(
+        option_yaml, raw.metadata.get("tags", []), lambda *told: problems.add(entry.source, here, *told)
+    )
     runs = options.get("eval", True) and manuscript.front_matter.get("execute", {}).get("eval", True)
     if runs and code.strip() and raw.execution_count is None and not raw.outputs:
         problems.add(entry.source, here, "実行されていません",
                      "make notebooks で実行するか、#| eval: false を付けてください")  # fmt: skip
-    if re.search(r"(?m)(?:#|//)\s*<\d+>\s*$", code):
+    if ANNOTATION.search(code):
         problems.add(entry.source, here, "コード注釈（# <1>）には対応していません", "文章で説明してください")
     outputs = _read_outputs(manuscript, number, options, raw.outputs, problems)
     return Cell(number, raw.source, options=options, outputs=outputs, code=code)
@@ -203,26 +217,71 @@ def _read_display(
         stem = Path(manuscript.entry.source).stem
         name = options.get("label") or f"cell-{number}"
         address = f"{stem}_files/figure-html/{name}-output-{index}.{IMAGE_TYPES[mime]}"
-        is_text = mime == "image/svg+xml"
-        manuscript.media[address] = content.encode() if is_text else base64.b64decode(content)
+        try:
+            manuscript.media[address] = _image_bytes(mime, content)
+        except ValueError:
+            problems.add(manuscript.entry.source, f"セル {number}", f"出力の画像（{mime}）が壊れています（base64 ではありません）",
+                         "このセルを実行し直してください")  # fmt: skip
+            return None
         return Output("image", address)
     return Output("text" if mime == "text/plain" else mime.removeprefix("text/"), content)
+
+
+def _image_bytes(mime: str, content: str) -> bytes:
+    """The stored image; a ValueError if it is none."""
+    return content.encode() if mime == "image/svg+xml" else base64.b64decode("".join(content.split()), validate=True)
 
 
 # ---- .qmd ------------------------------------------------------------------------------------
 
 
-def _read_qmd(entry: Entry, text: str, problems: Problems) -> Manuscript:
+def _read_qmd(root: Path, entry: Entry, text: str, problems: Problems) -> Manuscript:
     front_matter, body = _split_front_matter(text)
-    first_line = text.count("\n") - body.count("\n") + 1
-    manuscript = Manuscript(entry, [Cell(0, body, first_line=first_line)])
+    whole = Cell(0, body, first_line=text.count("\n") - body.count("\n") + 1)
+    manuscript = Manuscript(entry, _with_included(root, entry, whole, (), problems))
     if front_matter is not None:
         manuscript.front_matter = _load_front_matter(entry, "", front_matter, problems)
-    for found in re.finditer(r"(?m)^[ \t]*`{3,}\s*\{(python|r|julia|bash|ojs|dot)\b", body):
-        line = body.count("\n", 0, found.start()) + first_line
-        problems.add(entry.source, f"{line} 行目", f"実行するコード {{{found[1]}}} は .qmd では使えません",
-                     "章を .ipynb にするか、```python と書いて表示だけにしてください")  # fmt: skip
+    for cell in manuscript.cells:
+        for found in SHORTCODE.finditer(cell.source):
+            if language := re.match(r"\s*\{(python|r|julia|bash|ojs|dot)\b", found["info"] or ""):
+                problems.add(entry.source, cell.place(found.start()),
+                             f"実行するコード {{{language[1]}}} は .qmd では使えません",
+                             "章を .ipynb にするか、```python と書いて表示だけにしてください")  # fmt: skip
     return manuscript
+
+
+def _with_included(root: Path, entry: Entry, cell: Cell, trail: tuple[str, ...], problems: Problems) -> list[Cell]:
+    """The file in pieces: what it includes stands in its place.
+
+    As in Quarto, `/a.qmd` is seen from the book's folder, `a.qmd` from the chapter's (also in a file
+    that is itself included), and in code nothing is included.
+    """
+    pieces: list[Cell] = []
+    done = 0
+    for found in SHORTCODE.finditer(cell.source):
+        beside = cell.source[: found.start()].rpartition("\n")[2] + cell.source[found.end() :].partition("\n")[0]
+        if found["name"] != "include" or beside.strip():
+            continue
+        pieces.append(replace(cell, source=cell.source[done : found.start()], first_line=_line(cell, done)))
+        done = found.end()
+        name = found["rest"].strip().strip("\"'")
+        path = os.path.normpath(os.path.join("" if name.startswith("/") else Path(entry.source).parent, name.lstrip("/")))
+        told = partial(problems.add, entry.source, cell.place(found.start()))
+        if path in trail:
+            told(f"include が輪になっています（{' → '.join([*trail, path])}）", "どれかの include を消してください")
+        elif not name or path.startswith("..") or not (root / path).is_file():
+            told(f"include: {name} がありません", "本のフォルダーの中のファイルを、章から見た名前で書いてください")
+        else:
+            text = (root / path).read_text(encoding="utf-8-sig")
+            if _split_front_matter(text)[0] is not None:
+                told(f"include: {name} の先頭に YAML があります", "YAML は、取り込む章の側に書いてください")
+            included = Cell(0, text, file=path)
+            pieces += _with_included(root, entry, included, (*trail, path), problems)
+    return [*pieces, replace(cell, source=cell.source[done:], first_line=_line(cell, done))]
+
+
+def _line(cell: Cell, offset: int) -> int:
+    return cell.first_line + cell.source.count("\n", 0, offset)
 
 
 def _split_front_matter(text: str) -> tuple[str | None, str]:
@@ -232,23 +291,12 @@ def _split_front_matter(text: str) -> tuple[str | None, str]:
 
 def _load_front_matter(entry: Entry, here: str, text: str, problems: Problems) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(text) or {}
+        loaded = yaml.safe_load(text)
     except yaml.YAMLError as error:
         place = f"{here} {yaml_place(error, offset=1)}".strip()
         problems.add(entry.source, place, "先頭の YAML が読めません", yaml_reason(error))
         return {}
-    if not isinstance(loaded, dict):
-        problems.add(
-            entry.source, here, "先頭の YAML が「鍵: 値」の形ではありません", "title: 題 のように書いてください"
-        )
-        return {}
-    return loaded
-
-
-def _check_front_matter(manuscript: Manuscript, problems: Problems) -> None:
-    for key in sorted(set(map(str, manuscript.front_matter)) - FRONT_MATTER_KEYS):
-        problems.add(manuscript.entry.source, manuscript.place(key), f"先頭の YAML の {key} には対応していません",
-                     "この鍵を消してください")  # fmt: skip
+    return checked("chapter", loaded, "先頭の YAML の ", lambda *told: problems.add(entry.source, here, *told))
 
 
 # ---- Markdown to pandoc's tree ---------------------------------------------------------------
@@ -320,30 +368,43 @@ def _cell_markdown(cell: Cell) -> str:
 
 
 SHORTCODE = re.compile(
-    r"(?P<code>^[ \t]*(?P<fence>`{3,}|~{3,}).*?^[ \t]*(?P=fence)[ \t]*$|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`))"
+    r"(?P<code>^[ \t]*(?P<fence>`{3,}|~{3,})(?P<info>[^\n`]*)\n(?P<text>.*?\n)??[ \t]*(?P=fence)[ \t]*$"
+    r"|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`))"
     r"|(?<!\{)\{\{<\s*(?P<name>[\w-]+)(?P<rest>.*?)>\}\}(?!\})",
     flags=re.M | re.S,
 )
 
 
 def _quarto_syntax(markdown: str) -> str:
-    """Write Quarto's own Markdown as pandoc's: diagram fences and the shortcodes press knows."""
+    """Write Quarto's own Markdown as pandoc's: fences with braces and the shortcodes press knows."""
 
-    def shortcode(found: re.Match[str]) -> str:
+    def rewritten(found: re.Match[str]) -> str:
+        if found["fence"] is not None:
+            return _fence(found)
         if found["code"] is not None:
             return found[0]
         if found["name"] == "kbd":
             return f"[{found['rest'].strip()}]{{.kbd}}"
         return "" if found["name"] == "pagebreak" else found[0]
 
-    markdown = re.sub(r"(?m)^([ \t]*`{3,})[ \t]*\{(mermaid)\}", r"\1 \2", markdown)
-    return SHORTCODE.sub(shortcode, markdown)
+    return SHORTCODE.sub(rewritten, markdown)
+
+
+def _fence(found: re.Match[str]) -> str:
+    """A diagram is code of its language; a cell with doubled braces is shown as it would be written."""
+    info, text = found["info"].strip(), found["text"] or ""
+    if info == "{mermaid}":
+        return found[0].replace("{mermaid}", "mermaid", 1)
+    if re.fullmatch(r"\{\{+[^{}<\n]+\}+\}", info):
+        outer = found["fence"][0] * (len(found["fence"]) + 1)
+        return f"{outer} markdown\n```{info[1:-1]}\n{text}```\n{outer}"
+    return found[0]
 
 
 def _check_shortcodes(manuscript: Manuscript, problems: Problems) -> None:
     for cell in manuscript.cells:
         for found in SHORTCODE.finditer(cell.source) if cell.code is None else ():
             if found["name"] not in (None, "kbd", "pagebreak"):
-                problems.add(manuscript.entry.source, manuscript.place(found[0]),
+                problems.add(manuscript.entry.source, cell.place(found.start()),
                              f"ショートコード {found['name']} には対応していません",
-                             "使えるのは kbd と pagebreak です")  # fmt: skip
+                             "使えるのは kbd、pagebreak と、.qmd の中で一行に単独で書いた include です")  # fmt: skip

@@ -31,8 +31,9 @@ def resolve_links(book: Book, pages: list[Page], problems: Problems) -> set[str]
     resolver = _Links(book, pages, problems)
     for page in pages:
         resolver.page = page
-        for el in descend(page.blocks):
-            resolver.visit(el)
+        with problems.working_on(page.entry.source):
+            for el in descend(page.blocks):
+                resolver.visit(el)
     return resolver.files
 
 

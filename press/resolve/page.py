@@ -75,7 +75,7 @@ def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], prob
             text = pf.stringify(block).strip()
             problems.add(source, manuscript.place(text), f"二つ目の題「{text}」があります", "## にしてください")
     page = Page(manuscript, title, label, blocks, number="" if unnumbered else "?")
-    _set_layout(book, page, problems)
+    _set_layout(book, page)
     if label and kind_of(label) not in (None, "sec"):
         problems.add(
             source, manuscript.place(label), f"章の札 {label} が sec- で始まりません", "{#sec-…} としてください"
@@ -83,18 +83,10 @@ def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], prob
     return page
 
 
-def _set_layout(book: Book, page: Page, problems: Problems) -> None:
+def _set_layout(book: Book, page: Page) -> None:
     """What the page says of itself, else the book; `format: html:` goes before the page at large."""
-    said: dict[str, Any] = {"toc": book.toc, "page-layout": book.page_layout} | page.manuscript.front_matter
-    formats = said.get("format")
-    if isinstance(formats, dict) and isinstance(formats.get("html"), dict):
-        said |= formats["html"]
+    said: dict[str, Any] = {"toc": book.toc, "page-layout": book.page_layout} | page.manuscript.front_matter | page.manuscript.html
     page.toc, page.layout = said["toc"], said["page-layout"]
-    for key, value, allowed in (("toc", page.toc, (True, False)), ("page-layout", page.layout, ("article", "full"))):
-        if value not in allowed:
-            shown = "、".join(str(choice).lower() for choice in allowed)
-            problems.add(page.entry.source, "", f"先頭の YAML か _quarto.yml の {key}: {value} には対応していません",
-                         f"{shown} のどちらかにしてください")  # fmt: skip
 
 
 def number_chapters(book: Book, pages: list[Page]) -> None:

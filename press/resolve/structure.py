@@ -29,14 +29,17 @@ from press import pandoc
 from press.cache import Cache
 from press.problems import Problems
 from press.read.config import CODE_DEFAULTS, Book
-from press.read.manuscript import Cell, Manuscript, Output
+from press.read.manuscript import ANNOTATION, INLINE_CODE, Cell, Manuscript, Output
 from press.resolve.kinds import CALLOUTS, FLOATS, PROOFS, THEOREMS, kind_of
 
 DIV_ATTRIBUTES = {"layout-ncol", "layout-nrow", "layout", "title", "collapse", "appearance", "icon",
                   "name", "number", "style", "fig-cap", "tbl-cap", "fig-alt", "fig-align", "data",
                   "tbl-colwidths", "width", "role", "lang", "group", "summary", "open", "kind"}  # fmt: skip
 Parts = dict[str, list[pf.Element]]  # parsed captions and outputs of a code cell, by name
-UNSUPPORTED_CLASS = re.compile(r"^(column-.+|panel-(?!tabset).+|callout-.+|grid|g-col-.+|listing|r-stack)$")
+ESCAPED = re.compile(r"\{(\{+[^<}\n]+\}+)\}")  # {{python}}: a block or piece of code that is shown, not run
+UNSUPPORTED_CLASS = re.compile(
+    rf"(column-(?!margin$).+|panel-(?!tabset$).+|callout-(?!({'|'.join(CALLOUTS)})$).+|grid|g-col-.+|listing|r-stack)$"
+)
 
 
 def build_structure(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems) -> list[pf.Element]:
@@ -68,11 +71,8 @@ class _Structure:
         self.manuscript = manuscript
         self.problems = problems
         chapter = manuscript.front_matter
-        html = _mapping(_mapping(chapter.get("format")).get("html"))
-        own = _mapping(chapter.get("execute")) | {
-            key: room[key] for room in (chapter, html) for key in CODE_DEFAULTS if key in room
-        }
-        self.cell_defaults = book.cell_defaults | own
+        own = {key: room[key] for room in (chapter, manuscript.html) for key in CODE_DEFAULTS if key in room}
+        self.cell_defaults = book.cell_defaults | chapter.get("execute", {}) | own
 
     def complain(self, message: str, advice: str, *needles: str) -> None:
         self.problems.add(self.manuscript.entry.source, self.manuscript.place(*needles), message, advice)
@@ -102,18 +102,36 @@ class _Structure:
     # ---- one element -------------------------------------------------------------------------
 
     def _element(self, el: pf.Element, doc: pf.Doc) -> Any:
+        if hasattr(el, "classes"):
+            self._classes(el)
         if isinstance(el, pf.Div):
             return self._div(el)
         if isinstance(el, pf.CodeBlock):
             return self._code_block(el)
+        if isinstance(el, pf.Code):
+            return self._inline_code(el)
         if isinstance(el, pf.Para | pf.Plain):
-            return self._equations(el)
+            self._equations(el)
+            return self._linked_figure(el)
         if isinstance(el, pf.Figure):
             return self._implicit_figure(el)
         if isinstance(el, pf.RawBlock | pf.RawInline) and el.format not in ("html", "html5", "html4"):
             self.complain(f"{el.format} の生の記述は HTML に出せません: {el.text.strip()[:40]!r}",
                           '::: {.content-visible when-format="pdf"} で囲むか、消してください', el.text.strip())  # fmt: skip
         return None
+
+    def _classes(self, el: pf.Element) -> None:
+        """Refuse what has no place on the page; what is for the margin goes there."""
+        for name in el.classes:
+            if UNSUPPORTED_CLASS.match(name):
+                self.complain(f".{name} には対応していません", "本文か囲み（callout）で書いてください", f".{name}")
+        el.classes = ["aside" if name == "column-margin" else name for name in el.classes]
+
+    def _inline_code(self, el: pf.Code) -> None:
+        if INLINE_CODE.match(el.text):
+            self.complain(f"本文の計算 `{el.text}` には対応していません（そのまま表示されます）",
+                          "値を書くか、セルの出力にしてください", el.text)  # fmt: skip
+        el.text = re.sub(rf"^(`*){ESCAPED.pattern}", r"\1\2", el.text)
 
     def _div(self, el: pf.Div) -> Any:
         classes, label = list(el.classes), el.identifier
@@ -135,15 +153,13 @@ class _Structure:
             return self._titled(el, "proof", proof)
         if kind is not None and kind in FLOATS:
             return self._float_div(el, kind)
+        if "columns" in classes:
+            return self._columns(el)
         if self._is_layout(el.attributes):
             return pf.Div(*self._layout(list(el.content), el.attributes), identifier=label, classes=classes)
         return None
 
     def _check_div(self, el: pf.Div) -> None:
-        known = {f"callout-{name}" for name in CALLOUTS}
-        for name in el.classes:
-            if UNSUPPORTED_CLASS.match(name) and name not in known:
-                self.complain(f"囲み .{name} には対応していません", "本文か囲み（callout）で書いてください", f".{name}")
         for name in el.attributes:
             if name not in DIV_ATTRIBUTES and not name.startswith(("data-", "aria-")):
                 self.complain(f"囲みの属性 {name} には対応していません", "この属性を消してください", f"{name}=")
@@ -163,7 +179,8 @@ class _Structure:
             blocks += self._cell_outputs(cell, options, parts)
         label = str(options.get("label", ""))
         identifier = label if label and kind_of(label) is None else ""
-        return [pf.Div(*blocks, classes=["cell"], identifier=identifier)] if blocks else []
+        classes = ["cell", "aside"] if options.get("column") == "margin" else ["cell"]
+        return [pf.Div(*blocks, classes=classes, identifier=identifier)] if blocks else []
 
     def _cell_code(self, cell: Cell, options: dict[str, Any], parts: Parts) -> pf.Element:
         code = pf.CodeBlock(cell.code, classes=["python", "cell-code"])
@@ -171,7 +188,7 @@ class _Structure:
             code.classes.append("numberLines")
         block: pf.Element = code
         if options.get("lst-label"):
-            caption = pf.Caption(*parts.get("lst-cap", []))
+            caption = _caption(parts.get("lst-cap", []))
             block = pf.Figure(code, caption=caption, identifier=str(options["lst-label"]), classes=["lst"])
         fold = options.get("code-fold", False)
         if not fold:
@@ -243,13 +260,13 @@ class _Structure:
             is_image = isinstance(output[0], pf.Plain)
             if is_image and "fig-subcap-1" in parts:
                 subfigures += 1
-                caption = pf.Caption(*parts.get(f"fig-subcap-{subfigures}", []))
+                caption = _caption(parts.get(f"fig-subcap-{subfigures}", []))
                 content.append(pf.Figure(*output, caption=caption, identifier=f"{label}-{subfigures}"))
             else:
                 content += output
         if self._is_layout(options):
             content = self._layout(content, options)
-        return [*printed, pf.Figure(*content, caption=pf.Caption(*parts.get("fig-cap", [])), identifier=label)]
+        return [*printed, pf.Figure(*content, caption=_caption(parts.get("fig-cap", [])), identifier=label)]
 
     def _table_cell(self, label: str, blocks: list[pf.Element], parts: Parts) -> list[pf.Element]:
         caption = parts.get("tbl-cap", [])
@@ -261,13 +278,13 @@ class _Structure:
                 done = True
                 el.identifier = label
                 if caption:
-                    el.caption = pf.Caption(*caption)
+                    el.caption = _caption(caption)
 
         holder = pf.Div(*blocks)
         holder.walk(name_first)
         if done:
             return list(holder.content)
-        return [pf.Figure(*blocks, caption=pf.Caption(*caption), identifier=label, classes=["tbl"])]
+        return [pf.Figure(*blocks, caption=_caption(caption), identifier=label, classes=["tbl"])]
 
     # ---- callouts, tabsets, theorems, floats ---------------------------------------------------
 
@@ -329,12 +346,12 @@ class _Structure:
             table = content[0]
             table.identifier = el.identifier
             if caption:
-                table.caption = pf.Caption(*caption)
+                table.caption = _caption(caption)
             return table
         if self._is_layout(attributes):
             content = self._layout(content, attributes)
         classes = [] if kind == "fig" else [kind]
-        return pf.Figure(*content, caption=pf.Caption(*caption), identifier=el.identifier, classes=classes)
+        return pf.Figure(*content, caption=_caption(caption), identifier=el.identifier, classes=classes)
 
     def _implicit_figure(self, el: pf.Figure) -> None:
         """![caption](image){#fig-x fig-alt="…"}: the label and the alt text move to where they act."""
@@ -343,8 +360,23 @@ class _Structure:
             if alt:
                 image.content = pandoc.plain(alt)
             image.attributes.pop("fig-align", None)
+            if "aside" in image.classes:
+                image.classes.remove("aside")
+                el.classes.append("aside")
             if image.identifier and not el.identifier:
                 el.identifier, image.identifier = image.identifier, ""
+
+    def _linked_figure(self, el: pf.Para | pf.Plain) -> pf.Figure | None:
+        """[![caption](image){#fig-x}](address), alone in its paragraph, is a figure, too."""
+        link = el.content[0] if len(el.content) == 1 and isinstance(el, pf.Para) else None
+        if not (isinstance(link, pf.Link) and len(link.content) == 1 and isinstance(link.content[0], pf.Image)):
+            return None
+        image = link.content[0]
+        if not (image.identifier or len(image.content)):
+            return None
+        figure = pf.Figure(pf.Plain(link), caption=pf.Caption(pf.Plain(*image.content)))
+        self._implicit_figure(figure)
+        return figure
 
     # ---- layout ------------------------------------------------------------------------------
 
@@ -360,9 +392,20 @@ class _Structure:
         for widths in rows:
             row, cells = cells[: len(widths)], cells[len(widths) :]
             if row:
-                style = "--columns: " + " ".join(f"minmax(0, {width:g}fr)" for width in widths)
-                grid.append(pf.Div(*row, classes=["layout"], attributes={"style": style}))
+                grid.append(pf.Div(*row, classes=["layout"], attributes={"style": _grid(widths)}))
         return grid
+
+    def _columns(self, el: pf.Div) -> pf.Div:
+        """`.columns` of `.column width=40%` side by side; columns without a width share what is left."""
+        widths: list[float | None] = []
+        for column in el.content:
+            given = column.attributes.pop("width", "") if isinstance(column, pf.Div) else ""
+            widths.append(float(given[:-1]) if re.fullmatch(r"\d+(\.\d+)?%", given) else None)
+            if given and widths[-1] is None:
+                self.complain(f".column の width={given} は使えない値です", '割合（width="40%"）で書いてください', given)
+        rest = max(100 - sum(width for width in widths if width), 0) / max(widths.count(None), 1)
+        return pf.Div(*el.content, identifier=el.identifier, classes=["layout", *el.classes],
+                      attributes={"style": _grid([width or rest or 1 for width in widths])})  # fmt: skip
 
     def _layout_rows(self, options: Any, count: int) -> list[list[float]]:
         try:
@@ -389,6 +432,9 @@ class _Structure:
 
     def _code_block(self, el: pf.CodeBlock) -> Any:
         block: pf.Element = el
+        if note := ANNOTATION.search(el.text):
+            self.complain("コード注釈（# <1>）には対応していません", "文章で説明してください", note[0])
+        el.text = re.sub(rf"(?m)(`{{3,}}){ESCAPED.pattern}", r"\1\2", el.text)
         if (kind_of(el.identifier) if el.identifier else None) == "lst":
             label, el.identifier = el.identifier, ""
             caption = pandoc.inlines(el.attributes.pop("lst-cap", "") or "")
@@ -427,8 +473,13 @@ class _Structure:
 # ---- small helpers -------------------------------------------------------------------------------
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _caption(blocks: list[pf.Element]) -> pf.Caption:
+    """A caption of one paragraph is a line, not a paragraph of its own."""
+    return pf.Caption(*(pf.Plain(*block.content) if isinstance(block, pf.Para) else block for block in blocks))
+
+
+def _grid(widths: list[float]) -> str:
+    return "--columns: " + " ".join(f"minmax(0, {width:g}fr)" for width in widths)
 
 
 def _title(inlines: list[pf.Element]) -> pf.Div:

@@ -75,12 +75,16 @@ def _title_attributes(page: Page) -> str:
 
 
 def _subtitle(book: Book, page: Page) -> str:
-    front_matter = page.manuscript.front_matter
-    lines: list[tuple[str, str]] = []
+    said = page.manuscript.front_matter
+    lines = {key: str(said.get(key, "")) for key in ("subtitle", "description")}
     if page.href == "index.html":
-        lines = [("subtitle", book.subtitle), ("author", book.author), ("date", book.date)]
-    lines += [(key, str(front_matter.get(key, ""))) for key in ("subtitle", "description") if front_matter.get(key)]
-    parts = [f'<p class="book-{name}">{entities.escape(text)}</p>' for name, text in lines if text]
+        lines = {
+            "subtitle": lines["subtitle"] or book.subtitle,
+            "author": book.author,
+            "date": book.date,
+            "description": lines["description"] or book.description,
+        }
+    parts = [f'<p class="book-{name}">{entities.escape(text)}</p>' for name, text in lines.items() if text]
     head = f'<div class="title-block">{"".join(parts)}</div>\n' if parts else ""
     if page.href == "index.html" and page.plain_title != book.title:
         title = entities.escape(page.plain_title)
@@ -150,6 +154,8 @@ class _Drawing:
             return self.draw[shape](el) if shape else None
         if isinstance(el, pf.Table):
             return self._table(el)
+        if isinstance(el, pf.Figure) and {"lst", "tbl"} & set(el.classes):
+            return self._captioned_above(el)
         if isinstance(el, pf.Image):
             self._size(el)
         if isinstance(el, pf.CodeBlock) and "mermaid" in el.classes:
@@ -223,6 +229,12 @@ class _Drawing:
         widths = _widths(el.attributes.pop("tbl-colwidths", ""), len(el.colspec))
         el.colspec = [(alignment, width) for (alignment, _), width in zip(el.colspec, widths, strict=True)]
         return [_raw(f'<div class="table-scroll" role="group" aria-label="{name}" tabindex="0">'), el, _raw("</div>")]
+
+    def _captioned_above(self, el: pf.Figure) -> list[pf.Element]:
+        """Listings and groups of tables; pandoc would print the caption below, as for a figure."""
+        caption = [] if el.caption is None else list(el.caption.content)
+        head = f'<figure class="{" ".join(el.classes)}"{_id(el)}><figcaption>'
+        return [_raw(head), *caption, _raw("</figcaption>"), *el.content, _raw("</figure>")]
 
     def _size(self, el: pf.Image) -> None:
         """Width and height from the file, so that the page does not jump while it loads."""

@@ -61,25 +61,6 @@ def _number(name: str, value: object, allowed: str) -> float:
 def require_positive(name: str, value: float, maximum: float = 1e30) -> float:
     """Return `value` if it is a finite number above zero.
 
-    Parameters
-    ----------
-    name : str
-        The argument as the caller wrote it.
-    value : float
-        The value to check.
-    maximum : float
-        Largest value allowed, in the argument's own unit.
-
-    Returns
-    -------
-    float
-        `value`, unchanged in size.
-
-    Raises
-    ------
-    InvalidValueError
-        If `value` is no number, not finite, not positive or absurdly large.
-
     Examples
     --------
     >>> require_positive("parameters", 7e9)
@@ -102,25 +83,6 @@ def require_positive(name: str, value: float, maximum: float = 1e30) -> float:
 def require_non_negative(name: str, value: float, maximum: float = 1e30) -> float:
     """Return `value` if it is a finite number, zero or above.
 
-    Parameters
-    ----------
-    name : str
-        The argument as the caller wrote it.
-    value : float
-        The value to check.
-    maximum : float
-        Largest value allowed, in the argument's own unit.
-
-    Returns
-    -------
-    float
-        `value`, unchanged in size.
-
-    Raises
-    ------
-    InvalidValueError
-        If `value` is no number, not finite, negative or absurdly large.
-
     Examples
     --------
     >>> require_non_negative("link_latency_s", 0)
@@ -136,25 +98,6 @@ def require_non_negative(name: str, value: float, maximum: float = 1e30) -> floa
 
 def require_integer(name: str, value: int, minimum: int, maximum: int) -> int:
     """Return `value` if it is a whole number from `minimum` to `maximum`.
-
-    Parameters
-    ----------
-    name : str
-        The argument as the caller wrote it.
-    value : int
-        The value to check; a float such as ``4.0`` counts as whole.
-    minimum, maximum : int
-        Smallest and largest value allowed.
-
-    Returns
-    -------
-    int
-        `value` as an ``int``.
-
-    Raises
-    ------
-    InvalidValueError
-        If `value` is no whole number or lies outside the range.
 
     Examples
     --------
@@ -176,25 +119,6 @@ def require_integer(name: str, value: int, minimum: int, maximum: int) -> int:
 
 def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     """Return `value` if it is one of `allowed`.
-
-    Parameters
-    ----------
-    name : str
-        The argument as the caller wrote it.
-    value : str
-        The value to check.
-    allowed : tuple of str
-        What may be given.
-
-    Returns
-    -------
-    str
-        `value`.
-
-    Raises
-    ------
-    InvalidValueError
-        If `value` is none of them.
 
     Examples
     --------

@@ -9,16 +9,6 @@ from collections.abc import Sequence
 def display_width(text: str) -> int:
     """Columns that a text takes in a terminal.
 
-    Parameters
-    ----------
-    text : str
-        One line.
-
-    Returns
-    -------
-    int
-        Two for each wide character, one for each other.
-
     Examples
     --------
     >>> display_width("速さ 24")
@@ -29,20 +19,6 @@ def display_width(text: str) -> int:
 
 def table_lines(rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), right: str = "") -> list[str]:
     r"""Lay out rows in columns.
-
-    Parameters
-    ----------
-    rows : sequence of sequences of str
-        Cells; all rows equally long.
-    header : sequence of str
-        Column headings; a rule is drawn below them.
-    right : str
-        One letter per column: ``r`` for right-aligned, anything else for left.
-
-    Returns
-    -------
-    list of str
-        One line per row, without trailing blanks.
 
     Examples
     --------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from .errors import DataFileError, UnknownNameError
 
@@ -23,18 +24,18 @@ _SPLIT = re.compile(r"[^a-z0-9.]+")
 _CORES = re.compile(r"(\d+)[\s-]*(?:gpu[\s-]*)?cores?\b")
 
 
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def hash_of_id(named: _HasId) -> int:
+    """Hash `named` by its id alone, which keeps look-ups fast; equality still compares every field."""
+    return hash(named.id)
+
+
 def name_key(name: str) -> str:
     """Reduce a name to what tells it apart: letters and digits, lower case.
-
-    Parameters
-    ----------
-    name : str
-        A name in any spelling; an organisation before ``/`` is dropped.
-
-    Returns
-    -------
-    str
-        The key; two spellings of one thing share it.
 
     Examples
     --------
@@ -55,20 +56,6 @@ def name_key(name: str) -> str:
 
 def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
     """Known ids that look like `name`: those it begins, similar ones, those that share a word.
-
-    Parameters
-    ----------
-    name : str
-        What was asked for.
-    ids : iterable of str
-        What there is.
-    limit : int
-        How many to propose at most.
-
-    Returns
-    -------
-    tuple of str
-        Ids, best first.
 
     Examples
     --------
@@ -93,27 +80,7 @@ def index_by_name(
     names_of: Callable[[str], Iterable[str]],
     what: str,
 ) -> dict[str, str]:
-    """Map every accepted spelling's key to its id.
-
-    Parameters
-    ----------
-    rows : mapping
-        Rows by id.
-    names_of : callable
-        Gives the further spellings of an id.
-    what : str
-        What the rows are, in Japanese, for the message.
-
-    Returns
-    -------
-    dict
-        Id by key.  Ids win over aliases; an alias of two rows is an error.
-
-    Raises
-    ------
-    DataFileError
-        If two rows answer to the same name.
-    """
+    """Map every accepted spelling's key to its id."""
     index = {name_key(id_): id_ for id_ in rows}
     if len(index) != len(rows):
         raise DataFileError(f"{what}の id に、区別できないものがあります。")
@@ -128,40 +95,36 @@ def index_by_name(
     return index
 
 
+_LISTED_BY = {
+    "model": "hayasa models",
+    "device": "hayasa devices",
+    "weights": "hayasa weights",
+    "kv_cache": "hayasa weights",
+}
+"""The command that lists what an argument may name."""
+
+
+def require_name(name: str, *, argument: str, what: str) -> str:
+    """Return `name` if it is a text, else raise: `argument` is how the caller calls it, `what` what it names."""
+    if not isinstance(name, str):
+        raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。")
+    return name
+
+
 def find_id(name: str, index: Mapping[str, str], *, argument: str, what: str) -> str:
     """Return the id that `name` stands for.
-
-    Parameters
-    ----------
-    name : str
-        What the caller wrote.
-    index : mapping
-        Id by key, from `index_by_name`.
-    argument : str
-        Name of the caller's argument, for the message.
-    what : str
-        What is looked for, in Japanese, for the message.
-
-    Returns
-    -------
-    str
-        An id.
-
-    Raises
-    ------
-    UnknownNameError
-        If no row answers to the name; near ones are proposed.
 
     Examples
     --------
     >>> find_id("RTX 4090", {"rtx4090": "rtx-4090"}, argument="device", what="デバイス")
     'rtx-4090'
     """
-    if not isinstance(name, str):
-        raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。")
-    found = index.get(name_key(name))
+    found = index.get(name_key(require_name(name, argument=argument, what=what)))
     if found is not None:
         return found
     near = suggest(name, dict.fromkeys(index.values()))
-    hint = f"近い名前: {', '.join(near)}。" if near else "一覧はコマンドで表示できます。"
+    hint = f"近い名前: {', '.join(near)}。" if near else ""
+    command = _LISTED_BY.get(argument)
+    if command:
+        hint += f"一覧は {command} で表示できます。"
     raise UnknownNameError(f"{argument} に指定された{what} {name!r} は登録されていません。{hint}", near)

@@ -14,18 +14,6 @@ _SCALES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 def significant(value: float, digits: int = 3) -> str:
     """Write `value` with so many meaningful digits and thousands separators.
 
-    Parameters
-    ----------
-    value : float
-        Any number, of any unit.
-    digits : int
-        How many digits carry meaning.
-
-    Returns
-    -------
-    str
-        The number without a unit.
-
     Examples
     --------
     >>> significant(24.1137), significant(89142.857, 5), significant(0.00594)
@@ -33,34 +21,16 @@ def significant(value: float, digits: int = 3) -> str:
     """
     if value == 0:
         return "0"
-    rounded = float(f"{value:.{digits - 1}e}")
+    written = f"{value:.{digits - 1}e}"
+    rounded = float(written)
     if abs(rounded) < 1e-4:
-        return f"{rounded:.{digits - 1}e}"
-    decimals = max(0, digits - 1 - _exponent(rounded))
-    return f"{rounded:,.{decimals}f}"
-
-
-def _exponent(value: float) -> int:
-    """Return the decimal exponent of `value`: 2 for 999, 3 for 1000."""
-    return int(f"{value:e}".split("e")[1])
+        return written
+    exponent = int(written.split("e")[1])  # 2 for 999, 3 for 1000
+    return f"{rounded:,.{max(0, digits - 1 - exponent)}f}"
 
 
 def scaled(value: float, unit: str, digits: int = 3) -> str:
     """Write `value` with a decimal prefix: 120e9 ``B/s`` becomes 120 GB/s.
-
-    Parameters
-    ----------
-    value : float
-        A quantity in `unit`, unscaled.
-    unit : str
-        ``"B"``, ``"B/s"``, ``"FLOP"``, ``"FLOP/s"`` and the like.
-    digits : int
-        How many digits carry meaning.
-
-    Returns
-    -------
-    str
-        Number, space, prefixed unit.
 
     Examples
     --------
@@ -76,18 +46,6 @@ def scaled(value: float, unit: str, digits: int = 3) -> str:
 def gibibytes(n_bytes: float, digits: int = 3) -> str:
     """Write an amount of memory the way it is sold and llama.cpp prints it.
 
-    Parameters
-    ----------
-    n_bytes : float
-        Bytes.
-    digits : int
-        How many digits carry meaning.
-
-    Returns
-    -------
-    str
-        Number, space, ``GiB``.
-
     Examples
     --------
     >>> gibibytes(24 * 2**30), gibibytes(3825065984)
@@ -98,18 +56,6 @@ def gibibytes(n_bytes: float, digits: int = 3) -> str:
 
 def duration(seconds: float, digits: int = 3) -> str:
     """Write a time in the unit that suits it: s, ms or µs.
-
-    Parameters
-    ----------
-    seconds : float
-        A time in seconds.
-    digits : int
-        How many digits carry meaning.
-
-    Returns
-    -------
-    str
-        Number, space, unit.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from urllib.parse import parse_qs
 
 import hayasa
-from hayasa.memory import MAC_GPU_MEMORY_SHARE, max_context_length
+from hayasa.machine.memory import MAC_GPU_MEMORY_SHARE, max_context_length
 from hayasa.units import GIB, duration, gibibytes, significant
 
 PAGE = "calculator.html"

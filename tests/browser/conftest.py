@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hayasa.export import calculator_data, compact_json
 from tests.checks import site as site_checks
-from tools import web
+from tests.web.javascript import changed_script
 from tools.browser import ARGUMENTS, find_browser
 
 HERE = Path(__file__).parent
@@ -103,17 +102,11 @@ class Visitor:
 
 
 @pytest.fixture
-def change_script(visitor, root, tmp_path):
+def change_script(visitor):
     """Give the visitor's pages a script in which one thing is changed in one module."""
 
     def change(module: str, old: str, new: str) -> None:
-        for path in (root / "web").glob("*.mjs"):
-            text = path.read_text(encoding="utf-8")
-            if path.name == module:
-                assert text.count(old) == 1, f"{module} に {old} はちょうど一度だけあるはずです"
-                text = text.replace(old, new)
-            (tmp_path / path.name).write_text(text, encoding="utf-8")
-        script = web.bundle(tmp_path, compact_json(calculator_data()))
+        script = changed_script(module, old, new)
         visitor.page.route("**/hayasa.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
 
     return change

@@ -15,7 +15,8 @@ from itertools import pairwise
 import pytest
 
 import hayasa
-from hayasa.datasets import data_directory, device_rows, parse_number
+from hayasa.catalog.objects import device_rows
+from hayasa.catalog.reader import data_directory, parse_number
 from hayasa.units import GIB, duration, gibibytes, significant
 from tests.browser.calculator import Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor
@@ -583,8 +584,8 @@ def test_the_measured_choices_have_dots():
     [
         (
             "estimator.mjs",
-            "Math.max(memory_latency_s, compute_latency_s)",
-            "memory_latency_s + compute_latency_s",
+            "makeModel), objectOf(device, makeDevice), {",
+            "makeModel), makeDevice({ ...device, memory_bandwidth_bytes_per_s: 1e9 }), {",
             "cards",
         ),
         ("cards.mjs", "limit(result.memory_latency_s)", "limit(result.compute_latency_s)", "cards"),
@@ -594,7 +595,7 @@ def test_the_measured_choices_have_dots():
             "fast.result.decode_tokens_per_s_low / slow",
             "verdict",
         ),
-        ("explanation.mjs", "2 * activeParameters", "3 * activeParameters", "計算の道筋"),
+        ("formulas.mjs", "演算の数 ÷ 演算の速さ", "演算の速さ ÷ 演算の数", "計算の道筋"),
         ("python.mjs", '["weights", text(state.weights)]', '["weights", text("f16")]', "Pythonのコード"),
     ],
 )

@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import pypandoc
-
+from press import pandoc
 from tests.checks.chapters import Manuscript, without_code
 from tests.checks.prose import CITATION
 
@@ -15,7 +14,7 @@ BIB_KEY = re.compile(r"^\s*@(?!comment|string|preamble)\w+\s*\{\s*([^,\s]+)\s*,"
 
 def read_bibliography(path: Path) -> dict[str, dict]:
     """Return the entries of a .bib file as pandoc understands them, by key."""
-    text = pypandoc.convert_file(str(path), "csljson", format="biblatex")
+    text = pandoc.run("-f", "biblatex", "-t", "csljson", text=path.read_text(encoding="utf-8"))
     return {entry["id"]: entry for entry in json.loads(text)}
 
 
@@ -50,7 +49,7 @@ def in_text(bibliography: Path, style: Path) -> dict[str, str]:
     keys = list(read_bibliography(bibliography))
     source = "\n\n".join(f"[@{key}]" for key in keys)
     options = ["--citeproc", f"--bibliography={bibliography}", f"--csl={style}", "--metadata=suppress-bibliography"]
-    text = pypandoc.convert_text(source, "plain", format="markdown", extra_args=[*options, "--wrap=none"])
+    text = pandoc.run("-f", "markdown", "-t", "plain", *options, "--wrap=none", text=source)
     return dict(zip(keys, text.split("\n\n"), strict=True))
 
 

@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 
 import hayasa
-from hayasa import calibrate
-from hayasa.datasets import data_directory
+from hayasa.catalog.reader import data_directory
+from hayasa.engine.calibration import DeviceFactor
+from lab import calibrate, fit
+from lab.rows import Measurement, load_measurements, usable
 
 
 @pytest.fixture(scope="module")
-def measurements() -> list[calibrate.Measurement]:
-    return calibrate.load_measurements()[0]
+def measurements() -> list[Measurement]:
+    return load_measurements()[0]
 
 
 @pytest.fixture(scope="module")
 def fitted(
-    measurements: list[calibrate.Measurement],
-) -> list[tuple[hayasa.Calibration, list[calibrate.DeviceFactor]]]:
+    measurements: list[Measurement],
+) -> list[tuple[hayasa.Calibration, list[DeviceFactor]]]:
     return [calibrate.calibrate(form, measurements) for form in calibrate.FORMS]
 
 
@@ -46,26 +48,25 @@ def test_the_interval_holds_what_it_says(id_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def metal(measurements: list[calibrate.Measurement]) -> list[calibrate.Measurement]:
+def metal(measurements: list[Measurement]) -> list[Measurement]:
     form = next(form for form in calibrate.FORMS if form.backend == "metal")
-    mine = [m for m in calibrate.usable(measurements) if m.row["backend"] == "metal"]
-    return [calibrate._without_unpacking(m, form) for m in mine]
+    return usable(calibrate.rows_of(form, measurements))
 
 
-def test_unseen_apple_chips(metal: list[calibrate.Measurement]) -> None:
+def test_unseen_apple_chips(metal: list[Measurement]) -> None:
     """The Apple table of llama.cpp, each chip predicted from all the others."""
     form = next(form for form in calibrate.FORMS if form.backend == "metal")
-    held_out = calibrate.hold_out(metal, form.waits, lambda m: m.device.id)
+    held_out = fit.hold_out(metal, form.waits, lambda m: m.device.id)
     in_table = [m.source == "llamacpp_apple_4167" for m in metal]
     assert sum(in_table) >= 79
     table = replace(held_out, log_ratio=held_out.log_ratio[in_table])
     assert table.error <= 0.06
 
 
-def test_bytes_over_bandwidth_alone_misses_by_far(metal: list[calibrate.Measurement]) -> None:
+def test_bytes_over_bandwidth_alone_misses_by_far(metal: list[Measurement]) -> None:
     """The same measure, applied to the bound, shows that it can tell good from bad."""
     table = [m for m in metal if m.source == "llamacpp_apple_4167"]
-    errors = [m.step_s / m.waits_s[0] - 1 for m in table]
+    errors = [m.step_s / m.loads_s["read_weights"] - 1 for m in table]
     assert sum(map(abs, errors)) / len(errors) > 0.3
 
 
@@ -81,15 +82,14 @@ def test_no_estimate_of_a_measured_row_needs_numpy() -> None:
     assert done.stdout.strip() == "True", done.stderr
 
 
-def test_a_fit_finds_what_was_put_in(metal: list[calibrate.Measurement]) -> None:
+def test_a_fit_finds_what_was_put_in(metal: list[Measurement]) -> None:
     """Made-up speeds from known coefficients give the coefficients back."""
-    truth = [1.25, 0.0, 0.05, 0.0, 1.5e5, 0.0, 5e4, 0.0]
-    made_up = [replace(m, step_s=sum(c * w for c, w in zip(truth, m.waits_s, strict=True))) for m in metal]
-    waits = [name for name, c in zip(calibrate.COEFFICIENTS, truth, strict=True) if c]
-    assert calibrate.fit_coefficients(made_up, waits) == pytest.approx(truth, rel=1e-4, abs=1e-9)
+    truth = {"read_weights": 1.25, "attention": 0.05, "layers": 1.5e5, "dies": 5e4}
+    made_up = [replace(m, step_s=sum(truth[name] * m.loads_s[name] for name in truth)) for m in metal]
+    assert fit.fit_coefficients(made_up, list(truth)) == pytest.approx(truth, rel=1e-4)
 
 
-def test_every_measurement_is_below_the_bound(measurements: list[calibrate.Measurement]) -> None:
+def test_every_measurement_is_below_the_bound(measurements: list[Measurement]) -> None:
     """Nothing published is faster than physics; 5 % for clocks above the nominal."""
     for m in measurements:
         if m.devices == 1 and m.batch_size == 1:
@@ -103,7 +103,7 @@ def test_every_measurement_is_below_the_bound(measurements: list[calibrate.Measu
             assert 1 / m.step_s <= 1.05 * result.decode_tokens_per_s_bound, m.row["id"]
 
 
-def test_every_prompt_is_read_below_the_bound(measurements: list[calibrate.Measurement]) -> None:
+def test_every_prompt_is_read_below_the_bound(measurements: list[Measurement]) -> None:
     for m in measurements:
         if m.devices == 1 and m.row["prefill_tokens"] and m.row["prefill_tokens_per_s"]:
             result = hayasa.estimate(
@@ -111,8 +111,8 @@ def test_every_prompt_is_read_below_the_bound(measurements: list[calibrate.Measu
                 m.device,
                 weights=m.weights,
                 engine="ideal",
-                prompt_length=int(m.row["prefill_tokens"]),
+                prompt_length=m.row["prefill_tokens"],
             )
             bound = result.prefill_tokens_per_s_bound
             if bound and m.batch_size == 1:
-                assert float(m.row["prefill_tokens_per_s"]) <= bound, m.row["id"]
+                assert m.row["prefill_tokens_per_s"] <= bound, m.row["id"]

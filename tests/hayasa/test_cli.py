@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 import hayasa
-from hayasa.cli import main
+from hayasa.cli import commands, main
+from hayasa.cli.parser import Parser
 
 EXAMPLE = [
     "estimate", "--model", "llama-3.1-8b", "--device", "apple-m4-pro-20c",
@@ -169,6 +171,92 @@ def test_bad_input_is_one_clear_line(capsys: pytest.CaptureFixture[str], argumen
     message = refusal(capsys, *arguments)
     assert part in message
     assert not any(english in message for english in ("usage:", "invalid", "expected", "required"))
+
+
+@pytest.mark.parametrize(
+    ("message", "part"),
+    [
+        ("argument --csv: not allowed with argument --json", "--csv は --json と一緒には"),
+        ("argument --json: ignored explicit argument '1'", "--json に値 '1' は"),
+        ("argument コマンド: invalid choice: 'x' (choose from 'a', 'b')", "使えるもの: 'a', 'b'"),
+        ("argument コマンド: invalid choice: 'x' (choose from a, b)", "使えるもの: a, b"),
+        ("argument コマンド: invalid choice: 'x', maybe you meant 'a'? (choose from a, b)", "使えるもの: a, b"),
+    ],
+)
+def test_every_wording_of_argparse_is_turned_into_japanese(
+    capsys: pytest.CaptureFixture[str], message: str, part: str
+) -> None:
+    with pytest.raises(SystemExit):
+        Parser(prog="hayasa").error(message)
+    assert part in capsys.readouterr().err
+
+
+def test_two_formats_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "一緒には" in refusal(capsys, "fit", "--device", "rtx-4090", "--csv", "--json")
+
+
+def test_it_knows_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"hayasa {hayasa.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "command"),
+    [
+        ("--model", "llama-9-9b", "hayasa models"),
+        ("--device", "rtx-4091", "hayasa devices"),
+        ("--weights", "q4_k_x", "hayasa weights"),
+        ("--kv-cache", "q4_k_x", "hayasa weights"),
+    ],
+)
+def test_a_refused_name_says_which_command_lists_them(
+    capsys: pytest.CaptureFixture[str], option: str, name: str, command: str
+) -> None:
+    assert command in refusal(capsys, *EXAMPLE, option, name)
+    with pytest.raises(SystemExit):
+        main(["estimate", "-h"])
+    assert command in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["8192", "8,192", "8_192", "８１９２", "8.192k", "8.192K"])
+def test_numbers_are_read_as_people_type_them(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    assert json.loads(run(capsys, *EXAMPLE[:-1], text, "--json"))["context_length"] == 8192
+
+
+@pytest.mark.parametrize("text", ["8x", "k", "1.5", "8kk", "", "８ｋ４", "inf", "0x10", "1e3k"])
+def test_what_is_no_whole_number_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    message = refusal(capsys, *EXAMPLE[:-1], text)
+    assert "--context" in message
+    assert repr(text) in message
+
+
+@pytest.mark.parametrize("text", ["16", "16GB", "16 gb", "16GiB", "16G", "１６ＧＢ"])
+def test_memory_is_read_as_it_is_sold(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    answer = json.loads(run(capsys, *EXAMPLE, "--memory", text, "--json"))
+    assert answer["memory_available_bytes"] == 16 * 2**30
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932", "euc-jp", "utf-8"])
+@pytest.mark.parametrize(
+    "arguments", [["-h"], ["estimate", "-h"], EXAMPLE, ["explain", *EXAMPLE[1:]], ["estimate", "--device", "無い機械"]]
+)
+def test_any_console_encoding_is_written(encoding: str, arguments: list[str]) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-m", "hayasa", *arguments], capture_output=True, env=environment)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode in (0, 2)
+    assert (done.stdout + done.stderr).decode(encoding)
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "estimate", interrupt)
+    assert main(EXAMPLE) == 130
+    assert "中断" in capsys.readouterr().err
 
 
 def test_as_a_process() -> None:

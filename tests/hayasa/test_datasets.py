@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import hayasa
-from hayasa import calibration, datasets
+from hayasa.catalog import measurements, objects, reader
+from hayasa.engine import calibration
 
 LLAMA = "llama-2-7b,Llama 2 7B,llama,llama,2023,32"
 MIX = "q4_k_m,default,always,all,q4_k"
+READERS = objects, measurements, calibration
 CUDA = "llama.cpp/cuda,llama.cpp,cuda,"
 
 
@@ -19,16 +21,16 @@ CUDA = "llama.cpp/cuda,llama.cpp,cuda,"
 def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the tables that the package reads instead of its own."""
     copy = tmp_path / "data"
-    shutil.copytree(datasets.data_directory(), copy, ignore=shutil.ignore_patterns("measurements"))
-    monkeypatch.setattr(datasets, "data_directory", lambda: copy)
-    monkeypatch.setattr(calibration, "data_directory", lambda: copy)
+    shutil.copytree(reader.data_directory(), copy)
+    for module in READERS:
+        monkeypatch.setattr(module, "data_directory", lambda: copy)
     forget()
     yield copy
     forget()
 
 
 def forget() -> None:
-    for module in (datasets, calibration):
+    for module in READERS:
         for thing in vars(module).values():
             if hasattr(thing, "cache_clear"):
                 thing.cache_clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -122,12 +122,9 @@ def test_old_builds_are_named_with_what_new_ones_would_do() -> None:
     assert not hayasa.estimate("llama-3-8b", "rtx-5090").notes
 
 
-def test_an_estimate_has_every_field_and_stays_as_it_is() -> None:
+def test_an_estimate_stays_as_it_is() -> None:
     result = hayasa.estimate("llama-2-7b", "rtx-4090")
-    names = [field.name for field in fields(result)]
-    assert sorted(vars(result)) == sorted(names)
-    assert hayasa.Estimate(**vars(result)).to_dict() == result.to_dict()
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         result.step_latency_s = 0.0  # type: ignore[misc]
 
 
@@ -211,3 +208,11 @@ def test_a_prompt_of_experts_is_read_at_their_own_pace() -> None:
     dense_pace = dense.prefill_tokens_per_s / dense.prefill_tokens_per_s_bound
     expected = result.calibration.prefill_share_experts / result.calibration.prefill_share_packed
     assert pace / dense_pace == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("argument", ["model", "device", "weights", "engine", "kv_cache", "split"])
+@pytest.mark.parametrize("value", [["m4"], {"a": 1}, {1}, None, 3, 1.5, b"m4", True], ids=repr)
+def test_what_is_no_name_is_refused_by_the_package_itself(argument: str, value: object) -> None:
+    question: dict[str, object] = {"model": "llama-2-7b", "device": "rtx-4090", argument: value}
+    with pytest.raises(hayasa.HayasaError, match=argument):
+        hayasa.estimate(**question)  # type: ignore[arg-type]

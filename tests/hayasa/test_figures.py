@@ -1,4 +1,4 @@
-"""`hayasa.figures`: a figure is drawn by the book's settings, whatever the machine has."""
+"""`hayasa.book.figures`: a figure is drawn by the book's settings, whatever the machine has."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib import font_manager
 
-from hayasa import figures
+from hayasa.book import figures
 
 
 @pytest.fixture(autouse=True)

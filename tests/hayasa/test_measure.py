@@ -17,7 +17,10 @@ import pytest
 import hayasa
 from hayasa import measure
 from hayasa.cli import main
-from hayasa.measure import Check, Plan, Record, Row
+from hayasa.measure import prediction, probes
+from hayasa.measure import record as records
+from hayasa.measure.probes import Plan
+from hayasa.measure.record import Check, Record, Row
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "data" / "measurements" / "own"
@@ -36,7 +39,7 @@ RECORDED = sorted(path.stem for path in OWN.glob("*.json"))
 @pytest.fixture(scope="module")
 def record() -> Record:
     """One run of the real thing, small."""
-    return measure.measure(SMALL)
+    return probes.measure(SMALL)
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def stored() -> Record:
 
 def tool(name: str) -> ModuleType:
     """Load a script of `tools/` as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, ROOT / "lab" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -60,11 +63,11 @@ def tool(name: str) -> ModuleType:
 @pytest.mark.parametrize("bandwidth", [1e9, 28e9, 3.35e12])
 def test_predictions_are_the_estimators_own(bandwidth: float) -> None:
     peak = 100e9
-    one = measure.decode_prediction_tokens_per_s(7e9, 0.5, bandwidth)
+    one = prediction.decode_prediction_tokens_per_s(7e9, 0.5, bandwidth)
     assert one == pytest.approx(1 / hayasa.memory_latency_s(7e9, 0.5, bandwidth))
     cross = hayasa.crossover_batch_size(4, peak, bandwidth)
     for batch_size in (1, 3, 64, 4096):
-        many = measure.batch_prediction_tokens_per_s(7e9, 4, batch_size, bandwidth, peak)
+        many = prediction.batch_prediction_tokens_per_s(7e9, 4, batch_size, bandwidth, peak)
         read_s, compute_s = 7e9 * 4 / bandwidth, 2 * 7e9 * batch_size / peak
         assert many == pytest.approx(batch_size / max(read_s, compute_s))
         assert (compute_s > read_s) == (batch_size > cross)
@@ -73,24 +76,24 @@ def test_predictions_are_the_estimators_own(bandwidth: float) -> None:
 def test_pairs_cancel_what_slows_both_sides() -> None:
     quiet, noisy = [10.0, 10.0, 10.0], [10.0, 1.0, 4.0]
     half = [value / 2 for value in noisy]
-    assert measure.paired(half, noisy) == (0.5, 0.5, 0.5)
-    assert measure.paired(half, quiet)[0] != 0.5
+    assert prediction.paired(half, noisy) == (0.5, 0.5, 0.5)
+    assert prediction.paired(half, quiet)[0] != 0.5
     with pytest.raises(ValueError):
-        measure.paired([1.0, 2.0, 3.0], [1.0, 2.0])
+        prediction.paired([1.0, 2.0, 3.0], [1.0, 2.0])
 
 
 def test_quartiles_stay_between_the_pairs() -> None:
     wild = [0.04, 3.0, 9.0]
-    assert measure.paired(wild, [1.0, 1.0, 1.0]) == (3.0, 0.04, 9.0)
+    assert prediction.paired(wild, [1.0, 1.0, 1.0]) == (3.0, 0.04, 9.0)
     # Two values have no quartiles: the usual formula would answer -0.7 for these.
     with pytest.raises(ValueError, match="three"):
-        measure.paired([0.5, 5.3], [1.0, 1.0])
+        prediction.paired([0.5, 5.3], [1.0, 1.0])
 
 
 def test_tasks_take_turns_and_the_first_time_does_not_count() -> None:
     called: list[str] = []
     ticks = iter(range(100))
-    seconds = measure.in_turns(
+    seconds = probes.in_turns(
         {"a": lambda: called.append("a"), "b": lambda: called.append("b")},
         3,
         lambda: float(next(ticks)),
@@ -100,7 +103,7 @@ def test_tasks_take_turns_and_the_first_time_does_not_count() -> None:
 
 
 def test_probe_is_written_and_starts_at_a_page() -> None:
-    ones = measure.aligned_ones(1000)
+    ones = probes.aligned_ones(1000)
     assert ones.ctypes.data % 4096 == 0
     assert ones.sum() == 1000
 
@@ -115,7 +118,7 @@ def test_a_run_has_a_prediction_beside_each_speed(record: Record) -> None:
         if row.unit == "tokens/s":
             assert row.predicted > 0 and 0 < row.ratio_low <= row.ratio <= row.ratio_high, row
     sizes = [row.read_bytes for row in record.of_kind("bandwidth")]
-    assert sizes == measure.working_sets(SMALL.probe_bytes)
+    assert sizes == records.working_sets(SMALL.probe_bytes)
     assert record.row("decode-fp64-small").read_bytes == 2 * 128 * 128 * 8
     assert [row.batch_size for row in record.of_kind("batch")] == [1, 4]
 
@@ -153,10 +156,11 @@ def test_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         measure.run()
 
 
-def test_missing_numpy_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "numpy", None)
+def test_missing_numpy_is_said_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("測り始めました"))
     with pytest.raises(hayasa.HayasaError, match=r"numpy 2\.0 以上"):
-        measure.measure(SMALL)
+        measure.run()
 
 
 def test_the_module_can_be_imported_without_numpy() -> None:
@@ -232,6 +236,11 @@ def test_a_missing_record_is_refused_by_name(tmp_path: Path) -> None:
         measure.write_record(Record("", {}, {}, {}, ()), tmp_path / "no" / "r.json")
 
 
+def test_rows_of_a_table_have_numbers_as_numbers() -> None:
+    row = measure.recorded_rows("2026-11-22-epyc-2core-engine")[0]
+    assert (row["read_bytes"], row["ratio"], row["gguf_version"]) == (931517440, 0.837376, "0.19.0")
+
+
 def test_repeated_runs_all_pass() -> None:
     """Ten runs alone and ten beside a process that reads memory as fast as it can."""
     (path,) = OWN.glob("*-repeated.csv")
@@ -255,23 +264,30 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stored: Record) -> 
     return monkeypatch
 
 
-def test_command_prints_predictions_and_writes_a_dated_record(
-    command: object, capsys: pytest.CaptureFixture[str], stored: Record, tmp_path: Path
+def test_command_prints_predictions_and_says_how_to_keep_the_record(
+    command: object, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["measure"]) == 0
-    text = capsys.readouterr().out
+    printed = capsys.readouterr()
     for word in ("実測", "予測", "実測/予測", "トークン/秒", "GB/s", "はい", "512 KiB"):
-        assert word in text
-    (written,) = tmp_path.iterdir()
-    assert written.name == f"hayasa-measure-{stored.measured_on}.json"
-    assert measure.read_record(written) == stored
+        assert word in printed.out
+    assert "--output" in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_writes_the_record_where_it_is_asked_to(
+    command: object, capsys: pytest.CaptureFixture[str], stored: Record, tmp_path: Path
+) -> None:
+    assert main(["measure", "--output", "mine.json"]) == 0
+    assert "mine.json" in capsys.readouterr().err
+    assert measure.read_record(tmp_path / "mine.json") == stored
 
 
 def test_command_formats_agree(
     command: object, capsys: pytest.CaptureFixture[str], stored: Record, tmp_path: Path
 ) -> None:
     main(["measure", "--json", "--output", "-"])
-    assert measure.from_json(capsys.readouterr().out) == stored
+    assert records.from_json(capsys.readouterr().out) == stored
     main(["measure", "--csv", "--output", "-"])
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [float(row["measured"]) for row in rows] == [row.measured for row in stored.rows]
@@ -281,6 +297,16 @@ def test_command_formats_agree(
 def test_command_compares_with_a_published_bandwidth(command: object, capsys: pytest.CaptureFixture[str]) -> None:
     main(["measure", "--device", "M4", "--output", "-"])
     assert "120 GB/s" in capsys.readouterr().out
+
+
+def test_command_says_at_once_that_numpy_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        main(["measure"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "numpy" in line
 
 
 def test_command_refuses_an_unknown_device_before_measuring(
@@ -362,5 +388,5 @@ def test_gpu_refuses_a_machine_without_a_gpu(
 def test_json_of_the_records_is_stable() -> None:
     for name in RECORDED:
         text = (OWN / f"{name}.json").read_text(encoding="utf-8")
-        assert json.loads(text)["schema"] == measure.SCHEMA
+        assert json.loads(text)["schema"] == records.SCHEMA
         assert measure.to_json(measure.recorded(name)) == text

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa.datasets import data_directory, read_rows
+from hayasa.catalog.reader import data_directory, read_rows
 
 positive = st.floats(min_value=1e-3, max_value=1e15)
 sizes = st.integers(min_value=1, max_value=4096)

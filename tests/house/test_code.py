@@ -16,8 +16,3 @@ def test_ruff_finds_nothing(root):
 def test_mypy_finds_nothing_in_the_package(root):
     result = run(root, "mypy")
     assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_doctests_of_the_package_pass(root):
-    result = run(root, "pytest", "--doctest-modules", "-q", "-p", "no:cacheprovider", "src")
-    assert result.returncode == 0, result.stdout + result.stderr

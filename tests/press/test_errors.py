@@ -44,7 +44,7 @@ BROKEN = {
     "unknown setting": ({"_quarto.yml": CONFIG + "speed: fast\n"}, "_quarto.yml", "", "speed"),
     "unknown html setting": ({"_quarto.yml": CONFIG + "format: {html: {sparkle: true}}\n"}, "_quarto.yml", "", "sparkle"),
     "setting of a project": ({"_quarto.yml": config("type: book", "type: book, post-render: x.py")}, "_quarto.yml", "", "post-render"),
-    "script that is no text": ({"_quarto.yml": config("type: book", "type: book, pre-render: [1]")}, "_quarto.yml", "", "pre-render を読めません"),
+    "script that is no text": ({"_quarto.yml": config("type: book", "type: book, pre-render: [1]")}, "_quarto.yml", "", "pre-render"),
     "script of another kind": ({"_quarto.yml": config("type: book", "type: book, pre-render: make.sh"), "make.sh": ""}, "_quarto.yml", "", "make.sh の種類"),
     "missing script": ({"_quarto.yml": config("type: book", "type: book, pre-render: make.py")}, "_quarto.yml", "", "make.py がありません"),
     "failing script": ({"_quarto.yml": config("type: book", "type: book, pre-render: make.py"), "make.py": "print('始め')\nraise SystemExit('困った')"}, "_quarto.yml", "", "終了コード 1 で失敗しました\n始め\n困った"),
@@ -106,7 +106,25 @@ BROKEN = {
     "contents neither on nor off": ({"index.qmd": "---\ntoc: left\n---\n\n# 序\n"}, "index.qmd", "", "toc: left"),
     "page layout": ({"index.qmd": "---\nformat: {html: {page-layout: custom}}\n---\n\n# 序\n"}, "index.qmd", "", "page-layout: custom"),
     "shortcode": ({"a.ipynb": chapter(text_cell("{{< video x.mp4 >}}"))}, "a.ipynb", "セル 2", "video"),
-    "unknown box": ({"a.ipynb": chapter(text_cell("::: {.column-margin}\n欄外\n:::"))}, "a.ipynb", "セル 2", "column-margin"),
+    "unknown box": ({"a.ipynb": chapter(text_cell("::: {.column-page}\n全幅\n:::"))}, "a.ipynb", "セル 2", "column-page"),
+    "image over the whole page": ({"a.ipynb": chapter(text_cell("![図](a.svg){.column-screen}")), "a.svg": PIXEL}, "a.ipynb", "セル 2", "column-screen"),
+    "column of an absolute width": ({"a.ipynb": chapter(text_cell('::: {.columns}\n::: {.column width="4em"}\n左\n:::\n:::'))}, "a.ipynb", "セル 2", "width=4em"),
+    "annotated code": ({"index.qmd": "# 序\n\n```python\nx = 1  # <1>\n```\n\n1. 代入\n"}, "index.qmd", "4 行目", "コード注釈"),
+    "annotated code of another language": ({"index.qmd": "# 序\n\n```js\nf() // <12>\n```\n"}, "index.qmd", "4 行目", "コード注釈"),
+    "annotated markup": ({"index.qmd": "# 序\n\n```html\n<b> <!-- <1> -->\n```\n"}, "index.qmd", "4 行目", "コード注釈"),
+    "annotated cell": ({"a.ipynb": chapter(code_cell("x # <1>", shown(text="1")))}, "a.ipynb", "セル 2", "コード注釈"),
+    "inline computation": ({"a.ipynb": chapter(text_cell("値は `{python} 1+1` です。"), code_cell("x", shown(text="1")))}, "a.ipynb", "セル 2（1 行目）", "{python} 1+1"),
+    "inline computation in a caption": ({"a.ipynb": chapter(code_cell("#| label: fig-x\n#| fig-cap: '`{r} x` 個'\nx", shown(svg=PIXEL)))}, "a.ipynb", "セル 2", "{r} x"),
+    "YAML and text in one cell": ({"a.ipynb": notebook(text_cell("---\ntitle: 題\n---\n\n本文"))}, "a.ipynb", "セル 1", "同じセル"),
+    "image that is not base64": ({"a.ipynb": chapter(code_cell("x", shown(png="!!!notbase64")))}, "a.ipynb", "セル 2", "base64"),
+    "image of another alphabet": ({"a.ipynb": chapter(code_cell("x", shown(png="あ")))}, "a.ipynb", "セル 2", "base64"),
+    "missing file to include": ({"index.qmd": "# 序\n\n{{< include _none.qmd >}}\n"}, "index.qmd", "3 行目", "_none.qmd"),
+    "file that includes itself": ({"index.qmd": "# 序\n\n{{< include _a.qmd >}}\n", "_a.qmd": "{{< include _b.qmd >}}\n", "_b.qmd": "{{< include _a.qmd >}}\n"}, "index.qmd", "_b.qmd 1 行目", "_a.qmd → _b.qmd → _a.qmd"),
+    "included file outside the book": ({"index.qmd": "# 序\n\n{{< include ../a.qmd >}}\n"}, "index.qmd", "3 行目", "../a.qmd"),
+    "include without a file": ({"index.qmd": "# 序\n\n{{< include >}}\n"}, "index.qmd", "3 行目", "include"),
+    "include inside a line": ({"index.qmd": "# 序\n\n前 {{< include _a.qmd >}} 後\n", "_a.qmd": "中"}, "index.qmd", "3 行目", "include"),
+    "include in a notebook": ({"a.ipynb": chapter(text_cell("{{< include _a.qmd >}}")), "_a.qmd": "中"}, "a.ipynb", "セル 2", "include"),
+    "mistake in an included file": ({"index.qmd": "# 序\n\n{{< include _a.qmd >}}\n", "_a.qmd": "中\n\n@fig-none\n"}, "index.qmd", "_a.qmd 3 行目", "@fig-none"),
     "unknown box attribute": ({"a.ipynb": chapter(text_cell('::: {.callout-note colour="red"}\n中\n:::'))}, "a.ipynb", "セル 2", "colour"),
     "callout with a foreign label": ({"a.ipynb": chapter(text_cell("::: {#fig-x .callout-note}\n中\n:::"))}, "a.ipynb", "セル 2", "fig-x"),
     "tabs without headings": ({"a.ipynb": chapter(text_cell("::: {.panel-tabset}\n中\n:::"))}, "a.ipynb", "セル 2", "panel-tabset"),
@@ -123,6 +141,73 @@ BROKEN = {
     "formula that is no TeX": ({"a.ipynb": chapter(text_cell("$\\frac{1}$"))}, "a.ipynb", "セル 2", "frac"),
     "equation label without equation": ({"a.ipynb": chapter(text_cell("文 {#eq-x}"))}, "a.ipynb", "セル 2", "eq-x"),
 }  # fmt: skip
+
+
+# Wrong types, wherever they stand: (room, setting, words in the message).
+MISTYPED = [
+    ("book", "format: {html: {toc-depth: abc}}", "html: toc-depth: abc"),
+    ("book", "format: {html: {toc-depth: true}}", "html: toc-depth: true"),
+    ("book", "format: {html: {toc-depth: 0}}", "html: toc-depth: 0"),
+    ("book", "format: {html: {number-depth: }}", "html: number-depth: （空）"),
+    ("book", "format: {html: {number-sections: [1]}}", "html: number-sections"),
+    ("book", "format: {html: {css: {a: b}}}", "html: css"),
+    ("book", "execute: 5", "execute"),
+    ("book", "execute: {echo: 何か}", "execute: echo: 何か"),
+    ("book", "crossref: [1]", "crossref"),
+    ("book", "lang: [ja]", "lang"),
+    ("book", "lang: true", "lang: true"),
+    ("book", "bibliography: {a: b}", "bibliography"),
+    ("book", "bibliography: [[a]]", "bibliography"),
+    ("book", "link-citations: はい", "link-citations: はい"),
+    ("book", "book: [1]", "book"),
+    ("book", "project: book", "project"),
+    ("chapter", "title: [1]", "title"),
+    ("chapter", "execute: false", "execute"),
+    ("chapter", "format: {html: {code-fold: 何か}}", "html: code-fold: 何か"),
+    ("chapter", "toc: 3", "toc: 3"),
+    ("chapter", "- a", "形"),
+    ("cell", "echo: 1", "echo: 1"),
+    ("cell", "layout-ncol: 二", "layout-ncol: 二"),
+    ("cell", "layout-ncol: 0", "layout-ncol: 0"),
+    ("cell", "fig-alt: {a: b}", "fig-alt"),
+    ("cell", "fig-cap: [a]", "fig-cap"),
+    ("cell", "tags: a", "tags"),
+    ("cell", "column: page", "column: page"),
+    ("cell", "[1]", "形"),
+]
+
+
+@pytest.mark.parametrize(("room", "setting", "words"), MISTYPED, ids=[f"{room}: {setting}" for room, setting, _ in MISTYPED])
+def test_a_value_of_another_type_is_refused(tmp_path: Path, room: str, setting: str, words: str) -> None:
+    key = setting.split(":")[0]
+    lines = [line for line in CONFIG.splitlines(keepends=True) if not line.startswith(f"{key}:")]
+    files = {
+        "book": {"_quarto.yml": "".join(lines) + setting + "\n"},
+        "chapter": {"a.ipynb": notebook(raw_cell(f"---\n{setting}\n---"), text_cell("# 題"))},
+        "cell": {"a.ipynb": chapter(code_cell(f"#| {setting}\nx", shown(text="1")))},
+    }[room]
+    if key == "book":
+        files["_quarto.yml"] = "project: {type: book}\nbook: [1]\n"
+    found = problems_of(make_book(tmp_path, **files))
+    assert [problem for problem in found if words in problem.message and len(problem.advice) > 5], found
+    assert not any("Error" in problem.message for problem in found), found
+
+
+def test_what_nobody_foresaw_is_a_problem_of_its_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: object) -> None:
+        raise ZeroDivisionError("意外")
+
+    for step in ("press.build.read_manuscript", "press.build.build_structure", "press.build.number_page",
+                 "press.build.page_html", "press.build.write_site"):  # fmt: skip
+        with monkeypatch.context() as patched:
+            patched.setattr(step, broken)
+            found = problems_of(make_book(tmp_path))
+        files = {problem.file for problem in found if "ZeroDivisionError: 意外" in problem.message}
+        assert files == ({"本の全体"} if step.endswith("site") else {"index.qmd", "a.ipynb", "references.qmd"})
+        log = (tmp_path / ".press/error.log").read_text(encoding="utf-8")
+        assert "Traceback" in log and "in broken" in log
+    build(tmp_path)
+    assert not (tmp_path / ".press/error.log").exists()
 
 
 @pytest.mark.parametrize(("files", "file", "place", "words"), BROKEN.values(), ids=BROKEN.keys())

@@ -20,18 +20,34 @@ def test_options_are_split_from_code() -> None:
     assert code == "x = 1\n# 普通のコメント"
 
 
+@pytest.mark.parametrize("mark", ["# |", "#  | ", "#|", "#\t|"])
+def test_a_formatter_may_part_the_signs_of_an_option(mark: str) -> None:
+    assert split_options(f"{mark}echo: false\nx") == ("echo: false", "x")
+
+
 def test_options_only_stand_at_the_top() -> None:
     assert split_options("x = 1\n#| label: fig-x") == ("", "x = 1\n#| label: fig-x")
 
 
+def fit_options(source: str, tags: list[str]) -> dict:
+    return read_options(source, tags, lambda message, advice: pytest.fail(message))
+
+
 def test_jupyter_tags_are_options_and_give_way_to_lines() -> None:
-    assert read_options("", ["hide-code"]) == ({"echo": False}, [])
-    assert read_options("echo: true", ["hide-code"]) == ({"echo": True}, [])
+    assert fit_options("", ["hide-code"]) == {"echo": False}
+    assert fit_options("echo: true", ["hide-code"]) == {"echo": True}
 
 
-@pytest.mark.parametrize("value", ["true", "false", "show", "hide"])
-def test_code_fold_takes(value: str) -> None:
-    assert read_options(f"code-fold: {value}", [])[1] == []
+@pytest.mark.parametrize(("written", "value"), [("true", True), ("false", False), ("show", "show"), ("hide", "hide")])
+def test_code_fold_takes(written: str, value: object) -> None:
+    assert fit_options(f"code-fold: {written}", []) == {"code-fold": value}
+
+
+def test_what_is_not_fit_is_complained_of_and_left_out() -> None:
+    told: list[str] = []
+    options = read_options("echo: maybe\nlayout-ncol: 0\nlabel: fig-x", [], lambda message, advice: told.append(message))
+    assert options == {"label": "fig-x"}
+    assert told == ["#| echo: maybe は使えない値です", "#| layout-ncol: 0 は使えない値です"]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +58,10 @@ def test_code_fold_takes(value: str) -> None:
         ("`{{< kbd X >}}`", "`{{< kbd X >}}`"),
         ("```\n{{< kbd X >}}\n```", "```\n{{< kbd X >}}\n```"),
         ("{{{< kbd X >}}}", "{{{< kbd X >}}}"),
-        ("```{mermaid}\nA\n```", "``` mermaid\nA\n```"),
+        ("```{mermaid}\nA\n```", "```mermaid\nA\n```"),
+        ("````\n```{mermaid}\nA\n```\n````", "````\n```{mermaid}\nA\n```\n````"),
+        ("```{{python}}\nx = 1\n```", "```` markdown\n```{python}\nx = 1\n```\n````"),
+        ("~~~ {{{r}}}\n~~~", "~~~~ markdown\n```{{r}}\n```\n~~~~"),
     ],
 )
 def test_quarto_syntax_becomes_pandocs(source: str, markdown: str) -> None:

@@ -1,24 +1,18 @@
-// The entry of the bundle that the tests run: JavaScript's answers to the questions of hayasa.export.vectors.
+// The entry of the script that the tests run: the answers to the questions of questions.py.
 
-import { data } from "./data.mjs";
 import {
-  activeParameters,
+  duration,
   estimate,
-  kvCacheBytesPerToken,
-  loadTables,
+  explanation,
+  gibibytes,
   makeDevice,
   makeModel,
   makeWeightFormat,
-  maxBatchSize,
   maxContextLength,
-  peakFlopPerS,
-  ridgePoint,
-  totalParameters,
+  scaled,
+  significant,
 } from "./estimator.mjs";
-import { explain, explanationText } from "./explanation.mjs";
-import { duration, gibibytes, scaled, significant } from "./units.mjs";
 
-const tables = loadTables(data);
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
 const WRITERS = { significant, scaled, gibibytes, duration };
 const NAMED = ["model", "device", "weights", "engine", "kv_cache"];
@@ -41,27 +35,20 @@ function answer(question) {
       MAKERS[question.kind](question.fields);
       return { error: null };
     }
-    return { expected: plain(estimate(tables, question.choice)) };
+    return { expected: plain(estimate(question.choice), question.names) };
   } catch (error) {
-    return { error: { type: error.name, argument: error.argument, message: error.message } };
+    return { error: { type: error.name, message: error.message } };
   }
 }
 
-function plain(result) {
-  const { model, device, weights, chosen } = result;
-  const values = { ...result };
+function plain(result, names) {
+  const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  values.calibration = result.calibration ? result.calibration.id : null;
-  if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id };
-  values.peak_flop_per_s = peakFlopPerS(device, weights.compute_format);
-  values.ridge_point_flop_per_byte = ridgePoint(device, weights.compute_format);
-  values.total_parameters = totalParameters(model);
-  values.active_parameters = activeParameters(model);
-  values.explanation = explanationText(explain(result));
-  if (model.layers) {
-    values.kv_cache_bytes_per_token = kvCacheBytesPerToken(model, result.kv_cache.bits_per_weight / 8);
-    values.max_context_length = maxContextLength(tables, result);
-    if (result.context_length) values.max_batch_size = maxBatchSize(tables, result);
-  }
+  const { chosen, waits } = result;
+  values.waits = waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
+  values.calibration = chosen ? chosen.calibration.id : null;
+  if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
+  values.explanation = explanation(result).map((part) => ({ ...part }));
+  if (result.model.has_shape) values.max_context_length = maxContextLength(result);
   return values;
 }

@@ -2,27 +2,36 @@
 
 import json
 import math
-import shutil
 from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 
 from py_mini_racer import MiniRacer
 
-from hayasa.export import calculator_data, compact_json
-from tools import web
+from tools.page import script
+from tools.page.bundle import ENTRY, bundle
 
-MODULES = ("units.mjs", "estimator.mjs", "explanation.mjs")
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = Path(__file__).resolve().with_name("answers.mjs")
+
+
+def changed_script(*changed: str, entry: Path = ROOT / "web" / ENTRY) -> str:
+    """Return the page's script; `changed` is a module, a text that stands in it once, and another."""
+    modules = {ENTRY: entry.read_text(encoding="utf-8"), **script.made_modules(ROOT)}
+    if changed:
+        name, old, new = changed
+        text = modules.get(name) or (ROOT / "web" / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} はちょうど一度だけあるはずです"
+        modules[name] = text.replace(old, new)
+    return bundle(ROOT / "web", modules)
 
 
 class Estimator:
-    """The formulas of a folder of modules, loaded with the tables of hayasa."""
+    """The formulas and tables as the page has them."""
 
-    def __init__(self, folder: Path) -> None:
-        shutil.copy(HERE / "answers.mjs", folder / web.ENTRY)
+    def __init__(self, *changed: str) -> None:
         self.context = MiniRacer()
-        self.context.eval(web.bundle(folder, compact_json(calculator_data())))
+        self.context.eval(changed_script(*changed, entry=ANSWERS))
 
     def answers(self, vectors: list[dict]) -> list[dict]:
         """Put all questions at once; nothing of what Python answered is passed on."""
@@ -32,18 +41,6 @@ class Estimator:
         ]
         # JavaScript has one kind of number.
         return json.loads(self.context.call("hayasa.answers", json.dumps(questions)), parse_int=float)
-
-
-def modules_in(folder: Path, root: Path, replacing: tuple[str, str, str] | None = None) -> Path:
-    """Copy the formulas to a folder; `replacing` is a module, a text that stands in it once, and another."""
-    folder.mkdir()
-    for name in MODULES:
-        text = (root / "web" / name).read_text(encoding="utf-8")
-        if replacing and replacing[0] == name:
-            assert text.count(replacing[1]) == 1, f"{replacing[1]!r} はちょうど一度だけあるはずです"
-            text = text.replace(replacing[1], replacing[2])
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
 
 
 def differences(vectors: list[dict], answers: list[dict]) -> Iterable[str]:

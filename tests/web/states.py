@@ -6,7 +6,7 @@ from itertools import cycle
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa.engines import ENGINES
+from hayasa.engine.engines import ENGINES
 from hayasa.units import GIB
 
 MODELS, DEVICES, FORMATS = list(hayasa.model_rows()), hayasa.device_rows(), list(hayasa.weight_format_rows())

@@ -12,10 +12,11 @@ from itertools import islice
 import pytest
 from py_mini_racer import MiniRacer
 
-from hayasa import export
-from hayasa.export import calculator_data, compact_json, measurement_data
+from tests.web import questions
 from tests.web.javascript import same
-from tools import web
+from tools.page import script
+from tools.page.bundle import BundleError, bundle, quoted
+from tools.page.tables import calculator_data, compact_json, measurement_data
 
 MAIN = 'import { f } from "./a.mjs";\nexport { f };\n'
 
@@ -35,16 +36,17 @@ def run(script, expression):
 # ---- joining
 
 
-def test_modules_see_what_they_import_and_nothing_else(tmp_path):
+def test_modules_stand_one_after_another(tmp_path):
     folder = folder_with(
         tmp_path,
         main='import { twice, Box } from "./a.mjs";\nimport { one } from "./b.mjs";\n'
         "const hidden = 3;\nexport const three = twice(one) + hidden - 2;\nexport { twice, Box };\n",
-        a='import {\n  one,\n} from "./b.mjs";\nconst hidden = 10;\nexport function twice(x) { return hidden * one * 2 * x / 10; }\n'
+        a='import {\n  one,\n} from "./b.mjs";\nexport function twice(x) { return one * 2 * x; }\n'
         "export class Box { constructor(hidden) { this.hidden = hidden; } get() { return this.hidden; } }\n",
-        b="const hidden = 1;\nexport const one = hidden;\n",
+        b="export const one = 1;\n",
     )
-    script = web.bundle(folder, "{}")
+    script = bundle(folder, {})
+    assert script.count("const one") == 1 and "import" not in script and "export" not in script
     assert run(script, "[hayasa.three, hayasa.twice(4), new hayasa.Box(5).get(), Object.keys(hayasa).sort()]") == [
         3,
         8,
@@ -58,6 +60,17 @@ def test_modules_see_what_they_import_and_nothing_else(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "line", ["const one = 2;", "export class one {}", "let one;", "function* one() {}", "async function one() {}"]
+)
+def test_a_name_of_two_modules_is_refused_by_line(tmp_path, line):
+    folder = folder_with(
+        tmp_path, main=f'import {{ two }} from "./b.mjs";\n{line}\n', b="const one = 1;\nexport const two = one;\n"
+    )
+    with pytest.raises(BundleError, match=r"web/main\.mjs:2: one という名前は b\.mjs にもあります"):
+        bundle(folder, {})
+
+
 def test_data_come_through_whatever_they_hold(tmp_path):
     data = {
         "text": "it's </script> <!-- \\ \" \n \u2028\u2029 表 \U0001f600",
@@ -65,7 +78,8 @@ def test_data_come_through_whatever_they_hold(tmp_path):
         "none": None,
     }
     folder = folder_with(tmp_path, main='import { data } from "./data.mjs";\nexport { data };\n')
-    script = web.bundle(folder, compact_json(data))
+    made = {"data.mjs": f"export const data = JSON.parse({quoted(compact_json(data))});\n"}
+    script = bundle(folder, made)
     assert run(script, "hayasa.data") == data
     assert "</script" not in script and "<!--" not in script
     assert not set("\u2028\u2029") & set(script)
@@ -92,19 +106,21 @@ def test_data_come_through_whatever_they_hold(tmp_path):
         ('export * from "./a.mjs";', "export は"),
         ('export { f } from "./a.mjs";', "export は"),
         ("export const { g } = f;", "export は"),
+        ("const { g } = f;", "一つずつ"),
+        ("let g, h;", "一つずつ"),
+        ("var g = 1;", "一つずつ"),
         ("const g = 1; export { g };", "行の初め"),
         ("const g = '</script>';", "</script"),
         ('import { nothing } from "./a.mjs";', "a.mjs は nothing を export していません"),
         ('import { f } from "./missing.mjs";', "web/missing.mjs がありません"),
-        ('import { tables } from "./data.mjs";', "data.mjs は tables を export していません"),
         ('import { f } from "./main.mjs";', "互いに import しています"),
         ("export const f = 1;\nexport { f };", "二度 export しています"),
     ],
 )
 def test_what_cannot_be_joined_is_refused_by_line(line, reason, tmp_path):
     folder = folder_with(tmp_path, main=f"// first\n\n{line}\n", a="export const f = 1;\n")
-    with pytest.raises(web.BundleError) as error:
-        web.bundle(folder, "{}")
+    with pytest.raises(BundleError) as error:
+        bundle(folder, {})
     assert reason in str(error.value)
     number = 4 if "二度" in reason else 3
     assert str(error.value).startswith(f"web/main.mjs:{number}: ")
@@ -113,13 +129,13 @@ def test_what_cannot_be_joined_is_refused_by_line(line, reason, tmp_path):
 def test_modules_that_need_each_other_are_refused(tmp_path):
     a = 'import { g } from "./b.mjs";\nexport const f = g;\n'
     b = '\nimport { f } from "./a.mjs";\nexport const g = f;\n'
-    with pytest.raises(web.BundleError, match=r"web/b\.mjs:2: a\.mjs との間で"):
-        web.bundle(folder_with(tmp_path, main=MAIN, a=a, b=b), "{}")
+    with pytest.raises(BundleError, match=r"web/b\.mjs:2: a\.mjs との間で"):
+        bundle(folder_with(tmp_path, main=MAIN, a=a, b=b), {})
 
 
 def test_without_an_entry_there_is_no_bundle(tmp_path):
-    with pytest.raises(web.BundleError, match=r"web/main\.mjs がありません"):
-        web.bundle(tmp_path, "{}")
+    with pytest.raises(BundleError, match=r"web/main\.mjs がありません"):
+        bundle(tmp_path, {})
 
 
 # ---- the real one
@@ -127,17 +143,19 @@ def test_without_an_entry_there_is_no_bundle(tmp_path):
 
 @pytest.fixture(scope="module")
 def built(root):
-    return web.build(root)
+    return script.page_script(root, root)
 
 
 def test_shortening_changes_no_answer(built, root):
     """Where the minifier is missing, readers get the modules as they are."""
-    plain = web.bundle(root / "web", compact_json(calculator_data()))
+    plain = bundle(root / "web", script.made_modules(root))
     if built == plain:
         pytest.skip("tdewolff-minify が入っていません（Linux のほかでは入れません）")
     assert len(built) < 0.8 * len(plain)
-    choices = json.dumps([vector["choice"] for vector in islice(export.vectors(), 0, 4000, 97) if "expected" in vector])
-    asked = f"{choices}.map((choice) => hayasa.explanationText(hayasa.explain(hayasa.estimate(hayasa.tables, choice))))"
+    choices = json.dumps(
+        [vector["choice"] for vector in islice(questions.vectors(), 0, 600, 20) if "expected" in vector]
+    )
+    asked = f"{choices}.map((choice) => hayasa.explanation(hayasa.estimate(choice)))"
     assert run(built, asked) == run(plain, asked)
 
 
@@ -145,7 +163,7 @@ def test_the_bundle_runs_without_a_page(built, root):
     compared = run(
         built,
         "(() => { const { tables } = hayasa; const { machines, ...state } = tables.presets.article;"
-        " return machines.map(({ device }) => hayasa.estimate(tables, { ...state, device }))"
+        " return machines.map(({ device }) => hayasa.estimate({ ...state, device }))"
         ".map((result) => [Math.floor(result.decode_tokens_per_s), Math.floor(1 / result.compute_latency_s)]); })()",
     )
     # The article's numbers: what the page opens with.
@@ -154,12 +172,12 @@ def test_the_bundle_runs_without_a_page(built, root):
 
 def test_the_bundle_says_what_python_says(built):
     """The other tests ask the modules through an entry of their own; this is the one that readers get."""
-    asked = [vector for vector in islice(export.vectors(), 0, 4000, 37) if "expected" in vector]
+    asked = [vector for vector in islice(questions.vectors(), 0, 600, 3) if "expected" in vector]
     choices = json.dumps([vector["choice"] for vector in asked])
     answers = run(
         built,
-        f"{choices}.map((choice) => hayasa.estimate(hayasa.tables, choice))"
-        ".map((result) => [hayasa.explanationText(hayasa.explain(result)), result.prefill_tokens_per_s])",
+        f"{choices}.map((choice) => hayasa.estimate(choice))"
+        ".map((result) => [hayasa.explanation(result).map((part) => ({ ...part })), result.prefill_tokens_per_s])",
     )
     assert len(answers) > 100
     for vector, (explanation, prefill_tokens_per_s) in zip(asked, answers, strict=True):
@@ -169,7 +187,10 @@ def test_the_bundle_says_what_python_says(built):
 
 
 def test_the_same_sources_give_the_same_bytes(built, root):
-    code = "import sys; from pathlib import Path; from tools import web; sys.stdout.write(web.build(Path.cwd()))"
+    code = (
+        "import sys; from pathlib import Path; from tools.page import script; "
+        "sys.stdout.write(script.page_script(Path.cwd(), Path.cwd()))"
+    )
     for seed in ("1", "2"):
         again = subprocess.run(
             [sys.executable, "-c", code],
@@ -182,15 +203,15 @@ def test_the_same_sources_give_the_same_bytes(built, root):
 
 
 def test_measurements_are_a_script_of_their_own(built, root):
-    script = web.build_measurements(root)
-    assert run(script, "hayasaMeasurements") == measurement_data()
+    measurements = script.measurements_script()
+    assert run(measurements, "hayasaMeasurements") == measurement_data()
     assert measurement_data()["text"]["source"].partition("~")[0] not in built
 
 
 def test_no_machine_and_no_page_end_stands_in_the_bundle(built, root):
-    for script in (built, web.build_measurements(root)):
-        assert "</script" not in script and str(root) not in script
-        assert {character for character in script if not character.isprintable()} <= {"\n", "\t"}
+    for text in (built, script.measurements_script()):
+        assert "</script" not in text and str(root) not in text
+        assert {character for character in text if not character.isprintable()} <= {"\n", "\t"}
 
 
 # ---- the command
@@ -214,9 +235,9 @@ def test_the_command_needs_nothing_but_python(book, root, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     done = command(book, cwd=elsewhere)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    plain = web.bundle(root / "web", compact_json(calculator_data()))
+    plain = bundle(root / "web", script.made_modules(root))
     assert (book / "web" / "hayasa.js").read_text(encoding="utf-8") == plain
-    assert (book / "web" / "hayasa-measurements.js").read_text(encoding="utf-8") == web.build_measurements(root)
+    assert (book / "web" / "hayasa-measurements.js").read_text(encoding="utf-8") == script.measurements_script()
     assert list(elsewhere.iterdir()) == []
 
 
@@ -228,10 +249,8 @@ def test_an_unchanged_bundle_is_left_alone(book):
     assert command(book, "--root", ".", cwd=book).returncode == 0
     assert bundle.stat().st_mtime == 1
     assert sorted(path.name for path in bundle.parent.iterdir()) == files
-    (book / "web" / "units.mjs").write_text(
-        (book / "web" / "units.mjs").read_text(encoding="utf-8").replace('"GiB"', '"GIB"').replace(" GiB`", " GIB`"),
-        encoding="utf-8",
-    )
+    units = book / "src" / "hayasa" / "units.py"
+    units.write_text(units.read_text(encoding="utf-8").replace(' GiB"', ' GIB"'), encoding="utf-8")
     assert command(book, cwd=book).returncode == 0
     assert bundle.stat().st_mtime > 1 and "GIB" in bundle.read_text(encoding="utf-8")
 
@@ -261,7 +280,7 @@ def test_sizes(root, built, capsys):
     sizes = {
         "データ": compact_json(calculator_data()),
         "プログラムとデータ": built,
-        "実測": web.build_measurements(root),
+        "実測": script.measurements_script(),
         "CSS": (root / "web" / "hayasa.css").read_text(encoding="utf-8"),
     }
     compressed = {name: len(gzip.compress(text.encode(), 9)) for name, text in sizes.items()}

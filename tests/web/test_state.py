@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from py_mini_racer import MiniRacer
 
-from hayasa.export import calculator_data, compact_json
 from tests.checks import chapters
 from tests.checks.report import expect_none
+from tests.web.javascript import changed_script
 from tests.web.states import HOSTILE, ODD_NAMES, UNUSUAL, hostile, machine, state, states, systematic
-from tools import web
+from tools.page import script
 
 # V8 alone has none of this. tests/browser asks the same of the real one.
 ADDRESSES = """
@@ -45,7 +45,7 @@ globalThis.ask = {
     try {
       const made = typeof device === "string" ? tables.devices.get(device) : hayasa.makeDevice({ ...device, id: "own" });
       const its = typeof model === "string" ? model : hayasa.makeModel({ ...model, id: "own" });
-      const result = hayasa.estimate(tables, { ...choice, model: its, device: made, devices });
+      const result = hayasa.estimate({ ...choice, model: its, device: made, devices });
       return Number.isFinite(result.decode_tokens_per_s);
     } catch (error) {
       if (error.name !== "InvalidValueError") throw error;
@@ -87,7 +87,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def page(root):
-    return Page(web.build(root))
+    return Page(script.page_script(root, root))
 
 
 def test_every_choice_survives_its_address(page):
@@ -255,8 +255,8 @@ def test_every_view_that_the_book_links_is_sound(page):
         ('["prompt", state.prompt_length]', '["prompt", state.context_length]'),
     ],
 )  # fmt: skip
-def test_a_lost_part_of_an_address_is_noticed(root, tmp_path, old, new):
-    page = changed(root, tmp_path, old, new)
+def test_a_lost_part_of_an_address_is_noticed(old, new):
+    page = Page(changed_script("address.mjs", old, new))
     assert [wrong for one in systematic() for wrong in page.there_and_back(one)]
 
 
@@ -264,8 +264,8 @@ def test_a_lost_part_of_an_address_is_noticed(root, tmp_path, old, new):
     ("old", "new"),
     [("Object.hasOwn(parts, key) && parts[key]", "parts[key]"), ("shortened(value)} に当", "value} に当")],
 )
-def test_a_careless_reading_is_noticed(root, tmp_path, old, new):
-    page = changed(root, tmp_path, old, new)
+def test_a_careless_reading_is_noticed(old, new):
+    page = Page(changed_script("address.mjs", old, new))
     careless = 0
     for search in HOSTILE:
         try:
@@ -273,14 +273,3 @@ def test_a_careless_reading_is_noticed(root, tmp_path, old, new):
         except Exception:
             careless += 1
     assert careless
-
-
-def changed(root, tmp_path, old: str, new: str) -> Page:
-    """Return the page with one thing changed in `address.mjs`."""
-    for path in (root / "web").glob("*.mjs"):
-        text = path.read_text(encoding="utf-8")
-        if path.name == "address.mjs":
-            assert text.count(old) == 1
-            text = text.replace(old, new)
-        (tmp_path / path.name).write_text(text, encoding="utf-8")
-    return Page(web.bundle(tmp_path, compact_json(calculator_data())))

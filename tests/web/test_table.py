@@ -7,13 +7,14 @@ from py_mini_racer import MiniRacer
 
 from hayasa.units import GIB
 from tests.checks.report import expect_none
-from tools import calculator_table, web
+from tests.web.javascript import changed_script
+from tools import calculator_table
 
 CELL = """
 globalThis.cell = (model, weights, device, memory_capacity_bytes, context_length) => {
   const { tables, estimate, makeDevice } = globalThis.hayasa;
   const own = makeDevice({ ...tables.devices.get(device), memory_capacity_bytes });
-  const result = estimate(tables, { model, weights, device: own, engine: "llama.cpp", batch_size: 1, context_length });
+  const result = estimate({ model, weights, device: own, engine: "llama.cpp", batch_size: 1, context_length });
   const { decode_tokens_per_s, decode_tokens_per_s_low, decode_tokens_per_s_high } = result;
   // What the page calls a tight fit on a Mac, the table leaves out.
   const share = own.vendor === "Apple" ? tables.constants.MAC_GPU_MEMORY_SHARE : 1;
@@ -24,9 +25,9 @@ globalThis.cell = (model, weights, device, memory_capacity_bytes, context_length
 
 
 @pytest.fixture(scope="module")
-def script(root):
+def script():
     context = MiniRacer()
-    context.eval(web.build(root) + CELL)
+    context.eval(changed_script() + CELL)
     return context
 
 

@@ -1,0 +1,1 @@
+"""The answer: a step as a list of waits, the estimate that sums them, its explanation."""

@@ -1,0 +1,448 @@
+"""One question, one answer: the speed of a model on a device.
+
+`estimate` puts the pieces together.  The bound is physics, the best estimate
+is the bound corrected by what was measured, and the interval says how sure
+that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import NamedTuple
+
+from ..catalog.objects import get_device, get_model, get_weight_format
+from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
+from ..engine.engines import Engine, get_engine
+from ..engine.waits import OLD_BUILDS, Wait
+from ..errors import (
+    MAX_BATCH_SIZE,
+    MAX_CONTEXT_LENGTH,
+    MAX_DEVICES,
+    DoesNotFitError,
+    require_choice,
+    require_integer,
+)
+from ..machine.device import Device
+from ..machine.split import SPLITS
+from ..model.flops import prefill_flop
+from ..model.shape import Model
+from ..model.weights import WeightFormat, weight_bytes
+from ..model.work import Work, step_work
+from ..units import gibibytes, significant
+from .step import calibrated_waits, ideal_waits, step_s
+
+DEFAULT_PROMPT_LENGTH = 512
+"""Tokens of the prompt where neither a prompt nor a context is given."""
+
+NOTEWORTHY = 1.05
+"""How much faster new builds have to be for a note to say so."""
+
+_FP16 = WeightFormat(id="f16", bits_per_weight=16)
+
+
+class Estimate(NamedTuple):
+    """Speed of a model on a device, with everything it was computed from.
+
+    Parameters
+    ----------
+    model, device, weights, engine, kv_cache : Model, Device, WeightFormat, Engine, WeightFormat
+        What was asked about.
+    batch_size : int
+        Sequences that advance together.
+    context_length : int
+        Tokens already in the cache of each sequence when the token is decoded.
+    prompt_length : int
+        Tokens of the prompt that the prefill figures are about.
+    devices : int
+        How many devices, all alike.
+    split : str
+        ``"pipeline"`` or ``"tensor"``.
+    work : Work
+        What a step reads and computes.
+    waits : tuple of Wait
+        Why a step takes its time; their sum, but for the hidden ones, is the
+        best estimate of it.
+    memory_latency_s, compute_latency_s : float
+        Seconds per step that reading and computing take at least.
+    step_latency_s : float
+        Seconds per step: the best estimate.
+    chosen : ChosenCalibration or None
+        What corrected the bound, as it applies here; None for ``ideal``.
+    """
+
+    model: Model
+    device: Device
+    weights: WeightFormat
+    engine: Engine
+    kv_cache: WeightFormat
+    batch_size: int
+    context_length: int
+    prompt_length: int
+    devices: int
+    split: str
+    work: Work
+    waits: tuple[Wait, ...]
+    memory_latency_s: float
+    compute_latency_s: float
+    step_latency_s: float
+    chosen: ChosenCalibration | None
+
+    def __repr__(self) -> str:
+        low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
+        return (
+            f"Estimate({self.model.id} {self.weights.id} on {self.devices} x {self.device.id},"
+            f" {self.engine.id}: {significant(self.decode_tokens_per_s)} tokens/s,"
+            f" 90 % in {significant(low)} to {significant(high)},"
+            f" bound {significant(self.decode_tokens_per_s_bound)})"
+        )
+
+    @property
+    def bound_latency_s(self) -> float:
+        """Seconds per step that physics allows: the longer of reading and computing."""
+        return max(self.memory_latency_s, self.compute_latency_s)
+
+    @property
+    def step_latency_slow_s(self) -> float:
+        """Upper end of its 90 % interval; for ``ideal``, reading and computing one after the other."""
+        if self.chosen is None:
+            return self.memory_latency_s + self.compute_latency_s
+        return self.step_latency_s / self.chosen.low_factor
+
+    @property
+    def step_latency_fast_s(self) -> float:
+        """Lower end of its 90 % interval, never less than physics allows."""
+        if self.chosen is None:
+            return self.bound_latency_s
+        return max(self.step_latency_s / self.chosen.high_factor, self.bound_latency_s)
+
+    @property
+    def decode_tokens_per_s_bound(self) -> float:
+        """Tokens per second, all sequences together, that physics allows."""
+        return self.batch_size / self.bound_latency_s
+
+    @property
+    def decode_tokens_per_s(self) -> float:
+        """Tokens per second, all sequences together: the best estimate."""
+        return self.batch_size / self.step_latency_s
+
+    @property
+    def decode_tokens_per_s_low(self) -> float:
+        """Lower end of the 90 % interval."""
+        return self.batch_size / self.step_latency_slow_s
+
+    @property
+    def decode_tokens_per_s_high(self) -> float:
+        """Upper end of the 90 % interval."""
+        return self.batch_size / self.step_latency_fast_s
+
+    @property
+    def weight_bytes_per_step(self) -> float:
+        """Bytes of weights that a step reads."""
+        return self.work.weight_bytes
+
+    @property
+    def kv_bytes_per_step(self) -> float:
+        """Bytes of KV cache that a step reads."""
+        return self.work.kv_bytes
+
+    @property
+    def bytes_per_step(self) -> float:
+        """Bytes that a step reads, weights and KV cache."""
+        return self.work.weight_bytes + self.work.kv_bytes
+
+    @property
+    def weight_flop_per_step(self) -> float:
+        """FLOP of a step with the weights, all sequences together."""
+        return self.work.weight_flop
+
+    @property
+    def attention_flop_per_step(self) -> float:
+        """FLOP of a step in attention, all sequences together."""
+        return self.work.attention_flop
+
+    @property
+    def flop_per_step(self) -> float:
+        """FLOP of a step, all sequences together."""
+        return self.work.weight_flop + self.work.attention_flop
+
+    @property
+    def bound_by(self) -> str:
+        """``"memory"`` or ``"compute"``: which of the two takes longer at least."""
+        return "memory" if self.memory_latency_s >= self.compute_latency_s else "compute"
+
+    @property
+    def memory_required_bytes(self) -> float:
+        """Bytes of all weights and the KV cache of all sequences."""
+        return weight_bytes(self.model, self.weights).resident_bytes + self.kv_bytes_per_step
+
+    @property
+    def memory_available_bytes(self) -> float:
+        """Memory of all devices together; 0 if unknown."""
+        return self.device.memory_capacity_bytes * self.devices
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether it fits in memory; None if the capacity is unknown."""
+        if not self.memory_available_bytes:
+            return None
+        return self.memory_required_bytes <= self.memory_available_bytes
+
+    @property
+    def prefill_tokens_per_s_bound(self) -> float | None:
+        """Tokens per second of reading the prompt that physics allows; None if unknown."""
+        return self._prefill_tokens_per_s(1.0)
+
+    @property
+    def prefill_tokens_per_s(self) -> float | None:
+        """Tokens per second of reading the prompt: the best estimate; None if unknown."""
+        if self.chosen is None:
+            return self.prefill_tokens_per_s_bound
+        return self._prefill_tokens_per_s(self.chosen.prefill_share)
+
+    def _prefill_tokens_per_s(self, share: float) -> float | None:
+        """Speed of reading the prompt at a share of the peak."""
+        flop = prefill_flop(self.model, self.prompt_length)
+        compute_s = _compute_s(flop, self.device, self.weights)
+        if not (compute_s and share):
+            return None
+        read = weight_bytes(self.model, self.weights).read_bytes(self.prompt_length)
+        memory_s = read / self.device.memory_bandwidth_bytes_per_s
+        together = self.devices if self.split == "tensor" else 1
+        return self.prompt_length * together / max(memory_s, compute_s / share)
+
+    @property
+    def time_to_first_token_s(self) -> float | None:
+        """Seconds until the first token of a prompt of `prompt_length`; None if unknown."""
+        speed = self.prefill_tokens_per_s
+        return self.prompt_length / speed if speed else None
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What corrected the bound; None for ``ideal``."""
+        return self.chosen.calibration if self.chosen else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about this estimate, in Japanese."""
+        notes = self.chosen.notes if self.chosen else ()
+        newer = self._decode_tokens_per_s_of_new_builds()
+        if newer > NOTEWORTHY * self.decode_tokens_per_s:
+            notes += (
+                "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
+                f" {significant(newer, 2)} トークン/秒 ほどの見込みです。",
+            )
+        longest = self.model.context_length_max
+        if longest and self.context_length > longest:
+            notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
+        return notes
+
+    def _decode_tokens_per_s_of_new_builds(self) -> float:
+        """Best estimate without what old builds of the engine cost more."""
+        if self.chosen is None or self.devices > 1:
+            return self.decode_tokens_per_s
+        old_builds_s = sum(wait.seconds for wait in self.waits if wait.kind.name == OLD_BUILDS.name)
+        saved_s = self.chosen.step_factor * old_builds_s
+        return self.batch_size / max(self.step_latency_s - saved_s, self.bound_latency_s)
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain values under stable keys, ready for JSON.
+
+        Returns
+        -------
+        dict
+            Every parameter and property of `Estimate`: model, device, weights,
+            engine and KV cache by their ids, the waits and the calibration as
+            mappings.
+
+        Examples
+        --------
+        >>> estimate("llama-2-7b", "rtx-4090", engine="ideal").to_dict()["device"]
+        'rtx-4090'
+        """
+        properties = [name for name, value in vars(Estimate).items() if isinstance(value, property)]
+        names = [*self._fields, *properties]
+        return {name: _plain(getattr(self, name)) for name in names if name not in ("work", "chosen")}
+
+    def require_fit(self) -> Estimate:
+        """Return itself if everything fits in memory, else raise.
+
+        Returns
+        -------
+        Estimate
+            The same object.
+
+        Raises
+        ------
+        DoesNotFitError
+            If weights and KV cache need more than there is; the message says
+            how much of each.
+        """
+        if self.fits is False:
+            raise DoesNotFitError(does_not_fit_message(self))
+        return self
+
+
+def _plain(value: object) -> object:
+    """Return what JSON can write of a value."""
+    if isinstance(value, (Model, Device, WeightFormat, Engine)):
+        return value.id
+    if isinstance(value, Calibration):
+        return asdict(value)
+    if isinstance(value, Wait):
+        return {**value.kind._asdict(), "seconds": value.seconds, "hidden": value.hidden}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def does_not_fit_message(result: Estimate) -> str:
+    """Say in one line, in Japanese, what is needed and what there is."""
+    count = f" {result.devices} 台" if result.devices > 1 else ""
+    return (
+        f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"
+        f"batch_size {result.batch_size}、context_length {result.context_length}）には "
+        f"{gibibytes(result.memory_required_bytes)} が必要ですが、"
+        f"device {result.device.id}{count} のメモリは "
+        f"{gibibytes(result.memory_available_bytes)} です。"
+    )
+
+
+def estimate(
+    model: str | Model,
+    device: str | Device,
+    *,
+    weights: str | WeightFormat = "q4_k_m",
+    batch_size: int = 1,
+    context_length: int = 0,
+    engine: str | Engine = "llama.cpp",
+    devices: int = 1,
+    split: str = "pipeline",
+    prompt_length: int | None = None,
+    kv_cache: str | WeightFormat = _FP16,
+) -> Estimate:
+    """Estimate how fast a model runs on a device, and how sure that is.
+
+    Parameters
+    ----------
+    model : str or Model
+        Name in any usual spelling, or an object of your own.
+    device : str or Device
+        Name in any usual spelling, or an object of your own.
+    weights : str or WeightFormat
+        How the weights are stored.
+    batch_size : int
+        Sequences that advance together, from 1.
+    context_length : int
+        Tokens already in the cache of each sequence when the token is
+        decoded, from 0.
+    engine : str or Engine
+        ``"ideal"``, ``"llama.cpp"``, ``"mlx"``, ``"gpt-fast"`` or ``"vllm"``.
+    devices : int
+        How many devices, all alike, from 1.
+    split : {"pipeline", "tensor"}
+        Layers dealt out over the devices, or every matrix cut over them.
+    prompt_length : int, optional
+        Tokens of the prompt for prefill and time to first token; by default
+        `context_length`, or 512 if that is 0.
+    kv_cache : str or WeightFormat
+        How keys and values are stored, by default in 16 bits.
+
+    Returns
+    -------
+    Estimate
+        Bound, best estimate, interval, and what they were computed from.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is not listed; near ones are proposed.
+    InvalidValueError
+        If a number is out of range.
+    DataFileError
+        If a table cannot be read.
+
+    Notes
+    -----
+    A model that does not fit is estimated as if it did, with ``fits=False``;
+    `Estimate.require_fit` makes that an error.
+
+    Examples
+    --------
+    The article's two machines, by memory:
+
+    >>> seven_b = Model(id="7b", stated_parameters=7e9)
+    >>> mini = Device(id="mini", memory_bandwidth_bytes_per_s=120e9,
+    ...               peak_int4_dense_op_per_s=38e12)
+    >>> result = estimate(seven_b, mini, weights="int4", engine="ideal")
+    >>> int(result.decode_tokens_per_s_bound), int(1 / result.compute_latency_s)
+    (34, 2714)
+    """
+    model, device, weights, engine, kv_cache = _objects(model, device, weights, engine, kv_cache)
+    batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
+    context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
+    devices = require_integer("devices", devices, 1, MAX_DEVICES)
+    require_choice("split", split, SPLITS)
+    if prompt_length is None:
+        prompt_length = context_length or DEFAULT_PROMPT_LENGTH
+    else:
+        prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
+    chosen = None
+    if engine.id != "ideal":
+        several = split if devices > 1 else ""
+        chosen = choose_calibration(
+            engine, device, weights, experts=model.experts > 0, batched=batch_size > 1, split=several
+        )
+
+    work = step_work(model, weights, kv_cache, batch_size, context_length)
+    together = devices if split == "tensor" else 1  # devices that work at the same time
+    memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
+    compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
+    bound_s = max(memory_s, compute_s)
+    if chosen is None:
+        waits = ideal_waits(work, memory_s, compute_s)
+    else:
+        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, model.layers)
+    return Estimate(
+        model=model,
+        device=device,
+        weights=weights,
+        engine=engine,
+        kv_cache=kv_cache,
+        batch_size=batch_size,
+        context_length=context_length,
+        prompt_length=prompt_length,
+        devices=devices,
+        split=split,
+        work=work,
+        waits=tuple(waits),
+        memory_latency_s=memory_s,
+        compute_latency_s=compute_s,
+        # The waits add up to the bound where there is nothing else, but for the last digit.
+        step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
+        chosen=chosen,
+    )
+
+
+def _objects(
+    model: str | Model,
+    device: str | Device,
+    weights: str | WeightFormat,
+    engine: str | Engine,
+    kv_cache: str | WeightFormat,
+) -> tuple[Model, Device, WeightFormat, Engine, WeightFormat]:
+    """Turn every name into its object, and refuse what is neither."""
+    if not isinstance(model, Model):
+        model = get_model(model)
+    if not isinstance(device, Device):
+        device = get_device(device)
+    if not isinstance(weights, WeightFormat):
+        weights = get_weight_format(weights)
+    if not isinstance(engine, Engine):
+        engine = get_engine(engine)
+    if not isinstance(kv_cache, WeightFormat):
+        kv_cache = get_weight_format(kv_cache, argument="kv_cache")
+    return model, device, weights, engine, kv_cache
+
+
+def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
+    """Least time for so much work; 0 where the device's peak is unknown."""
+    peak = device.peak_flop_per_s(weights.compute_format)
+    return flop / peak if peak else 0.0

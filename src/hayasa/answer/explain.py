@@ -1,0 +1,236 @@
+"""The sum behind an estimate, written out step by step in Japanese."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..engine.waits import DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, UNPACK_WEIGHTS, Wait
+from ..model.kv_cache import kv_values_per_layer
+from ..model.tensors import active_parameters, total_parameters
+from ..model.weights import weight_bytes_resident
+from ..units import duration, gibibytes, scaled, significant
+from .estimate import Estimate, does_not_fit_message
+
+
+def explain(result: Estimate) -> str:
+    """Write out how an estimate was computed, each number with its formula.
+
+    Parameters
+    ----------
+    result : Estimate
+        What `hayasa.estimate` returned.
+
+    Returns
+    -------
+    str
+        Several lines of Japanese, without a newline at the end.
+
+    Examples
+    --------
+    >>> from hayasa import Device, Model, WeightFormat, estimate
+    >>> result = estimate(Model(id="7b", stated_parameters=7e9),
+    ...                   Device(id="mini", memory_bandwidth_bytes_per_s=120e9),
+    ...                   weights=WeightFormat(id="int4", bits_per_weight=4), engine="ideal")
+    >>> "3.50 GB ÷ 120 GB/s = 29.2 ms" in explain(result)
+    True
+    """
+    sections = explanation(result)
+    return "\n\n".join("\n   ".join([section.title, *section.lines]) for section in sections)
+
+
+class Section(NamedTuple):
+    """A part of an explanation."""
+
+    id: str
+    title: str
+    lines: list[str]
+
+
+def explanation(result: Estimate) -> list[Section]:
+    """Return the parts that `explain` writes one below the other.
+
+    Parameters
+    ----------
+    result : Estimate
+        What `hayasa.estimate` returned.
+
+    Returns
+    -------
+    list of Section
+        From the heading to the memory.
+    """
+    return [
+        Section("heading", _title(result), _heading(result)),
+        Section("weights", "1. 重み", _weights(result)),
+        Section("cache", "2. KV キャッシュ", _cache(result)),
+        Section("memory", "3. メモリの限界", _memory(result)),
+        Section("compute", "4. 計算の限界", _compute(result)),
+        Section("bound", "5. 上限", _bound(result)),
+        Section("correction", "6. 実測による補正", _correction(result)),
+        Section("prefill", "7. プロンプトの読み込み", _prefill(result)),
+        Section("capacity", "8. メモリの量", _capacity(result)),
+    ]
+
+
+def _title(result: Estimate) -> str:
+    return f"{result.model.name or result.model.id} を {result.device.name or result.device.id} で"
+
+
+def _heading(result: Estimate) -> list[str]:
+    lines = [
+        f"重み {result.weights.id}、エンジン {result.engine.id}、"
+        f"バッチサイズ {result.batch_size}、文脈 {result.context_length:,} トークン"
+    ]
+    if result.devices > 1:
+        lines.append(f"デバイス {result.devices} 台（{result.split}）")
+    return lines
+
+
+def _weights(result: Estimate) -> list[str]:
+    model = result.model
+    lines = [
+        f"パラメータ数 P = {_in_oku(total_parameters(model))}、"
+        f"1 トークンの計算に使うもの P_active = {_in_oku(active_parameters(model))}"
+    ]
+    if model.experts:
+        lines.append(f"エキスパートは 1 層あたり {model.experts} 個、1 トークンが使うのは {model.experts_per_token} 個")
+    resident = weight_bytes_resident(model, result.weights)
+    lines.append(
+        f"メモリに置く重み = {scaled(resident, 'B')} = {gibibytes(resident)}"
+        f"（{result.weights.id}、"
+        f"1 重みあたり平均 {significant(8 * resident / total_parameters(model))} bit）"
+    )
+    lines.append(f"1 ステップで読む重み = {scaled(result.weight_bytes_per_step, 'B')}")
+    return lines
+
+
+def _in_oku(count: float) -> str:
+    """Write a count in hundreds of millions, as Japanese does."""
+    return f"{significant(count / 1e8, 4)} 億"
+
+
+def _cache(result: Estimate) -> list[str]:
+    if not result.context_length:
+        return ["文脈が 0 トークンなので、読むものはありません。"]
+    model = result.model
+    values = kv_values_per_layer(model)
+    if model.attention_kind == "mla":
+        how = f"{model.kv_lora_rank} + {model.qk_rope_head_dim}（潜在ベクトルと回転の部分）"
+    else:
+        how = f"2 × {model.kv_heads} ヘッド × {model.head_dim} 次元"
+    lines = [f"1 層 1 トークンの値の数 = {how} = {values:,}"]
+    if model.sliding_window_layers:
+        lines.append(
+            f"{model.layers} 層のうち {model.sliding_window_layers} 層は"
+            f" {model.sliding_window:,} トークンまでしか見ない"
+        )
+    lines.append(
+        f"全 {model.layers} 層、{result.context_length:,} トークン、{result.batch_size} 系列で"
+        f" {scaled(result.kv_bytes_per_step, 'B')}"
+    )
+    return lines
+
+
+def _memory(result: Estimate) -> list[str]:
+    bandwidth = scaled(result.device.memory_bandwidth_bytes_per_s, "B/s")
+    share = f" ÷ {result.devices} 台" if _shared(result) else ""
+    return [
+        "読むバイト数 ÷ メモリ帯域幅",
+        f"= {scaled(result.bytes_per_step, 'B')} ÷ {bandwidth}{share} = {duration(result.memory_latency_s)}",
+    ]
+
+
+def _compute(result: Estimate) -> list[str]:
+    attention = result.attention_flop_per_step / result.batch_size
+    weights = scaled(2 * active_parameters(result.model), "FLOP")
+    lines = [
+        "演算の数 ÷ 演算の速さ",
+        f"演算の数 = (2 × P_active + 注意機構) × B = ({weights} + {scaled(attention, 'FLOP')})"
+        f" × {result.batch_size} = {scaled(result.flop_per_step, 'FLOP')}",
+    ]
+    peak = result.device.peak_flop_per_s(result.weights.compute_format)
+    if not peak:
+        return [*lines, "このデバイスの演算の速さは公表されていないので、計算の限界は数えません。"]
+    share = f" ÷ {result.devices} 台" if _shared(result) else ""
+    return [
+        *lines,
+        f"= {scaled(result.flop_per_step, 'FLOP')} ÷ {scaled(peak, 'FLOP/s')}{share}"
+        f" = {duration(result.compute_latency_s)}",
+    ]
+
+
+def _shared(result: Estimate) -> bool:
+    return result.devices > 1 and result.split == "tensor"
+
+
+def _bound(result: Estimate) -> list[str]:
+    slower = "メモリ" if result.bound_by == "memory" else "計算"
+    step_s = max(result.memory_latency_s, result.compute_latency_s)
+    return [
+        f"遅いほう = {slower}の {duration(step_s)}",
+        f"上限 = {result.batch_size} ÷ {duration(step_s)} = {significant(result.decode_tokens_per_s_bound)} トークン/秒",
+    ]
+
+
+def _correction(result: Estimate) -> list[str]:
+    if result.chosen is None:
+        return ["エンジン ideal なので、補正しません。"]
+    calibration = result.chosen.calibration
+    lines = [f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）"]
+    for wait in result.waits:
+        lines += _wait_lines(wait)
+    lines += [
+        f"1 ステップ = {duration(result.step_latency_s)}、"
+        f"最良の見積り = {significant(result.decode_tokens_per_s)} トークン/秒",
+        f"90%区間 = {significant(result.decode_tokens_per_s_low)}"
+        f" ～ {significant(result.decode_tokens_per_s_high)} トークン/秒",
+    ]
+    if calibration.error_device_held_out:
+        error = significant(100 * calibration.error_device_held_out, 2)
+        lines.append(f"当てはめに使わなかった機種での平均の外れ = {error}%")
+    return [*lines, *(f"注意: {note}" for note in result.notes)]
+
+
+def _wait_lines(wait: Wait) -> list[str]:
+    """Write out a wait; those that the engine does not have here take no line."""
+    label = wait.kind.label
+    if wait.kind.name == DEVICE_DIFFERENCE.name:
+        return [f"{label}: × {significant(1 + wait.factor)}"]
+    if wait.kind.name == FURTHER_SEQUENCES.name:
+        share = significant(100 / wait.factor, 2)
+        return [f"{label}: ピークの {share}%（プロンプトを読むときの実測）で進み、{duration(wait.seconds)}"]
+    if not wait.seconds:
+        return []
+    factor = f"{wait.factor:,.0f}" if wait.kind.name == MESSAGES.name else significant(wait.factor)
+    lines = [f"{label}: {factor} {wait.kind.unit} × {_tiny(wait.load_s)} = {duration(wait.seconds)}"]
+    if wait.kind.name == UNPACK_WEIGHTS.name:
+        lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
+    return lines
+
+
+def _tiny(seconds: float) -> str:
+    """Write a wait per cycle in nanoseconds, which suit it better."""
+    return f"{significant(seconds * 1e9)} ns" if seconds < 1e-6 else duration(seconds)
+
+
+def _prefill(result: Estimate) -> list[str]:
+    if result.prefill_tokens_per_s_bound is None:
+        return ["このデバイスの演算の速さが分からないため、見積れません。"]
+    lines = [f"{result.prompt_length:,} トークンの上限 = {significant(result.prefill_tokens_per_s_bound)} トークン/秒"]
+    if result.prefill_tokens_per_s is None or result.time_to_first_token_s is None:
+        return [*lines, "このエンジンの実測がないため、最良の見積りはありません。"]
+    return [
+        *lines,
+        f"最良の見積り = {significant(result.prefill_tokens_per_s)} トークン/秒、"
+        f"最初のトークンまで = {duration(result.time_to_first_token_s)}",
+    ]
+
+
+def _capacity(result: Estimate) -> list[str]:
+    required = gibibytes(result.memory_required_bytes)
+    if result.fits is None:
+        return [f"必要な量 = {required}。デバイスの容量は分かりません。"]
+    if not result.fits:
+        return [does_not_fit_message(result)]
+    available = gibibytes(result.memory_available_bytes)
+    return [f"必要な量 = {required}、デバイスの容量 = {available}: 入ります。"]

@@ -1,0 +1,152 @@
+"""The published measurements in ``data/measurements/``."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TypedDict
+
+from ..engine.engines import get_engine
+from ..errors import DataFileError, UnknownNameError
+from .objects import get_device, get_model, get_weight_format
+from .reader import Row, data_directory, read_rows
+
+
+class Measurement(TypedDict):
+    """One published speed, as it stands in its file, with numbers as numbers.
+
+    None where the source does not say; ``file`` is the name of the file
+    without ``.csv``, and ``data/measurements/README.md`` explains each column.
+    """
+
+    id: str
+    file: str
+    engine: str
+    engine_build: str
+    backend: str
+    measured_on: str
+    device: str
+    devices: int
+    split: str
+    model: str
+    weights: str
+    file_bytes: int | None
+    batch_size: int
+    context_length: int | None
+    decode_tokens: int | None
+    decode_tokens_per_s: float | None
+    decode_std: float | None
+    prefill_tokens: int | None
+    prefill_tokens_per_s: float | None
+    flash_attention: int | None
+    conditions: str
+    source: str
+    source_kind: str
+    licence: str
+    retrieved: str
+    note: str
+
+
+_NUMBERS = {
+    "devices": int,
+    "file_bytes": int,
+    "batch_size": int,
+    "context_length": int,
+    "decode_tokens": int,
+    "decode_tokens_per_s": float,
+    "decode_std": float,
+    "prefill_tokens": int,
+    "prefill_tokens_per_s": float,
+    "flash_attention": int,
+}
+_COLUMNS = tuple(name for name in Measurement.__annotations__ if name != "file")
+
+
+@cache
+def _all() -> tuple[Measurement, ...]:
+    return tuple(
+        _typed(row, path.stem)
+        for path in sorted((data_directory() / "measurements").glob("*.csv"))
+        for row in read_rows(path, required=_COLUMNS)
+    )
+
+
+def _typed(row: Row, file: str) -> Measurement:
+    """Return a row with its numbers as numbers."""
+    values: dict[str, object] = {"id": row["id"], "file": file}
+    for name in _COLUMNS:
+        text = row[name]
+        if name not in _NUMBERS:
+            values[name] = text
+            continue
+        try:
+            values[name] = _NUMBERS[name](text) if text else None
+        except ValueError:
+            raise DataFileError(f"{file}.csv の {row['id']}: 列 {name} の値 {text!r} は数ではありません。") from None
+    return values  # type: ignore[return-value]
+
+
+def measurements(
+    *,
+    model: str | None = None,
+    device: str | None = None,
+    weights: str | None = None,
+    engine: str | None = None,
+    file: str | None = None,
+) -> list[Measurement]:
+    """Return published speeds, one record each, ready for ``pandas.DataFrame``.
+
+    Parameters
+    ----------
+    model, device, weights, engine : str, optional
+        Names in any usual spelling; only rows about these are returned.
+    file : str, optional
+        Name of a file in ``data/measurements`` without ``.csv``.
+
+    Returns
+    -------
+    list of dict
+        In the order of the files; columns and units are those of
+        ``data/measurements/README.md``, None where the source does not say.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is not listed; near ones are proposed.
+    DataFileError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> rows = measurements(model="Llama 2 7B", device="RTX 4090", weights="Q4_0", engine="llama.cpp")
+    >>> max(row["decode_tokens_per_s"] for row in rows if row["devices"] == 1) > 150
+    True
+    """
+    wanted = {
+        "model": model and get_model(model).id,
+        "device": device and get_device(device).id,
+        "weights": weights and get_weight_format(weights).id,
+        "engine": engine and get_engine(engine).id,
+        "file": file,
+    }
+    rows = _all()
+    files = sorted({row["file"] for row in rows})
+    if file is not None and file not in files:
+        raise UnknownNameError(f"file に指定された測定のファイル {file!r} はありません。あるもの: {', '.join(files)}。")
+    asked = [(name, value) for name, value in wanted.items() if value is not None]
+    # A copy each: a caller may change what it gets.
+    return [row.copy() for row in rows if all(row[name] == value for name, value in asked)]  # type: ignore[literal-required]
+
+
+def mean_context_length(row: Measurement) -> int | None:
+    """Return how many tokens were in the cache on average while a speed was measured.
+
+    The cache grows while tokens are generated, so the middle counts.
+
+    Examples
+    --------
+    >>> mean_context_length({"context_length": 0, "decode_tokens": 128})
+    64
+    """
+    if row["context_length"] is None:
+        return None
+    return row["context_length"] + (row["decode_tokens"] or 0) // 2

@@ -1,0 +1,296 @@
+"""What has a name: models, devices, weight formats.
+
+Everything that has a name lives in a CSV file with its source beside it.
+`get_model`, `get_device` and `get_weight_format` turn a name into an object;
+the ``*_rows`` functions give the rows as they stand, sources included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import TypeVar
+
+from ..errors import DataFileError, HayasaError
+from ..machine.device import PEAK_FORMATS, Device
+from ..model.shape import Model
+from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFormat
+from ..names import find_id, index_by_name, require_name
+from .reader import Row, data_directory, parse_number, read_rows
+
+T = TypeVar("T")
+
+
+def _build(kind: Callable[..., T], row: Row, file_name: str, **special: object) -> T:
+    """Make a dataclass from the columns that share its fields' names."""
+    where = f"{file_name} の {row['id']}"
+    values: dict[str, object] = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.name in special:
+            values[field.name] = special[field.name]
+        elif field.type == "str":
+            if row.get(field.name):
+                values[field.name] = row[field.name]
+        elif row.get(field.name):
+            number = parse_number(row, field.name, where)
+            values[field.name] = _CONVERT[str(field.type)](number)
+        if field.name not in values and field.default is MISSING:
+            raise DataFileError(f"{where}: 列 {field.name} がないか、値が空です。")
+    try:
+        return kind(**values)
+    except HayasaError as error:
+        raise DataFileError(f"{where}: {error}") from None
+
+
+_CONVERT: dict[str, Callable[[float], object]] = {"int": int, "float": float, "bool": bool}
+
+
+def _table(file_name: str) -> Mapping[str, dict[str, str]]:
+    rows: dict[str, dict[str, str]] = {}
+    for row in read_rows(data_directory() / file_name):
+        if row["id"] in rows:
+            raise DataFileError(f"{file_name}: id {row['id']!r} が 2 回あります。")
+        rows[row["id"]] = row
+    return MappingProxyType(rows)
+
+
+def _aliases(rows: Mapping[str, Row]) -> Callable[[str], Iterator[str]]:
+    def names_of(id_: str) -> Iterator[str]:
+        row = rows[id_]
+        for name in (row.get("name", ""), *row.get("aliases", "").split("|")):
+            if name.strip():
+                yield name.strip()
+
+    return names_of
+
+
+@cache
+def device_rows() -> Mapping[str, Row]:
+    """Rows of ``devices.csv`` by id, as they stand.
+
+    Returns
+    -------
+    mapping
+        Text by column name, by id.
+    """
+    return _table("devices.csv")
+
+
+@cache
+def model_rows() -> Mapping[str, Row]:
+    """Rows of ``models.csv`` by id, as they stand.
+
+    Returns
+    -------
+    mapping
+        Text by column name, by id.
+    """
+    return _table("models.csv")
+
+
+@cache
+def weight_format_rows() -> Mapping[str, Row]:
+    """Rows of ``weight_formats.csv`` by id, as they stand.
+
+    Returns
+    -------
+    mapping
+        Text by column name, by id.
+    """
+    return _table("weight_formats.csv")
+
+
+@cache
+def _device_index() -> dict[str, str]:
+    rows = device_rows()
+    return index_by_name(rows, _aliases(rows), "デバイス")
+
+
+@cache
+def _model_index() -> dict[str, str]:
+    rows = model_rows()
+    return index_by_name(rows, _aliases(rows), "モデル")
+
+
+@cache
+def _weight_format_index() -> dict[str, str]:
+    rows = weight_format_rows()
+    return index_by_name(rows, _aliases(rows), "重みの形式")
+
+
+def get_device(name: str) -> Device:
+    """Return the device of a name.
+
+    Parameters
+    ----------
+    name : str
+        Id, product name or alias, in any spelling.
+
+    Returns
+    -------
+    Device
+        The row of ``devices.csv`` as an object.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row answers to the name; near ones are proposed.
+    DataFileError
+        If the table cannot be read.
+
+    Examples
+    --------
+    >>> get_device("RTX 4090").memory_bandwidth_bytes_per_s / 1e9
+    1008.0
+    """
+    # A look-up that is cached would answer what cannot be hashed with an error of Python's own.
+    return _device(require_name(name, argument="device", what="デバイス"))
+
+
+@lru_cache(maxsize=1024)
+def _device(name: str) -> Device:
+    id_ = find_id(name, _device_index(), argument="device", what="デバイス")
+    row, where = device_rows()[id_], f"devices.csv の {id_}"
+    cores = parse_number(row, "gpu_cores", where) or parse_number(row, "sm_count", where)
+    return _build(
+        Device,
+        row,
+        "devices.csv",
+        memory_capacity_bytes=parse_number(row, "memory_bytes", where),
+        gpu_cores=int(cores),
+    )
+
+
+def get_model(name: str) -> Model:
+    """Return the model of a name.
+
+    Parameters
+    ----------
+    name : str
+        Id, name or alias, in any spelling.
+
+    Returns
+    -------
+    Model
+        The row of ``models.csv`` as an object.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row answers to the name; near ones are proposed.
+    DataFileError
+        If the table cannot be read.
+
+    Examples
+    --------
+    >>> get_model("meta-llama/Llama-3.1-8B-Instruct").layers
+    32
+    """
+    return _model(require_name(name, argument="model", what="モデル"))
+
+
+@lru_cache(maxsize=1024)
+def _model(name: str) -> Model:
+    id_ = find_id(name, _model_index(), argument="model", what="モデル")
+    return _build(Model, model_rows()[id_], "models.csv")
+
+
+def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
+    """Return the weight format of a name.
+
+    Parameters
+    ----------
+    name : str
+        Id, name or alias, in any spelling.
+    argument : str
+        What the caller's argument is called, for the message.
+
+    Returns
+    -------
+    WeightFormat
+        The row of ``weight_formats.csv`` as an object, with its mix.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row answers to the name; near ones are proposed.
+    DataFileError
+        If the table cannot be read.
+
+    Examples
+    --------
+    >>> get_weight_format("Q8_0").rules[0].block.bits_per_weight
+    8.5
+    """
+    return _weight_format(require_name(name, argument=argument, what="重みの形式"), argument)
+
+
+@lru_cache(maxsize=1024)
+def _weight_format(name: str, argument: str) -> WeightFormat:
+    id_ = find_id(name, _weight_format_index(), argument=argument, what="重みの形式")
+    row = weight_format_rows()[id_]
+    rules = _mix_rules().get(id_) or _group_rules(row)
+    return _build(WeightFormat, row, "weight_formats.csv", compute_format=_compute_format(row), rules=rules)
+
+
+def _compute_format(row: Row) -> str:
+    """Return the fastest of the formats that engines multiply these weights in."""
+    first = row["compute_format"].split("|")[0]
+    name = {"f32": "fp32", "f16": "fp16"}.get(first, first)
+    if name not in PEAK_FORMATS:
+        raise DataFileError(
+            f"weight_formats.csv の {row['id']}: 列 compute_format の値 {first!r} は"
+            f" {', '.join(PEAK_FORMATS)} のどれでもありません。"
+        )
+    return name
+
+
+@cache
+def _block_types() -> dict[str, BlockType]:
+    """Block types by id, each linked to what it falls back to."""
+    rows = _table("gguf_blocks.csv")
+
+    def block(id_: str) -> BlockType:
+        if id_ not in rows:
+            raise DataFileError(f"gguf_blocks.csv に {id_!r} がありません。")
+        row, where = rows[id_], f"gguf_blocks.csv の {id_}"
+        fallback = row["fallback_block"]
+        return BlockType(
+            id_,
+            int(parse_number(row, "block_weights", where)),
+            parse_number(row, "bits_per_weight", where),
+            block(fallback) if fallback else None,
+        )
+
+    return {id_: block(id_) for id_ in rows}
+
+
+@cache
+def _mix_rules() -> dict[str, tuple[TensorRule, ...]]:
+    """Rules of ``gguf_mixes.csv`` by weight format, in the order of the file."""
+    columns = ("weight_format", "tensor_role", "when", "layers", "block")
+    blocks = _block_types()
+    mixes: dict[str, list[TensorRule]] = {}
+    for row in read_rows(data_directory() / "gguf_mixes.csv", required=columns):
+        format_, role, when, layers, block = (row[column] for column in columns)
+        if block not in blocks or when not in CONDITIONS or layers not in LAYERS:
+            raise DataFileError(
+                f"gguf_mixes.csv の {format_} / {role}: block、when、layers の値"
+                f" {block!r}、{when!r}、{layers!r} のどれかが未知です。"
+            )
+        mixes.setdefault(format_, []).append(TensorRule(role, when, layers, blocks[block]))
+    return {format_: tuple(rules) for format_, rules in mixes.items()}
+
+
+def _group_rules(row: Row) -> tuple[TensorRule, ...]:
+    """Rules of a group format: embedding and output may be stored otherwise."""
+    rules = []
+    for role, column in (("token_embd", "embedding_format"), ("output", "output_format")):
+        other = row.get(column, "")
+        if other and other != row["id"]:
+            where = f"weight_formats.csv の {other}"
+            bits = parse_number(weight_format_rows()[other], "bits_per_weight", where)
+            rules.append(TensorRule(role, "always", "all", BlockType(other, 1, bits)))
+    return tuple(rules)

@@ -1,0 +1,3 @@
+"""The command ``hayasa``."""
+
+from .commands import main as main

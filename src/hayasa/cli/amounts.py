@@ -1,0 +1,39 @@
+"""Numbers as people type them: 8k, 16GB, 1,000, in full width too."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ..errors import InvalidValueError, require_positive
+from ..units import GIB
+
+_THOUSANDS = {"": 1, "k": 10**3, "m": 10**6}
+_AMOUNT = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*([a-z]*)")
+
+
+def _amount(text: str) -> tuple[float, str] | None:
+    """Return number and unit, lower case; None if there is no number."""
+    plain = unicodedata.normalize("NFKC", text).replace(",", "").replace("_", "").strip().lower()
+    found = _AMOUNT.fullmatch(plain)
+    return (float(found[1]), found[2]) if found else None
+
+
+def integer(option: str, text: str) -> int:
+    """Read a whole number of `option`; k stands for a thousand, m for a million."""
+    amount = _amount(text)
+    if amount and amount[1] in _THOUSANDS:
+        value = amount[0] * _THOUSANDS[amount[1]]
+        if value == int(value):
+            return int(value)
+    raise InvalidValueError(f"{option} は 8192 や 8k のような整数で指定してください（与えられた値: {text!r}）。")
+
+
+def memory_bytes(option: str, text: str) -> float:
+    """Read an amount of memory of `option` in bytes; GB counts as GiB, as memory is sold."""
+    amount = _amount(text)
+    if not amount or amount[1] not in ("", "g", "gb", "gib"):
+        raise InvalidValueError(
+            f"{option} は 16 や 16GB のように、GiB の数で指定してください（与えられた値: {text!r}）。"
+        )
+    return require_positive(option, amount[0]) * GIB

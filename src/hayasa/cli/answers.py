@@ -1,0 +1,105 @@
+"""Answers laid out for a terminal, a table program, or another program."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from ..answer.estimate import Estimate
+from ..listing import table_lines
+from ..units import duration, gibibytes, scaled, significant
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _speed(value: float | None) -> str:
+    return "不明" if value is None else f"{significant(value)} トークン/秒"
+
+
+def estimate_lines(result: Estimate) -> list[str]:
+    """Lay out one estimate as a small table."""
+    count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
+    limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
+    fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
+    interval = (
+        f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/秒"
+    )
+    first = result.time_to_first_token_s
+    rows = [
+        ("モデル", f"{result.model.name or result.model.id}（{result.weights.id}）"),
+        ("デバイス", f"{result.device.name or result.device.id}{count}"),
+        (
+            "条件",
+            f"{result.engine.id}、バッチ {result.batch_size}、文脈 {result.context_length:,} トークン",
+        ),
+        ("生成の上限", _speed(result.decode_tokens_per_s_bound)),
+        ("生成の見積り", _speed(result.decode_tokens_per_s)),
+        ("90%区間", interval),
+        ("何が決めるか", limits[result.bound_by]),
+        ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
+        (
+            "必要なメモリ",
+            f"{gibibytes(result.memory_required_bytes)}（{fits}）",
+        ),
+        (
+            f"プロンプト {result.prompt_length:,} トークン",
+            f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで {'不明' if first is None else duration(first)}",
+        ),
+        ("補正", _calibration_text(result)),
+    ]
+    return table_lines(rows) + [f"注意: {note}" for note in result.notes]
+
+
+def _calibration_text(result: Estimate) -> str:
+    calibration = result.calibration
+    if calibration is None:
+        return "なし（物理的な上限）"
+    error = calibration.error_device_held_out
+    missed = f"、未知の機種での外れ {significant(100 * error, 2)}%" if error else ""
+    return f"{calibration.id}（実測 {calibration.rows} 件{missed}）"
+
+
+_RANK_COLUMNS: tuple[tuple[str, str, Callable[[Estimate], object]], ...] = (
+    ("model", "モデル", lambda result: result.model.id),
+    ("device", "デバイス", lambda result: result.device.id),
+    ("decode_tokens_per_s", "見積り", lambda result: result.decode_tokens_per_s),
+    ("decode_tokens_per_s_low", "下端", lambda result: result.decode_tokens_per_s_low),
+    ("decode_tokens_per_s_high", "上端", lambda result: result.decode_tokens_per_s_high),
+    ("decode_tokens_per_s_bound", "上限", lambda result: result.decode_tokens_per_s_bound),
+    ("memory_required_bytes", "必要量", lambda result: result.memory_required_bytes),
+    ("fits", "入るか", lambda result: result.fits),
+)
+
+
+def print_ranking(results: Sequence[Estimate], subject: str, *, as_csv: bool, as_json: bool) -> None:
+    """Print estimates fastest first, what fits before what does not; all are about the same `subject`."""
+    ranked = sorted(results, key=lambda result: (result.fits is False, -result.decode_tokens_per_s))
+    if as_json:
+        print_json([result.to_dict() for result in ranked])
+        return
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(name for name, _, _ in _RANK_COLUMNS)
+        writer.writerows([_cell(read(result)) for *_, read in _RANK_COLUMNS] for result in ranked)
+        return
+    columns = [column for column in _RANK_COLUMNS if column[0] != subject]
+    rows = [[_text(name, read(result)) for name, _, read in columns] for result in ranked]
+    print("\n".join(table_lines(rows, header=[title for _, title, _ in columns], right="lrrrrrl")))
+    print("\n見積り・下端・上端・上限の単位はトークン/秒、区間は90%。")
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
+
+
+def _text(name: str, value: object) -> str:
+    if name == "fits":
+        return "不明" if value is None else "入る" if value else "入らない"
+    if isinstance(value, float):
+        return gibibytes(value) if name.endswith("bytes") else significant(value)
+    return str(value)

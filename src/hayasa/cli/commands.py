@@ -1,0 +1,347 @@
+"""What each command of ``hayasa`` does."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ..answer.estimate import Estimate, does_not_fit_message, estimate
+from ..answer.explain import explain
+from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
+from ..engine.calibration import calibrations
+from ..engine.engines import ENGINES
+from ..errors import HayasaError, InvalidValueError
+from ..listing import table_lines
+from ..machine.device import Device
+from ..machine.split import SPLITS
+from ..model.tensors import active_parameters, total_parameters
+from ..names import name_key
+from ..units import gibibytes, scaled, significant
+from .amounts import integer, memory_bytes
+from .answers import estimate_lines, print_json, print_ranking
+from .parser import Parser, fail
+
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted, as shells give it."""
+
+
+def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
+    """Add the options that every question about speed shares."""
+    count = ["--devices", "--count"] if one_device else ["--count"]
+    add = parser.add_argument
+    add("--weights", default="q4_k_m", metavar="形式", help="重みの形式（既定: q4_k_m、一覧: hayasa weights）")
+    add("--context", default="0", metavar="数", help="すでに読んだトークンの数。8k は 8,000（既定: 0）")
+    add("--batch", default="1", metavar="数", help="同時に進める系列の数（既定: 1）")
+    add(
+        "--engine",
+        default="llama.cpp",
+        metavar="名前",
+        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
+    )
+    add(*count, dest="count", default="1", metavar="数", help="デバイスの台数（既定: 1）")
+    add(
+        "--split",
+        default="pipeline",
+        metavar="分け方",
+        help=f"複数台での分け方: {'、'.join(SPLITS)}（既定: pipeline）",
+    )
+    add("--prompt", metavar="数", help="プロンプトの長さ（既定: --context の値、0 なら 512）")
+    add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16、一覧: hayasa weights）")
+
+
+def _question(arguments: argparse.Namespace) -> dict[str, object]:
+    """Turn the shared options into keyword arguments of `hayasa.estimate`."""
+    prompt = arguments.prompt
+    return {
+        "weights": arguments.weights,
+        "batch_size": integer("--batch", arguments.batch),
+        "context_length": integer("--context", arguments.context),
+        "engine": arguments.engine,
+        "devices": integer("--devices", arguments.count),
+        "split": arguments.split,
+        "prompt_length": None if prompt is None else integer("--prompt", prompt),
+        "kv_cache": arguments.kv_cache,
+    }
+
+
+def _own_device(arguments: argparse.Namespace) -> str | Device:
+    """Return the device that was named, with the reader's own amount of memory if given."""
+    if arguments.memory is None:
+        return str(arguments.device)
+    memory = memory_bytes("--memory", arguments.memory)
+    return replace(get_device(arguments.device), memory_capacity_bytes=memory)
+
+
+def _ask(model: str, device: str | Device, question: Mapping[str, object]) -> Estimate:
+    return estimate(model, device, **question)  # type: ignore[arg-type]
+
+
+def _estimate_command(arguments: argparse.Namespace) -> None:
+    result = _ask(arguments.model, _own_device(arguments), _question(arguments))
+    if arguments.require_fit:
+        result.require_fit()
+    if arguments.json:
+        print_json(result.to_dict())
+    else:
+        print("\n".join(estimate_lines(result)))
+    if result.fits is False:
+        print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
+
+
+def _explain_command(arguments: argparse.Namespace) -> None:
+    print(explain(_ask(arguments.model, _own_device(arguments), _question(arguments))))
+
+
+def _compare_command(arguments: argparse.Namespace) -> None:
+    question = _question(arguments)
+    named = [name for text in arguments.devices or () for name in text.split(",") if name]
+    results = [_ask(arguments.model, name, question) for name in named or device_rows()]
+    print_ranking(results, "model", as_csv=arguments.csv, as_json=arguments.json)
+
+
+def _fit_command(arguments: argparse.Namespace) -> None:
+    question = _question(arguments)
+    device = _own_device(arguments)
+    results = [_ask(id_, device, question) for id_ in model_rows()]
+    fitting = [result for result in results if result.fits]
+    if not fitting:
+        known = results[0].memory_available_bytes
+        capacity = gibibytes(known) if known else "不明"
+        fail(f"device {arguments.device} のメモリ（{capacity}）に入るモデルがありません。")
+    print_ranking(fitting, "device", as_csv=arguments.csv, as_json=arguments.json)
+
+
+def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
+    """Ids of the rows that contain every word, in id, name or aliases."""
+    wanted = [name_key(word) for word in words]
+    found = []
+    for id_, row in rows.items():
+        names = [id_, row["name"], row.get("family", ""), *row.get("aliases", "").split("|")]
+        keys = [name_key(name) for name in names]
+        if all(any(word in key for key in keys) for word in wanted):
+            found.append(id_)
+    if words and not found:
+        raise InvalidValueError(f"{' '.join(words)} に合うものがありません。")
+    return found
+
+
+def _list(
+    arguments: argparse.Namespace,
+    rows: Mapping[str, Mapping[str, str]],
+    header: Sequence[str],
+    cells: Callable[[str, Mapping[str, str]], Sequence[str]],
+    right: str,
+) -> None:
+    ids = _matching(rows, arguments.words)
+    if arguments.json:
+        print_json([dict(rows[id_]) for id_ in ids])
+        return
+    lines = [[id_, *cells(id_, rows[id_])] for id_ in ids]
+    print("\n".join(table_lines(lines, header=["id", *header], right="l" + right)))
+
+
+def _cell_scaled(row: Mapping[str, str], column: str, unit: str) -> str:
+    text = row.get(column, "")
+    return scaled(float(text), unit) if text else "-"
+
+
+def _devices_command(arguments: argparse.Namespace) -> None:
+    def cells(id_: str, row: Mapping[str, str]) -> list[str]:
+        return [
+            _cell_scaled(row, "memory_bandwidth_bytes_per_s", "B/s"),
+            gibibytes(float(row["memory_bytes"])) if row["memory_bytes"] else "-",
+            _cell_scaled(row, "peak_fp16_dense_flop_per_s", "FLOP/s"),
+            row["name"],
+        ]
+
+    header = ["帯域幅", "メモリ", "fp16（密）", "名前"]
+    _list(arguments, device_rows(), header, cells, "rrrl")
+
+
+def _models_command(arguments: argparse.Namespace) -> None:
+    def cells(id_: str, row: Mapping[str, str]) -> list[str]:
+        model = get_model(id_)
+        return [
+            significant(total_parameters(model) / 1e9),
+            significant(active_parameters(model) / 1e9),
+            str(model.layers),
+            row["name"],
+        ]
+
+    header = ["総数（10 億）", "使う数（10 億）", "層", "名前"]
+    _list(arguments, model_rows(), header, cells, "rrrl")
+
+
+def _weights_command(arguments: argparse.Namespace) -> None:
+    def cells(id_: str, row: Mapping[str, str]) -> list[str]:
+        return [significant(float(row["bits_per_weight"]), 4), row["kind"], row["name"]]
+
+    _list(arguments, weight_format_rows(), ["bit/重み", "種類", "名前"], cells, "rll")
+
+
+def _calibrations_command(arguments: argparse.Namespace) -> None:
+    def percent(value: float) -> str:
+        return f"{significant(100 * value, 2)}%" if value else "-"
+
+    rows = [
+        [
+            row.id,
+            str(row.rows),
+            str(row.devices),
+            str(row.models),
+            percent(row.error_device_held_out),
+            percent(row.error_generation_held_out),
+            percent(row.error_model_held_out),
+            percent(row.coverage_device_held_out),
+        ]
+        for row in calibrations()
+    ]
+    header = [
+        "id",
+        "実測",
+        "機種",
+        "モデル",
+        "機種の外れ",
+        "世代の外れ",
+        "モデルの外れ",
+        "区間の的中",
+    ]
+    if arguments.json:
+        print_json([row.__dict__ for row in calibrations()])
+        return
+    print("\n".join(table_lines(rows, header=header, right="lrrrrrrr")))
+
+
+def _measure_command(arguments: argparse.Namespace) -> None:
+    from ..measure import require_numpy, run, to_json, write_record  # only this command needs it
+    from ..measure.record import csv_rows
+    from ..measure.report import record_lines
+
+    require_numpy()
+    if arguments.device:
+        get_device(arguments.device)  # refuse a wrong name before measuring, not after
+    print("測っています（30 秒ほどかかります）…", file=sys.stderr)
+    record = run()
+    if arguments.json:
+        print(to_json(record), end="")
+    elif arguments.csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(record))
+    else:
+        print("\n".join(record_lines(record, arguments.device)))
+    if arguments.output not in ("", "-"):
+        write_record(record, arguments.output)
+        print(f"記録を {arguments.output} に書きました。", file=sys.stderr)
+    elif not (arguments.json or arguments.csv):
+        print("記録は残していません。残すには --output ファイル を付けて測ります。", file=sys.stderr)
+
+
+_EXAMPLES = """例:
+  hayasa estimate --model llama-3.1-8b --device apple-m4-pro-20c --weights q4_k_m --context 8192
+  hayasa compare --model qwen3-30b-a3b --devices rtx-4090 rtx-5090 apple-m4-max-40c
+  hayasa fit --device apple-m4-10c --memory 16
+  hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
+"""
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="hayasa",
+        description="LLM の推論の速さを、上限・最良の見積り・90%区間で答えます。",
+        epilog=_EXAMPLES,
+    )
+    parser.add_version()
+    commands = parser.add_subparsers(title="コマンド", metavar="コマンド", dest="command", parser_class=Parser)
+
+    def add(name: str, text: str, run: Callable[[argparse.Namespace], None]) -> Parser:
+        command: Parser = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    def add_device(command: Parser) -> None:
+        command.add_argument("--device", required=True, metavar="名前", help="デバイス（一覧: hayasa devices）")
+        command.add_argument(
+            "--memory", metavar="GiB", help="手元のデバイスのメモリ。16 や 16GB と書く（既定: その機種の最大）"
+        )
+
+    def add_pair(command: Parser) -> None:
+        command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
+        add_device(command)
+        _add_question(command, one_device=True)
+
+    command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
+    add_pair(command)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
+    command.add_argument("--require-fit", action="store_true", help="メモリに入らないときはエラーにします")
+    command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
+    add_pair(command)
+
+    command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
+    command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
+    command.add_argument(
+        "--devices", nargs="+", metavar="名前", help="比べるデバイス（既定: すべて、一覧: hayasa devices）"
+    )
+    _add_question(command, one_device=False)
+    _add_formats(command)
+
+    command = add("fit", "デバイスのメモリに入るモデルを、速い順に並べます", _fit_command)
+    add_device(command)
+    _add_question(command, one_device=True)
+    _add_formats(command)
+
+    for name, text, run in (
+        ("devices", "登録されたデバイスの一覧", _devices_command),
+        ("models", "登録されたモデルの一覧", _models_command),
+        ("weights", "登録された重みの形式の一覧", _weights_command),
+    ):
+        command = add(name, text, run)
+        command.add_argument("words", nargs="*", metavar="語", help="この語を含むものに絞ります")
+        command.add_argument("--json", action="store_true", help="出典も含めて JSON で出力します")
+    command = add("calibrations", "補正と、その当てはまりの一覧", _calibrations_command)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
+
+    command = add("measure", "このマシンを測り、実測の隣に予測を並べます", _measure_command)
+    command.add_argument(
+        "--device", default="", metavar="名前", help="公称の帯域幅と比べるデバイス（一覧: hayasa devices）"
+    )
+    command.add_argument(
+        "--output",
+        default="",
+        metavar="ファイル",
+        help="記録を JSON で書くファイル（既定: 書きません）",
+    )
+    _add_formats(command)
+    return parser
+
+
+def _add_formats(command: Parser) -> None:
+    formats = command.add_mutually_exclusive_group()
+    formats.add_argument("--csv", action="store_true", help="CSV で出力します")
+    formats.add_argument("--json", action="store_true", help="JSON で出力します")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character shows another one in its place.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        return 0
+    try:
+        parsed.run(parsed)
+        sys.stdout.flush()
+    except HayasaError as error:
+        fail(str(error))
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stdout = io.TextIOWrapper(io.BytesIO())  # nothing is left to be written at the end
+    except KeyboardInterrupt:
+        print("\n中断しました。", file=sys.stderr)
+        return INTERRUPTED
+    return 0

@@ -1,0 +1,1 @@
+"""With what it runs: engines, and what was measured of them."""

@@ -1,0 +1,356 @@
+"""From the bound to the best estimate: what was measured for an engine.
+
+A calibration is one row of ``data/calibrations.csv``, fitted by ``make
+calibrate``: one coefficient for each of `hayasa.engine.waits.FITTED_WAITS`.
+
+``data/calibration_factors.csv`` adds what was seen on single devices and chip
+generations: how much longer, or shorter, a step took there than the sum says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
+from typing import NamedTuple, TypeVar
+
+from ..catalog.reader import data_directory, parse_number, read_rows
+from ..errors import DataFileError
+from ..machine.device import Device
+from ..model.weights import WeightFormat
+from .engines import Engine
+from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
+
+FALLBACK_WIDENING = 1.5
+"""How much wider an interval gets when a calibration stands in for another.
+
+The logarithm of both ends is multiplied by it, once for each thing that
+differs: backend, engine, unknown clock.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Calibration:
+    """What one engine needs on one kind of device, beyond the bound.
+
+    Parameters
+    ----------
+    id : str
+        ``engine/backend``.
+    engine, backend : str
+        What was measured.
+    weight_read_factor : float
+        Time to read the weights over the ideal, at least 1.
+    unpack_cycles_per_byte : float
+        Core cycles to unpack and multiply one byte of weights.
+    unpacked_kinds : str
+        Kinds of weights that this holds for, from `weight_kind`, joined by ``|``.
+    attention_cycles_per_flop : float
+        Core cycles per FLOP of attention.
+    kv_read_factor : float
+        Time to read the KV cache over the ideal.
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
+cycles_per_layer_in_old_builds : float
+        Clock cycles that each layer costs whatever its size, and in addition
+        each layer with experts, each layer on every further die, and each
+        layer in builds of the engine from before August 2025.
+    pipeline_message_s, tensor_message_s : float
+        Seconds per hand-over between devices, and per all-reduce; 0 if not
+        measured.
+    prefill_share_float, prefill_share_packed, prefill_share_experts : float
+        Share of the dense peak reached when reading a prompt, with 16-bit and
+        with packed weights, and in mixtures of experts; 0 if not measured.
+    low_factor, high_factor : float
+        Ends of the 90 % interval over the estimate, on a device that was not
+        measured.
+    known_low_factor, known_high_factor : float
+        The same on a device that was.
+    rows, devices, models : int
+        Measurements behind it, and how many devices and models they span.
+    error_in_sample, error_device_held_out, error_generation_held_out, \
+error_model_held_out, error_source_held_out : float
+        Mean absolute relative error on all rows, and on what the fit had not
+        seen; 0 if it could not be held out.
+    coverage_device_held_out, coverage_model_held_out : float
+        Share of the held-out rows inside an interval made without them.
+    sources : str
+        Files in ``data/measurements`` that the rows come from.
+    note : str
+        What to know about it, in Japanese.
+    """
+
+    id: str
+    engine: str
+    backend: str
+    weight_read_factor: float = 1.0
+    unpack_cycles_per_byte: float = 0.0
+    unpacked_kinds: str = "float|block|k"
+    attention_cycles_per_flop: float = 0.0
+    kv_read_factor: float = 1.0
+    cycles_per_layer: float = 0.0
+    cycles_per_moe_layer: float = 0.0
+    cycles_per_layer_and_further_die: float = 0.0
+    cycles_per_layer_in_old_builds: float = 0.0
+    pipeline_message_s: float = 0.0
+    tensor_message_s: float = 0.0
+    prefill_share_float: float = 0.0
+    prefill_share_packed: float = 0.0
+    prefill_share_experts: float = 0.0
+    low_factor: float = 1.0
+    high_factor: float = 1.0
+    known_low_factor: float = 1.0
+    known_high_factor: float = 1.0
+    rows: int = 0
+    devices: int = 0
+    models: int = 0
+    error_in_sample: float = 0.0
+    error_device_held_out: float = 0.0
+    error_generation_held_out: float = 0.0
+    error_model_held_out: float = 0.0
+    error_source_held_out: float = 0.0
+    coverage_device_held_out: float = 0.0
+    coverage_model_held_out: float = 0.0
+    sources: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceFactor:
+    """How a device, or a chip generation, differs from the calibration's sum.
+
+    Parameters
+    ----------
+    calibration : str
+        Id of the `Calibration` it belongs to.
+    scope : str
+        A device id, or an Apple chip family.
+    weight_kind : str
+        Kind of weights it holds for, from `weight_kind`; empty for all.
+    step_factor : float
+        Measured step time over the sum, shrunk towards 1 where there are few
+        measurements.
+    old_build_share : float
+        Share of the measurements that were made with builds from before
+        August 2025.
+    prefill_factor : float
+        Speed of reading a prompt over the calibration's; 0 if not measured.
+    rows : int
+        Measurements behind it.
+    """
+
+    calibration: str
+    scope: str
+    weight_kind: str = ""
+    step_factor: float = 1.0
+    old_build_share: float = 0.0
+    prefill_factor: float = 0.0
+    rows: int = 0
+
+
+def weight_kind(weights: WeightFormat) -> str:
+    """Tell which weights are unpacked alike.
+
+    ``"float"`` from 16 bits on, ``"k"`` for llama.cpp's K-quants with their
+    two levels of scales, else ``"block"``.
+
+    Examples
+    --------
+    >>> weight_kind(WeightFormat(id="q4_k_m", bits_per_weight=4.9))
+    'k'
+    >>> weight_kind(WeightFormat(id="q8_0", bits_per_weight=8.5))
+    'block'
+    """
+    if weights.bits_per_weight >= 16:
+        return "float"
+    return "k" if "_k" in weights.id else "block"
+
+
+def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
+    """Tell which models read a prompt at the same share of the peak: ``"experts"``, ``"float"``, ``"packed"``.
+
+    Examples
+    --------
+    >>> prefill_kind(WeightFormat(id="q8_0", bits_per_weight=8.5), experts=False)
+    'packed'
+    """
+    if experts:
+        return "experts"
+    return "float" if weight_kind(weights) == "float" else "packed"
+
+
+_T = TypeVar("_T", Calibration, DeviceFactor)
+
+
+def _read(kind: type[_T], file_name: str) -> tuple[_T, ...]:
+    columns = {field.name: str(field.type) for field in fields(kind)}
+    found = []
+    for row in read_rows(data_directory() / file_name, required=columns):
+        where = f"{file_name} の {row.get('id') or row.get('scope')}"
+        values: dict[str, object] = {}
+        for name, type_ in columns.items():
+            text_or_number = row[name] if type_ == "str" else parse_number(row, name, where)
+            values[name] = int(text_or_number) if type_ == "int" else text_or_number
+        found.append(kind(**values))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+@cache
+def calibrations() -> tuple[Calibration, ...]:
+    """All rows of ``calibrations.csv``.
+
+    Returns
+    -------
+    tuple of Calibration
+        In the order of the file.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing or empty, or a cell holds no number.
+    """
+    found = _read(Calibration, "calibrations.csv")
+    if not found:
+        raise DataFileError("calibrations.csv に行がありません。make calibrate で作り直せます。")
+    return found
+
+
+@cache
+def device_factors() -> dict[tuple[str, str, str], DeviceFactor]:
+    """All rows of ``calibration_factors.csv`` by calibration, scope and weight kind."""
+    rows = _read(DeviceFactor, "calibration_factors.csv")
+    return {(row.calibration, row.scope, row.weight_kind): row for row in rows}
+
+
+class Pace(NamedTuple):
+    """A wait of an engine on one device, ready to be multiplied by the work of a step.
+
+    Parameters
+    ----------
+    kind : WaitKind
+        What is waited for.
+    factor : float
+        The calibration's coefficient.
+    amount : str
+        The field of `Work` that says how much of it a step has.
+    pace_s : float
+        Seconds per unit of that amount, for a factor of 1.
+    """
+
+    kind: WaitKind
+    factor: float
+    amount: str
+    pace_s: float
+
+
+class ChosenCalibration(NamedTuple):
+    """A calibration as it applies to one device and one weight format.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        The row that counts.
+    paces : tuple of Pace
+        The waits that a step has here.
+    step_factor : float
+        What the sum is multiplied by on this device.
+    prefill_share : float
+        Share of the dense peak when reading a prompt; 0 if not measured.
+    batch_share : float
+        Share of it at which the further sequences of a batch are computed: that of
+        a dense model's prompt, which measured batches of mixtures of experts are
+        nearer to; 0 if not measured.
+    low_factor, high_factor : float
+        Ends of the interval over the estimate, widened where the row stands
+        in for another.
+    notes : tuple of str
+        What it stands in for, in Japanese; empty if it is the very one.
+    """
+
+    calibration: Calibration
+    paces: tuple[Pace, ...]
+    step_factor: float
+    prefill_share: float
+    batch_share: float
+    low_factor: float
+    high_factor: float
+    notes: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def choose_calibration(
+    engine: Engine,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    experts: bool = False,
+    batched: bool = False,
+    split: str = "",
+) -> ChosenCalibration:
+    """Return the nearest calibration for an engine on a device.
+
+    The same engine on the same backend, else the same backend, else the same
+    engine, else whatever has the most measurements.  Whatever differs is in
+    the notes and widens the interval by `FALLBACK_WIDENING`.
+    """
+    backend = engine.backend_on(device)
+
+    def distance(row: Calibration) -> tuple[bool, bool, bool, int]:
+        same_engine, same_backend = row.engine == engine.id, row.backend == backend
+        return (not (same_engine and same_backend), not same_backend, not same_engine, -row.rows)
+
+    nearest = min(calibrations(), key=distance)
+    factors, kind = device_factors(), weight_kind(weights)
+    family = factors.get((nearest.id, device.family, kind))
+    single = factors.get((nearest.id, device.id, ""))
+    notes = _differences(nearest, engine, device, backend)
+    if batched:
+        notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
+    messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
+    if split and not messages_s[split]:
+        notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
+    low, high = nearest.low_factor, nearest.high_factor
+    if single:
+        low, high = nearest.known_low_factor, nearest.known_high_factor
+    widening = FALLBACK_WIDENING ** len(notes)
+
+    def share_of_peak(kind_of_prompt: str) -> float:
+        share: float = getattr(nearest, f"prefill_share_{kind_of_prompt}")
+        return min(1.0, share * (single.prefill_factor if single else 0) or share)
+
+    return ChosenCalibration(
+        calibration=nearest,
+        paces=_paces(nearest, device, kind, single.old_build_share if single else 0.0),
+        step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
+        prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
+        batch_share=share_of_peak(prefill_kind(weights, experts=False)),
+        low_factor=low**widening,
+        high_factor=high**widening,
+        notes=tuple(notes),
+    )
+
+
+def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_share: float) -> tuple[Pace, ...]:
+    """Return the waits that are not 0 for these weights and this mixture of builds."""
+    shares = {
+        UNPACK_WEIGHTS.name: 1.0 if kind_of_weights in row.unpacked_kinds.split("|") else 0.0,
+        OLD_BUILDS.name: old_build_share,
+    }
+    paces = []
+    for fitted in FITTED_WAITS:
+        factor: float = getattr(row, fitted.coefficient)
+        pace_s = fitted.pace_s(device) * shares.get(fitted.kind.name, 1.0)
+        if factor and pace_s:
+            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s))
+    return tuple(paces)
+
+
+def _differences(row: Calibration, engine: Engine, device: Device, backend: str) -> list[str]:
+    notes = []
+    if row.engine != engine.id:
+        notes.append(f"{engine.id} の実測がないため、{row.engine} の補正で代用しました。")
+    if row.backend != backend:
+        wanted = device.family or device.id
+        notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
+    if not device.gpu_clock_hz and row.cycles_per_layer:
+        clock = ASSUMED_CLOCK_HZ / 1e9
+        notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
+    return notes

@@ -1,0 +1,1 @@
+"""Where it runs: devices, what fits in their memory, several of them together."""

@@ -1,0 +1,1 @@
+"""What runs: the shape of a model, its weights, its cache, and the work of a step."""

@@ -1,0 +1,55 @@
+"""What one decode step has to read and compute, whatever it runs on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .flops import attention_flop_per_token, weight_flop_per_token
+from .kv_cache import kv_cache_bytes
+from .shape import Model
+from .weights import WeightFormat, weight_bytes
+
+
+class Work(NamedTuple):
+    """The work of one decode step, all sequences together.
+
+    Parameters
+    ----------
+    weight_bytes, kv_bytes : float
+        Bytes of weights and of KV cache that are read.
+    weight_flop, attention_flop : float
+        FLOP with the weights and in attention.
+    layers : float
+        Layers by what runs in them: one with four normalizations counts 1.5.
+    moe_layers : int
+        Layers with experts.
+    """
+
+    weight_bytes: float
+    kv_bytes: float
+    weight_flop: float
+    attention_flop: float
+    layers: float
+    moe_layers: int
+
+
+def step_work(
+    model: Model, weights: WeightFormat, kv_cache: WeightFormat, batch_size: int = 1, context_length: int = 0
+) -> Work:
+    """Return the work of a decode step.
+
+    Examples
+    --------
+    >>> int4 = WeightFormat(id="int4", bits_per_weight=4)
+    >>> work = step_work(Model(id="7b", stated_parameters=7e9), int4, int4)
+    >>> work.weight_bytes, work.weight_flop
+    (3500000000.0, 14000000000.0)
+    """
+    return Work(
+        weight_bytes(model, weights).read_bytes(batch_size),
+        kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bits_per_weight / 8),
+        weight_flop_per_token(model) * batch_size,
+        attention_flop_per_token(model, context_length) * batch_size,
+        model.layers * (2 + model.norms_per_layer) / 4,
+        model.moe_layers,
+    )

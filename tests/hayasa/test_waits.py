@@ -1,0 +1,99 @@
+"""A step is one list of waits: summed, written down, fitted, all by the same names."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hayasa
+from hayasa.answer.step import step_s
+from hayasa.engine.waits import FITTED_WAITS
+from hayasa.model.work import Work
+from lab.fit import _START
+from lab.rows import load_measurements
+
+PAIRS = [
+    ("llama-3.1-8b", "rtx-4090", "llama.cpp"),
+    ("qwen3-30b-a3b", "apple-m4-max-40c", "llama.cpp"),
+    ("llama-3.1-70b", "h100-sxm", "vllm"),
+    ("gpt-oss-20b", "ryzen-ai-max-395", "llama.cpp"),
+    ("llama-2-7b", "apple-m3-ultra-80c", "mlx"),
+    ("llama-2-7b", "raspberry-pi-5", "llama.cpp"),
+    ("llama-2-7b", "rtx-4090", "ideal"),
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(PAIRS),
+    st.sampled_from([1, 2, 8, 64]),
+    st.integers(0, 100_000),
+    st.sampled_from([1, 2, 8]),
+    st.sampled_from(["pipeline", "tensor"]),
+)
+def test_the_waits_add_up_to_the_step(
+    pair: tuple[str, str, str], batch: int, context: int, devices: int, split: str
+) -> None:
+    model, device, engine = pair
+    result = hayasa.estimate(
+        model, device, engine=engine, batch_size=batch, context_length=context, devices=devices, split=split
+    )
+    assert math.isclose(step_s(result.waits), result.step_latency_s, rel_tol=1e-12)
+    assert math.isclose(
+        sum(wait["seconds"] for wait in result.to_dict()["waits"] if not wait["hidden"]),
+        result.step_latency_s,
+        rel_tol=1e-12,
+    )
+    names = [wait.kind.name for wait in result.waits]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(("model", "device", "engine"), PAIRS[:-1])
+def test_every_wait_is_written_down(model: str, device: str, engine: str) -> None:
+    result = hayasa.estimate(model, device, engine=engine, context_length=1000, batch_size=2)
+    text = hayasa.explain(result)
+    for wait in result.waits:
+        assert (wait.kind.label in text) == bool(wait.seconds), wait.kind.name
+
+
+def test_the_longer_of_reading_and_unpacking_counts() -> None:
+    """Q8_0 on a GTX-class balance: a device of few cores unpacks for longer than it reads."""
+    for cores, longer in ((1, "unpack_weights"), (1000, "read_weights")):
+        device = hayasa.Device(
+            id="x", family="nvidia", memory_bandwidth_bytes_per_s=1e12, gpu_cores=cores, gpu_clock_hz=2e9
+        )
+        hidden = {wait.kind.name: wait.hidden for wait in hayasa.estimate("llama-2-7b", device).waits}
+        assert {name for name in ("read_weights", "unpack_weights") if not hidden[name]} == {longer}
+
+
+def test_each_fitted_wait_has_its_coefficient_its_amount_and_its_start() -> None:
+    coefficients = {field.name for field in fields(hayasa.Calibration)}
+    for fitted in FITTED_WAITS:
+        assert fitted.coefficient in coefficients
+        assert fitted.amount in Work._fields
+        assert fitted.kind.name in _START
+    assert len({fitted.kind.name for fitted in FITTED_WAITS}) == len(FITTED_WAITS)
+
+
+def test_what_is_fitted_is_what_is_estimated() -> None:
+    """A measured row and the estimate of the same question have the same loads."""
+    checked = 0
+    for m in load_measurements()[0][::50]:
+        if m.devices == 1:
+            result = hayasa.estimate(
+                m.model,
+                m.device,
+                weights=m.weights,
+                engine=m.row["engine"],
+                batch_size=m.batch_size,
+                context_length=m.context_length,
+            )
+            for wait in result.waits:
+                if wait.kind.name in m.loads_s and wait.kind.name != "old_builds":
+                    assert math.isclose(wait.load_s, m.loads_s[wait.kind.name], rel_tol=1e-12)
+                    checked += 1
+    assert checked > 50

@@ -1,0 +1,319 @@
+"""The tables that the page's script holds, each number typed once: in `data/`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
+from hayasa.catalog.objects import device_rows, get_device, get_model, get_weight_format, model_rows, weight_format_rows
+from hayasa.catalog.reader import parse_number
+from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
+from hayasa.engine.engines import get_engine
+from hayasa.errors import UnknownNameError
+from hayasa.machine.device import Device
+from hayasa.model.shape import Model
+from hayasa.model.weights import BlockType, WeightFormat
+from hayasa.units import GIB
+
+Columns = dict[str, list[Any]]
+"""A table by column, all of one length."""
+
+Fields = dict[str, Any]
+"""Arguments by name, as JSON can write them."""
+
+
+def calculator_data() -> dict[str, Any]:
+    """Collect every table that the calculator needs, ready for JSON.
+
+    The page may weigh little, so tables are written in little: a table's
+    ``text`` and ``numbers`` hold a string per column, in which ``~`` or ``,``
+    stand between the rows and nothing stands for 0.  A column in which every
+    row has the field's default is left out.  ``web/estimator.mjs`` reads it.
+
+    Returns
+    -------
+    dict
+        The tables ``devices``, ``models``, ``weight_formats`` (with
+        ``mixes``), ``calibrations`` and ``device_factors``, and ``presets``.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+
+    Examples
+    --------
+    >>> data = calculator_data()
+    >>> data["devices"]["text"]["id"].count("~") + 1 == len(device_rows())
+    True
+    """
+    return {
+        "devices": _devices(),
+        "models": _table(_columns(Model, [get_model(id_) for id_ in model_rows()], unused=("family",))),
+        **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
+        "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
+        "device_factors": _device_factors(),
+        "presets": {"article": _article()},
+    }
+
+
+def measurement_data() -> dict[str, dict[str, str]]:
+    """Collect the published speeds of what the tables can describe, ready for JSON.
+
+    One table, written as those of `calculator_data` are.  It stands by itself,
+    since the page asks for it only when a reader comes near.
+
+    Returns
+    -------
+    dict
+        The table; devices, models, weight formats and engines by their ids.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+
+    Examples
+    --------
+    >>> table = measurement_data()
+    >>> {column.count("~") for column in table["text"].values()} == {table["numbers"]["batch_size"].count(",")}
+    True
+    """
+    rows = []
+    for row in measurements():
+        context_length, speed = mean_context_length(row), row["decode_tokens_per_s"]
+        if context_length is not None and speed is not None:
+            with contextlib.suppress(UnknownNameError):
+                rows.append(_measurement(row, context_length, speed))
+    return _table({name: [row[name] for row in rows] for name in rows[0]})
+
+
+NOT_SHOWN = (
+    "models",
+    "error_in_sample",
+    "error_generation_held_out",
+    "error_model_held_out",
+    "error_source_held_out",
+    "coverage_device_held_out",
+    "coverage_model_held_out",
+    "sources",
+    "note",
+)
+"""What of a calibration the page says nothing of."""
+
+
+def compact_json(data: object) -> str:
+    """Write data as JSON in few characters, every number exactly.
+
+    Parameters
+    ----------
+    data : object
+        Mappings, sequences, strings, finite numbers, truth values and None.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+
+    Examples
+    --------
+    >>> compact_json({"a": [1935000000000.0, 0.25, 512.0], "b": None})
+    '{"a":[1935e9,0.25,512],"b":null}'
+    """
+    if isinstance(data, dict):
+        pairs = (f"{json.dumps(str(key), ensure_ascii=False)}:{compact_json(value)}" for key, value in data.items())
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(data, (list, tuple)):
+        return "[" + ",".join(map(compact_json, data)) + "]"
+    if isinstance(data, (int, float)) and not isinstance(data, bool):
+        return _shortest(data)
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _shortest(number: float) -> str:
+    """Write a number in few characters that are read back as the very same."""
+    if not math.isfinite(number):
+        raise ValueError(f"JSON に書けない数です: {number}")
+    if number != int(number):
+        return repr(number)
+    digits = str(int(number))
+    stripped = digits.rstrip("0")
+    zeros = len(digits) - len(stripped)
+    return f"{stripped}e{zeros}" if zeros > 2 else digits
+
+
+def _columns(kind: type, objects: Sequence[object], unused: Iterable[str] = ()) -> Columns:
+    """Turn dataclass objects into columns, without those that are unused or hold nothing but defaults."""
+    columns: Columns = {}
+    for field in fields(kind):
+        column = [getattr(object_, field.name) for object_ in objects]
+        same = field.default is not MISSING and all(value == field.default for value in column)
+        if field.name not in unused and not same:
+            columns[field.name] = column
+    return columns
+
+
+def _table(columns: Columns) -> dict[str, dict[str, str]]:
+    """Write each column as one string, those with words apart from those with numbers."""
+    table: dict[str, dict[str, str]] = {"text": {}, "numbers": {}}
+    for name, column in columns.items():
+        if isinstance(column[0], str):
+            if any("~" in cell for cell in column):
+                raise ValueError(f"列 {name} の文字列に ~ は使えません。")
+            table["text"][name] = "~".join(column)
+        else:
+            # A truth value counts as 0 or 1 in JavaScript, too.
+            table["numbers"][name] = ",".join(_shortest(cell) if cell else "" for cell in map(float, column))
+    return table
+
+
+def _devices() -> dict[str, dict[str, str]]:
+    rows = list(device_rows().values())
+    columns = _columns(Device, [get_device(row["id"]) for row in rows])
+    # Dividing by a power of two is exact, and makes short numbers of long ones.
+    columns["memory_capacity_gib"] = [n_bytes / GIB for n_bytes in columns.pop("memory_capacity_bytes")]
+    columns["memory_options_gb"] = [row["memory_options_gb"] for row in rows]
+    return _table(columns)
+
+
+def _weight_formats(formats: Sequence[WeightFormat]) -> dict[str, Any]:
+    """Return the formats, and what their rules are made of.
+
+    A rule is four symbols: places in the lists of roles, conditions and
+    layers, and in the table of blocks.
+    """
+    roles: list[str] = []
+    conditions: list[str] = []
+    layers: list[str] = []
+    blocks: list[BlockType] = []
+
+    def place_of_block(block: BlockType) -> int:
+        if block.fallback:
+            place_of_block(block.fallback)
+        return _place(blocks, block)
+
+    rules = []
+    for format_ in formats:
+        places: list[int] = []
+        for rule in format_.rules:
+            places += _place(roles, rule.role), _place(conditions, rule.when), _place(layers, rule.layers)
+            places.append(place_of_block(rule.block))
+        rules.append("".join(_SYMBOLS[place] for place in places))
+    return {
+        "weight_formats": _table({**_columns(WeightFormat, formats, unused=("rules",)), "rules": rules}),
+        "mixes": {
+            "roles": roles,
+            "conditions": conditions,
+            "layers": layers,
+            "blocks": _table(
+                {
+                    "block_weights": [block.block_weights for block in blocks],
+                    "bits_per_weight": [block.bits_per_weight for block in blocks],
+                    "fallback": [blocks.index(block.fallback) if block.fallback else -1 for block in blocks],
+                }
+            ),
+        },
+    }
+
+
+def _place(known: list[Any], value: object) -> int:
+    """Return where `value` stands in a list, after adding it if it is new."""
+    if value not in known:
+        known.append(value)
+    return known.index(value)
+
+
+def _device_factors() -> dict[str, Any]:
+    """Return the factors; a scope is a place among the families of devices, or behind them among the devices."""
+    ids = [row.id for row in calibrations()]
+    devices = [get_device(id_) for id_ in device_rows()]
+    scopes = [*dict.fromkeys(device.family for device in devices), *device_rows()]
+    columns = _columns(DeviceFactor, list(device_factors().values()), unused=("rows",))
+    places = {name: columns.pop(name) for name in ("calibration", "scope")}
+    return {
+        **_table(columns),
+        "places": {
+            "calibration": _packed([ids.index(id_) for id_ in places["calibration"]]),
+            "scope": _packed([scopes.index(scope) for scope in places["scope"]]),
+        },
+    }
+
+
+_SYMBOLS = "".join(map(chr, (*range(ord("("), ord("\\")), *range(ord("]"), ord("|")))))
+"""The digits that places are written with; a string needs no backslash before any of them."""
+
+
+def _packed(places: Sequence[int]) -> str:
+    """Write small whole numbers with one symbol each, or with as many as the largest needs.
+
+    With several, the first symbols of all numbers come first, which are much
+    alike, and then the second ones.
+    """
+    width = 1
+    while len(_SYMBOLS) ** width <= max(places):
+        width += 1
+    powers = [len(_SYMBOLS) ** power for power in reversed(range(width))]
+    return "".join(_SYMBOLS[place // power % len(_SYMBOLS)] for power in powers for place in places)
+
+
+_SPLITS = {"layer": "pipeline", "row": "tensor"}
+"""What llama.cpp calls the two ways of sharing a model."""
+
+
+def _measurement(row: Measurement, context_length: int, tokens_per_s: float) -> Fields:
+    return {
+        "engine": get_engine(row["engine"]).id,
+        "device": get_device(row["device"]).id,
+        "devices": row["devices"],
+        "split": _SPLITS.get(row["split"], row["split"]),
+        "model": get_model(row["model"]).id,
+        "weights": get_weight_format(row["weights"]).id,
+        "batch_size": row["batch_size"],
+        "context_length": context_length,
+        # Three digits are as many as the page shows; no estimate uses them.
+        "decode_tokens_per_s": float(f"{tokens_per_s:.2e}"),
+        "measured_on": row["measured_on"][:7],
+        "source": _home(row["source"]),
+    }
+
+
+def _home(source: str) -> str:
+    """Return the address of what a source is part of: a repository instead of one of its many files."""
+    return source.split(" ; ")[0].split("/blob/")[0]
+
+
+def _article() -> dict[str, Any]:
+    """Return the article's comparison: 7e9 weights of half a byte on an A100 and on a Mac mini.
+
+    The article counts the Neural Engine of the Mac mini, which is no part of
+    the GPU's row.
+    """
+    row = device_rows()["apple-m4-10c"]
+    smallest = min(int(option) for option in row["memory_options_gb"].split("|"))
+    return {
+        "model": {"stated_parameters": 7e9},
+        "weights": "int4",
+        "engine": "ideal",
+        "machines": [
+            {"device": "a100-80gb-pcie"},
+            {
+                "device": {
+                    "name": "Mac mini M4",
+                    "family": "apple",
+                    "memory_bandwidth_bytes_per_s": get_device(row["id"]).memory_bandwidth_bytes_per_s,
+                    "memory_capacity_bytes": smallest * GIB,
+                    "peak_int4_dense_op_per_s": parse_number(row, "neural_engine_op_per_s", "devices.csv"),
+                }
+            },
+        ],
+    }

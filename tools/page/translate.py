@@ -1,0 +1,363 @@
+"""Python's formulas as JavaScript, so that each of them stands once.
+
+`translate` writes what is wanted as JavaScript, and whatever that mentions.  It knows the part of
+Python that hayasa's formulas are written in, and refuses everything else with file and line: what
+comes out means what the Python means.  What JavaScript lacks (Python's division, its truth, its way
+of writing numbers) is called in `runtime.mjs`, by names with a ``$``, which no Python name has.
+
+Three things differ, because JavaScript has one kind of number.  A whole number counts, and is
+written, as an ``int``: 2.0 is written 2.  From 2**53 on all are floats.  And a number is
+never minus zero when it is written.
+
+How the rest is written:
+
+- a function takes what is given by position by position, and what is given by keyword only as one
+  object, which comes last;
+- a dataclass takes one object, a named tuple its fields in their order;
+- a tuple is a frozen array, a list another one, and ``None`` is ``null``;
+- what is cached is remembered for the very objects that were given;
+- where annotations, which mypy checks, say that both sides are numbers or both strings, JavaScript's
+  own operators do the same as Python's.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterable, Iterator
+from functools import singledispatchmethod
+from pathlib import Path
+from textwrap import indent
+
+from tools.page.expressions import BINARY, Expressions
+from tools.page.package import (
+    Package,
+    TranslationError,
+    bound_names,
+    fields_of,
+    is_generator,
+    kind_of,
+    option_of,
+    signature_of,
+)
+from tools.page.scope import UNTOUCHED, local_name
+
+
+def translate(
+    folder: Path, *, root: Path, wanted: Iterable[str], given: Iterable[str] = (), left_out: Iterable[str] = ()
+) -> str:
+    """Write a module of JavaScript that exports one function, ``formulas``.
+
+    It takes an object with what is given, and returns one with what is wanted.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the Python package.
+    root : pathlib.Path
+        Folder that paths in messages start from.
+    wanted : iterable of str
+        Functions, classes and constants with their module: ``"hayasa.units.significant"``.
+    given : iterable of str
+        Functions that the caller writes in JavaScript.
+    left_out : iterable of str
+        Methods and fields that nobody asks for there: ``"Estimate.to_dict"``.
+
+    Returns
+    -------
+    str
+        JavaScript.
+
+    Raises
+    ------
+    TranslationError
+        If anything that is needed cannot be translated.
+    """
+    program = Program(Package(folder, root), [tuple(name.rsplit(".", 1)) for name in given], frozenset(left_out))
+    results = [program.name_of(*name.rsplit(".", 1)) for name in wanted]
+    body = program.translated()
+    imports = "".join(f"  {name},\n" for name in sorted(program.runtime))
+    parameters = ", ".join(sorted(name for _, name in program.given))
+    return (
+        f'import {{\n{imports}}} from "./runtime.mjs";\n\n'
+        f"export function formulas({{ {parameters} }}) {{\n{indent(body, '  ')}\n"
+        f"  return {{ {', '.join(results)} }};\n}}\n"
+    )
+
+
+class Program:
+    """All that is translated, from what is wanted to the last thing that it mentions."""
+
+    def __init__(self, package: Package, given: list[tuple[str, ...]], left_out: frozenset[str]) -> None:
+        self.package, self.given = package, {package.origin(*name) for name in given}
+        self.left_out = left_out
+        self.names: dict[tuple[str, str], str] = {}
+        self.waiting: list[tuple[str, str]] = []
+        self.runtime: set[str] = set()
+
+    def name_of(self, module: str, name: str) -> str:
+        """Return what a definition is called in JavaScript, and see to it that it will be there."""
+        key = self.package.origin(module, name)
+        if key in self.given:
+            return key[1]
+        found = self.package.module(key[0])
+        if found is None:
+            raise TranslationError(f"{module} に {name} がありません。")
+        if key not in self.names:
+            taken = {*self.names.values(), *(name for _, name in self.given)}
+            plain = local_name(key[1])
+            self.names[key] = plain if plain not in taken else f"{plain}${key[0].rpartition('.')[2]}"
+            self.waiting.append(key)
+        return self.names[key]
+
+    def translated(self) -> str:
+        """Translate what waits, and what that mentions, in the order in which Python would run it."""
+        parts: dict[tuple[str, str], tuple[int, int, str]] = {}
+        while self.waiting:
+            key = self.waiting.pop()
+            module = self.package.modules[key[0]]
+            nodes = module.definitions[key[1]]
+            if len(nodes) > 1:
+                raise module.refusal(nodes[1], f"{key[1]} を二度定義しているものは翻訳できません")
+            code = Writer(self, module).definition(nodes[0], self.names[key])
+            parts[key] = (self.package.order.index(key[0]), nodes[0].lineno, code)
+        return "\n".join(code for *_, code in sorted(parts.values()))
+
+
+class Writer(Expressions):
+    """Writes statements and definitions."""
+
+    @singledispatchmethod
+    def statement(self, node: ast.stmt) -> str:
+        """Write a statement."""
+        raise self.refusal(node, f"{type(node).__name__} は翻訳できません")
+
+    def block(self, body: list[ast.stmt]) -> str:
+        """Write statements between braces."""
+        lines = "\n".join(filter(None, map(self.statement, body)))
+        return f"{{\n{indent(lines, '  ')}\n}}"
+
+    @statement.register
+    def _(self, node: ast.Pass) -> str:
+        return ""
+
+    @statement.register
+    def _(self, node: ast.Break) -> str:
+        return "break;"
+
+    @statement.register
+    def _(self, node: ast.Continue) -> str:
+        return "continue;"
+
+    @statement.register
+    def _(self, node: ast.Expr) -> str:
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return ""  # a docstring
+        if isinstance(node.value, ast.Yield) and node.value.value:
+            return f"yield {self.expression(node.value.value)};"
+        if isinstance(node.value, ast.YieldFrom):
+            return f"yield* {self.runtime('iterate', self.expression(node.value.value))};"
+        self.refuse_if(not isinstance(node.value, ast.Call), node, "値を使わない式は翻訳できません")
+        return f"{self.expression(node.value)};"
+
+    @statement.register
+    def _(self, node: ast.Return) -> str:
+        return f"return {self.expression(node.value)};" if node.value else "return null;"
+
+    @statement.register
+    def _(self, node: ast.Raise) -> str:
+        made = isinstance(node.exc, ast.Call)
+        self.refuse_if(not made, node, "raise は、raise 名前(…) の形だけが翻訳できます")
+        return f"throw {self.expression(node.exc)};"
+
+    @statement.register
+    def _(self, node: ast.Assign) -> str:
+        target, *further = node.targets
+        if further:
+            names = all(isinstance(one, ast.Name) for one in node.targets)
+            self.refuse_if(not names, node, "一度に代入する先は、名前だけが翻訳できます")
+            for one in node.targets:
+                self.learn(one, self.kind(node.value))
+            return f"{' = '.join(map(self.target, node.targets))} = {self.expression(node.value)};"
+        if (
+            isinstance(target, ast.Tuple)
+            and isinstance(node.value, ast.Tuple)
+            and len(target.elts) == len(node.value.elts)
+        ):
+            if not any(isinstance(one, ast.Starred) for one in (*target.elts, *node.value.elts)):
+                written = f"{self.target(target)} = [{self.expressions(node.value.elts)}];"
+                for one, value in zip(target.elts, node.value.elts, strict=True):
+                    self.learn(one, self.kind(value))
+                return written
+        written = self.assigned(target, self.expression(node.value))
+        self.learn(target, self.kind(node.value))
+        return written
+
+    @statement.register
+    def _(self, node: ast.AnnAssign) -> str:
+        self.learn(node.target, kind_of(node.annotation))
+        return self.assigned(node.target, self.expression(node.value)) if node.value else ""
+
+    def assigned(self, target: ast.expr, value: str) -> str:
+        """Write that a target gets a value."""
+        if isinstance(target, ast.Subscript):
+            self.refuse_if(isinstance(target.slice, ast.Slice), target, "スライスへの代入は翻訳できません")
+            return f"{self.runtime('set_item', self.expression(target.value), self.expression(target.slice), value)};"
+        if isinstance(target, ast.Tuple):
+            return f"{self.target(target)} = {self.unpacked(value, target)};"
+        self.refuse_if(isinstance(target, ast.Attribute), target, "属性への代入は翻訳できません")
+        return f"{self.target(target)} = {value};"
+
+    @statement.register
+    def _(self, node: ast.AugAssign) -> str:
+        self.refuse_if(not isinstance(node.target, ast.Name), node, "計算して代入する先は、名前だけが翻訳できます")
+        name = "add_in_place" if isinstance(node.op, ast.Add) else BINARY.get(type(node.op))
+        self.refuse_if(name is None, node, f"演算子 {type(node.op).__name__} は翻訳できません")
+        target, value = self.target(node.target), self.expression(node.value)
+        sign = self.sign(node.op, node.target, node.value)
+        return f"{target} {sign}= {value};" if sign else f"{target} = {self.runtime(str(name), target, value)};"
+
+    @statement.register
+    def _(self, node: ast.If) -> str:
+        otherwise = f" else {self.block(node.orelse)}" if node.orelse else ""
+        return f"if ({self.test(node.test)}) {self.block(node.body)}{otherwise}"
+
+    @statement.register
+    def _(self, node: ast.While) -> str:
+        self.refuse_if(node.orelse, node, "while の else は翻訳できません")
+        return f"while ({self.test(node.test)}) {self.block(node.body)}"
+
+    @statement.register
+    def _(self, node: ast.For) -> str:
+        self.refuse_if(node.orelse, node, "for の else は翻訳できません")
+        source = self.iterated(node.iter)
+        self.learn(node.target, self.kind_of_parts(node.iter))
+        target = self.target(node.target)
+        if not isinstance(node.target, ast.Tuple):
+            return f"for ({target} of {source}) {self.block(node.body)}"
+        bound = indent(f"{target} = {self.unpacked('$parts', node.target)};\n", "  ")
+        return f"for (const $parts of {source}) {{\n{bound}{self.block(node.body)[2:]}"
+
+    @statement.register
+    def _(self, node: ast.Try) -> str:
+        self.refuse_if(node.orelse or node.finalbody, node, "try の else と finally は翻訳できません")
+        otherwise = "{\n  throw $error;\n}"
+        for handler in reversed(node.handlers):
+            self.refuse_if(handler.type is None, handler, "except には、エラーの名前が要ります")
+            kept = f"{local_name(handler.name)} = $error;\n" if handler.name else ""
+            body = f"{{\n{indent(kept, '  ')}{self.block(handler.body)[2:]}"
+            otherwise = (
+                f"if ({self.runtime('isinstance', '$error', self.listed(handler.type))}) {body} else {otherwise}"
+            )
+        caught = indent(otherwise, "  ")
+        return f"try {self.block(node.body)} catch ($error) {{\n{caught}\n}}"
+
+    @statement.register
+    def _(self, node: ast.FunctionDef) -> str:
+        self.refuse_if(node.decorator_list, node, "中の関数の飾り @ は翻訳できません")
+        self.refuse_if(is_generator(node), node, "中の関数の yield は翻訳できません")
+        parameters, body = self.function(node)
+        return f"{local_name(node.name)} = ({parameters}) => {body};"
+
+    # ------------------------------------------------------------ definitions
+
+    def definition(self, node: ast.stmt, name: str) -> str:
+        """Write a function, a class or a constant of a module."""
+        if isinstance(node, ast.FunctionDef):
+            return self.top_function(node, name)
+        if isinstance(node, ast.ClassDef):
+            return self.top_class(node, name)
+        target = node.target if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])[0]
+        value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        constant = isinstance(target, ast.Name) and value and len(getattr(node, "targets", [target])) == 1
+        self.refuse_if(not constant, node, f"{name} は、関数でも、クラスでも、一つの定数でもありません")
+        assert value
+        return f"const {name} = {self.expression(value)};"
+
+    def top_function(self, node: ast.FunctionDef, name: str) -> str:
+        """Write a function of a module, with what it was before remembered if it is cached."""
+        parameters, body = self.function(node)
+        origins = [self.origin_of(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list]
+        if not origins:
+            return f"function{'*' if is_generator(node) else ''} {name}({parameters}) {body}"
+        cached = origins in ([("functools", "cache")], [("functools", "lru_cache")])
+        self.refuse_if(not cached or is_generator(node), node, "関数の飾り @ は、cache と lru_cache だけが翻訳できます")
+        signature = signature_of(node)
+        self.refuse_if(signature.variadic, node, "* のある関数の cache は翻訳できません")
+        order = [str(len(signature.positional)), json.dumps(signature.keyword_only)]
+        return f"const {name} = {self.runtime('cached', f'({parameters}) => {body}', *order)};"
+
+    def function(self, node: ast.FunctionDef, *, skip: int = 0) -> tuple[str, str]:
+        """Write parameters and body of a function."""
+        scope, parameters, first = self.parameters(node, skip=skip)
+        self.refuse_if(not skip and "self" in scope, node, "self は、メソッドの最初の引数だけが翻訳できます")
+        local = {name for one in node.body for name in bound_names(one)} - scope.keys()
+        self.scopes.append(scope | dict.fromkeys(local, ""))
+        body = self.block(node.body)[2:]
+        self.scopes.pop()
+        declared = f"  let {', '.join(map(local_name, sorted(local)))};\n" if local else ""
+        # Where an annotation says what comes back, mypy sees to it that it does.
+        end = "" if is_generator(node) or node.returns or isinstance(node.body[-1], ast.Return) else "  return null;\n"
+        return parameters, f"{{\n{first}{declared}{body[:-1]}{end}}}"
+
+    # ------------------------------------------------------------ classes
+
+    def top_class(self, node: ast.ClassDef, name: str) -> str:
+        """Write a class of a module."""
+        kind = self.kind_of_class(node, self.module.name)
+        if kind == "error":
+            base = self.named(node, self.origin_of(node.bases[0]) or ("", ""))
+            docstring = [one for one in node.body if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)]
+            self.refuse_if(node.body != docstring, node.body[-1], "エラーの中のこの文は翻訳できません")
+            body = [f"name = {json.dumps(node.name)};"]
+        else:
+            if kind == "dataclass":
+                self.refuse_if(
+                    not option_of(node, "frozen", default=False), node, "凍っていない dataclass は翻訳できません"
+                )
+                base = "Record" if option_of(node, "eq", default=True) else "Unique"
+            else:
+                base = "NamedTuple"
+            base = self.runtime(base)[:-2]
+            body = [self.constructor(node, kind), *self.members(node)]
+        return f"class {name} extends {base} {{\n{indent(chr(10).join(body), '  ')}\n}}"
+
+    def constructor(self, node: ast.ClassDef, kind: str) -> str:
+        """Write how an object gets its fields."""
+        fields = fields_of(node)
+        if kind == "dataclass":
+            parameters = "given"
+            shown = {name: one for name, one in fields.items() if one and not self.is_left_out(node, name)}
+            defaults = ", ".join(f"{name}: {self.default(one)}" for name, one in shown.items())
+            lines = [f"super({{ {defaults} }}, given);"]
+        else:
+            parameters = ", ".join(self.parameter(name, default) for name, default in fields.items())
+            lines = ["super();", *(f"this.{name} = {local_name(name)};" for name in fields)]
+        if any(isinstance(one, ast.FunctionDef) and one.name == "__post_init__" for one in node.body):
+            lines.append("this.__post_init__();")
+        if kind == "dataclass":
+            lines.append(f"{self.runtime('fixed', 'this')};")
+        return f"constructor({parameters}) {{\n{indent(chr(10).join(lines), '  ')}\n}}"
+
+    def members(self, node: ast.ClassDef) -> Iterator[str]:
+        """Write methods and properties."""
+        for one in node.body:
+            if isinstance(one, ast.AnnAssign) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)):
+                continue  # a field, a docstring
+            if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) in UNTOUCHED:
+                continue
+            self.refuse_if(not isinstance(one, ast.FunctionDef), one, "クラスの中のこの文は翻訳できません")
+            assert isinstance(one, ast.FunctionDef)
+            if self.is_left_out(node, one.name):
+                continue
+            strange = (one.name.startswith("__") and one.name != "__post_init__") or one.name == "constructor"
+            self.refuse_if(strange, one, f"メソッド {one.name} は翻訳できません")
+            decorators = [self.origin_of(decorator) for decorator in one.decorator_list]
+            self.refuse_if(
+                decorators not in ([], [("builtins", "property")]), one, "飾り @ は、property だけが翻訳できます"
+            )
+            self.refuse_if(
+                one.args.args[:1] and one.args.args[0].arg != "self", one, "最初の引数は self だけが翻訳できます"
+            )
+            parameters, body = self.function(one, skip=1)
+            yield f"{'get ' if decorators else ''}{'*' if is_generator(one) else ''}{one.name}({parameters}) {body}"
