@@ -30,7 +30,7 @@ help:
 	@echo ''
 	@echo '  make book       本を作る (_book/index.html)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
-	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す'
+	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
 	@echo '  make lab        JupyterLab で章を開く'
 	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
 	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
@@ -63,7 +63,7 @@ test: ready
 	@$(VENV_PYTHON) -m pytest
 
 preview: ready
-	@$(VENV_PYTHON) -m press preview
+	@$(VENV_PYTHON) -m press preview $(if $(PORT),--port $(PORT))
 
 notebooks: ready
 	@$(VENV_PYTHON) -m tools.notebooks execute
