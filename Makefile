@@ -9,10 +9,19 @@ VENV_PYTHON = .venv/bin/python
 REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt)
 lab: REQUIREMENTS += requirements-lab.txt
 
+# 計算機にもともとある設定が、本を変えたり、検査を壊したりしないようにする。
+# どの Python も、図も、ノートブックも、ここから下で決めたものだけで動く。
+unexport $(filter PYTHON% PYTEST% MYPY% RUFF% IPYTHON% JUPYTER% MPL% MATPLOTLIB% QUARTO% GIT_%,$(.VARIABLES))
+export PYTHONUTF8 = 1
+export IPYTHONDIR = $(CURDIR)/.venv/ipython
+export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
+export JUPYTER_RUNTIME_DIR = $(CURDIR)/.venv/jupyter
+export JUPYTER_PREFER_ENV_PATH = 1
+
 # 別の Python を使うとき: make book PYTHON=/path/to/python3.12
-export PYTHON
+export PYTHON =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
-export ENGINE
+export ENGINE =
 
 .PHONY: help book test preview notebooks lab calibrate api calculator-table bench measure-engine pin clean ready
 
@@ -21,7 +30,7 @@ help:
 	@echo ''
 	@echo '  make book       本を作る (_book/index.html)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
-	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す'
+	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
 	@echo '  make lab        JupyterLab で章を開く'
 	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
 	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
@@ -55,7 +64,7 @@ test: ready
 	@$(VENV_PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 preview: ready
-	@$(VENV_PYTHON) -m press preview
+	@$(VENV_PYTHON) -m press preview $(if $(PORT),--port $(PORT))
 
 notebooks: ready
 	@$(VENV_PYTHON) -m tools.notebooks execute

@@ -37,7 +37,8 @@ class PandocError(Exception):
 
 def run(*args: str | Path, text: str, warned: list[str] | None = None) -> str:
     """Run pandoc on `text` and return what it prints; its warnings are added to `warned`."""
-    command = [str(PANDOC), *map(str, args)]
+    # No data folder: a reader's own templates, abbreviations and scripts are none of the book's.
+    command = [str(PANDOC), f"--data-dir={os.devnull}", *map(str, args)]
     try:
         done = subprocess.run(command, input=text, text=True, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:

@@ -236,6 +236,11 @@ def test_a_missing_record_is_refused_by_name(tmp_path: Path) -> None:
         measure.write_record(Record("", {}, {}, {}, ()), tmp_path / "no" / "r.json")
 
 
+def test_rows_of_a_table_have_numbers_as_numbers() -> None:
+    row = measure.recorded_rows("2026-11-22-epyc-2core-engine")[0]
+    assert (row["read_bytes"], row["ratio"], row["gguf_version"]) == (931517440, 0.837376, "0.19.0")
+
+
 def test_repeated_runs_all_pass() -> None:
     """Ten runs alone and ten beside a process that reads memory as fast as it can."""
     (path,) = OWN.glob("*-repeated.csv")

@@ -155,7 +155,7 @@ def test_shortening_changes_no_answer(built, root):
     choices = json.dumps(
         [vector["choice"] for vector in islice(questions.vectors(), 0, 600, 20) if "expected" in vector]
     )
-    asked = f"{choices}.map((choice) => hayasa.explain(hayasa.estimate(choice)))"
+    asked = f"{choices}.map((choice) => hayasa.explanation(hayasa.estimate(choice)))"
     assert run(built, asked) == run(plain, asked)
 
 
@@ -177,7 +177,7 @@ def test_the_bundle_says_what_python_says(built):
     answers = run(
         built,
         f"{choices}.map((choice) => hayasa.estimate(choice))"
-        ".map((result) => [hayasa.explain(result), result.prefill_tokens_per_s])",
+        ".map((result) => [hayasa.explanation(result).map((part) => ({ ...part })), result.prefill_tokens_per_s])",
     )
     assert len(answers) > 100
     for vector, (explanation, prefill_tokens_per_s) in zip(asked, answers, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -186,9 +187,17 @@ def recorded(name: str) -> Record:
     return read_record(data_directory() / "measurements" / "own" / f"{name}.json")
 
 
-def recorded_rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of one of the tables that come with the book."""
-    return read_rows(data_directory() / "measurements" / "own" / f"{name}.csv", ())
+def recorded_rows(name: str) -> list[dict[str, str | float]]:
+    """Return the rows of one of the tables that come with the book: a number where a cell reads as one."""
+    rows = read_rows(data_directory() / "measurements" / "own" / f"{name}.csv", ())
+    return [{column: _number_or_text(text) for column, text in row.items()} for row in rows]
+
+
+def _number_or_text(text: str) -> str | float:
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
 
 
 def csv_rows(record: Record) -> list[list[object]]:
