@@ -59,8 +59,9 @@ ready:
 book: ready
 	@$(VENV_PYTHON) -m tools.book
 
+# ファイルごとに分けて並べて動かす。章のセルは、一つの章の中では順に動く。
 test: ready
-	@$(VENV_PYTHON) -m pytest
+	@$(VENV_PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 preview: ready
 	@$(VENV_PYTHON) -m press preview $(if $(PORT),--port $(PORT))

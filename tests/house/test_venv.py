@@ -254,10 +254,10 @@ def wheel(folder):
     return requirements
 
 
-@pytest.fixture(scope="module")
-def empty_environment(tmp_path_factory):
+@pytest.fixture
+def empty_environment(tmp_path):
     """An environment with nothing but this one's pip."""
-    root = tmp_path_factory.mktemp("empty") / "環境 一"
+    root = tmp_path / "環境 一"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(root)], check=True)
     (packages,) = root.glob("lib/python*/site-packages")
     (packages / "pip").symlink_to(Path(pip.__file__).parent)
