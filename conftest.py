@@ -1,9 +1,17 @@
 """What every test run needs, also `pytest --nbval chapters` alone."""
 
+import importlib
+
 import pytest
 from nbval.plugin import IPyNbCell
 
 from tools import nbval_figures
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have matplotlib list the machine's fonts before a chapter does, in whose output it would say that this takes long."""
+    if any(isinstance(item, IPyNbCell) for item in session.items):
+        importlib.import_module("matplotlib.font_manager")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -25,8 +25,11 @@ from tools.bench_hayasa import measure_hayasa
 from tools.bench_pages import measure_lighthouse, measure_pages
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme", "data", "web", "tools/web.py")
-NOT_COPIED = shutil.ignore_patterns("hayasa*.js")  # built from the rest of web/
+SOURCES = (
+    *("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme"),
+    *("data", "src", "web", "tools/page", "tools/web.py"),
+)
+NOT_COPIED = shutil.ignore_patterns("hayasa*.js", "__pycache__")  # built from the rest of web/
 
 Row = tuple[str, float, str]
 

@@ -12,6 +12,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from tools import venv
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = "_book"
@@ -21,9 +24,8 @@ NOT_COPIED = shutil.ignore_patterns(".*", SITE, "node_modules", "__pycache__", "
 WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*\[?(?:WARN|WARNING)\b", re.IGNORECASE)
 
 QUARTO_MISSING = """\
-ENGINE=quarto と指定されていますが、quarto が見つかりません。
-https://quarto.org/docs/get-started/ から入れるか、次を実行してください:
-  .venv/bin/python -m pip install -r requirements-quarto.txt
+ENGINE=quarto と指定されていますが、動く quarto が見つからず、quarto-cli も入れられませんでした。
+https://quarto.org/docs/get-started/ から Quarto を入れて、もう一度実行してください。
 Quarto がなくても make book ENGINE=press で同じ本を作れます。"""
 
 
@@ -31,21 +33,77 @@ class BookFailedError(Exception):
     """The book could not be built; the text, if any, says why."""
 
 
-def find_quarto() -> str | None:
-    """Return the command of an installed Quarto, also one that pip put beside this Python."""
+def version_of(command: str) -> tuple[int, ...] | None:
+    """Return the version of a Quarto, or None if the command is something else or does not work."""
+    ask: Any = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60}
+    try:
+        said = subprocess.run([command, "--version"], check=True, **ask).stdout.decode(errors="replace")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)\S*\s*", said)
+    return tuple(map(int, version.groups())) if version else None
+
+
+def quartos() -> dict[str, tuple[int, ...] | None]:
+    """Return the version of each command called quarto: one beside this Python, then the machine's own."""
     beside = str(Path(sys.executable).parent)
-    return shutil.which("quarto") or shutil.which("quarto", path=beside)
+    found = shutil.which("quarto", path=beside), shutil.which("quarto")
+    return {command: version_of(command) for command in found if command}
+
+
+def find_quarto() -> str | None:
+    """Return the command of the first Quarto that works."""
+    return next((command for command, version in quartos().items() if version), None)
+
+
+def tried_version() -> tuple[int, ...]:
+    """Return the first two numbers of the Quarto that the book was tried with."""
+    pins = (ROOT / "requirements-quarto.txt").read_text(encoding="utf-8")
+    return tuple(map(int, re.findall(r"^quarto-cli==(\d+)\.(\d+)", pins, re.MULTILINE)[0]))
+
+
+def install_quarto() -> None:
+    """Put Quarto beside this Python; its package fetches it from where Quarto is published."""
+    print("quarto-cli を入れています (約 100 MB を取ってきます)…", flush=True)
+    try:
+        venv.pip(["--no-deps", "--require-hashes", "-r", "requirements-quarto.txt"])
+    except venv.SetupError as error:
+        raise BookFailedError(QUARTO_MISSING) from error
+    if not find_quarto():
+        raise BookFailedError(QUARTO_MISSING)
 
 
 def choose_engine(environment: Mapping[str, str]) -> str:
-    """Return the engine to use; raise where the one asked for cannot be had."""
+    """Return the engine to use; raise where the one asked for cannot be had.
+
+    What nobody asked for must not spoil the book: a quarto that does not work, or is older than
+    the one that the book was tried with, is named and left alone.
+    """
     wanted = environment.get("ENGINE", "").strip().lower()
     if wanted and wanted not in ENGINES:
         raise BookFailedError(f"ENGINE={wanted} というエンジンはありません。使えるもの: {'、'.join(ENGINES)}")
-    found = find_quarto()
-    if wanted == "quarto" and not found:
-        raise BookFailedError(QUARTO_MISSING)
-    return wanted or ("quarto" if found else "press")
+    if wanted == "quarto" and not find_quarto():
+        install_quarto()
+    if wanted:
+        return wanted
+    command, version = next(iter(quartos().items()), (None, None))
+    if command is None:
+        return "press"
+    if version is None:
+        print(f"{command} は Quarto として動かないので、使いません。")
+        return "press"
+    if version < tried_version():
+        print(
+            f"{command} は Quarto {dotted(version)} で、この本を確かめた {dotted(tried_version())} より古いので、"
+            "使いません (ENGINE=quarto を付けると使います)。"
+        )
+        return "press"
+    return "quarto"
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """Return a version as it is written."""
+    return ".".join(map(str, version))
 
 
 def build_with_press(root: Path) -> None:

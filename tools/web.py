@@ -61,11 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for name, script in scripts(root).items():
             write_if_changed(root / "web" / name, script)
-    except Exception as error:
-        if type(error).__name__ not in ("BundleError", "TranslationError") and not isinstance(
-            error, (OSError, ValueError)
-        ):
-            raise
+    except (ValueError, OSError) as error:
         print(f"エラー: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,8 +1,8 @@
 // The address that says what the reader has chosen, and that brings it back.
 
+import { GIB } from "./estimator.mjs";
 import { readNumber } from "./input.mjs";
 import { DEVICE_PARTS, MAX_MACHINES, MODEL_PARTS, numberRules, OWN_FAMILIES, stateOf } from "./state.mjs";
-import { GIB } from "./estimator.mjs";
 
 const OWN = "own:";
 const KEYS = new Set(["model", "weights", "engine", "batch", "context", "prompt", "kv", "split", "machine"]);

@@ -6,8 +6,6 @@ import { isListed, listedDevice, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state
 const NEEDS_SHAPE =
   "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
 
-const REFUSALS = ["InvalidValueError", "UnknownNameError"];
-
 /**
  * Ask hayasa about every machine.
  * @param {object} tables - Those of `estimator.mjs`.
@@ -22,7 +20,7 @@ export function answersTo(tables, state) {
       const result = resultFor(tables, state, machine, name);
       return { index, name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, result, problem: "" };
     } catch (error) {
-      if (!REFUSALS.includes(error.name)) throw error;
+      if (error.name !== "InvalidValueError") throw error;
       return { index, name, result: null, problem: needsShape(state) ? NEEDS_SHAPE : error.message };
     }
   });

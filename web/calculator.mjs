@@ -72,9 +72,9 @@ class Calculator {
       remove: (index) => this.removeMachine(index),
     });
     this.verdict = h("p.hy-verdict");
-    this.speed = speedPanel(tables);
+    this.speed = speedPanel();
     this.roofline = rooflinePanel();
-    this.comparison = comparisonPanel(tables, () => this.askForMeasurements(true));
+    this.comparison = comparisonPanel(() => this.askForMeasurements(true));
     this.sums = sumsPanel();
     this.code = h("pre.hy-code", { tabindex: 0, "aria-label": "同じ計算をするPythonのコード" });
     this.announcer = announcer();

@@ -2,10 +2,10 @@
 
 import { announcementOf } from "./answers.mjs";
 import { h, replace } from "./dom.mjs";
+import { significant } from "./estimator.mjs";
 import { comparable } from "./measurements.mjs";
 import { rooflineChart, speedChart } from "./plot.mjs";
 import { chapterLink } from "./sums.mjs";
-import { significant } from "./estimator.mjs";
 
 const LEAST_WIDTH = 280;
 
@@ -14,14 +14,14 @@ const LEAST_WIDTH = 280;
  * @param {object} tables - Those of `estimator.mjs`.
  * @returns {{element: HTMLElement, chart: HTMLElement, show: (view: object) => void}} `chart` is as wide as charts may be.
  */
-export function speedPanel(tables) {
+export function speedPanel() {
   const panel = chartPanel("速さの図", "速さ");
   return {
     ...panel,
     show({ state, answers, width, measurements }) {
       if (!width) return;
       const answered = answers.filter(({ result }) => result);
-      const rows = answered.map((answer) => speedRow(tables, state, measurements.rows, answer));
+      const rows = answered.map((answer) => speedRow(state, measurements.rows, answer));
       if (!rows.length) {
         panel.clear();
         return;
@@ -36,7 +36,7 @@ export function speedPanel(tables) {
   };
 }
 
-function speedRow(tables, state, measurements, { index, name, result }) {
+function speedRow(state, measurements, { index, name, result }) {
   return {
     index,
     label: name,

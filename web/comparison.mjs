@@ -1,9 +1,9 @@
 // What was measured and published, beside what is estimated for the same conditions.
 
 import { h, replace } from "./dom.mjs";
+import { significant } from "./estimator.mjs";
 import { canBeMeasured, nearestFirst, speedLike } from "./measurements.mjs";
 import { smallMarker } from "./plot.mjs";
-import { significant } from "./estimator.mjs";
 
 const MEASUREMENTS_SHOWN = 12;
 const COLUMNS = ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチサイズ", "文脈長", "出典"];
@@ -25,7 +25,7 @@ const MISSING = {
  * @param {() => void} ask - Called when the reader asks for the measurements.
  * @returns {{element: HTMLElement, show: (view: object) => void}}
  */
-export function comparisonPanel(tables, ask) {
+export function comparisonPanel(ask) {
   const message = h("p");
   const button = h("button.hy-button", { type: "button", onclick: ask });
   const list = h("div.hy-measured-list", { tabindex: -1 });
@@ -44,14 +44,14 @@ export function comparisonPanel(tables, ask) {
         if (!list.contains(button)) replace(list, message, h("p.hy-actions", {}, button));
         return;
       }
-      replace(list, comparisonParts(tables, state, measurements.rows));
+      replace(list, comparisonParts(state, measurements.rows));
       // Whoever has pressed the button goes on where the table begins.
       if (asked) (list.querySelector(".hy-scroll") ?? list).focus();
     },
   };
 }
 
-function comparisonParts(tables, state, measurements) {
+function comparisonParts(state, measurements) {
   const perMachine = state.machines.map((machine, index) =>
     nearestFirst(measurements, state, machine).map((row) => ({ ...row, index })),
   );
@@ -80,7 +80,7 @@ function comparisonParts(tables, state, measurements) {
         h(
           "tbody",
           {},
-          shown.map((row) => tableRow(tables, row)),
+          shown.map((row) => tableRow(row)),
         ),
       ),
     ),
@@ -92,7 +92,7 @@ function comparisonParts(tables, state, measurements) {
   ];
 }
 
-function tableRow(tables, row) {
+function tableRow(row) {
   const speed = speedLike(row);
   const numbers = [
     significant(row.decode_tokens_per_s),

@@ -7,17 +7,15 @@ import { $dict } from "./runtime.mjs";
 const hayasa = formulas({
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
-  get_device: (name) => listed("devices", name, "device", "デバイス"),
-  get_engine: (name) => listed("engines", name, "engine", "エンジン"),
-  get_model: (name) => listed("models", name, "model", "モデル"),
-  get_weight_format: (name, { argument = "weights" } = {}) => listed("weight_formats", name, argument, "重みの形式"),
-  // The page names everything by its id.
-  name_key: (name) => name,
-  suggest: () => Object.freeze([]),
+  get_device: (id) => listed("devices", id),
+  get_engine: (id) => listed("engines", id),
+  get_model: (id) => listed("models", id),
+  get_weight_format: (id) => listed("weight_formats", id),
 });
 
-function listed(table, name, argument, what) {
-  return tables[table].get(hayasa.find_id(name, knownIds[table], { argument, what }));
+function listed(table, id) {
+  if (!tables[table].has(id)) throw new Error(`${table}: ${id} という id はありません。`);
+  return tables[table].get(id);
 }
 
 export const GIB = hayasa.GIB;
@@ -26,14 +24,12 @@ export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
 export const significant = hayasa.significant;
 
-/** Write out how an estimate was computed, as text; as parts with `id`, `title` and `lines`. */
-export const explain = hayasa.explain;
+/** How an estimate was computed: parts with `id`, `title` and `lines`. */
 export const explanation = hayasa.explanation;
 
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */
 export const makeModel = (fields) => new hayasa.Model({ id: "own", ...fields });
-export const makeDevice = (fields) =>
-  new hayasa.Device({ id: "own", memory_bandwidth_bytes_per_s: null, ...fields });
+export const makeDevice = (fields) => new hayasa.Device({ id: "own", memory_bandwidth_bytes_per_s: null, ...fields });
 export const makeWeightFormat = (fields) => new hayasa.WeightFormat({ id: "own", bits_per_weight: null, ...fields });
 
 /**
@@ -41,7 +37,7 @@ export const makeWeightFormat = (fields) => new hayasa.WeightFormat({ id: "own",
  * @param {object} choice - The arguments of Python's `hayasa.estimate`, each by its name; objects as ids, as what
  *   `make…` returned, or as fields.
  * @returns {object} Python's `Estimate`.
- * @throws {Error} With the `name` that it has in Python and a message in Japanese, if anything is out of range.
+ * @throws {Error} With the `name` that it has in Python and a message in Japanese, if a number is out of range.
  */
 export function estimate({ model, device, weights, kv_cache, ...choice }) {
   return hayasa.estimate(objectOf(model, makeModel), objectOf(device, makeDevice), {
@@ -69,14 +65,11 @@ const FIRST_SYMBOL = 40;
 const BACKSLASH = 92;
 const SYMBOLS = 83;
 
-const TABLES = ["devices", "engines", "models", "weight_formats"];
-
 /**
  * Maps by id: `devices`, `models`, `weight_formats`, `engines`, and the `memory_options_bytes` of the devices;
  * `calibrations`, `device_factors`, `presets`, `constants`.
  */
 export const tables = loadTables(data);
-const knownIds = Object.fromEntries(TABLES.map((name) => [name, $dict([...tables[name].keys()].map((id) => [id, id]))]));
 
 function loadTables({ presets, ...packed }) {
   const { MAC_GPU_MEMORY_SHARE, MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;

@@ -173,7 +173,7 @@ function contextFigure({ machines: [device], models, weights }, tables) {
 }
 
 // Speed over bits per weight: half the bits, twice the bound.
-function bitsFigure({ machines, models: [model] }, tables) {
+function bitsFigure({ machines, models: [model] }) {
   let chosen = 4;
   const ask = (device, bits_per_weight) =>
     estimate({

@@ -2,11 +2,11 @@
 
 import { answerParts } from "./cards.mjs";
 import { h, replace } from "./dom.mjs";
+import { GIB } from "./estimator.mjs";
 import { menu, numberField, textField } from "./fields.mjs";
 import { deviceGroups, OWN_CHOICE } from "./menus.mjs";
 import { smallMarker } from "./plot.mjs";
 import { isListed, MAX_MACHINES, numberRules, OWN_FAMILIES, withMachine } from "./state.mjs";
-import { GIB } from "./estimator.mjs";
 
 const DEVICE_EXAMPLE = "apple-m4-10c";
 
@@ -62,9 +62,7 @@ function machineCard(tables, machine, index, change, remove) {
     },
   });
   const deviceDetails = (chosen) =>
-    isListed(chosen.device)
-      ? memoryMenu(tables, chosen, set)
-      : ownDevice(chosen.device, rules, index, change);
+    isListed(chosen.device) ? memoryMenu(tables, chosen, set) : ownDevice(chosen.device, rules, index, change);
   const count = numberField({
     rule: rules.devices,
     value: machine.devices,

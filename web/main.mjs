@@ -3,7 +3,7 @@
 import { readAddress, writeAddress } from "./address.mjs";
 import { mountCalculator } from "./calculator.mjs";
 import { nextTask } from "./dom.mjs";
-import { estimate, explain, makeDevice, makeModel, significant, tables } from "./estimator.mjs";
+import { estimate, explanation, makeDevice, makeModel, significant, tables } from "./estimator.mjs";
 import { mountFigure } from "./figures.mjs";
 import { readNumber } from "./input.mjs";
 import { pythonCode } from "./python.mjs";
@@ -29,7 +29,7 @@ async function start() {
 
 export {
   estimate,
-  explain,
+  explanation,
   makeDevice,
   makeModel,
   pythonCode,

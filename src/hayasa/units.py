@@ -21,16 +21,12 @@ def significant(value: float, digits: int = 3) -> str:
     """
     if value == 0:
         return "0"
-    rounded = float(f"{value:.{digits - 1}e}")
+    written = f"{value:.{digits - 1}e}"
+    rounded = float(written)
     if abs(rounded) < 1e-4:
-        return f"{rounded:.{digits - 1}e}"
-    decimals = max(0, digits - 1 - _exponent(rounded))
-    return f"{rounded:,.{decimals}f}"
-
-
-def _exponent(value: float) -> int:
-    """Return the decimal exponent of `value`: 2 for 999, 3 for 1000."""
-    return int(f"{value:e}".split("e")[1])
+        return written
+    exponent = int(written.split("e")[1])  # 2 for 999, 3 for 1000
+    return f"{rounded:,.{max(0, digits - 1 - exponent)}f}"
 
 
 def scaled(value: float, unit: str, digits: int = 3) -> str:

@@ -23,9 +23,10 @@ def project(tmp_path, monkeypatch):
     return root
 
 
-def install_quarto(project, script):
+def install_quarto(project, script, version="99.9.9"):
     path = project.parent / "bin" / "quarto"
-    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    ask = f'if [ "$1" = --version ]; then echo {version}; exit; fi'
+    path.write_text(f"#!/bin/sh\n{ask}\n{script}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
@@ -47,10 +48,65 @@ def test_quarto_is_taken_if_it_is_there(project, capsys):
     assert site(project) == "new\n"
 
 
-def test_an_engine_that_is_not_there_is_refused(project, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("version", "remark"),
+    [
+        ("$(exit 1)", "Quarto として動かない"),
+        ("Quarto, a text formatter of another kind", "Quarto として動かない"),
+        ("99.9.9; exit 1", "Quarto として動かない"),
+        ("1.3.450", "1.3.450 で、この本を確かめた 1.10 より古い"),
+    ],
+)
+def test_a_quarto_that_does_not_suit_is_named_and_not_used(project, capsys, version, remark):
+    install_quarto(project, RENDER, version)
+    assert book.choose_engine({}) == "press"
+    said = capsys.readouterr().out
+    assert remark in said and str(project.parent / "bin" / "quarto") in said
+    assert book.choose_engine({"ENGINE": "press"}) == "press" and not capsys.readouterr().out
+
+
+def test_the_quarto_that_is_asked_for_may_be_old(project):
+    install_quarto(project, RENDER, "1.3.450")
+    assert book.choose_engine({"ENGINE": "quarto"}) == "quarto"
+
+
+def test_the_quarto_that_is_asked_for_must_work(project, monkeypatch):
+    install_quarto(project, RENDER, "$(exit 1)")
+    monkeypatch.setattr(book.venv, "pip", lambda arguments: None)
+    with pytest.raises(book.BookFailedError, match="動く quarto"):
+        book.choose_engine({"ENGINE": "quarto"})
+
+
+def test_the_quarto_of_the_project_comes_before_that_of_the_machine(project):
+    install_quarto(project, RENDER)
+    beside = project.parent / "quarto"
+    beside.write_text("#!/bin/sh\necho 99.9.9\n", encoding="utf-8")
+    beside.chmod(0o755)
+    assert book.find_quarto() == str(beside)
+
+
+def test_quarto_that_is_asked_for_is_installed(project, monkeypatch):
+    monkeypatch.setenv("ENGINE", "quarto")
+    asked = []
+
+    def pip(arguments):
+        asked.append(arguments)
+        install_quarto(project, RENDER)
+
+    monkeypatch.setattr(book.venv, "pip", pip)
+    assert book.main(project) == book.main(project) == 0
+    assert asked == [["--no-deps", "--require-hashes", "-r", "requirements-quarto.txt"]]
+
+
+def test_an_engine_that_cannot_be_had_is_refused(project, monkeypatch, capsys):
+    def pip(arguments):
+        raise book.venv.SetupError("error: subprocess-exited-with-error")
+
+    monkeypatch.setattr(book.venv, "pip", pip)
     monkeypatch.setenv("ENGINE", "quarto")
     assert book.main(project) == 1
-    assert "requirements-quarto.txt" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert message.count("エラー") == 1 and "https://quarto.org" in message and "subprocess" not in message
     monkeypatch.setenv("ENGINE", "latex")
     assert book.main(project) == 1
     assert "quarto、press" in capsys.readouterr().err

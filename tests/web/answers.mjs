@@ -3,7 +3,7 @@
 import {
   duration,
   estimate,
-  explain,
+  explanation,
   gibibytes,
   makeDevice,
   makeModel,
@@ -37,17 +37,18 @@ function answer(question) {
     }
     return { expected: plain(estimate(question.choice), question.names) };
   } catch (error) {
-    return { error: { type: error.name, message: error.message.split("一覧は")[0] } };
+    return { error: { type: error.name, message: error.message } };
   }
 }
 
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen } = result;
+  const { chosen, waits } = result;
+  values.waits = waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
   values.calibration = chosen ? chosen.calibration.id : null;
-  if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id };
-  values.explanation = explain(result);
+  if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
+  values.explanation = explanation(result).map((part) => ({ ...part }));
   if (result.model.has_shape) values.max_context_length = maxContextLength(result);
   return values;
 }

@@ -12,15 +12,14 @@ from itertools import chain, islice, product
 from typing import Any
 
 from hayasa.answer.estimate import Estimate, estimate
-from hayasa.answer.explain import explain
+from hayasa.answer.explain import explanation
 from hayasa.catalog.objects import device_rows, model_rows, weight_format_rows
 from hayasa.engine.engines import ENGINES
-from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError, UnknownNameError
+from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
 from hayasa.machine.device import Device
 from hayasa.machine.memory import max_context_length
 from hayasa.model.shape import Model
 from hayasa.model.weights import WeightFormat
-from hayasa.names import name_key
 from hayasa.units import GIB, duration, gibibytes, scaled, significant
 
 Fields = dict[str, Any]
@@ -231,10 +230,7 @@ def _refused_choices() -> Iterator[Fields]:
     asked: Fields = {"model": "llama-3.1-8b", "device": "apple-m4-10c"}
     for name in ("batch_size", "context_length", "devices", "prompt_length"):
         yield from ({**asked, name: value} for value in _BAD_NUMBERS)
-    for name in ("model", "device", "weights", "engine", "split"):
-        # A name without a letter or digit has an empty key, which is that of an alias of the ideal engine.
-        words = [value for value in _BAD_WORDS if name != "engine" or not isinstance(value, str) or name_key(value)]
-        yield from ({**asked, name: value} for value in words)
+    yield from ({**asked, "split": value} for value in _BAD_WORDS)
     yield {**asked, "model": {"id": "it's", "stated_parameters": 7e9}, "context_length": 1}
 
 
@@ -288,7 +284,7 @@ def _answer(choice: Fields) -> dict[str, Any]:
     try:
         arguments = {name: _object(name, value) for name, value in choice.items()}
         result = estimate(**arguments)
-    except (InvalidValueError, UnknownNameError) as refused:
+    except InvalidValueError as refused:
         return {"error": _refusal(refused)}
     expected = {**result.to_dict(), **_beyond_the_dict(result)}
     calibration = result.calibration
@@ -304,10 +300,15 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
         "attention_flop_per_step": result.attention_flop_per_step,
         "step_latency_slow_s": result.step_latency_slow_s,
         "step_latency_fast_s": result.step_latency_fast_s,
-        "explanation": explain(result),
+        "explanation": [section._asdict() for section in explanation(result)],
     }
     if chosen:
-        further["chosen"] = {**chosen._asdict(), "calibration": chosen.calibration.id, "notes": list(chosen.notes)}
+        further["chosen"] = {
+            **chosen._asdict(),
+            "calibration": chosen.calibration.id,
+            "paces": [[pace.kind._asdict(), *pace[1:]] for pace in chosen.paces],
+            "notes": list(chosen.notes),
+        }
     if model.has_shape:
         further["max_context_length"] = max_context_length(
             model,
@@ -360,8 +361,6 @@ def _object(name: str, value: Any) -> Any:
     return float(value["number"]) if isinstance(value, dict) else value
 
 
-def _refusal(error: InvalidValueError | UnknownNameError) -> dict[str, str]:
-    """Return what is said of a value; proposals of other names are left out."""
-    message = str(error).partition(" 使えるもの")[0]
-    known, end, _ = message.partition("登録されていません。")
-    return {"type": type(error).__name__, "message": known + end}
+def _refusal(error: InvalidValueError) -> dict[str, str]:
+    """Return what is said of a value."""
+    return {"type": type(error).__name__, "message": str(error)}

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa import calibrate
 from hayasa.engine.calibration import Calibration, device_factors
 from hayasa.machine.device import Device
 from hayasa.model.shape import Model
 from hayasa.model.weights import BlockType, WeightFormat
+from lab.rows import load_measurements
 from tools.page import tables
 
 
@@ -119,7 +119,7 @@ def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
 
 
 def test_every_measurement_that_can_be_read_is_there() -> None:
-    measurements, _ = calibrate.load_measurements()
+    measurements, _ = load_measurements()
     rows = rows_of(json.loads(tables.compact_json(tables.measurement_data())))
     assert len(rows) == len(measurements) > 1000
     for row, m in zip(rows, measurements, strict=True):

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ENTRY = "main.mjs"
-HEADER = "/*! hayasa (速さ)。tools/web.py が web、src/hayasa、data から作ります。コードは MIT ライセンスです。 */\n"
+HEADER = "/*! hayasa (速さ)。tools/web.py が作ります。MIT License. */\n"
 
 NAME = r"[A-Za-z_$][\w$]*"
 NAMES = rf"\{{\s*({NAME}(?:,\s*{NAME})*),?\s*\}}"
@@ -39,7 +39,7 @@ REFUSED = (
 )
 
 
-class BundleError(Exception):
+class BundleError(ValueError):
     """A module that cannot be joined to the others; the message says where and why, in Japanese."""
 
 

@@ -6,6 +6,7 @@
 // ---------------------------------------------------------------- errors
 
 class Exception extends Error {}
+
 export class $TypeError extends Exception {
   name = "TypeError";
 }
@@ -26,7 +27,7 @@ export class $KeyError extends Exception {
 }
 
 function unsuitable(value, wanted) {
-  return new $TypeError(`${wanted} was expected, not ${value}`);
+  return new $TypeError(`not ${wanted}: ${value}`);
 }
 
 // ---------------------------------------------------------------- kinds of values
@@ -39,7 +40,11 @@ export class $Unique {
 }
 
 /** Another dataclass: two are equal if all their fields are. */
-export class $Record extends $Unique {}
+export class $Record extends $Unique {
+  equals(other) {
+    return Object.keys(this).every((name) => $equal(this[name], other[name]));
+  }
+}
 
 /** A named tuple: its fields are its parts. */
 export class $NamedTuple {
@@ -54,33 +59,36 @@ export function $replaced(object, changes) {
   return new object.constructor({ ...object, ...changes });
 }
 
+/** Parts as a tuple, or an object whose fields stay as they are. */
+export const $fixed = Object.freeze;
+
 const isTuple = (value) => (Array.isArray(value) && Object.isFrozen(value)) || value instanceof $NamedTuple;
 const isList = (value) => Array.isArray(value) && !Object.isFrozen(value);
 
 function asNumber(value) {
   if (typeof value === "number") return value;
   if (typeof value === "boolean") return Number(value);
-  throw unsuitable(value, "a number");
+  throw unsuitable(value, "number");
 }
 
 function asWhole(value) {
   if (Number.isSafeInteger(asNumber(value))) return Number(value);
-  throw unsuitable(value, "a whole number");
+  throw unsuitable(value, "integer");
 }
 
 function asText(value) {
   if (typeof value === "string") return value;
-  throw unsuitable(value, "a string");
+  throw unsuitable(value, "str");
 }
 
 function asList(value) {
   if (isList(value)) return value;
-  throw unsuitable(value, "a list");
+  throw unsuitable(value, "list");
 }
 
 function asDict(value) {
   if (value instanceof Dict) return value;
-  throw unsuitable(value, "a dict");
+  throw unsuitable(value, "dict");
 }
 
 /** Python counts characters, JavaScript counts their halves, too. */
@@ -88,37 +96,17 @@ const characters = (value) => (/[\ud800-\udfff]/.test(value) ? [...value] : valu
 
 export function $iterate(value) {
   if (value?.[Symbol.iterator]) return value;
-  throw unsuitable(value, "something to iterate over");
+  throw unsuitable(value, "iterable");
 }
 
-export const $isinstance = (value, kind) => {
-  if (Array.isArray(kind)) return kind.some((one) => $isinstance(value, one));
-  if (kind === $int || kind === $float) return typeof value === "boolean" ? kind === $int : $type_is(value, kind);
-  return $type_is(value, kind);
-};
+/** A type is a function that makes its values; `is` tells them. */
+const typed = (is, make) => Object.assign(make, { is });
 
-export function $type_is(value, kind) {
-  switch (kind) {
-    case $bool:
-      return typeof value === "boolean";
-    case $int:
-      return Number.isInteger(value);
-    case $float:
-      return typeof value === "number";
-    case $str:
-      return typeof value === "string";
-    case $tuple:
-      return isTuple(value);
-    case $list:
-      return isList(value);
-    case $dict:
-      return value instanceof Dict;
-    case $set:
-      return value instanceof PythonSet;
-    default:
-      return value instanceof kind;
-  }
-}
+export const $type_is = (value, kind) => (kind.is ? kind.is(value) : value instanceof kind);
+export const $isinstance = (value, kind) =>
+  Array.isArray(kind)
+    ? kind.some((one) => $isinstance(value, one))
+    : $type_is(value, kind) || (typeof value === "boolean" && kind === $int);
 
 /** There are no bytes here. */
 export class $bytes {}
@@ -127,11 +115,17 @@ export class $bytes {}
 
 /** A place in a tree, whose branches are the parts of a tuple or the arguments of a function. */
 class Place {
+  objects = null; // most places have no branches
+  others = null;
+  result = undefined;
+
   at(part) {
-    const isObject = typeof part === "object" && part !== null;
-    const branches = isObject ? (this.objects ??= new WeakMap()) : (this.others ??= new Map());
-    let place = branches.get(part);
-    if (!place) branches.set(part, (place = new Place()));
+    const kind = typeof part === "object" && part !== null ? "objects" : "others";
+    if (!this[kind]) this[kind] = kind === "objects" ? new WeakMap() : new Map();
+    const known = this[kind].get(part);
+    if (known) return known;
+    const place = new Place();
+    this[kind].set(part, place);
     return place;
   }
 }
@@ -147,15 +141,18 @@ function keyOf(value) {
     for (const part of value) place = place.at(keyOf(part));
     return place;
   }
-  if (Array.isArray(value) || value instanceof $Record || value instanceof Dict || value instanceof PythonSet) {
-    throw unsuitable(value, "a key");
-  }
+  if (Array.isArray(value) || value instanceof Container || value instanceof $Record)
+    throw unsuitable(value, "hashable");
   return value;
 }
 
-class PythonSet {
+/** What keeps its parts by what they are equal to. */
+class Container {}
+
+class PythonSet extends Container {
   #parts = new Map();
   constructor(parts) {
+    super();
     for (const part of parts) if (!this.has(part)) this.#parts.set(keyOf(part), part);
   }
   get length() {
@@ -164,14 +161,18 @@ class PythonSet {
   has(part) {
     return this.#parts.has(keyOf(part));
   }
+  equals(other) {
+    return [...this].every((part) => other.has(part));
+  }
   [Symbol.iterator]() {
     return this.#parts.values();
   }
 }
 
-class Dict {
+class Dict extends Container {
   #pairs = new Map();
   constructor(pairs) {
+    super();
     for (const [key, value] of pairs) this.set(key, value);
   }
   get length() {
@@ -185,10 +186,13 @@ class Dict {
   }
   set(key, value) {
     const known = this.#pairs.get(keyOf(key));
-    this.#pairs.set(keyOf(key), Object.freeze([known ? known[0] : key, value]));
+    this.#pairs.set(keyOf(key), $fixed([known ? known[0] : key, value]));
   }
   items() {
     return [...this.#pairs.values()];
+  }
+  equals(other) {
+    return this.items().every(([key, value]) => other.has(key) && $equal(value, other.get(key)));
   }
   *[Symbol.iterator]() {
     for (const [key] of this.#pairs.values()) yield key;
@@ -197,7 +201,7 @@ class Dict {
 
 class Range {
   constructor(start, stop, step) {
-    if (step === 0) throw new $ValueError("range() step must not be zero");
+    if (step === 0) throw new $ValueError("step");
     Object.assign(this, { start, step, length: Math.max(0, Math.ceil((stop - start) / step)) });
   }
   *[Symbol.iterator]() {
@@ -212,7 +216,7 @@ export function $cached(compute, positions, names) {
     let place = known;
     for (let index = 0; index < positions; index += 1) place = place.at(argument(values[index]));
     for (const name of names) place = place.at(argument(values[positions]?.[name]));
-    if (!("result" in place)) place.result = compute(...values);
+    if (place.result === undefined) place.result = compute(...values);
     return place.result;
   };
 }
@@ -224,7 +228,8 @@ const argument = (value) => (value instanceof $Record ? value : keyOf(value));
 
 export function $truth(value) {
   if (typeof value === "number") return value !== 0;
-  if (typeof value === "object" && value !== null) return Array.isArray(value) || "length" in value ? value.length > 0 : true;
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) || "length" in value ? value.length > 0 : true;
   return Boolean(value);
 }
 
@@ -232,18 +237,14 @@ export const $and = (first, second) => ($truth(first) ? second() : first);
 export const $or = (first, second) => ($truth(first) ? first : second());
 
 export function $equal(a, b) {
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) {
-    const numbers = [a, b].every((value) => typeof value === "number" || typeof value === "boolean");
-    return numbers ? Number(a) === Number(b) : a === b;
-  }
-  if (a === b) return true;
+  if (typeof a === "object" && typeof b === "object" && a !== null && b !== null) return a === b || sameObjects(a, b);
+  const numbers = [a, b].every((value) => typeof value === "number" || typeof value === "boolean");
+  return numbers ? Number(a) === Number(b) : a === b;
+}
+
+function sameObjects(a, b) {
   if (isTuple(a) ? isTuple(b) : isList(a) && isList(b)) return sameParts([...a], [...b]);
-  if (a instanceof Dict && b instanceof Dict) {
-    return a.length === b.length && a.items().every(([key, value]) => b.has(key) && $equal(value, b.get(key)));
-  }
-  if (a instanceof PythonSet && b instanceof PythonSet) return a.length === b.length && [...a].every((part) => b.has(part));
-  const comparable = a instanceof $Record && a.constructor === b.constructor;
-  return comparable && Object.keys(a).every((name) => $equal(a[name], b[name]));
+  return a.constructor === b.constructor && a.length === b.length && Boolean(a.equals?.(b));
 }
 
 const sameParts = (a, b) => a.length === b.length && a.every((part, index) => $equal(part, b[index]));
@@ -272,7 +273,7 @@ export const $greater_equal = (a, b) => (bothNumbers(a, b) ? a >= b : order(a, b
 
 export function $contains(container, part) {
   if (typeof container === "string") return container.includes(asText(part));
-  if (container instanceof Dict || container instanceof PythonSet) return container.has(part);
+  if (container instanceof Container) return container.has(part);
   for (const one of $iterate(container)) if (one === part || $equal(one, part)) return true;
   return false;
 }
@@ -283,7 +284,7 @@ export function $add(a, b) {
   if (bothNumbers(a, b)) return a + b;
   if (typeof a === "string" && typeof b === "string") return a + b;
   if (isList(a) && isList(b)) return [...a, ...b];
-  if (isTuple(a) && isTuple(b)) return Object.freeze([...a, ...b]);
+  if (isTuple(a) && isTuple(b)) return $fixed([...a, ...b]);
   return asNumber(a) + asNumber(b);
 }
 
@@ -302,7 +303,7 @@ export function $multiply(a, b) {
   if (typeof a === "string") return a.repeat(Math.max(0, asWhole(b)));
   if (!Array.isArray(a)) return asNumber(a) * asNumber(b);
   const repeated = Array.from({ length: Math.max(0, asWhole(b)) }, () => a).flat();
-  return isTuple(a) ? Object.freeze(repeated) : repeated;
+  return isTuple(a) ? $fixed(repeated) : repeated;
 }
 
 export function $divide(a, b) {
@@ -329,11 +330,12 @@ export function $modulo(a, b) {
 
 export function $power(a, b) {
   const [base, exponent] = [asNumber(a), asNumber(b)];
-  if (base === 0 && exponent < 0) throw new $ZeroDivisionError("0 cannot be raised to a negative power");
+  if (base === 0 && exponent < 0) throw new $ZeroDivisionError("0 ** negative");
   if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) return 1;
   const result = base ** exponent;
-  if (Number.isNaN(result) && base < 0 && !Number.isNaN(exponent)) throw unsuitable(a, "a base of a real power");
-  if (!Number.isFinite(result) && Number.isFinite(base) && Number.isFinite(exponent)) throw new $OverflowError("too large");
+  if (Number.isNaN(result) && base < 0 && !Number.isNaN(exponent)) throw unsuitable(a, "real");
+  if (!Number.isFinite(result) && Number.isFinite(base) && Number.isFinite(exponent))
+    throw new $OverflowError("too large");
   return result;
 }
 
@@ -350,69 +352,34 @@ export function $round(value, digits = null) {
 }
 
 function finite(value) {
-  if (Number.isNaN(asNumber(value))) throw new $ValueError("cannot convert float NaN to integer");
-  if (!Number.isFinite(Number(value))) throw new $OverflowError("cannot convert float infinity to integer");
+  if (Number.isNaN(asNumber(value))) throw new $ValueError("nan");
+  if (!Number.isFinite(Number(value))) throw new $OverflowError("inf");
   return Number(value);
 }
 
-export const $inf = Infinity;
-export const $nan = NaN;
 export const $isfinite = (value) => Number.isFinite(asNumber(value));
-export const $isnan = (value) => Number.isNaN(asNumber(value));
-export const $floor = (value) => Math.floor(finite(value));
-export const $ceil = (value) => Math.ceil(finite(value));
-
-export function $sqrt(value) {
-  if (asNumber(value) < 0) throw new $ValueError("math domain error");
-  return Math.sqrt(value);
-}
-
-/** The sum, rounded once: Shewchuk's algorithm keeps what every addition loses. */
-export function $fsum(values) {
-  let partials = [];
-  for (let value of $iterate(values)) {
-    const kept = [];
-    value = asNumber(value);
-    for (let partial of partials) {
-      if (Math.abs(value) < Math.abs(partial)) [value, partial] = [partial, value];
-      const sum = value + partial;
-      const lost = partial - (sum - value);
-      if (lost) kept.push(lost);
-      value = sum;
-    }
-    partials = [...kept, value];
-  }
-  let [sum, lost] = [0, 0];
-  while (partials.length && !lost) {
-    const partial = partials.pop();
-    const before = sum;
-    sum = before + partial;
-    lost = partial - (sum - before);
-  }
-  // A tie is decided by the next part, if there is one.
-  const next = partials.at(-1);
-  if (next && lost < 0 === next < 0 && lost) {
-    const twice = 2 * lost;
-    if (sum + twice - sum === twice) sum += twice;
-  }
-  return sum;
-}
-
 // ---------------------------------------------------------------- builtins
 
-export const $bool = $truth;
-export const $tuple = (values = []) => Object.freeze([...$iterate(values)]);
-export const $list = (values = []) => [...$iterate(values)];
-export const $set = (values = []) => new PythonSet($iterate(values));
-export const $dict = (pairs = []) => new Dict(pairs instanceof Dict ? pairs.items() : $iterate(pairs));
+export const $bool = typed(
+  (value) => typeof value === "boolean",
+  (value) => $truth(value),
+);
+export const $tuple = typed(isTuple, (values = []) => $fixed([...$iterate(values)]));
+export const $list = typed(isList, (values = []) => [...$iterate(values)]);
+export const $set = typed(
+  (value) => value instanceof PythonSet,
+  (values = []) => new PythonSet($iterate(values)),
+);
+export const $dict = typed(
+  (value) => value instanceof Dict,
+  (pairs = []) => new Dict(pairs instanceof Dict ? pairs.items() : $iterate(pairs)),
+);
 export const $fromkeys = (keys, value = null) => new Dict(Array.from($iterate(keys), (key) => [key, value]));
-export const $reversed = (values) => [...$iterate(values)].reverse();
-
 export function $len(value) {
   if (typeof value === "string") return characters(value).length;
   if (value instanceof $NamedTuple) return Object.keys(value).length;
   if (typeof value?.length === "number") return value.length;
-  throw unsuitable(value, "something that has a length");
+  throw unsuitable(value, "sized");
 }
 
 export function $range(start, stop, step = 1) {
@@ -422,7 +389,7 @@ export function $range(start, stop, step = 1) {
 export function* $enumerate(values, start = 0) {
   let index = start;
   for (const value of $iterate(values)) {
-    yield Object.freeze([index, value]);
+    yield $fixed([index, value]);
     index += 1;
   }
 }
@@ -431,9 +398,9 @@ export function* $zip(lists, { strict = false } = {}) {
   const iterators = lists.map((values) => $iterate(values)[Symbol.iterator]());
   while (iterators.length) {
     const parts = iterators.map((one) => one.next());
-    if (strict && new Set(parts.map((part) => part.done)).size > 1) throw new $ValueError("zip() arguments differ in length");
+    if (strict && new Set(parts.map((part) => part.done)).size > 1) throw new $ValueError("zip");
     if (parts.some((part) => part.done)) return;
-    yield Object.freeze(parts.map((part) => part.value));
+    yield $fixed(parts.map((part) => part.value));
   }
 }
 
@@ -468,7 +435,7 @@ function first(values, comesBefore, { key = null, default: otherwise } = {}) {
     const its = key ? key(value) : value;
     if (least === undefined || comesBefore(its, least)) [best, least] = [value, its];
   }
-  if (best === undefined) throw new $ValueError("iterable argument is empty");
+  if (best === undefined) throw new $ValueError("empty");
   return best;
 }
 
@@ -484,13 +451,18 @@ export function $sorted(values, { key = null, reverse = false } = {}) {
 export function $getattr(object, name, otherwise) {
   if (typeof object === "object" && object !== null && asText(name) in object) return object[name];
   if (otherwise !== undefined) return otherwise;
-  throw new $TypeError(`there is no attribute ${name}`);
+  throw new $TypeError(name);
+}
+
+function partsOf(value) {
+  if (Array.isArray(value)) return value;
+  return value instanceof $NamedTuple ? Object.values(value) : [...$iterate(value)];
 }
 
 /** Parts that are bound to so many variables, or to so many and a list of the rest. */
 export function $unpack(value, count, rest = false) {
-  const parts = Array.isArray(value) ? value : [...$iterate(value)];
-  if (parts.length < count || (!rest && parts.length > count)) throw new $ValueError(`${count} values to unpack were expected`);
+  const parts = partsOf(value);
+  if (parts.length < count || (!rest && parts.length > count)) throw new $ValueError("unpack");
   return parts;
 }
 
@@ -498,7 +470,7 @@ export function $unpack(value, count, rest = false) {
 
 function placeIn(parts, index) {
   const place = asWhole(index) < 0 ? index + parts.length : Number(index);
-  if (place < 0 || place >= parts.length) throw new $IndexError("index out of range");
+  if (place < 0 || place >= parts.length) throw new $IndexError("index");
   return place;
 }
 
@@ -507,7 +479,12 @@ export function $item(value, key) {
     if (value.has(key)) return value.get(key);
     throw new $KeyError(String(key));
   }
-  const parts = typeof value === "string" ? characters(value) : value instanceof Range || isTuple(value) ? [...value] : asList(value);
+  const parts =
+    typeof value === "string"
+      ? characters(value)
+      : value instanceof Range || isTuple(value)
+        ? [...value]
+        : asList(value);
   return parts[placeIn(parts, key)];
 }
 
@@ -522,74 +499,75 @@ export function $slice(value, from, to) {
     const part = characters(value).slice(...ends);
     return typeof part === "string" ? part : part.join("");
   }
-  return isTuple(value) ? Object.freeze([...value].slice(...ends)) : asList(value).slice(...ends);
+  return isTuple(value) ? $fixed([...value].slice(...ends)) : asList(value).slice(...ends);
 }
 
 export const $append = (values, value) => void asList(values).push(value);
-export const $extend = (values, further) => void asList(values).push(...$iterate(further));
 export const $get = (values, key, otherwise = null) => (asDict(values).has(key) ? values.get(key) : otherwise);
 export const $items = (values) => asDict(values).items();
-export const $keys = (values) => [...asDict(values)];
-export const $values = (values) => asDict(values).items().map(([, value]) => value);
+export const $values = (values) =>
+  asDict(values)
+    .items()
+    .map(([, value]) => value);
 
 // ---------------------------------------------------------------- strings
 
-const BLANK = /[\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-
-/** A text without the characters at its ends that are blank, or among those given. */
-function stripped(value, left, right, given) {
-  const isLoose = given === null ? (one) => BLANK.test(one) : (one) => asText(given).includes(one);
-  const letters = characters(asText(value));
-  let [from, to] = [0, letters.length];
-  while (left && from < to && isLoose(letters[from])) from += 1;
-  while (right && from < to && isLoose(letters[to - 1])) to -= 1;
-  return $slice(value, from, to);
+function isBlank(character) {
+  const code = character.charCodeAt(0);
+  if ((code >= 0x1c && code <= 0x1f) || code === 0x85) return true;
+  return code !== 0xfeff && character.trim() === "";
 }
 
-export const $strip = (value, given = null) => stripped(value, true, true, given);
-export const $lstrip = (value, given = null) => stripped(value, true, false, given);
-export const $rstrip = (value, given = null) => stripped(value, false, true, given);
-
+/** A text without the characters at its ends that are blank, or among those given. */
+export function $strip(value, given = null) {
+  const isLoose = given === null ? isBlank : (one) => asText(given).includes(one);
+  const letters = characters(asText(value));
+  let [from, to] = [0, letters.length];
+  while (from < to && isLoose(letters[from])) from += 1;
+  while (from < to && isLoose(letters[to - 1])) to -= 1;
+  return $slice(value, from, to);
+}
 const anyOf = (wanted, test) => (typeof wanted === "string" ? test(wanted) : [...$iterate(wanted)].some(test));
 export const $startswith = (value, wanted) => anyOf(wanted, (one) => asText(value).startsWith(asText(one)));
 export const $endswith = (value, wanted) => anyOf(wanted, (one) => asText(value).endsWith(asText(one)));
-export const $removeprefix = (value, prefix) => (asText(value).startsWith(asText(prefix)) ? value.slice(prefix.length) : value);
 export const $removesuffix = (value, suffix) =>
   asText(value).endsWith(asText(suffix)) ? value.slice(0, value.length - suffix.length) : value;
 export const $join = (separator, values) => Array.from($iterate(values), asText).join(asText(separator));
 
 export function $split(value, separator) {
-  if (separator === "") throw new $ValueError("empty separator");
+  if (separator === "") throw new $ValueError("separator");
   return asText(value).split(asText(separator));
-}
-
-export function $partition(value, separator) {
-  if (separator === "") throw new $ValueError("empty separator");
-  const place = asText(value).indexOf(asText(separator));
-  if (place < 0) return Object.freeze([value, "", ""]);
-  return Object.freeze([value.slice(0, place), separator, value.slice(place + separator.length)]);
 }
 
 // ---------------------------------------------------------------- numbers from and as text
 
 const INTEGER = /^[+-]?\d+(?:_\d+)*$/;
-const FLOAT = /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
+const FLOAT =
+  /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 
 function parsed(value, pattern) {
-  const plain = pattern.test(value) ? value : $strip(value);
-  if (!pattern.test(plain)) throw new $ValueError(`could not convert string: ${$repr(value)}`);
-  const word = /^([+-]?)(inf|nan)/i.exec(plain);
-  if (word) return word[2].toLowerCase() === "nan" ? NaN : word[1] === "-" ? -Infinity : Infinity;
-  return Number(plain.replaceAll("_", ""));
+  const written = pattern.test(value) ? value : $strip(value);
+  if (!pattern.test(written)) throw new $ValueError($repr(value));
+  const number = Number(written.replaceAll("_", ""));
+  if (!Number.isNaN(number) || /nan/i.test(written)) return number;
+  return written.startsWith("-") ? -Infinity : Infinity;
 }
 
-export const $int = (value) => (typeof value === "string" ? parsed(value, INTEGER) : Math.trunc(finite(value)));
-export const $float = (value) => (typeof value === "string" ? parsed(value, FLOAT) : asNumber(value));
+export const $int = typed(Number.isInteger, (value) =>
+  typeof value === "string" ? parsed(value, INTEGER) : Math.trunc(finite(value)),
+);
+export const $float = typed(
+  (value) => typeof value === "number",
+  (value) => (typeof value === "string" ? parsed(value, FLOAT) : asNumber(value)),
+);
 
-export function $str(value) {
-  if (typeof value === "string") return value;
-  return value instanceof Exception ? value.message : $repr(value);
-}
+export const $str = typed(
+  (value) => typeof value === "string",
+  (value) => {
+    if (typeof value === "string") return value;
+    return value instanceof Exception ? value.message : $repr(value);
+  },
+);
 
 export function $repr(value) {
   if (value === null) return "None";
@@ -598,8 +576,12 @@ export function $repr(value) {
   if (typeof value === "string") return quoted(value);
   if (isList(value)) return `[${value.map($repr).join(", ")}]`;
   if (Array.isArray(value)) return `(${value.map($repr).join(", ")}${value.length === 1 ? "," : ""})`;
-  if (value instanceof Dict) return `{${value.items().map((pair) => pair.map($repr).join(": ")).join(", ")}}`;
-  throw unsuitable(value, "something that can be written");
+  if (value instanceof Dict)
+    return `{${value
+      .items()
+      .map((pair) => pair.map($repr).join(": "))
+      .join(", ")}}`;
+  throw unsuitable(value, "writable");
 }
 
 const ESCAPES = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
@@ -631,15 +613,17 @@ const nonFinite = (value) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : 
 
 /** `f"{value:{spec}}"`. */
 export function $format(value, spec) {
-  const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([defg]?)$/.exec(spec);
-  if (typeof value === "string") throw new $ValueError(`${spec} is no format of a string`);
+  if (typeof value === "string") throw new $ValueError(spec);
   const given = asNumber(value);
-  if (kind === "d" && !Number.isSafeInteger(given)) throw new $ValueError("d is no format of a float");
+  const [point, kind] = [spec.indexOf("."), spec.at(-1)];
+  if (kind === "d" && !Number.isSafeInteger(given)) throw new $ValueError(spec);
   if (!Number.isFinite(given)) return nonFinite(given);
-  const precision = Number(digits ?? 6);
-  const written = { "": shortestNumber, d: (one) => fixed(one, 0), e: exponential, f: fixed, g: general }[kind](given, precision);
-  return comma ? written.replace(/^-?\d+/, (before) => before.replace(/\B(?=(\d{3})+$)/g, ",")) : written;
+  const written = (FORMATS[kind] ?? shortestNumber)(given, point < 0 ? 6 : Number.parseInt(spec.slice(point + 1), 10));
+  if (spec[0] !== "," || Math.abs(given) < 999) return written;
+  return written.replace(/^-?\d+/, (before) => before.replace(/\B(?=(\d{3})+$)/g, ","));
 }
+
+const FORMATS = { d: (value) => fixed(value, 0), e: exponential, f: fixed, g: general };
 
 function exponential(value, decimals) {
   const [digits, exponent] = rounded(value, decimals, "toExponential");
@@ -666,7 +650,8 @@ function general(value, precision) {
 function rounded(value, decimals, write) {
   const [longer, exponent] = digitsAndExponent(value[write](decimals + 1));
   const [shorter, last] = [longer.slice(0, decimals ? -1 : -2), longer.at(-1)];
-  if (last < "5" || (last === "5" && shorter.at(-1) % 2 === 0 && isTie(value, decimals, write))) return [shorter, exponent];
+  if (last < "5" || (last === "5" && shorter.at(-1) % 2 === 0 && isTie(value, decimals, write)))
+    return [shorter, exponent];
   return digitsAndExponent(value[write](decimals));
 }
 

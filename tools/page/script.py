@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tools.page.bundle import HEADER, IMPORT, NAME, bundle, names_in, quoted, shortened
-from tools.page.tables import calculator_data, compact_json, measurement_data
+from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
 from tools.page.translate import translate
 
 RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
@@ -21,12 +21,10 @@ WANTED = (
     "hayasa.errors.MAX_CONTEXT_LENGTH",
     "hayasa.errors.MAX_DEVICES",
     "hayasa.answer.estimate.estimate",
-    "hayasa.answer.explain.explain",
     "hayasa.answer.explain.explanation",
     "hayasa.machine.memory.MAC_GPU_MEMORY_SHARE",
     "hayasa.machine.memory.max_context_length",
     "hayasa.model.shape.Model",
-    "hayasa.names.find_id",
     "hayasa.units.GIB",
     "hayasa.units.duration",
     "hayasa.units.gibibytes",
@@ -36,7 +34,7 @@ WANTED = (
     "hayasa.model.weights.TensorRule",
     "hayasa.model.weights.WeightFormat",
 )
-# What reads files, which a page cannot do, or knows many spellings of a name: web/estimator.mjs does it instead.
+# What reads files, which a page cannot do: web/estimator.mjs does it instead.
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
@@ -44,11 +42,16 @@ GIVEN = (
     "hayasa.catalog.objects.get_model",
     "hayasa.catalog.objects.get_weight_format",
     "hayasa.engine.engines.get_engine",
-    "hayasa.names.name_key",
-    "hayasa.names.suggest",
 )
 USED_BY_HAND = ("$dict",)
-LEFT_OUT = ("Estimate.require_fit", "Estimate.to_dict")
+# What nobody asks for there.
+LEFT_OUT = (
+    "Estimate.require_fit",
+    "Estimate.to_dict",
+    "Engine.aliases",
+    "WeightFormat.bytes_per_weight",
+    *(f"Calibration.{name}" for name in NOT_SHOWN),
+)
 
 
 def made_modules(source: Path) -> dict[str, str]:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
+from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
 from hayasa.catalog.objects import device_rows, get_device, get_model, get_weight_format, model_rows, weight_format_rows
-from hayasa.catalog.reader import Row, data_directory, parse_number, read_rows
+from hayasa.catalog.reader import parse_number
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
 from hayasa.engine.engines import get_engine
-from hayasa.errors import HayasaError
+from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
 from hayasa.model.shape import Model
 from hayasa.model.weights import BlockType, WeightFormat
@@ -55,7 +56,7 @@ def calculator_data() -> dict[str, Any]:
         "devices": _devices(),
         "models": _table(_columns(Model, [get_model(id_) for id_ in model_rows()], unused=("family",))),
         **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
-        "calibrations": _table(_columns(Calibration, calibrations(), unused=_NOT_SHOWN)),
+        "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
         "device_factors": _device_factors(),
         "presets": {"article": _article()},
     }
@@ -83,15 +84,16 @@ def measurement_data() -> dict[str, dict[str, str]]:
     >>> {column.count("~") for column in table["text"].values()} == {table["numbers"]["batch_size"].count(",")}
     True
     """
-    rows: list[Fields] = []
-    for path in sorted((data_directory() / "measurements").glob("*.csv")):
-        for row in read_rows(path):
-            with contextlib.suppress(HayasaError, ValueError):
-                rows.append(_measurement(row))
+    rows = []
+    for row in measurements():
+        context_length, speed = mean_context_length(row), row["decode_tokens_per_s"]
+        if context_length is not None and speed is not None:
+            with contextlib.suppress(UnknownNameError):
+                rows.append(_measurement(row, context_length, speed))
     return _table({name: [row[name] for row in rows] for name in rows[0]})
 
 
-_NOT_SHOWN = (
+NOT_SHOWN = (
     "models",
     "error_in_sample",
     "error_generation_held_out",
@@ -102,7 +104,7 @@ _NOT_SHOWN = (
     "sources",
     "note",
 )
-"""What the page says nothing of."""
+"""What of a calibration the page says nothing of."""
 
 
 def compact_json(data: object) -> str:
@@ -268,19 +270,18 @@ _SPLITS = {"layer": "pipeline", "row": "tensor"}
 """What llama.cpp calls the two ways of sharing a model."""
 
 
-def _measurement(row: Row) -> Fields:
+def _measurement(row: Measurement, context_length: int, tokens_per_s: float) -> Fields:
     return {
         "engine": get_engine(row["engine"]).id,
         "device": get_device(row["device"]).id,
-        "devices": int(row["devices"]),
+        "devices": row["devices"],
         "split": _SPLITS.get(row["split"], row["split"]),
         "model": get_model(row["model"]).id,
         "weights": get_weight_format(row["weights"]).id,
-        "batch_size": int(row["batch_size"]),
-        # The speed is the mean while the context grows, so the middle counts.
-        "context_length": int(row["context_length"]) + int(row["decode_tokens"] or 0) // 2,
+        "batch_size": row["batch_size"],
+        "context_length": context_length,
         # Three digits are as many as the page shows; no estimate uses them.
-        "decode_tokens_per_s": float(f"{float(row['decode_tokens_per_s']):.2e}"),
+        "decode_tokens_per_s": float(f"{tokens_per_s:.2e}"),
         "measured_on": row["measured_on"][:7],
         "source": _home(row["source"]),
     }

@@ -34,10 +34,8 @@ def explain(result: Estimate) -> str:
     >>> "3.50 GB ÷ 120 GB/s = 29.2 ms" in explain(result)
     True
     """
-    lines: list[str] = []
-    for section in explanation(result):
-        lines += [section.title, *(f"   {line}" for line in section.lines), ""]
-    return "\n".join(lines).rstrip()
+    sections = explanation(result)
+    return "\n\n".join("\n   ".join([section.title, *section.lines]) for section in sections)
 
 
 class Section(NamedTuple):
@@ -49,7 +47,18 @@ class Section(NamedTuple):
 
 
 def explanation(result: Estimate) -> list[Section]:
-    """Return the parts that `explain` writes one below the other."""
+    """Return the parts that `explain` writes one below the other.
+
+    Parameters
+    ----------
+    result : Estimate
+        What `hayasa.estimate` returned.
+
+    Returns
+    -------
+    list of Section
+        From the heading to the memory.
+    """
     return [
         Section("heading", _title(result), _heading(result)),
         Section("weights", "1. 重み", _weights(result)),

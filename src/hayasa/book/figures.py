@@ -11,6 +11,8 @@ import matplotlib_fontja  # type: ignore[import-untyped]
 from cycler import cycler
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib import font_manager
+from matplotlib_fontja.matplotlib_fontja import FONT_NAME  # type: ignore[import-untyped]
 
 # Okabe and Ito's palette: the colours stay apart for colour-blind readers too.
 # Shape, hatch or a label has to carry the meaning as well.
@@ -69,7 +71,12 @@ def use_book_style() -> None:
 
     Sets the Japanese font, sizes and colours.  In a notebook it also makes the
     inline backend write deterministic SVG; elsewhere that part is left out.
+    Neither settings nor fonts of the machine show in a figure.
     """
+    mpl.rcdefaults()
+    # The machine's own copy of the font may be another version.
+    fonts = font_manager.fontManager
+    fonts.ttflist = [font for font in fonts.ttflist if font.name != FONT_NAME]
     matplotlib_fontja.japanize()
     mpl.rcParams.update(_RC)
     if (shell := get_ipython()) is not None:

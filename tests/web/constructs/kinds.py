@@ -11,11 +11,7 @@ class RefusedError(ValueError):
 
 
 class ToldError(RefusedError):
-    """An error that keeps more than its message."""
-
-    def __init__(self, message: str, known: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.known = known
+    """An error that is another one, too."""
 
 
 class Point(NamedTuple):

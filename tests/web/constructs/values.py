@@ -171,19 +171,11 @@ def floating(value):
 
 
 def mathematics(value):
-    return (math.isfinite(value), math.isnan(value), math.floor(value), math.ceil(value), abs(value))
-
-
-def root(value):
-    return math.sqrt(value)
-
-
-def exact_sum(values):
-    return math.fsum(values)
+    return (math.isfinite(value), abs(value))
 
 
 def constants():
-    return (math.inf, 10**9, -1, 1e30, "a\n`${x}`\\", [], (), (1,), {"a": (1, [2])}, None, True)
+    return (10**9, -1, 1e30, "a\n`${x}`\\", [], (), (1,), {"a": (1, [2])}, None, True)
 
 
 WRITTEN = [0, 1, -1, 7, 4096, 0.5, 0.1 + 0.2, 1 / 3, 1e-5, 1e-4, 123456789.5, 1e15 + 0.5, 1e16, 1.5e300, 5e-324, -2.5]
@@ -212,14 +204,9 @@ def texts(value):
         value.endswith("_exps"),
         value.endswith(("c", "b ")),
         value.removesuffix("_exps"),
-        value.removeprefix("x"),
         value.split(","),
-        value.partition(","),
-        value.partition("exps"),
         value.strip(),
-        value.rstrip(),
-        value.lstrip(" a"),
-        value.rstrip("bc-]^"),
+        value.strip("bc-]^"),
         ", ".join([value, "b"]),
         "-".join(letter for letter in value),
         value + "x",
@@ -365,16 +352,6 @@ CASES = {
         )
     ],
     "mathematics": [(value,) for value in (0, 1.5, -1.5, 3, True, "a", None)] + [(math.nan,), (math.inf,)],
-    "root": [(4,), (2,), (0,), (-1,), ("a",)],
-    "exact_sum": [
-        ([0.1] * 10,),
-        ([1e100, 1.0, -1e100],),
-        ([],),
-        ([1, 2.5],),
-        ([1e16, 1.0, 1e-16],),
-        ([1, "a"],),
-        ([0.5, 2.0**53, 0.5],),
-    ],
     "constants": [()],
     "written": [
         (value,)
