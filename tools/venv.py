@@ -321,9 +321,8 @@ def fill(names):
     ]
     print("パッケージを入れています…")
     sys.stdout.flush()
-    if not UV.exists():
-        with contextlib.suppress(SetupError):
-            pip(["--require-hashes", "-r", INSTALLER])
+    with contextlib.suppress(SetupError):  # without it, pip does the same more slowly
+        pip(["--require-hashes", "-r", INSTALLER])
     install(["--require-hashes"] + [part for name in names for part in ("-r", name)], total=len(pins))
 
 
