@@ -91,7 +91,7 @@ def probe(command):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             universal_newlines=True,
-            timeout=30,
+            timeout=120,
         )
         version, _, missing = answer.stdout.strip().partition(" ")
         numbers = tuple(int(part) for part in version.split("."))
