@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import mimetypes
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, StaticFileHandler
+from tornado.web import Application, HTTPError, RequestHandler
 
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 HIGHEST_PORT = 65535
@@ -23,8 +24,8 @@ class PortError(Exception):
     """The port cannot be had; the text says why, in one line."""
 
 
-class Page(StaticFileHandler):
-    """A file as it is now; folders are not listed, and what lies outside is not found."""
+class Page(RequestHandler):
+    """A file as it is now, read once, since a build may replace it meanwhile; folders are not listed."""
 
     def prepare(self) -> None:
         """Answer by the machine's own names only: the pages of others may aim a name of theirs at it."""
@@ -33,17 +34,22 @@ class Page(StaticFileHandler):
         if self.request.host.lower() not in hosts:
             raise HTTPError(403)
 
-    def get_content_type(self) -> str:
-        found = super().get_content_type()
-        return f"{found}; charset=utf-8" if found.startswith("text/") else found
+    def get(self, path: str) -> None:
+        folder: Path = self.settings["folder"]
+        name = f"{path}index.html" if not path or path.endswith("/") else path
+        try:
+            file = (folder / name).resolve()
+            if not file.is_relative_to(folder):
+                raise HTTPError(403)
+            content = file.read_bytes()
+        except (OSError, ValueError):
+            raise HTTPError(404) from None
+        kind = mimetypes.guess_type(file)[0] or "application/octet-stream"
+        self.set_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
+        self.set_header("Cache-Control", self.settings["caching"])
+        self.finish(content)
 
-    def set_extra_headers(self, path: str) -> None:
-        """Let browsers ask each time."""
-        self.set_header("Cache-Control", "no-cache")
-
-    def compute_etag(self) -> str | None:
-        """Of what the file holds now; Tornado would remember what it held when it was first asked for."""
-        return f'"{self.get_content_version(self.absolute_path)}"' if self.absolute_path else None
+    head = get
 
 
 def listen(port: int) -> list[socket]:
@@ -70,12 +76,12 @@ def listen(port: int) -> list[socket]:
 
 
 @contextlib.contextmanager
-def serve(folder: Path, sockets: list[socket], page: type[StaticFileHandler] = Page, **settings: Any) -> Iterator[str]:
+def serve(folder: Path, sockets: list[socket], caching: str = "no-cache", **settings: Any) -> Iterator[str]:
     """Serve a folder meanwhile, in a thread of its own; gives its address, which ends in a slash."""
     port = sockets[0].getsockname()[1]
-    files = {"path": str(folder.resolve()), "default_filename": "index.html"}
+    settings |= {"folder": folder.resolve(), "port": port, "caching": caching}
     # No log of requests.
-    application = Application([(r"/(.*)", page, files)], log_function=lambda handler: None, port=port, **settings)
+    application = Application([(r"/(.*)", Page)], log_function=lambda handler: None, **settings)
     # A loop of its own: whoever calls may have one running, as Playwright does.
     loop = asyncio.new_event_loop()
 

@@ -14,14 +14,6 @@ from press import server
 MAX_AGE_S = 600  # what GitHub Pages says
 
 
-class Page(server.Page):
-    """A file of the site; browsers may keep it for a while."""
-
-    def set_extra_headers(self, path: str) -> None:
-        """Say the same time for every file."""
-        self.set_header("Cache-Control", f"max-age={MAX_AGE_S}")
-
-
 def serve(folder: Path) -> AbstractContextManager[str]:
     """Serve a folder on a free port of this machine; give its address, which ends in a slash."""
-    return server.serve(folder, server.listen(0), Page, compress_response=True)
+    return server.serve(folder, server.listen(0), f"max-age={MAX_AGE_S}", compress_response=True)
