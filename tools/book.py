@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tools import venv
+
 ROOT = Path(__file__).resolve().parent.parent
 SITE = "_book"
 ENGINES = ("quarto", "press")
@@ -22,9 +24,8 @@ NOT_COPIED = shutil.ignore_patterns(".*", SITE, "node_modules", "__pycache__", "
 WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*\[?(?:WARN|WARNING)\b", re.IGNORECASE)
 
 QUARTO_MISSING = """\
-ENGINE=quarto と指定されていますが、quarto が見つからないか、動きません。
-https://quarto.org/docs/get-started/ から入れるか、次を実行してください:
-  .venv/bin/python -m pip install -r requirements-quarto.txt
+ENGINE=quarto と指定されていますが、動く quarto が見つからず、quarto-cli も入れられませんでした。
+https://quarto.org/docs/get-started/ から Quarto を入れて、もう一度実行してください。
 Quarto がなくても make book ENGINE=press で同じ本を作れます。"""
 
 
@@ -61,6 +62,17 @@ def tried_version() -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"^quarto-cli==(\d+)\.(\d+)", pins, re.MULTILINE)[0]))
 
 
+def install_quarto() -> None:
+    """Put Quarto beside this Python; its package fetches it from where Quarto is published."""
+    print("quarto-cli を入れています (約 100 MB を取ってきます)…", flush=True)
+    try:
+        venv.pip(["--no-deps", "--require-hashes", "-r", "requirements-quarto.txt"])
+    except venv.SetupError as error:
+        raise BookFailedError(QUARTO_MISSING) from error
+    if not find_quarto():
+        raise BookFailedError(QUARTO_MISSING)
+
+
 def choose_engine(environment: Mapping[str, str]) -> str:
     """Return the engine to use; raise where the one asked for cannot be had.
 
@@ -71,7 +83,7 @@ def choose_engine(environment: Mapping[str, str]) -> str:
     if wanted and wanted not in ENGINES:
         raise BookFailedError(f"ENGINE={wanted} というエンジンはありません。使えるもの: {'、'.join(ENGINES)}")
     if wanted == "quarto" and not find_quarto():
-        raise BookFailedError(QUARTO_MISSING)
+        install_quarto()
     if wanted:
         return wanted
     command, version = next(iter(quartos().items()), (None, None))

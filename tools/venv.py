@@ -2,9 +2,13 @@
 
 Run by whatever Python is found first, so it uses the standard library only and stays
 parsable by Python 3.6.  Once the environment is fresh it only compares hashes: no network.
+
+uv installs what is pinned, and pip what uv cannot: pip's word on a failure is the one that is shown.
 """
 
+import ast
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -22,12 +26,18 @@ except ImportError:  # not on Windows
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+UV = VENV / "bin" / "uv"
 STAMP = VENV / "hayasa-stamp.json"
 # Stands in the environment while it is being filled: what is found with it was interrupted.
 UNFINISHED = VENV / "hayasa-unfinished"
 
+# uv itself, which pip brings.
+INSTALLER = "requirements-uv.txt"
+
 OLDEST = (3, 11)
-CANDIDATES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
+# The newest one whose packages are pinned; a later one would start to compile them.
+NEWEST = (3, 15)
+CANDIDATES = ["python3", "python3.15", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
 
 PROBE = """
 import sys
@@ -41,10 +51,29 @@ print("%d.%d.%d" % sys.version_info[:3], ",".join(missing))
 """
 
 # The one line pip prints per requirement, wherever it takes the package from.
-PACKAGE_LINE = re.compile(r"(?:Collecting|Ignoring|Requirement already satisfied:|Processing \S*/) ?([A-Za-z0-9_.]+)")
+PIP_LINE = re.compile(r"(?:Collecting|Ignoring|Requirement already satisfied:|Processing \S*/) ?([A-Za-z0-9_.]+)")
+# uv prints one for each that takes a while.
+UV_LINE = re.compile(r" *(?:Downloading|Downloaded|Building|Built) ([A-Za-z0-9_.-]+)")
+
+# How the machine reaches packages, as pip's settings name it, and what uv calls the same.
+# Every other setting (user, target, constraint, no-binary, …) would change what is installed, and is left out.
+WAYS = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_OFFLINE",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "proxy": "ALL_PROXY",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "timeout": "UV_HTTP_TIMEOUT",
+}
+# Where pip keeps its settings, from the weakest to the strongest.
+SECTIONS = ["global", "install", ":env:"]
 
 HOW_TO_GET_PYTHON = """\
-Python {oldest} 以降を入れてから、もう一度実行してください。
+Python {oldest} から {newest} までのどれかを入れてから、もう一度実行してください。
   Debian/Ubuntu: sudo apt install python3 python3-venv
   macOS:         brew install python   (または https://www.python.org/downloads/)
 別の場所にある Python は PYTHON= で指定できます: make book PYTHON=/path/to/python3.12"""
@@ -62,7 +91,7 @@ def probe(command):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             universal_newlines=True,
-            timeout=30,
+            timeout=120,
         )
         version, _, missing = answer.stdout.strip().partition(" ")
         numbers = tuple(int(part) for part in version.split("."))
@@ -76,36 +105,40 @@ def dotted(version):
     return ".".join(str(part) for part in version)
 
 
+def is_known(version):
+    """Tell whether there are pins for a version of Python."""
+    return OLDEST <= version[:2] <= NEWEST
+
+
 def find_python(wanted=None):
     """Return (command, version) of the first interpreter that can make the environment."""
-    oldest = dotted(OLDEST)
+    how_to_get = HOW_TO_GET_PYTHON.format(oldest=dotted(OLDEST), newest=dotted(NEWEST))
     found = []
     for name in [wanted] if wanted else CANDIDATES:
         command = shutil.which(os.path.expanduser(name))
         answer = probe(command) if command else None
         if answer is None:
             if wanted:
-                raise SetupError(
-                    "PYTHON={} は Python として実行できません。\n".format(wanted)
-                    + HOW_TO_GET_PYTHON.format(oldest=oldest)
-                )
+                raise SetupError("PYTHON={} は Python として実行できません。\n".format(wanted) + how_to_get)
             continue
         version, missing = answer
-        if version >= OLDEST and not missing:
+        if is_known(version) and not missing:
             return command, version
-        found.append((command, version, missing))
-    without_venv = [entry for entry in found if entry[1] >= OLDEST]
+        found.append((command, version))
+    without_venv = [entry for entry in found if is_known(entry[1])]
     if without_venv:
-        command, version, _ = without_venv[0]
+        command, version = without_venv[0]
         raise SetupError(
             "{} (Python {}) には仮想環境を作る venv モジュールがありません。\n".format(command, dotted(version))
             + "Debian/Ubuntu では次を実行してから、もう一度試してください:\n"
             + "  sudo apt install python{}-venv".format(dotted(version[:2]))
         )
     if found:
-        seen = "、".join("{} は {}".format(entry[0], dotted(entry[1])) for entry in found)
-        raise SetupError("Python が古すぎます ({})。\n".format(seen) + HOW_TO_GET_PYTHON.format(oldest=oldest))
-    raise SetupError("Python が見つかりません。\n" + HOW_TO_GET_PYTHON.format(oldest=oldest))
+        newer = any(version[:2] > NEWEST for _, version in found)
+        seen = "、".join("{} は {}".format(command, dotted(version)) for command, version in found)
+        trouble = "Python が{}すぎます ({})。\n".format("新し" if newer else "古", seen)
+        raise SetupError(trouble + how_to_get)
+    raise SetupError("Python が見つかりません。\n" + how_to_get)
 
 
 def digest(path):
@@ -146,38 +179,89 @@ def looks_offline(output):
     return any(sign in output for sign in signs)
 
 
-def pip(arguments, total=0):
-    """Run pip in the environment, showing how many packages it has dealt with."""
-    options = ["--disable-pip-version-check", "--no-input", "--retries=2", "--progress-bar=off"]
+def without(environment, prefixes):
+    """Return an environment less the variables of some tools."""
+    return {name: value for name, value in environment.items() if not name.upper().startswith(prefixes)}
+
+
+@functools.lru_cache(maxsize=None)
+def machine_ways():
+    """Return {setting: value} of how this machine reaches packages, as its pip is set up to."""
+    kept = {"PIP_CONFIG_FILE"}.union("PIP_" + option.upper().replace("-", "_") for option in WAYS)
+    asked = without(os.environ, "PIP_")
+    asked.update({name: os.environ[name] for name in kept if name in os.environ})
+    # Either would have the list itself left out, and may stand in a file.
+    asked.update(PIP_USER="0", PIP_QUIET="0")
+    listed = subprocess.run(
+        [str(PYTHON), "-I", "-m", "pip", "config", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        universal_newlines=True,
+        encoding="utf-8",
+        errors="replace",
+        env=asked,
+    ).stdout
+    settings = {}
+    for line in listed.splitlines():
+        name, _, value = line.partition("=")
+        section, _, option = name.rpartition(".")
+        if section in SECTIONS and option in WAYS:
+            settings[section, option] = " ".join(ast.literal_eval(value).split())
+    ordered = sorted(settings.items(), key=lambda item: SECTIONS.index(item[0][0]))
+    return {option: value for (_, option), value in ordered if value}
+
+
+def environment():
+    """Return the environment of an installation: of the machine's settings, only its way to the packages."""
+    clean = without(os.environ, ("PIP_", "UV_", "PYTHON"))
+    clean.update(PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG="1", UV_PYTHON_DOWNLOADS="never", UV_SYSTEM_CERTS="1")
+    # Hashes tell that a package is the right one, so any index may have it: pip's rule.
+    clean["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    for option, value in machine_ways().items():
+        clean["PIP_" + option.upper().replace("-", "_")] = value
+        clean[WAYS[option]] = value.replace(" ", ",") if option == "find-links" else value
+    return clean
+
+
+def run(command, package_line, total=0):
+    """Run an installer, showing which package it is at; return (exit code, lines)."""
     process = subprocess.Popen(
-        [str(PYTHON), "-m", "pip", "install", *options, *arguments],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
         encoding="utf-8",
         errors="replace",
         cwd=str(ROOT),
+        env=environment(),
     )
     lines = []
     seen = 0
     live = sys.stdout.isatty()
     for line in process.stdout:
         lines.append(line)
-        name = PACKAGE_LINE.match(line)
-        if name and total:
+        name = package_line.match(line)
+        if name:
             seen += 1
+            count = "[{}/{}] ".format(seen, total) if total else ""
             if live:
-                print("\r\033[K  [{}/{}] {}".format(seen, total, name.group(1)), end="")
-            elif seen % 25 == 0:
-                print("  [{}/{}]".format(seen, total))
-        elif line.startswith("Installing collected packages") and total:
-            print(("\r\033[K" if live else "") + "  取得しました。組み込んでいます…")
-        sys.stdout.flush()
-    if process.wait() == 0:
-        return
-    if live:
+                print("\r\033[K  {}{}".format(count, name.group(1)), end="")
+            elif total and seen % 25 == 0:
+                print("  " + count)
+            sys.stdout.flush()
+    if live and seen:
         print("\r\033[K", end="")
         sys.stdout.flush()
+    return process.wait(), lines
+
+
+def pip(arguments, total=0):
+    """Install with the environment's pip, or raise an error that says what to do."""
+    options = ["--disable-pip-version-check", "--no-input", "--retries=2", "--progress-bar=off"]
+    command = [str(PYTHON), "-I", "-m", "pip", "install"]
+    code, lines = run([*command, *options, *arguments], PIP_LINE, total)
+    if code == 0:
+        return
     output = "".join(lines)
     if looks_offline(output):
         raise SetupError(
@@ -190,6 +274,22 @@ def pip(arguments, total=0):
         "pip がパッケージを組み込めませんでした。pip の出力の終わり:\n"
         + "".join("  " + line for line in lines[-15:]).rstrip()
     )
+
+
+def uv(*arguments):
+    """Tell whether uv is there and could do something; what it says where not is of no use to a reader."""
+    try:
+        return run([str(UV), *arguments], UV_LINE)[0] == 0
+    except OSError:
+        return False
+
+
+def install(arguments, total=0):
+    """Install with uv, or with pip where uv cannot."""
+    if not uv("pip", "install", "--python", str(PYTHON), *arguments):
+        print("  uv では入れられないので、pip で入れます (数分かかります)…")
+        sys.stdout.flush()
+        pip(arguments, total)
 
 
 def create(python, version):
@@ -219,9 +319,11 @@ def fill(names):
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
         if re.match(r"[\w.-]+==", line)
     ]
-    print("パッケージを入れています (初回は数分かかります)…")
+    print("パッケージを入れています…")
     sys.stdout.flush()
-    pip([part for name in names for part in ("-r", name)], total=len(pins))
+    with contextlib.suppress(SetupError):  # without it, pip does the same more slowly
+        pip(["--require-hashes", "-r", INSTALLER])
+    install(["--require-hashes"] + [part for name in names for part in ("-r", name)], total=len(pins))
 
 
 def is_usable(wanted=None):
@@ -231,7 +333,7 @@ def is_usable(wanted=None):
     answer = probe(str(PYTHON))
     if answer is None:
         return False
-    return answer[0] == find_python(wanted)[1] if wanted else answer[0] >= OLDEST
+    return answer[0] == find_python(wanted)[1] if wanted else is_known(answer[0])
 
 
 def make_ready(names):
@@ -254,7 +356,7 @@ def make_ready(names):
         UNFINISHED.unlink()
         stamp.update({name: wanted[name] for name in requirements})
         write_stamp(stamp)
-    pip(["--no-deps", "--no-build-isolation", "--editable", "."])
+    install(["--no-deps", "--no-build-isolation", "--editable", "."])
     write_stamp(dict(stamp, **wanted))
     print("仮想環境の準備ができました。")
 

@@ -25,6 +25,7 @@ def run_scripts(book: Book, output: Path, say: Callable[[str], None], problems: 
         "QUARTO_PROJECT_RENDER_ALL": "1",
         "QUARTO_PROJECT_INPUT_FILES": "\n".join(entry.source for entry in book.entries),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
     }
     for command in book.pre_render:
         script, *arguments = split(command)

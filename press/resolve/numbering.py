@@ -36,6 +36,12 @@ class Register:
         """The target of a label; `@Fig-x` is `@fig-x` at the beginning of a sentence."""
         return self._targets.get(label) or self._targets.get(label[:1].lower() + label[1:])
 
+    def without(self, href: str) -> Register:
+        """The labels of all pages but one."""
+        others = Register()
+        others._targets = {label: target for label, target in self._targets.items() if target.href != href}
+        return others
+
     def labels(self) -> list[str]:
         return list(self._targets)
 

@@ -5,11 +5,16 @@ if (location.protocol === "file:") {
     constructor(address) {
       this.frame = document.createElement("iframe");
       this.frame.hidden = true;
-      this.frame.answer = (data) => this.onmessage?.({ data });
-      this.frame.srcdoc =
-        "<script>self.postMessage = (data) => self.frameElement.answer(data)</scr" + "ipt>" +
-        `<script src="${address}"></scr` + "ipt>";
-      this.ready = new Promise((loaded) => { this.frame.onload = loaded; });
+      this.ready = new Promise((loaded) => {
+        this.frame.onload = () => {
+          const { contentWindow: inside, contentDocument: text } = this.frame;
+          inside.postMessage = (data) => this.onmessage?.({ data });
+          const script = text.createElement("script"); // as an element, since the page's policy forbids one in the text
+          script.src = address;
+          script.onload = loaded;
+          text.body.append(script);
+        };
+      });
       document.body.append(this.frame);
     }
     postMessage(data) {

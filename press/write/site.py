@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import ctypes
+import hashlib
 import html as entities
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,12 +26,19 @@ import yaml
 from press.cache import Cache
 from press.read.config import Book
 from press.resolve.page import Page
+from press.write.generator import Generator, SiteError
 from press.write.mathfont import math_characters, math_font
 
 STYLE = re.compile(r'<link rel="stylesheet" href="[^"]*?assets/([^"]+)">')
 SCRIPT = re.compile(r'<script (?:defer )?src="[^"]*?assets/([^"]+)"></script>')
+INLINE_SCRIPT = re.compile(r"<script(?![^>]* src=)(?![^>]* type=.application/)[^>]*>(.*?)</script>", flags=re.S | re.I)
+CHARSET = '<meta charset="utf-8">'
+# What a page may load and run: what is on its own site or in the page itself; from elsewhere nothing.
+POLICY = (
+    "default-src 'self'; script-src 'self' {inline}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; media-src 'self' data:; font-src 'self' data:; base-uri 'self'; form-action 'self'"
+)
 DESCRIPTION_LENGTH = 120  # what search engines show of it in Japanese
-TIMEOUT_S = 300
 STALE_S = 3600
 
 
@@ -75,10 +86,6 @@ REPAIRS = [
 ]  # fmt: skip
 
 
-class SiteError(Exception):
-    """The site could not be made; the text says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Files:
     """What a site is made of, by address relative to its root."""
@@ -104,21 +111,47 @@ def check_output(book: Book, output: Path) -> None:
         raise SiteError(f"出力先 {output.name}/ に本ではないものが入っています。空にするか、別の場所にしてください")
 
 
-def write_site(book: Book, pages: list[Page], content: Files, output: Path, cache: Cache) -> None:
+def write_site(
+    book: Book, pages: list[Page], content: Files, output: Path, cache: Cache, generator: Generator
+) -> None:
     """Make the whole site beside the old one, then swap the two."""
-    work_root = book.root / ".press"
-    work_root.mkdir(exist_ok=True)
-    _sweep(work_root)
-    with tempfile.TemporaryDirectory(dir=work_root, prefix="site-") as folder:
-        work = Path(folder)
-        _write_docs(book, pages, work / "docs", content, cache)
-        (work / "zensical.yml").write_text(_config(book, pages), encoding="utf-8")
-        _generate(work)
-        site = work / "site"
-        _repair(site)
-        _join(site)
+    with _workplace(book) as work:
+        _write_docs(book, pages, work / "docs", content.pages)
+        _write_assets(book, work / "docs" / "assets", content, cache)
+        site = _generate(book, pages, work, generator)
+        _finish(site)
         _add_files(book, site, content)
         swap(site, output)
+
+
+def write_page(book: Book, pages: list[Page], content: Files, output: Path, generator: Generator) -> None:
+    """Put the pages that have content into the site as it stands.
+
+    All others are empty, which takes the generator a fraction of the time and changes nothing on these.
+    """
+    with _workplace(book) as work:
+        _write_docs(book, pages, work / "docs", content.pages)
+        site = _generate(book, pages, work, generator)
+        finished = work / "finished"
+        for address in content.pages:
+            (finished / address).parent.mkdir(parents=True, exist_ok=True)
+            text = (site / address).read_text(encoding="utf-8")
+            (finished / address).write_text(_finish_page(text, Counter()), encoding="utf-8")
+        _add_files(book, finished, content)
+        for path in finished.rglob("*"):
+            if path.is_file():
+                target = output / path.relative_to(finished)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, target)
+
+
+@contextlib.contextmanager
+def _workplace(book: Book) -> Iterator[Path]:
+    root = book.root / ".press"
+    root.mkdir(exist_ok=True)
+    _sweep(root)
+    with tempfile.TemporaryDirectory(dir=root, prefix="site-") as folder:
+        yield Path(folder)
 
 
 def _sweep(work_root: Path) -> None:
@@ -131,12 +164,15 @@ def _sweep(work_root: Path) -> None:
 # ---- what the generator reads ----------------------------------------------------------------------
 
 
-def _write_docs(book: Book, pages: list[Page], docs: Path, content: Files, cache: Cache) -> None:
+def _write_docs(book: Book, pages: list[Page], docs: Path, bodies: dict[str, str]) -> None:
     for page in pages:
         path = (docs / page.href).with_suffix(".md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_front_matter(book, page) + content.pages[page.href], encoding="utf-8")
-    assets = docs / "assets"
+        body = bodies.get(page.href)
+        path.write_text("" if body is None else _front_matter(book, page) + body, encoding="utf-8")
+
+
+def _write_assets(book: Book, assets: Path, content: Files, cache: Cache) -> None:
     assets.mkdir(parents=True, exist_ok=True)
     style = files("press.write").joinpath("chrome.css").read_text(encoding="utf-8")
     shared = "".join((book.root / path).read_text(encoding="utf-8") for path in book.css)
@@ -179,6 +215,7 @@ def _config(book: Book, pages: list[Page]) -> str:
         "docs_dir": "docs",
         "site_dir": "site",
         "use_directory_urls": False,
+        "validation": False,  # press has looked at every link; the generator would take five times as long
         "nav": _navigation(book, pages),
         "extra_css": ["assets/book.css"],
         # With "offline" the search also works on pages opened straight from the disk.
@@ -248,56 +285,69 @@ def _navigation(book: Book, pages: list[Page]) -> list[Any]:
 # ---- the generator and after -------------------------------------------------------------------------
 
 
-def _generate(work: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]),
-        "SOURCE_DATE_EPOCH": "0",
-        "PYTHONUTF8": "1",
-    }
-    command = [sys.executable, "-m", "zensical", "build", "-c", "-f", str(work / "zensical.yml")]
-    try:
-        done = subprocess.run(command, cwd=work, env=environment, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
-        raise SiteError(f"Zensical が {TIMEOUT_S} 秒たっても終わりません") from error
-    report = (done.stdout + done.stderr).strip()
-    if done.returncode != 0 or not (work / "site" / "index.html").is_file():
-        raise SiteError(f"Zensical がサイトを作れませんでした:\n{report}")
+def _generate(book: Book, pages: list[Page], work: Path, generator: Generator) -> Path:
+    config = work / "zensical.yml"
+    config.write_text(_config(book, pages), encoding="utf-8")
+    generator.run(config)
+    return work / "site"
 
 
-def _repair(site: Path) -> None:
+def _finish(site: Path) -> None:
+    """Mend what the theme gets wrong, join its style sheets and its scripts, and close each page to the outside."""
+    _join(site)
+    found: Counter[Repair] = Counter()
+    for path in site.rglob("*.html"):
+        path.write_text(_finish_page(path.read_text(encoding="utf-8"), found), encoding="utf-8")
+    for path in site.rglob("bundle.*.js"):
+        path.write_text(_mend(path.name, path.read_text(encoding="utf-8"), found), encoding="utf-8")
     for repair in REPAIRS:
-        count = 0
-        for path in sorted(site.rglob(repair.files)):
-            text, found = re.subn(repair.wrong, repair.right, path.read_text(encoding="utf-8"))
-            count += found
-            if found:
-                path.write_text(text, encoding="utf-8")
-        if repair.always and not count:
+        if repair.always and not found[repair]:
             raise SiteError(
                 f"Zensical の版が変わったようです。press/write/site.py の REPAIRS を見直してください（{repair.why}）"
             )
 
 
+def _finish_page(text: str, found: Counter[Repair]) -> str:
+    text = _mend("page.html", text, found)
+    for pattern in (STYLE, SCRIPT):
+        *others, _ = pattern.finditer(text)
+        for link in others:
+            text = text.replace(link[0], "", 1)
+    return _with_policy(text)
+
+
+def _mend(name: str, text: str, found: Counter[Repair]) -> str:
+    for repair in REPAIRS:
+        if fnmatch(name, repair.files):
+            text, count = re.subn(repair.wrong, repair.right, text)
+            found[repair] += count
+    return text
+
+
 def _join(site: Path) -> None:
-    """One style sheet instead of three and one script instead of two.
+    """One style sheet instead of three and one script instead of two; the last of them has it all.
 
     A page is not drawn before the last of its style sheets has come, and each request costs a
     phone the time to the host and back.
     """
+    page = (site / "index.html").read_text(encoding="utf-8")
     for pattern in (STYLE, SCRIPT):
-        parts: list[str] = []
-        for path in sorted(site.rglob("*.html")):
-            text = path.read_text(encoding="utf-8")
-            *others, last = pattern.finditer(text)
-            parts = parts or [link[1] for link in (*others, last)]
-            for link in others:
-                text = text.replace(link[0], "", 1)
-            path.write_text(text, encoding="utf-8")
-        joined = "\n".join((site / "assets" / part).read_text(encoding="utf-8") for part in parts)
-        for part in parts[:-1]:
-            (site / "assets" / part).unlink()
-        (site / "assets" / parts[-1]).write_text(joined, encoding="utf-8")
+        paths = [site / "assets" / link[1] for link in pattern.finditer(page)]
+        joined = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+        for path in paths[:-1]:
+            path.unlink()
+        paths[-1].write_text(joined, encoding="utf-8")
+
+
+def _with_policy(text: str) -> str:
+    """Let the page run the scripts that were written into it, and load nothing from elsewhere."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in INLINE_SCRIPT.findall(text))
+    inline = " ".join(dict.fromkeys(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests))
+    before, charset, after = text.partition(CHARSET)
+    if not charset:
+        raise SiteError(f"Zensical の版が変わったようです。ページに {CHARSET} がありません")
+    policy = POLICY.format(inline=inline)
+    return f'{before}{charset}\n      <meta http-equiv="Content-Security-Policy" content="{policy}">{after}'
 
 
 def _add_files(book: Book, site: Path, content: Files) -> None:

@@ -19,7 +19,9 @@ def test_every_public_name_is_on_it():
 
 def test_a_changed_docstring_is_noticed(monkeypatch, tmp_path, capsys):
     stale = tmp_path / "api.qmd"
-    stale.write_text(api_page.page().replace("Time to read every weight", "Time to write every weight"), encoding="utf-8")
+    stale.write_text(
+        api_page.page().replace("Time to read every weight", "Time to write every weight"), encoding="utf-8"
+    )
     monkeypatch.setattr(api_page, "PAGE", stale)
     assert api_page.main(["--check"]) == 1
     assert "make api" in capsys.readouterr().err

@@ -65,11 +65,15 @@ def test_a_quarto_that_does_not_suit_is_named_and_not_used(project, capsys, vers
     assert book.choose_engine({"ENGINE": "press"}) == "press" and not capsys.readouterr().out
 
 
-def test_the_quarto_that_is_asked_for_may_be_old_but_must_work(project):
+def test_the_quarto_that_is_asked_for_may_be_old(project):
     install_quarto(project, RENDER, "1.3.450")
     assert book.choose_engine({"ENGINE": "quarto"}) == "quarto"
+
+
+def test_the_quarto_that_is_asked_for_must_work(project, monkeypatch):
     install_quarto(project, RENDER, "$(exit 1)")
-    with pytest.raises(book.BookFailedError, match="動きません"):
+    monkeypatch.setattr(book.venv, "pip", lambda arguments: None)
+    with pytest.raises(book.BookFailedError, match="動く quarto"):
         book.choose_engine({"ENGINE": "quarto"})
 
 
@@ -81,10 +85,28 @@ def test_the_quarto_of_the_project_comes_before_that_of_the_machine(project):
     assert book.find_quarto() == str(beside)
 
 
-def test_an_engine_that_is_not_there_is_refused(project, monkeypatch, capsys):
+def test_quarto_that_is_asked_for_is_installed(project, monkeypatch):
+    monkeypatch.setenv("ENGINE", "quarto")
+    asked = []
+
+    def pip(arguments):
+        asked.append(arguments)
+        install_quarto(project, RENDER)
+
+    monkeypatch.setattr(book.venv, "pip", pip)
+    assert book.main(project) == book.main(project) == 0
+    assert asked == [["--no-deps", "--require-hashes", "-r", "requirements-quarto.txt"]]
+
+
+def test_an_engine_that_cannot_be_had_is_refused(project, monkeypatch, capsys):
+    def pip(arguments):
+        raise book.venv.SetupError("error: subprocess-exited-with-error")
+
+    monkeypatch.setattr(book.venv, "pip", pip)
     monkeypatch.setenv("ENGINE", "quarto")
     assert book.main(project) == 1
-    assert "requirements-quarto.txt" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert message.count("エラー") == 1 and "https://quarto.org" in message and "subprocess" not in message
     monkeypatch.setenv("ENGINE", "latex")
     assert book.main(project) == 1
     assert "quarto、press" in capsys.readouterr().err

@@ -29,7 +29,7 @@ def build(book, **environment):
 
 def test_the_same_sources_give_the_same_bytes_anywhere(tmp_path):
     """Build twice: other folder, other time zone, other language, other hash seed, no cache."""
-    one, two = tmp_path / "one", tmp_path / "two elsewhere"
+    one, two = tmp_path / "one", tmp_path / "二つ目 と 空白 #1 100% 'q'"
     one.mkdir()
     two.mkdir()
     first = build(copy_of_the_book(str(one)), TZ="UTC", PYTHONHASHSEED="1")

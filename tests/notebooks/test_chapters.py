@@ -1,6 +1,7 @@
 """The stored chapters: clean, and compared strictly by nbval."""
 
 import copy
+import os
 import re
 import shutil
 import subprocess
@@ -84,7 +85,7 @@ def test_any_changed_output_makes_the_comparison_fail(path, request):
 
 
 def run_nbval(path):
-    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", "--rootdir", str(path.parent), str(path)]
+    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(path.parent), str(path)]
     return subprocess.run(command, cwd=path.parent, capture_output=True, text=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import shutil
 import threading
@@ -182,6 +184,24 @@ def test_no_page_asks_another_host_for_anything(tmp_path: Path) -> None:
         ]
         assert not [a for a in addresses if a.startswith(("http:", "https:", "//"))], path
         assert not page.select("[data-md-component=source]"), "the theme would ask the repository's host for its stars"
+
+
+def test_the_policy_of_a_page_knows_its_scripts_and_comes_before_them(tmp_path: Path) -> None:
+    script = "\ndocument.title = '題 < &amp;';\n"
+    raw = f"```{{=html}}\n<script>{script}</script><SCRIPT type='module'>1</SCRIPT><script src='a.js'></script>\n```"
+    site = build(make_book(tmp_path, **{"a.ipynb": notebook(text_cell(f"# 題\n\n{raw}")), "a.js": ""}))
+    for name in ("index.html", "a.html", "404.html"):
+        text = (site / name).read_text(encoding="utf-8")
+        page = BeautifulSoup(text, "html.parser")
+        (meta,) = page.select("meta[http-equiv=Content-Security-Policy]")
+        assert meta.find_all_previous(["script", "link", "style", "base", "img"]) == []
+        rules = dict(rule.strip().split(" ", 1) for rule in meta["content"].split(";"))
+        assert "'unsafe-inline'" not in rules["script-src"] and "'unsafe-eval'" not in rules["script-src"]
+        assert rules["default-src"] == "'self'"
+        digests = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, "1")}
+        assert all(f"'sha256-{digest}'" in rules["script-src"] for digest in digests) == (name == "a.html")
+        inline = [el for el in page.select("script:not([src])") if el.get("type") != "application/json"]
+        assert rules["script-src"].count("'sha256-") == len(inline) > 0
 
 
 def test_a_page_waits_for_one_style_sheet_and_no_script(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_an_old_python_is_told_so(root):
     assert done.stderr == "エラー: tools/web.py には Python 3.11 以降が必要です（使われた Python: 3.8）。\n"
 
 
-def test_sizes(root, built, capsys):
+def test_sizes(root, built, record_property):
     sizes = {
         "データ": compact_json(calculator_data()),
         "プログラムとデータ": built,
@@ -284,7 +284,7 @@ def test_sizes(root, built, capsys):
         "CSS": (root / "web" / "hayasa.css").read_text(encoding="utf-8"),
     }
     compressed = {name: len(gzip.compress(text.encode(), 9)) for name, text in sizes.items()}
-    with capsys.disabled():
-        print("\n速度計算機（gzip）: " + "、".join(f"{name} {size:,} バイト" for name, size in compressed.items()))
+    listed = "、".join(f"{name} {size:,} バイト" for name, size in compressed.items())
+    record_property("note", f"速度計算機（gzip）: {listed}")
     assert compressed["データ"] <= 12_000
     assert compressed["プログラムとデータ"] <= 40_000
