@@ -17,6 +17,7 @@ from press.resolve.raw_html import Address, RawHtml
 from press.resolve.references import relative
 from press.resolve.tree import descend
 
+FORBIDDEN_SCRIPT = "ページは、属性に書いたプログラムを動かしません。<script> の中か、.js のファイルに書いてください"
 ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//)", flags=re.I)
 
 
@@ -52,7 +53,10 @@ class _Links:
         elif isinstance(el, pf.Image):
             self._image(el)
         elif isinstance(el, pf.RawBlock | pf.RawInline):
-            for address in RawHtml(el.text).addresses:
+            html = RawHtml(el.text)
+            for handler in html.handlers:
+                self._complain(f"生の HTML の {handler}=… は動きません", FORBIDDEN_SCRIPT, handler)
+            for address in html.addresses:
                 self._raw(address)
 
     def _complain(self, message: str, advice: str, url: str) -> None:
@@ -67,6 +71,9 @@ class _Links:
         return os.path.normpath(unquote(path)).replace(os.sep, "/")
 
     def _link(self, el: pf.Link) -> None:
+        if el.url.lower().startswith("javascript:"):
+            self._complain(f"リンク {el.url} は動きません", FORBIDDEN_SCRIPT, el.url)
+            return
         if ELSEWHERE.match(el.url) or not el.url:
             return
         path, query, anchor = _parts(el.url)
@@ -131,6 +138,9 @@ class _Links:
         """An address in raw HTML, which goes to the page as it is."""
         url, shown = address.url, f'生の HTML の {address.attribute}="{address.url}"'
         if url.startswith("data:") or not url:
+            return
+        if url.lower().startswith("javascript:"):
+            self._complain(f"{shown} は動きません", FORBIDDEN_SCRIPT, url)
             return
         if ELSEWHERE.match(url):
             if address.is_loaded:

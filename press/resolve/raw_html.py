@@ -19,10 +19,11 @@ class Address:
 
 
 class RawHtml(HTMLParser):
-    """The addresses and the labels (`id`) in a piece of HTML, in their order."""
+    """The addresses, the labels (`id`) and the scripts in attributes (`onclick`) of some HTML, in their order."""
 
     def __init__(self, html: str):
         super().__init__()
+        self.handlers: list[str] = []
         self.addresses: list[Address] = []
         self.labels: list[str] = []
         self.feed(html)
@@ -33,6 +34,8 @@ class RawHtml(HTMLParser):
             text = (value or "").strip()
             if name == "id" and text:
                 self.labels.append(text)
+            elif name.startswith("on"):
+                self.handlers.append(name)
             elif name in LOADING or name == "href" or (tag, name) == ("object", "data"):
                 urls = [part.split()[0] for part in text.split(", ")] if name == "srcset" and text else [text]
                 self.addresses += [Address(name, url, not (name == "href" and tag in LINKS)) for url in urls]
