@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import hayasa
 from hayasa.machine.memory import MAC_GPU_MEMORY_SHARE, max_context_length
 from hayasa.units import GIB, duration, gibibytes, significant
+from tests.browser.waiting import wait_until
 
 PAGE = "calculator.html"
 NEEDS_SHAPE = (
@@ -254,7 +255,7 @@ class Calculator:
     def go(self, way: str, query: str) -> None:
         """Go back or forward to a view."""
         self.page.evaluate("way => { history[way](); }", way)
-        self.page.wait_for_function("query => location.search === query", arg=query, timeout=3000)
+        wait_until(self.page, "query => location.search === query", query, 3000)
 
     def read(self) -> dict:
         """Return all that the calculator shows, the measurements too."""

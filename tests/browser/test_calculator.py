@@ -20,6 +20,7 @@ from hayasa.catalog.reader import data_directory, parse_number
 from hayasa.units import GIB, duration, gibibytes, significant
 from tests.browser.calculator import Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor
+from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
 from tests.web.states import HOSTILE, UNUSUAL, systematic
 
@@ -442,7 +443,7 @@ def test_links_within_the_page_are_no_choices(calculator):
         " document.querySelector('main h2').append(link); link.click(); }",
         anchor,
     )
-    calculator.page.wait_for_function("id => decodeURIComponent(location.hash) === `#${id}`", arg=anchor)
+    wait_until(calculator.page, "id => decodeURIComponent(location.hash) === `#${id}`", anchor)
     calculator.page.wait_for_timeout(100)
     assert changes(before, calculator.read()) == []
 

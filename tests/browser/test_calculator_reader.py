@@ -9,6 +9,7 @@ from hayasa.units import scaled, significant
 from tests.browser.calculator import Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor
 from tests.browser.test_pages import violations
+from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
 from tools import calculator_table
 
@@ -313,9 +314,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(calculator, axe, state):
     page, found = calculator.page, []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
-        page.wait_for_function(
-            "width => document.querySelector('.hy-plot, .hy-problem').clientWidth <= width", arg=width
-        )
+        wait_until(page, "width => document.querySelector('.hy-plot, .hy-problem').clientWidth <= width", width)
         # test_pages looks at the frame around it.
         found += [f"{width}: {problem}" for problem in violations(page, axe, "'.hayasa-calculator'")]
         page.evaluate("window.scrollTo(10_000, 0)")
@@ -480,7 +479,7 @@ def test_figures_in_the_chapters_answer_their_sliders(visitor, site):
         page = visitor.visit(name)
         # Paper needs every image; a page that is left while one is loading would count as broken.
         page.evaluate("for (const image of document.images) image.loading = 'eager'")
-        page.wait_for_function("[...document.images].every((image) => image.complete)")
+        wait_until(page, "[...document.images].every((image) => image.complete)")
         for root in page.locator(".hayasa-figure").all():
             asked = root.evaluate("root => ({ ...root.dataset })")
             kinds.add(asked["figure"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.browser.waiting import wait_until
+
 pytestmark = pytest.mark.browser
 
 CHAPTER = "chapters/03-a100-vs-macmini.html"
@@ -48,8 +50,8 @@ def test_scroll_bars_follow_the_page(visitor, request):
     page = visitor.visit(CHAPTER)
     assert page.evaluate(SCHEME) == first
     page.locator("label[for^=__palette]").filter(visible=True).click()
-    page.wait_for_function(f"{SCHEME} === '{second}'")
-    page.wait_for_function("!document.body.hasAttribute('data-md-color-switching')")
+    wait_until(page, f"{SCHEME} === '{second}'")
+    wait_until(page, "!document.body.hasAttribute('data-md-color-switching')")
 
 
 def test_copy_buttons_come_with_the_code_they_belong_to(visitor):

@@ -5,6 +5,7 @@ import pytest
 from tests.browser.calculator import Calculator, View, changes, differences
 from tests.browser.conftest import Visitor
 from tests.browser.test_pages import violations
+from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
 
 pytestmark = pytest.mark.browser
@@ -124,7 +125,7 @@ def test_a_reader_is_told_when_they_do_not_come_and_can_ask_again(reader, axe, a
     assert violations(page, axe, "'.hayasa-calculator'") == []
     assert reader.button.inner_text() == "もう一度読み込む"
     reader.button.press("Enter")
-    page.wait_for_function("document.querySelector('.hayasa-calculator > [role=status]').textContent !== ''")
+    wait_until(page, "document.querySelector('.hayasa-calculator > [role=status]').textContent !== ''")
     assert "読み込めませんでした" in announced.inner_text()
     assert reader.button.evaluate("button => document.activeElement === button")
     page.unroute(SCRIPT)

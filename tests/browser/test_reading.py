@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.browser.waiting import wait_until
+
 pytestmark = pytest.mark.browser
 
 CHAPTER = "chapters/03-a100-vs-macmini.html"
@@ -20,7 +22,7 @@ def test_searching_a_word_leads_to_its_place(visitor):
     page.locator(f'[role=option][href="{address}"]').click()
     page.wait_for_url(address)
     anchor = address.partition("#")[2]
-    page.wait_for_function("id => document.getElementById(id) !== null", arg=anchor)
+    wait_until(page, "id => document.getElementById(id) !== null", anchor)
     page.wait_for_timeout(500)
     assert page.locator("main").get_by_text("帯域幅").filter(visible=True).count() > 0
     top = page.evaluate("id => document.getElementById(id).getBoundingClientRect().top", anchor)
@@ -63,7 +65,7 @@ def test_the_dark_page_stays_dark_on_the_next_page(visitor):
     page = visitor.visit("index.html")
     assert page.evaluate(SCHEME) == "default"
     page.locator("label[for^=__palette]").filter(visible=True).click()
-    page.wait_for_function(f"{SCHEME} === 'slate'")
+    wait_until(page, f"{SCHEME} === 'slate'")
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     red, green, blue = (int(part) for part in background.partition("(")[2].rstrip(")").split(",")[:3])
     assert max(red, green, blue) < 80
