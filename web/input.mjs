@@ -8,11 +8,12 @@ const FACTORS = { k: 1e3, M: 1e6, G: 1e9, B: 1e9, T: 1e12, 万: 1e4, 億: 1e8, �
  * @returns {number} The number; NaN if it is none.
  */
 function parseAmount(text) {
-  const plain = text.normalize("NFKC").replaceAll(/[,\s_]/g, "");
-  const found = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([kMGBT万億兆]?)$/iu.exec(plain);
+  const plain = text.normalize("NFKC").replaceAll(/[\s_]/g, "");
+  // A comma stands between thousands and nowhere else: 16,5 is no way to write sixteen and a half.
+  const found = /^([+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)([kMGBT万億兆]?)$/iu.exec(plain);
   if (!found) return NaN;
   const [, digits, suffix] = found;
-  return Number(digits) * (FACTORS[suffix] ?? FACTORS[suffix.toUpperCase()] ?? FACTORS[suffix.toLowerCase()] ?? 1);
+  return Number(digits.replaceAll(",", "")) * (FACTORS[suffix] ?? FACTORS[suffix.toUpperCase()] ?? FACTORS[suffix.toLowerCase()] ?? 1);
 }
 
 /**

@@ -3,6 +3,7 @@
 from .answer.estimate import Estimate as Estimate
 from .answer.estimate import estimate as estimate
 from .answer.explain import explain as explain
+from .catalog.measurements import Measurement as Measurement
 from .catalog.measurements import measurements as measurements
 from .catalog.objects import device_rows as device_rows
 from .catalog.objects import get_device as get_device
@@ -15,6 +16,7 @@ from .engine.calibration import calibrations as calibrations
 from .engine.engines import ENGINES as ENGINES
 from .engine.engines import Engine as Engine
 from .engine.engines import get_engine as get_engine
+from .engine.waits import Wait as Wait
 from .errors import DataFileError as DataFileError
 from .errors import DoesNotFitError as DoesNotFitError
 from .errors import HayasaError as HayasaError

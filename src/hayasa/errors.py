@@ -47,14 +47,16 @@ class DataFileError(HayasaError):
 
 def _number(name: str, value: object, allowed: str) -> float:
     """Return `value` as a float, or say that it is no finite number."""
+    # A digit, which comes before ":", stands apart from what is Japanese.
+    apart = " " if allowed < ":" else ""
     if isinstance(value, (str, bytes, bool)) or value is None:
-        raise InvalidValueError(f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。")
+        raise InvalidValueError(f"{name} は{apart}{allowed}で指定してください（与えられた値: {value!r}）。")
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise InvalidValueError(f"{name} は{allowed}で指定してください（与えられた値: {value!r}）。") from None
+        raise InvalidValueError(f"{name} は{apart}{allowed}で指定してください（与えられた値: {value!r}）。") from None
     if not math.isfinite(number):
-        raise InvalidValueError(f"{name} は有限の{allowed}で指定してください（与えられた値: {value}）。")
+        raise InvalidValueError(f"{name} は有限の{apart}{allowed}で指定してください（与えられた値: {value}）。")
     return number
 
 

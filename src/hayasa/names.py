@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -46,7 +47,7 @@ def name_key(name: str) -> str:
     >>> name_key("Apple M4 Pro (20-core GPU)"), name_key("MacBook Pro M4")
     ('m4pro20c', 'm4')
     """
-    lowered = _CORES.sub(r"\1c", name.lower().rsplit("/", 1)[-1])
+    lowered = _CORES.sub(r"\1c", unicodedata.normalize("NFKC", name).lower().rsplit("/", 1)[-1])
     lowered = _COMPUTERS.sub(" ", lowered)
     words = [word for word in _SPLIT.split(lowered) if word]
     kept = [word for word in words if word not in _SILENT_WORDS]

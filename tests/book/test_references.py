@@ -1,5 +1,7 @@
 """Every outside reference is in the bibliography, and the bibliography is used and dated."""
 
+import re
+
 import nbformat
 import pytest
 
@@ -21,7 +23,9 @@ def complaints(tmp_path, markdown, bibliography):
     return references.problems([chapter], path)
 
 
-@pytest.mark.parametrize("markdown", ["文 [@jiang2025]。", "[@jiang2025, 図1; @jiang2025]", "@jiang2025 によれば、 @fig-a の"])
+@pytest.mark.parametrize(
+    "markdown", ["文 [@jiang2025]。", "[@jiang2025, 図1; @jiang2025]", "@jiang2025 によれば、 @fig-a の"]
+)
 def test_a_cited_and_dated_entry_passes(tmp_path, markdown):
     assert complaints(tmp_path, markdown, ENTRY) == []
 
@@ -72,4 +76,20 @@ def test_suffixes_to_years_are_found(tmp_path, root):
     style = (root / "references.csl").read_text(encoding="utf-8")
     path = tmp_path / "suffixes.csl"
     path.write_text(style.replace("<citation ", '<citation disambiguate-add-year-suffix="true" '), encoding="utf-8")
-    assert any("disambiguate-add-year-suffix" in problem for problem in references.ambiguous(root / "references.bib", path))
+    assert any(
+        "disambiguate-add-year-suffix" in problem for problem in references.ambiguous(root / "references.bib", path)
+    )
+
+
+def doubled_words(markdown: str) -> list[str]:
+    """References whose word would stand twice (節 6.3節) or not at all (6.3)."""
+    return [found for found in re.findall(r"\[@sec-[\w-]+\](?:節|章)", markdown)]
+
+
+def test_no_reference_says_its_word_twice(manuscripts):
+    found = [f"{one.name}: {reference}" for one in manuscripts for reference in doubled_words(one.markdown)]
+    expect_none(found)
+
+
+def test_a_word_that_stands_twice_is_found():
+    assert doubled_words("[@sec-a]節と[-@sec-b]節と第[-@sec-c]章") == ["[@sec-a]節"]

@@ -225,7 +225,9 @@ def test_numbers_are_read_as_people_type_them(capsys: pytest.CaptureFixture[str]
     assert json.loads(run(capsys, *EXAMPLE[:-1], text, "--json"))["context_length"] == 8192
 
 
-@pytest.mark.parametrize("text", ["8x", "k", "1.5", "8kk", "", "８ｋ４", "inf", "0x10", "1e3k"])
+@pytest.mark.parametrize(
+    "text", ["8,19", "1,2,3", ",8", "8,", "8__1", "_8", "8x", "k", "1.5", "8kk", "", "８ｋ４", "inf", "0x10", "1e3k"]
+)
 def test_what_is_no_whole_number_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
     message = refusal(capsys, *EXAMPLE[:-1], text)
     assert "--context" in message
@@ -276,7 +278,32 @@ def test_the_readers_own_memory_decides_what_fits(capsys: pytest.CaptureFixture[
     assert small["memory_available_bytes"] == 16 * 2**30
 
 
-@pytest.mark.parametrize("memory", ["much", "0", "-16", "nan"])
+@pytest.mark.parametrize("memory", ["much", "0", "-16", "nan", "16,5", "1,6", "16TB"])
 def test_an_impossible_memory_is_refused(capsys: pytest.CaptureFixture[str], memory: str) -> None:
     error = refusal(capsys, "fit", "--device", "apple-m4-10c", f"--memory={memory}")
     assert "--memory" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "not_found"),
+    [
+        (["apple", "m4"], "apple-m4-10c", "a100-40gb-sxm"),
+        (["m4"], "apple-m4-10c", "a100-40gb-sxm"),
+        (["rtx", "4090"], "rtx-4090", "rtx-3090"),
+        (["ＲＴＸ４０９０"], "rtx-4090", "rtx-3090"),
+    ],
+)
+def test_words_narrow_a_list(capsys: pytest.CaptureFixture[str], words: list[str], found: str, not_found: str) -> None:
+    ids = {row["id"] for row in json.loads(run(capsys, "devices", *words, "--json"))}
+    assert found in ids
+    assert not_found not in ids
+
+
+def test_an_output_that_cannot_be_written_is_one_line() -> None:
+    command = f"{sys.executable} -m hayasa devices > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "書けません" in done.stderr
+    closed = subprocess.run(["sh", "-c", f"{sys.executable} -m hayasa devices >&-"], capture_output=True, text=True)
+    assert "Traceback" not in closed.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -216,3 +218,9 @@ def test_what_is_no_name_is_refused_by_the_package_itself(argument: str, value: 
     question: dict[str, object] = {"model": "llama-2-7b", "device": "rtx-4090", argument: value}
     with pytest.raises(hayasa.HayasaError, match=argument):
         hayasa.estimate(**question)  # type: ignore[arg-type]
+
+
+def test_an_estimate_that_was_copied_is_equal() -> None:
+    result = hayasa.estimate("llama-2-7b", "rtx-4090", context_length=100)
+    assert copy.deepcopy(result) == pickle.loads(pickle.dumps(result)) == result
+    assert result != hayasa.estimate("llama-2-7b", "rtx-4090", context_length=101)

@@ -286,16 +286,16 @@ def test_command_writes_the_record_where_it_is_asked_to(
 def test_command_formats_agree(
     command: object, capsys: pytest.CaptureFixture[str], stored: Record, tmp_path: Path
 ) -> None:
-    main(["measure", "--json", "--output", "-"])
+    main(["measure", "--json"])
     assert records.from_json(capsys.readouterr().out) == stored
-    main(["measure", "--csv", "--output", "-"])
+    main(["measure", "--csv"])
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [float(row["measured"]) for row in rows] == [row.measured for row in stored.rows]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_command_compares_with_a_published_bandwidth(command: object, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["measure", "--device", "M4", "--output", "-"])
+    main(["measure", "--device", "M4"])
     assert "120 GB/s" in capsys.readouterr().out
 
 
@@ -307,6 +307,18 @@ def test_command_says_at_once_that_numpy_is_missing(
         main(["measure"])
     (line,) = capsys.readouterr().err.splitlines()
     assert "numpy" in line
+
+
+@pytest.mark.parametrize("output", ["", ".", "no/such/folder/r.json"])
+def test_command_says_at_once_that_it_cannot_write_the_record(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(measure, "run", lambda: pytest.fail("測り始めました"))
+    with pytest.raises(SystemExit):
+        main(["measure", "--output", output])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "書けません" in line
 
 
 def test_command_refuses_an_unknown_device_before_measuring(

@@ -68,3 +68,14 @@ def test_the_middle_of_what_was_generated_counts() -> None:
     row = hayasa.measurements(file="llamacpp_apple_4167")[0]
     assert mean_context_length(row) == row["context_length"] + row["decode_tokens"] // 2
     assert mean_context_length({**row, "context_length": None}) is None
+
+
+@pytest.mark.parametrize("argument", ["model", "device", "weights", "engine"])
+@pytest.mark.parametrize("value", ["", [], ["m4"], 3], ids=repr)
+def test_what_is_no_name_is_refused(argument: str, value: object) -> None:
+    with pytest.raises(hayasa.HayasaError):
+        hayasa.measurements(**{argument: value})  # type: ignore[arg-type]
+
+
+def test_an_engine_that_was_measured_can_be_asked_for() -> None:
+    assert {row["engine"] for row in hayasa.measurements(engine="exo")} == {"exo"}

@@ -48,6 +48,7 @@ USED_BY_HAND = ("$dict",)
 LEFT_OUT = (
     "Estimate.require_fit",
     "Estimate.to_dict",
+    "Wait.name",
     "Engine.aliases",
     "WeightFormat.bytes_per_weight",
     *(f"Calibration.{name}" for name in NOT_SHOWN),

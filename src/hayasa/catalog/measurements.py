@@ -121,14 +121,15 @@ def measurements(
     >>> max(row["decode_tokens_per_s"] for row in rows if row["devices"] == 1) > 150
     True
     """
+    rows = _all()
     wanted = {
-        "model": model and get_model(model).id,
-        "device": device and get_device(device).id,
-        "weights": weights and get_weight_format(weights).id,
-        "engine": engine and get_engine(engine).id,
+        "model": None if model is None else get_model(model).id,
+        "device": None if device is None else get_device(device).id,
+        "weights": None if weights is None else get_weight_format(weights).id,
+        # Engines were measured that hayasa has no calibration for.
+        "engine": engine if engine is None or engine in [row["engine"] for row in rows] else get_engine(engine).id,
         "file": file,
     }
-    rows = _all()
     files = sorted({row["file"] for row in rows})
     if file is not None and file not in files:
         raise UnknownNameError(f"file に指定された測定のファイル {file!r} はありません。あるもの: {', '.join(files)}。")

@@ -9,14 +9,17 @@ from ..errors import InvalidValueError, require_positive
 from ..units import GIB
 
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6}
-_AMOUNT = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*([a-z]*)")
+# A comma stands between thousands and nowhere else: 16,5 is no way to write sixteen and a half.
+_AMOUNT = re.compile(r"([+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*)(?:\.\d*)?|\.\d+))\s*([a-z]*)")
 
 
 def _amount(text: str) -> tuple[float, str] | None:
     """Return number and unit, lower case; None if there is no number."""
-    plain = unicodedata.normalize("NFKC", text).replace(",", "").replace("_", "").strip().lower()
-    found = _AMOUNT.fullmatch(plain)
-    return (float(found[1]), found[2]) if found else None
+    found = _AMOUNT.fullmatch(unicodedata.normalize("NFKC", text).strip().lower())
+    if not found:
+        return None
+    digits = found[1].replace(",", "").replace("_", "")
+    return (float(digits) if "." in digits else int(digits)), found[2]
 
 
 def integer(option: str, text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -117,12 +118,13 @@ def _fit_command(arguments: argparse.Namespace) -> None:
 
 def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
     """Ids of the rows that contain every word, in id, name or aliases."""
-    wanted = [name_key(word) for word in words]
     found = []
     for id_, row in rows.items():
         names = [id_, row["name"], row.get("family", ""), *row.get("aliases", "").split("|")]
-        keys = [name_key(name) for name in names]
-        if all(any(word in key for key in keys) for word in wanted):
+        beginnings = [name_key(name) for name in names]
+        beginnings += [part for name in names for part in re.split(r"[\s\-_/()（）]+", name.lower())]
+        # M4 is not in SXM4: a word has to stand at the beginning of one.
+        if all(any(one.startswith((word.lower(), name_key(word))) for one in beginnings) for word in words):
             found.append(id_)
     if words and not found:
         raise InvalidValueError(f"{' '.join(words)} に合うものがありません。")
@@ -217,11 +219,13 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
 
 
 def _measure_command(arguments: argparse.Namespace) -> None:
-    from ..measure import require_numpy, run, to_json, write_record  # only this command needs it
+    from ..measure import require_numpy, require_writable, run, to_json, write_record  # only this command needs it
     from ..measure.record import csv_rows
     from ..measure.report import record_lines
 
     require_numpy()
+    if arguments.output is not None:
+        require_writable(arguments.output)
     if arguments.device:
         get_device(arguments.device)  # refuse a wrong name before measuring, not after
     print("測っています（30 秒ほどかかります）…", file=sys.stderr)
@@ -232,7 +236,7 @@ def _measure_command(arguments: argparse.Namespace) -> None:
         csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(record))
     else:
         print("\n".join(record_lines(record, arguments.device)))
-    if arguments.output not in ("", "-"):
+    if arguments.output is not None:
         write_record(record, arguments.output)
         print(f"記録を {arguments.output} に書きました。", file=sys.stderr)
     elif not (arguments.json or arguments.csv):
@@ -309,7 +313,6 @@ def _parser() -> Parser:
     )
     command.add_argument(
         "--output",
-        default="",
         metavar="ファイル",
         help="記録を JSON で書くファイル（既定: 書きません）",
     )
@@ -336,11 +339,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         parsed.run(parsed)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by who started it
+            sys.stdout.flush()
     except HayasaError as error:
         fail(str(error))
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stdout = io.TextIOWrapper(io.BytesIO())  # nothing is left to be written at the end
+    except OSError as error:
+        sys.stdout = io.TextIOWrapper(io.BytesIO())
+        fail(f"出力を書けません: {error.strerror}。")
     except KeyboardInterrupt:
         print("\n中断しました。", file=sys.stderr)
         return INTERRUPTED

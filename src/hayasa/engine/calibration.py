@@ -28,7 +28,7 @@ differs: backend, engine, unknown clock.
 """
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
     """What one engine needs on one kind of device, beyond the bound.
 
@@ -113,7 +113,7 @@ error_model_held_out, error_source_held_out : float
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class DeviceFactor:
     """How a device, or a chip generation, differs from the calibration's sum.
 

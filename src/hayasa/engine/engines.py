@@ -113,5 +113,5 @@ def get_engine(name: str) -> Engine:
     try:
         return ENGINES[find_id(name, _INDEX, argument="engine", what="エンジン")]
     except UnknownNameError as error:
-        message = f"{error} 使えるもの: {', '.join(ENGINES)}。"
+        message = f"{error}使えるもの: {', '.join(ENGINES)}。"
         raise UnknownNameError(message, error.suggestions) from None

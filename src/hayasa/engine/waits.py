@@ -42,6 +42,8 @@ class WaitKind(NamedTuple):
 class Wait(NamedTuple):
     """A wait of one step: ``seconds = factor * load_s``.
 
+    The step takes the sum of its waits, but for the hidden ones.
+
     Parameters
     ----------
     kind : WaitKind
@@ -58,6 +60,11 @@ class Wait(NamedTuple):
     factor: float
     load_s: float
     hidden: bool = False
+
+    @property
+    def name(self) -> str:
+        """Short name of its kind."""
+        return self.kind.name
 
     @property
     def seconds(self) -> float:

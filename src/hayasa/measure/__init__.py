@@ -13,7 +13,18 @@ import subprocess
 import sys
 
 from ..errors import HayasaError
-from .record import PITFALLS, Record, checks, from_json, read_record, recorded, recorded_rows, to_json, write_record
+from .record import (
+    PITFALLS,
+    Record,
+    checks,
+    from_json,
+    read_record,
+    recorded,
+    recorded_rows,
+    require_writable,
+    to_json,
+    write_record,
+)
 
 __all__ = [
     "ONE_THREAD",
@@ -23,6 +34,7 @@ __all__ = [
     "recorded",
     "recorded_rows",
     "require_numpy",
+    "require_writable",
     "run",
     "to_json",
     "write_record",
@@ -48,7 +60,7 @@ def run() -> Record:
     """Measure this machine in a fresh process whose BLAS uses one thread."""
     require_numpy()
     done = subprocess.run(
-        [sys.executable, "-m", "hayasa.measure"],
+        [sys.executable, "-m", "hayasa.measure._run"],
         env={**os.environ, **ONE_THREAD, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         text=True,

@@ -206,6 +206,19 @@ def csv_rows(record: Record) -> list[list[object]]:
     return [list(names), *([getattr(row, name) for name in names] for row in record.rows)]
 
 
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Raise, before anything is measured, if no record can be written to `path`."""
+    file = Path(path)
+    folder = file.parent
+    if (
+        not os.fspath(path)
+        or file.is_dir()
+        or not folder.is_dir()
+        or not os.access(file if file.exists() else folder, os.W_OK)
+    ):
+        raise DataFileError(f"記録を {os.fspath(path)!r} に書けません。書ける場所のファイルを指定してください。")
+
+
 def write_record(record: Record, path: str | os.PathLike[str]) -> None:
     """Write a record to a file."""
     try:
