@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from books import CONFIG, PIXEL, code_cell, make_book, notebook, printed, raw_cell, shown, text_cell
 
-from press.build import build
+from press.build import Workshop, build
 from press.problems import BookError, Problem
+from press.write import site
+from press.write.site import STAGE, _opened
 
 TITLE = "# 題 {#sec-a}\n\n"
 
@@ -331,6 +336,67 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(BookError):
             build(tmp_path / "book", output)
     assert (tmp_path / "papers/thesis.txt").read_text(encoding="utf-8") == "大事"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the book's."""
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("no second file system here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        assert os.stat(folder).st_dev != tmp_path.stat().st_dev
+        yield Path(folder)
+
+
+def test_a_site_goes_to_another_file_system_too(tmp_path: Path, elsewhere: Path) -> None:
+    make_book(tmp_path)
+    here = snapshot(build(tmp_path))
+    for output in (elsewhere / "site", elsewhere / "site", elsewhere / "deeper/site"):  # new, and in place of the old
+        assert snapshot(build(tmp_path, output)) == here
+    make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 新しい題 {#sec-a}"))})
+    with Workshop(tmp_path, elsewhere / "site", lambda line: None) as workshop:
+        workshop.build()
+        make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# もっと新しい題 {#sec-a}"))})
+        workshop.build_page("a.ipynb")
+    assert "もっと新しい題" in (elsewhere / "site/a.html").read_text(encoding="utf-8")
+    assert sorted(os.listdir(elsewhere)) == ["deeper", "site"]
+
+
+def test_what_a_killed_build_left_beside_the_site_goes_with_the_next(tmp_path: Path) -> None:
+    left, living = tmp_path / f"{STAGE}left", tmp_path / f"{STAGE}living"
+    for folder in (left, living):
+        (folder / "site").mkdir(parents=True)
+    with _opened(living) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # as a build that runs beside this one does
+        build(make_book(tmp_path))
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(STAGE)] == [living]
+
+
+@pytest.mark.parametrize("output", ["/proc/x", "/proc/x/y", "references.bib/x", "a" * 300])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, output: str) -> None:
+    make_book(tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(BookError) as caught:
+        build(tmp_path, tmp_path / output)
+    (problem,) = caught.value.problems
+    assert f"出力先 {tmp_path / output} に書けません" in problem.message
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".press") == before
+
+
+def test_a_place_without_rights_is_named_and_the_old_site_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who runs the tests may be allowed what readers are not."""
+    before = snapshot(build(make_book(tmp_path)))
+
+    def refuse(*given: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(site, "_exchange", refuse)
+    (problem,) = problems_of(tmp_path)
+    assert f"出力先 {tmp_path / '_book'} に書けません" in problem.message
+    assert snapshot(tmp_path / "_book") == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(STAGE)]
 
 
 def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
