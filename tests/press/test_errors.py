@@ -198,6 +198,22 @@ MISTYPED = [
     ("chapter", "format: {html: {code-fold: 何か}}", "html: code-fold: 何か"),
     ("chapter", "toc: 3", "toc: 3"),
     ("chapter", "- a", "形"),
+    ("book", "project: {type: book, pre-render: [1], resources: 5}", "resources: 5"),
+    ("book", "format: {html: {fig-width: wide}}", "html: fig-width: wide"),
+    ("book", "format: {html: {smooth-scroll: 少し}}", "html: smooth-scroll: 少し"),
+    ("book", "format: [html]", "format"),
+    ("book", "bibliography: 5", "bibliography: 5"),
+    ("chapter", "lang: 3", "lang: 3"),
+    ("chapter", "author: [1, {name: 5}]", "author: [1, {'name': 5}]"),
+    ("chapter", "format: pdf", "format: pdf"),
+    ("chapter", "format: {html: 3}", "format: {'html': 3}"),
+    ("chapter", "jupyter: [1]", "jupyter: [1]"),
+    ("chapter", "kernelspec: 3", "kernelspec: 3"),
+    ("chapter", "aliases: 5", "aliases: 5"),
+    ("chapter", "image: 5", "image: 5"),
+    ("chapter", "keywords: {a: b}", "keywords"),
+    ("chapter", "date: xx", "date: xx"),
+    ("cell", "label: [a]", "label: ['a']"),
     ("cell", "echo: 1", "echo: 1"),
     ("cell", "layout-ncol: 二", "layout-ncol: 二"),
     ("cell", "layout-ncol: 0", "layout-ncol: 0"),
@@ -225,6 +241,23 @@ def test_a_value_of_another_type_is_refused(tmp_path: Path, room: str, setting: 
     found = problems_of(make_book(tmp_path, **files))
     assert [problem for problem in found if words in problem.message and len(problem.advice) > 5], found
     assert not any("Error" in problem.message for problem in found), found
+
+
+def test_what_books_commonly_say_is_taken(tmp_path: Path) -> None:
+    said = """\
+author: [甲, {name: 乙, orcid: 0000-0000}]
+format: {html: default, pdf: {documentclass: book}, epub: }
+jupyter: {kernelspec: {name: python3, display_name: Python 3, language: python}}
+aliases: [/old.html]
+image: images/a.png
+keywords: [速さ, メモリ]
+date: 11/22/2026
+lang: ja
+"""
+    plain = "format: html\njupyter: python3\nkeywords: 速さ\nimage: false\ndate: 2026-11-22\nauthor: 甲\n"
+    config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd") + "format: {html: {fig-width: 6.5, css: [], theme: cosmo}}\n"
+    cell, chapter = raw_cell(f"---\n{said}---"), f"---\n{plain}---\n\n# 題\n"
+    build(make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(cell, text_cell("# 題")), "b.qmd": chapter}))
 
 
 def test_what_nobody_foresaw_is_a_problem_of_its_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
