@@ -417,12 +417,10 @@ def _quarto_syntax(markdown: str) -> str:
 
 
 def _fence(found: re.Match[str]) -> str:
-    """A diagram is code of its language; a cell with doubled braces is shown as it would be written."""
+    """A cell with doubled braces is shown as it would be written."""
     info, text = found["info"].strip(), found["text"] or ""
     if "shortcodes=false" not in info:
         text = ESCAPED.sub(_unescaped, text)
-    if info == "{mermaid}":
-        return found[0].replace("{mermaid}", "mermaid", 1)
     if re.fullmatch(r"\{\{+[^{}<\n]+\}+\}", info):
         outer = found["fence"][0] * (len(found["fence"]) + 1)
         return f"{outer} markdown\n```{info[1:-1]}\n{text}```\n{outer}"
@@ -439,9 +437,12 @@ def _check_shortcodes(manuscript: Manuscript, problems: Problems) -> None:
     for cell in manuscript.cells:
         for found in SHORTCODE.finditer(cell.source) if cell.code is None else ():
             place = cell.place(found.start())
-            if language := re.match(r"\s*\{(python|r|julia|bash|ojs|dot)\b", found["info"] or ""):
+            if language := re.match(r"\s*\{(python|r|julia|bash|ojs)\b", found["info"] or ""):
                 told(place, f"実行するコード {{{language[1]}}} は本文では使えません",
                      "章を .ipynb のコードのセルにするか、```python と書いて表示だけにしてください")  # fmt: skip
+            elif diagram := re.match(r"\s*\{(mermaid|dot)\b", found["info"] or ""):
+                told(place, f"図を描くコード {{{diagram[1]}}} には対応していません（Quarto は図にします）",
+                     f"SVG の図にするか、```{diagram[1]} と書いてコードのまま見せてください")  # fmt: skip
             elif found["name"] not in (None, "kbd", "pagebreak"):
                 told(place, f"ショートコード {found['name']} には対応していません",
                      "使えるのは kbd、pagebreak と、一行に単独で書いた include です")  # fmt: skip
