@@ -18,6 +18,7 @@ from press.cache import Cache
 from press.problems import Problems
 from press.read.cell_options import read_options, split_options
 from press.read.config import Book, Entry, yaml_place, yaml_reason
+from press.read.images import is_image
 from press.read.settings import checked
 
 # nbformat validates with jsonschema, which looks for an optional checker of web addresses whose
@@ -224,8 +225,8 @@ def _read_display(
         address = f"{stem}_files/figure-html/{name}-output-{index}.{IMAGE_TYPES[mime]}"
         try:
             manuscript.media[address] = _image_bytes(mime, content)
-        except ValueError:
-            problems.add(manuscript.entry.source, f"セル {number}", f"出力の画像（{mime}）が壊れています（base64 ではありません）",
+        except ValueError as error:
+            problems.add(manuscript.entry.source, f"セル {number}", f"出力の画像（{mime}）が壊れています（{error}）",
                          "このセルを実行し直してください")  # fmt: skip
             return None
         return Output("image", address)
@@ -233,8 +234,16 @@ def _read_display(
 
 
 def _image_bytes(mime: str, content: str) -> bytes:
-    """The stored image; a ValueError if it is none."""
-    return content.encode() if mime == "image/svg+xml" else base64.b64decode("".join(content.split()), validate=True)
+    """The stored image; a ValueError that says why if it is none."""
+    try:
+        data = (
+            content.encode() if mime == "image/svg+xml" else base64.b64decode("".join(content.split()), validate=True)
+        )
+    except ValueError:
+        raise ValueError("base64 ではありません") from None
+    if not is_image(f"image.{IMAGE_TYPES[mime]}", data):
+        raise ValueError("中身がこの種類の画像ではありません")
+    return data
 
 
 # ---- .qmd ------------------------------------------------------------------------------------
