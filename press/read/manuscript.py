@@ -17,7 +17,7 @@ from press import pandoc
 from press.cache import Cache
 from press.problems import Problems
 from press.read.cell_options import read_options, split_options
-from press.read.config import Book, Entry, yaml_place, yaml_reason
+from press.read.config import NOT_UTF8, Book, Entry, yaml_place, yaml_reason
 from press.read.images import is_image
 from press.read.settings import checked
 
@@ -111,7 +111,7 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
     try:
         text = (book.root / entry.source).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        problems.add(entry.source, "", "UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
+        problems.add(entry.source, "", *NOT_UTF8)
         return None
     except OSError as error:
         problems.add(
@@ -138,9 +138,10 @@ def _read_notebook(root: Path, entry: Entry, text: str, problems: Problems) -> M
         notebook = nbformat.reads(text, as_version=4, capture_validation_error=invalid)  # type: ignore[no-untyped-call]
         if invalid:
             raise invalid["ValidationError"]
-    except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        problems.add(entry.source, "", f"ノートブックとして読めません（{reason[:160]}）",
+    except Exception as error:  # nbformat trips in Python's words over JSON that is nothing like a notebook
+        said = str(error).strip() if isinstance(error, ValueError | nbformat.ValidationError) else ""
+        reason = said.splitlines()[0][:160] if said else "JSON ですが、ノートブックの形をしていません"
+        problems.add(entry.source, "", f"ノートブックとして読めません（{reason}）",
                      "Jupyter で開いて保存し直してください")  # fmt: skip
         return None
     manuscript = Manuscript(entry, [])
