@@ -15,6 +15,7 @@ from press.read.words import words
 
 CONFIG = "_quarto.yml"
 
+NOT_UTF8 = ("UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
 CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")  # of a whole book or chapter
 
 
@@ -125,15 +126,23 @@ def _load(root: Path, problems: Problems) -> dict[str, Any]:
     if not path.is_file():
         problems.add(CONFIG, "", "本の設定ファイルがありません", "本のフォルダーで実行してください")
         return {}
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, ValueError) as error:
-        problems.add(CONFIG, yaml_place(error), "YAML として読めません", yaml_reason(error))
-        return {}
+    settings = _yaml(path, CONFIG, problems)
+    problems.stop_if_any()
     if not isinstance(settings, dict):
         problems.add(CONFIG, "", "設定が空か、「鍵: 値」の形ではありません", "project: と book: を書いてください")
         return {}
     return settings
+
+
+def _yaml(path: Path, shown: str, problems: Problems) -> Any:
+    """What a file of settings holds; None, and a problem, if it cannot be read."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        problems.add(shown, "", *NOT_UTF8)
+    except (yaml.YAMLError, ValueError) as error:
+        problems.add(shown, yaml_place(error), "YAML として読めません", yaml_reason(error))
+    return None
 
 
 def yaml_place(error: Exception, offset: int = 0) -> str:
@@ -197,8 +206,8 @@ def _language(root: Path, value: Any, problems: Problems) -> dict[str, str]:
         if not path.is_file():
             problems.add(CONFIG, "", f"language: {value} がありません", "ファイル名を確かめてください")
             return {}
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {str(k): str(v) for k, v in (value or {}).items()} if isinstance(value, dict | None) else {}
+        value = _yaml(path, value, problems)
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
 
 
 def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, ...]:
@@ -206,7 +215,17 @@ def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, .
     for path in paths:
         if not (root / path).is_file():
             problems.add(CONFIG, "", f"{key}: {path} がありません", "ファイル名を確かめてください")
+        elif key != "favicon" and not _is_utf8(root / path):
+            problems.add(path, "", *NOT_UTF8)
     return paths
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _authors(value: Any) -> str:

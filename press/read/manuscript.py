@@ -17,7 +17,8 @@ from press import pandoc
 from press.cache import Cache
 from press.problems import Problems
 from press.read.cell_options import read_options, split_options
-from press.read.config import Book, Entry, yaml_place, yaml_reason
+from press.read.config import NOT_UTF8, Book, Entry, yaml_place, yaml_reason
+from press.read.images import is_image
 from press.read.settings import checked
 
 # nbformat validates with jsonschema, which looks for an optional checker of web addresses whose
@@ -110,7 +111,7 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
     try:
         text = (book.root / entry.source).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        problems.add(entry.source, "", "UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
+        problems.add(entry.source, "", *NOT_UTF8)
         return None
     except OSError as error:
         problems.add(
@@ -137,9 +138,10 @@ def _read_notebook(root: Path, entry: Entry, text: str, problems: Problems) -> M
         notebook = nbformat.reads(text, as_version=4, capture_validation_error=invalid)  # type: ignore[no-untyped-call]
         if invalid:
             raise invalid["ValidationError"]
-    except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        problems.add(entry.source, "", f"ノートブックとして読めません（{reason[:160]}）",
+    except Exception as error:  # nbformat trips in Python's words over JSON that is nothing like a notebook
+        said = str(error).strip() if isinstance(error, ValueError | nbformat.ValidationError) else ""
+        reason = said.splitlines()[0][:160] if said else "JSON ですが、ノートブックの形をしていません"
+        problems.add(entry.source, "", f"ノートブックとして読めません（{reason}）",
                      "Jupyter で開いて保存し直してください")  # fmt: skip
         return None
     manuscript = Manuscript(entry, [])
@@ -224,8 +226,8 @@ def _read_display(
         address = f"{stem}_files/figure-html/{name}-output-{index}.{IMAGE_TYPES[mime]}"
         try:
             manuscript.media[address] = _image_bytes(mime, content)
-        except ValueError:
-            problems.add(manuscript.entry.source, f"セル {number}", f"出力の画像（{mime}）が壊れています（base64 ではありません）",
+        except ValueError as error:
+            problems.add(manuscript.entry.source, f"セル {number}", f"出力の画像（{mime}）が壊れています（{error}）",
                          "このセルを実行し直してください")  # fmt: skip
             return None
         return Output("image", address)
@@ -233,8 +235,16 @@ def _read_display(
 
 
 def _image_bytes(mime: str, content: str) -> bytes:
-    """The stored image; a ValueError if it is none."""
-    return content.encode() if mime == "image/svg+xml" else base64.b64decode("".join(content.split()), validate=True)
+    """The stored image; a ValueError that says why if it is none."""
+    try:
+        data = (
+            content.encode() if mime == "image/svg+xml" else base64.b64decode("".join(content.split()), validate=True)
+        )
+    except ValueError:
+        raise ValueError("base64 ではありません") from None
+    if not is_image(f"image.{IMAGE_TYPES[mime]}", data):
+        raise ValueError("中身がこの種類の画像ではありません")
+    return data
 
 
 # ---- .qmd ------------------------------------------------------------------------------------
@@ -417,12 +427,10 @@ def _quarto_syntax(markdown: str) -> str:
 
 
 def _fence(found: re.Match[str]) -> str:
-    """A diagram is code of its language; a cell with doubled braces is shown as it would be written."""
+    """A cell with doubled braces is shown as it would be written."""
     info, text = found["info"].strip(), found["text"] or ""
     if "shortcodes=false" not in info:
         text = ESCAPED.sub(_unescaped, text)
-    if info == "{mermaid}":
-        return found[0].replace("{mermaid}", "mermaid", 1)
     if re.fullmatch(r"\{\{+[^{}<\n]+\}+\}", info):
         outer = found["fence"][0] * (len(found["fence"]) + 1)
         return f"{outer} markdown\n```{info[1:-1]}\n{text}```\n{outer}"
@@ -439,9 +447,12 @@ def _check_shortcodes(manuscript: Manuscript, problems: Problems) -> None:
     for cell in manuscript.cells:
         for found in SHORTCODE.finditer(cell.source) if cell.code is None else ():
             place = cell.place(found.start())
-            if language := re.match(r"\s*\{(python|r|julia|bash|ojs|dot)\b", found["info"] or ""):
+            if language := re.match(r"\s*\{(python|r|julia|bash|ojs)\b", found["info"] or ""):
                 told(place, f"実行するコード {{{language[1]}}} は本文では使えません",
                      "章を .ipynb のコードのセルにするか、```python と書いて表示だけにしてください")  # fmt: skip
+            elif diagram := re.match(r"\s*\{(mermaid|dot)\b", found["info"] or ""):
+                told(place, f"図を描くコード {{{diagram[1]}}} には対応していません（Quarto は図にします）",
+                     f"SVG の図にするか、```{diagram[1]} と書いてコードのまま見せてください")  # fmt: skip
             elif found["name"] not in (None, "kbd", "pagebreak"):
                 told(place, f"ショートコード {found['name']} には対応していません",
                      "使えるのは kbd、pagebreak と、一行に単独で書いた include です")  # fmt: skip

@@ -20,11 +20,20 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_author(value: Any) -> bool:
-    return _is_text(value.get("name") if isinstance(value, dict) else value)
+    return isinstance(value.get("name") if isinstance(value, dict) else value, str)
+
+
+def _is_day(value: Any) -> bool:
+    """Quarto reads days in many ways; each has a year in it, or is a word that stands for a day."""
+    return _is_text(value) and bool(re.search(r"\d{4}|^(today|now|last-modified)$", str(value)))
 
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_format(value: Any) -> bool:
+    return value is None or value == "default" or isinstance(value, dict)
 
 
 # kind -> what to write, and whether a value is of it
@@ -34,8 +43,23 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "文字列か、その並びを書いてください",
         lambda value: all(isinstance(v, str) and v.strip() for v in value) if isinstance(value, list) else _is_text(value),
     ),
+    "strings": (
+        "文字列か、その並びを書いてください（数などは引用符で囲みます）",
+        lambda value: all(isinstance(v, str) and v.strip() for v in (value if isinstance(value, list) else [value])),
+    ),
+    "day": ("2026-11-22 のように書いてください", _is_day),
+    "picture": ("画像のファイル名か、true か false を書いてください", lambda value: isinstance(value, str | bool)),
+    "kernel": (
+        "python3 のようにカーネルの名前を書くか、true か false、または kernelspec: の組を書いてください",
+        lambda value: isinstance(value, str | bool | dict),
+    ),
+    "mapping": ("「鍵: 値」の組を書いてください", lambda value: isinstance(value, dict)),
+    "format": (
+        "html か、html: とその設定の組を書いてください（形式ごとの設定は、default か「鍵: 値」の組です）",
+        lambda value: value == "html" or (isinstance(value, dict) and all(map(_is_format, value.values()))),
+    ),
     # It names a file, too.
-    "label": ("fig-x のように、空白と / \\ { } を使わずに書いてください", lambda value: bool(re.fullmatch(r"[^\s/\\{}]+", str(value)))),
+    "label": ("fig-x のように、空白と / \\ { } を使わずに書いてください", lambda value: _is_text(value) and bool(re.fullmatch(r"[^\s/\\{}]+", str(value)))),
     "language": ("ja や en-US のように書いてください", lambda value: bool(re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*", str(value)))),
     "authors": (
         "名前か、name: 名前、またはその並びを書いてください",
@@ -64,17 +88,20 @@ TABLE: dict[str, dict[str, str]] = {
         language="lang",
         words="language",
         text="csl nocite",
-        texts="bibliography filters",
+        strings="bibliography filters",
         flag="link-citations number-sections toc",
-        any="format jupyter editor theme highlight-style lightbox",
+        format="format",
+        kernel="jupyter",
+        any="editor theme highlight-style lightbox",
     ),
     "project": _keys(
-        text="type output-dir execute-dir title", texts="resources pre-render", any="render preview",
+        text="type output-dir execute-dir title", strings="resources pre-render", any="render preview",
     ),
     "book": _keys(
-        text="title subtitle date date-format description abstract repo-url repo-branch repo-subdir issue-url "
+        text="title subtitle date-format description abstract repo-url repo-branch repo-subdir issue-url "
         "site-url favicon doi",
-        texts="repo-actions",
+        day="date",
+        strings="repo-actions",
         flag="page-navigation reader-mode",
         authors="author",
         words="language",
@@ -85,23 +112,29 @@ TABLE: dict[str, dict[str, str]] = {
         flag="eval echo warning error include", any="enabled output freeze cache daemon",
     ),
     "html": _keys(
-        flag="toc number-sections code-line-numbers",
+        flag="toc number-sections code-line-numbers code-link link-external-newwindow link-external-icon smooth-scroll "
+        "anchor-sections fig-responsive minimal respect-user-color-scheme citations-hover footnotes-hover crossrefs-hover callout-icon",
         count="toc-depth number-depth",
-        text="toc-title code-summary code-overflow page-layout lang html-math-method fig-align",
-        texts="css",
-        any="theme toc-location code-fold code-tools code-copy code-link highlight-style link-external-newwindow "
-        "link-external-icon smooth-scroll anchor-sections fig-width fig-height fig-dpi fig-responsive minimal "
-        "respect-user-color-scheme mainfont monofont fontsize linestretch linkcolor grid date-format "
-        "citations-hover footnotes-hover crossrefs-hover callout-icon callout-appearance reference-location "
+        number="fig-width fig-height fig-dpi",
+        text="toc-title code-summary code-overflow page-layout lang html-math-method fig-align date-format",
+        strings="css",
+        any="theme toc-location code-fold code-tools code-copy highlight-style "
+        "mainfont monofont fontsize linestretch linkcolor grid callout-appearance reference-location "
         "citation-location lightbox df-print wrap execute",
     ),
     "chapter": _keys(
         room="execute",
-        text="title subtitle date description abstract lang code-summary page-layout image",
-        texts="bibliography",
+        language="lang",
+        text="title subtitle description abstract code-summary page-layout",
+        strings="bibliography aliases keywords",
+        day="date",
+        picture="image",
         flag="toc",
         authors="author",
-        any="format code-fold jupyter kernelspec aliases keywords",
+        format="format",
+        kernel="jupyter",
+        mapping="kernelspec",
+        any="code-fold",
     ),
     "cell": _keys(
         label="label lst-label",
@@ -151,15 +184,15 @@ def checked(room: str, given: Any, shown: str, complain: Complain) -> dict[str, 
                 f"{shown}{key} には対応していません",
                 f"この鍵を消すか、Quarto で作ってください。使えるのは {'、'.join(TABLE[room])} です",
             )
-        elif key == "format":
-            fit[key] = _formats(value, shown, complain)
         elif not KINDS[kind][1](value):
             complain(f"{shown}{key}: {_as_written(value)} は使えない値です", KINDS[kind][0])
         elif key in CHOICES and any(
-            v not in CHOICES[key] for v in (value if kind == "texts" and isinstance(value, list) else [value])
+            v not in CHOICES[key] for v in (value if kind == "strings" and isinstance(value, list) else [value])
         ):
             allowed = "、".join(map(_as_written, CHOICES[key]))
             complain(f"{shown}{key}: {_as_written(value)} は使えない値です", f"{allowed} のどれかにしてください")
+        elif kind == "format":
+            fit[key] = _formats(value, shown, complain)
         else:
             fit[key] = checked(key, value, f"{shown}{key}: ", complain) if kind == "room" else _as_text(kind, value)
     return fit

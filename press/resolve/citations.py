@@ -62,11 +62,7 @@ def _known_keys(book: Book, cache: Cache, problems: Problems) -> set[str]:
     keys: set[str] = set()
     for path in book.bibliography:
         told = partial(problems.add, path, "")
-        try:
-            text = (book.root / path).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            told("UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
-            continue
+        text = (book.root / path).read_text(encoding="utf-8")
         kind = {".bib": "biblatex", ".json": "csljson", ".yaml": "markdown", ".yml": "markdown"}.get(
             (book.root / path).suffix, "biblatex"
         )

@@ -12,6 +12,7 @@ import panflute as pf
 
 from press.problems import Problems
 from press.read.config import Book
+from press.read.images import SUFFIXES, is_image
 from press.resolve.page import Page
 from press.resolve.raw_html import Address, RawHtml
 from press.resolve.references import relative
@@ -130,9 +131,18 @@ class _Links:
             return
         inside = self._inside(el.url)
         if self._carry(inside):
+            self._drawn(inside, f"画像 {el.url}", el.url)
             el.url = relative(self.page.href, inside)
         else:
             self._complain(f"画像 {el.url} がありません", "ファイルを置くか、書き方を確かめてください", el.url)
+
+    def _drawn(self, inside: str, what: str, url: str) -> None:
+        if not is_image(inside, (self.book.root / inside).read_bytes()):
+            self._complain(
+                f"{what} の中身が画像ではありません",
+                "SVG、PNG、JPEG などの、名前どおりの画像を置き直してください",
+                url,
+            )
 
     def _raw(self, address: Address) -> None:
         """An address in raw HTML, which goes to the page as it is."""
@@ -163,6 +173,8 @@ class _Links:
             )
         elif not self._carry(inside):
             self._dead(shown, url)
+        elif Path(inside).suffix.lower() in SUFFIXES:
+            self._drawn(inside, shown, url)
 
 
 def _parts(url: str) -> tuple[str, str, str]:

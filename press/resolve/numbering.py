@@ -22,15 +22,17 @@ class Register:
     def __init__(self) -> None:
         self._targets: dict[str, Target] = {}
 
-    def add(self, page: Page, target: Target, problems: Problems) -> None:
+    def add(self, page: Page, target: Target, problems: Problems) -> bool:
+        """Enter a label; False, and a problem, if the book has it already."""
         first = self._targets.get(target.label)
         if first is not None:
             manuscript = page.manuscript
             problems.add(manuscript.entry.source, manuscript.place(f"#{target.label}", target.label),
                          f"札 {target.label} が二つあります（もう一つは {first.href}）",
                          "どちらかの名前を変えてください")  # fmt: skip
-            return
+            return False
         self._targets[target.label] = target
+        return True
 
     def get(self, label: str) -> Target | None:
         """The target of a label; `@Fig-x` is `@fig-x` at the beginning of a sentence."""
@@ -88,10 +90,14 @@ class _Numbering:
         elif getattr(el, "identifier", ""):
             self._anchor(el.identifier)
         elif isinstance(el, pf.RawBlock | pf.RawInline):
-            self.page.anchors.update(RawHtml(el.text).labels)
+            self._raw(el)
         boxed = in_box or (isinstance(el, pf.Div) and bool({"callout", "tabset", "theorem", "proof"} & set(el.classes)))
         for child in children(el):
             self._block(child, boxed)
+
+    def _raw(self, el: pf.RawBlock | pf.RawInline) -> None:
+        for label in RawHtml(el.text).labels:
+            self._anchor(label)
 
     def _anchor(self, label: str) -> None:
         if label in self.page.anchors:
@@ -108,8 +114,8 @@ class _Numbering:
         return number
 
     def _enter(self, label: str, kind: str, number: str, title: str = "") -> None:
-        self.page.anchors.add(label)
-        self.register.add(self.page, Target(label, kind, self.page.href, number, title), self.problems)
+        if self.register.add(self.page, Target(label, kind, self.page.href, number, title), self.problems):
+            self._anchor(label)
 
     def _section(self, el: pf.Header, in_box: bool) -> None:
         title = pf.stringify(el).strip()
@@ -146,6 +152,8 @@ class _Numbering:
     def _shallow(self, el: pf.Element) -> None:
         if isinstance(el, pf.Span) and "equation" in el.classes:
             self._block(el)
+        elif isinstance(el, pf.RawBlock | pf.RawInline):
+            self._raw(el)
 
     def _caption(self, caption: pf.Caption | None, number: str, kind: str) -> None:
         word = self.book.words[TITLE_WORD[kind]]

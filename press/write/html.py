@@ -159,7 +159,7 @@ class _Drawing:
         if isinstance(el, pf.Image):
             self._size(el)
         if isinstance(el, pf.CodeBlock) and "mermaid" in el.classes:
-            el.classes = ["text"]  # a diagram's description, shown as it is
+            el.classes = ["text"]  # shown as it is: the theme would draw it
         return None
 
     def _callout(self, el: pf.Div) -> list[pf.Element]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import html as entities
 import os
 import re
 import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ POLICY = (
     "img-src 'self' data:; media-src 'self' data:; font-src 'self' data:; base-uri 'self'; form-action 'self'"
 )
 DESCRIPTION_LENGTH = 120  # what search engines show of it in Japanese
-STALE_S = 3600
+STAGE = ".press-site-"  # what a site is called beside its place until it is put there
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,27 @@ def check_output(book: Book, output: Path) -> None:
     Raises
     ------
     SiteError
-        If `output` holds the book itself or something that press did not make.
+        If `output` holds the book itself or something that press did not make, or cannot be looked at.
     """
     if output == book.root or output in book.root.parents:
         raise SiteError(f"出力先 {output.name}/ は本のフォルダーそのものです。別の場所にしてください")
-    if output.exists() and not output.is_dir():
-        raise SiteError(f"出力先 {output.name} はフォルダーではありません。別の場所にしてください")
-    if output.is_dir() and any(output.iterdir()) and not (output / "index.html").is_file():
-        raise SiteError(f"出力先 {output.name}/ に本ではないものが入っています。空にするか、別の場所にしてください")
+    with _writing(output):
+        if output.exists() and not output.is_dir():
+            raise SiteError(f"出力先 {output.name} はフォルダーではありません。別の場所にしてください")
+        if output.is_dir() and any(output.iterdir()) and not (output / "index.html").is_file():
+            raise SiteError(f"出力先 {output.name}/ に本ではないものが入っています。空にするか、別の場所にしてください")
+
+
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Say in the author's words that the system will not have a site there."""
+    try:
+        yield
+    except OSError as error:
+        raise SiteError(
+            f"出力先 {output} に書けません（{error.strerror}）。置き場所のフォルダー、書く権限、空き容量を確かめるか、"
+            "別の場所にしてください"
+        ) from error
 
 
 def write_site(
@@ -138,27 +151,62 @@ def write_page(book: Book, pages: list[Page], content: Files, output: Path, gene
             text = (site / address).read_text(encoding="utf-8")
             (finished / address).write_text(_finish_page(text, Counter()), encoding="utf-8")
         _add_files(book, finished, content)
-        for path in finished.rglob("*"):
-            if path.is_file():
-                target = output / path.relative_to(finished)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(path, target)
+        with _staged(finished, output) as new:
+            for path in new.rglob("*"):
+                if path.is_file():
+                    target = output / path.relative_to(new)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(path, target)
 
 
 @contextlib.contextmanager
 def _workplace(book: Book) -> Iterator[Path]:
     root = book.root / ".press"
     root.mkdir(exist_ok=True)
-    _sweep(root)
-    with tempfile.TemporaryDirectory(dir=root, prefix="site-") as folder:
+    with _passing_folder(root, "site-") as work:
+        yield work
+
+
+@contextlib.contextmanager
+def _staged(new: Path, output: Path) -> Iterator[Path]:
+    """`new` on the file system of `output`, which may be another than the book's: only there can it be put in place."""
+    with _writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with _passing_folder(output.parent, STAGE) as beside:
+            yield Path(shutil.move(new, beside / "site"))
+
+
+@contextlib.contextmanager
+def _passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A folder for as long as it is worked in. What killed builds left is removed first.
+
+    Whoever works in one holds its lock, which the system gives back when the process ends, however it ends.
+    """
+    for left in parent.iterdir():
+        if left.name.startswith(prefix) and _is_abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder, _opened(Path(folder)) as handle:
+        with contextlib.suppress(OSError):  # no locks on this file system: nobody takes the folder for abandoned either
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield Path(folder)
 
 
-def _sweep(work_root: Path) -> None:
-    """Remove what killed builds left behind; a build running beside this one keeps its folder."""
-    for folder in work_root.glob("site-*"):
-        if time.time() - folder.stat().st_mtime > STALE_S:
-            shutil.rmtree(folder, ignore_errors=True)
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        with _opened(folder) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 # ---- what the generator reads ----------------------------------------------------------------------
@@ -363,13 +411,13 @@ def _add_files(book: Book, site: Path, content: Files) -> None:
 
 def swap(new: Path, output: Path) -> None:
     """Put `new` in the place of `output`, in one step: whoever looks sees a whole site."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    if not output.exists():
-        os.replace(new, output)
-    elif not _exchange(new, output):
-        # No such step on this system: for an instant there is no site at all.
-        os.replace(output, new.with_name("old-site"))
-        os.replace(new, output)
+    with _staged(new, output) as staged:
+        if not output.exists():
+            os.replace(staged, output)
+        elif not _exchange(staged, output):
+            # No such step on this system: for an instant there is no site at all.
+            os.replace(output, staged.with_name("old-site"))
+            os.replace(staged, output)
 
 
 def _exchange(one: Path, other: Path) -> bool:

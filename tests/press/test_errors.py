@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from books import CONFIG, PIXEL, code_cell, make_book, notebook, printed, raw_cell, shown, text_cell
 
-from press.build import build
+from press.build import Workshop, build
 from press.problems import BookError, Problem
+from press.write import site
+from press.write.site import STAGE, _opened
 
 TITLE = "# 題 {#sec-a}\n\n"
 
@@ -64,6 +69,14 @@ BROKEN = {
     "notebook is no notebook": ({"a.ipynb": "{}"}, "a.ipynb", "", "ノートブック"),
     "notebook without cell types": ({"a.ipynb": '{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[{}]}'}, "a.ipynb", "", "ノートブック"),
     "notebook is not UTF-8": ({"a.ipynb": b"\xff\xfe{"}, "a.ipynb", "", "UTF-8"),
+    "notebook is a list": ({"a.ipynb": "[]"}, "a.ipynb", "", "ノートブックの形をしていません"),
+    "notebook whose metadata is a list": ({"a.ipynb": '{"nbformat":4,"nbformat_minor":5,"metadata":[],"cells":[]}'}, "a.ipynb", "", "ノートブックの形をしていません"),
+    "notebook whose cell is a number": ({"a.ipynb": '{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[3]}'}, "a.ipynb", "", "ノートブックの形をしていません"),
+    "_quarto.yml is not UTF-8": ({"_quarto.yml": CONFIG.encode("cp932")}, "_quarto.yml", "", "UTF-8 として読めません"),
+    "words are not UTF-8": ({"_quarto.yml": CONFIG + "language: ja.yml\n", "ja.yml": "crossref-fig-title: 絵".encode("cp932")}, "ja.yml", "", "UTF-8 として読めません"),
+    "words are no YAML": ({"_quarto.yml": CONFIG + "language: ja.yml\n", "ja.yml": "a: [b"}, "ja.yml", "1 行目", "YAML として読めません"),
+    "style sheet is not UTF-8": ({"_quarto.yml": CONFIG + "format: {html: {css: a.css}}\n", "a.css": "/* 色 */".encode("cp932")}, "a.css", "", "UTF-8 として読めません"),
+    "filter is not UTF-8": ({"_quarto.yml": CONFIG + "filters: [a.lua]\n", "a.lua": "-- 色".encode("cp932")}, "a.lua", "", "UTF-8 として読めません"),
     "cell was not run": ({"a.ipynb": chapter(code_cell("1+1", count=None))}, "a.ipynb", "セル 2", "実行されていません"),
     "unknown option": ({"a.ipynb": chapter(code_cell("#| fig-capt: x\n1"))}, "a.ipynb", "セル 2", "fig-capt"),
     "option of wrong type": ({"a.ipynb": chapter(code_cell("#| echo: maybe\n1"))}, "a.ipynb", "セル 2", "echo"),
@@ -80,12 +93,20 @@ BROKEN = {
     "no chapter title": ({"a.ipynb": notebook(text_cell("本文だけ。"))}, "a.ipynb", "", "題"),
     "second chapter title": ({"a.ipynb": chapter(text_cell("# もう一つ"))}, "a.ipynb", "セル 2", "もう一つ"),
     "code to run in .qmd": ({"index.qmd": "# はじめに\n\n```{python}\n1\n```\n"}, "index.qmd", "3 行目", "python"),
+    "diagram in .qmd": ({"index.qmd": "# はじめに\n\n```{mermaid}\nA --> B\n```\n"}, "index.qmd", "3 行目", "{mermaid} には対応していません"),
+    "diagram of another language": ({"index.qmd": "# はじめに\n\n``` {dot}\ndigraph {}\n```\n"}, "index.qmd", "3 行目", "{dot} には対応していません"),
+    "diagram in a notebook": ({"a.ipynb": chapter(text_cell("```{mermaid .x}\nA --> B\n```"))}, "a.ipynb", "セル 2（1 行目）", "{mermaid}"),
     "unresolved reference": ({"a.ipynb": chapter(text_cell("一行目。\n\n@fig-none を見る。"))}, "a.ipynb", "セル 2（3 行目）", "@fig-none"),
     "unresolved reference in a caption": ({"a.ipynb": chapter(code_cell("#| label: fig-a\n#| fig-cap: '@tbl-none'\n1", shown(svg=PIXEL)))}, "a.ipynb", "セル 2", "@tbl-none"),
     "reference glued to a word": ({"a.ipynb": chapter(text_cell("この章は@sec-aです。"))}, "a.ipynb", "セル 2", "@sec-a"),
     "duplicate label": ({"a.ipynb": chapter(text_cell("$$a$$ {#eq-a}"), text_cell("$$b$$ {#eq-a}"))}, "a.ipynb", "", "eq-a"),
     "duplicate label over chapters": ({"index.qmd": "# はじめに\n\n$$a$$ {#eq-a}\n", "a.ipynb": chapter(text_cell("$$b$$ {#eq-a}"))}, "a.ipynb", "セル 2", "eq-a"),
     "duplicate heading label": ({"a.ipynb": chapter(text_cell("## 甲 {#x}\n\n## 乙 {#x}"))}, "a.ipynb", "セル 2", "x"),
+    "label of raw HTML twice": ({"a.ipynb": chapter(text_cell('文 <b id="x">甲</b>'), text_cell('文 <b id="x">乙</b>'))}, "a.ipynb", "セル", "札 x が"),
+    "label of raw HTML and of a heading": ({"a.ipynb": chapter(text_cell('<section id="x"></section>\n\n## 節 {#x}'))}, "a.ipynb", "セル 2", "札 x が"),
+    "label of raw HTML and of the chapter": ({"a.ipynb": chapter(text_cell('文 <b id="sec-a">甲</b>'))}, "a.ipynb", "セル", "札 sec-a が"),
+    "label of raw HTML and of a formula after it": ({"a.ipynb": chapter(text_cell('文 <b id="eq-x">甲</b>'), text_cell("$$a$$ {#eq-x}"))}, "a.ipynb", "セル", "札 eq-x が"),
+    "label of raw HTML in a figure": ({"a.ipynb": chapter(text_cell('## 節 {#x}\n\n::: {#fig-x}\n<section id="x"></section>\n\n題\n:::'))}, "a.ipynb", "セル 2", "札 x が"),
     "unresolved citation": ({"a.ipynb": chapter(text_cell("文献 [@nobody2020]。"))}, "a.ipynb", "セル 2", "nobody2020"),
     "missing image": ({"a.ipynb": chapter(text_cell("![x](images/none.png)"))}, "a.ipynb", "セル 2", "images/none.png"),
     "image elsewhere": ({"a.ipynb": chapter(text_cell("![x](https://example.com/a.png)"))}, "a.ipynb", "セル 2", "外"),
@@ -121,6 +142,13 @@ BROKEN = {
     "YAML and text in one cell": ({"a.ipynb": notebook(text_cell("---\ntitle: 題\n---\n\n本文"))}, "a.ipynb", "セル 1", "同じセル"),
     "image that is not base64": ({"a.ipynb": chapter(code_cell("x", shown(png="!!!notbase64")))}, "a.ipynb", "セル 2", "base64"),
     "image of another alphabet": ({"a.ipynb": chapter(code_cell("x", shown(png="あ")))}, "a.ipynb", "セル 2", "base64"),
+    "output that is no SVG": ({"a.ipynb": chapter(code_cell("x", shown(svg="<p>図</p>")))}, "a.ipynb", "セル 2", "image/svg+xml）が壊れています"),
+    "output of SVG that breaks off": ({"a.ipynb": chapter(code_cell("x", shown(svg=PIXEL.replace("/>", "><g>"))))}, "a.ipynb", "セル 2", "image/svg+xml）が壊れています"),
+    "output that is no PNG": ({"a.ipynb": chapter(code_cell("x", shown(png="AAAA")))}, "a.ipynb", "セル 2", "image/png）が壊れています"),
+    "file that is no SVG": ({"a.ipynb": chapter(text_cell("文。\n\n![図](f.svg)")), "f.svg": "<html/>"}, "a.ipynb", "セル 2（3 行目）", "画像 f.svg の中身が"),
+    "file that is no PNG": ({"a.ipynb": chapter(text_cell("![図](f.png)")), "f.png": b"GIF"}, "a.ipynb", "セル 2", "画像 f.png の中身が"),
+    "SVG called PNG": ({"a.ipynb": chapter(text_cell("![図](f.png)")), "f.png": PIXEL}, "a.ipynb", "セル 2", "画像 f.png の中身が"),
+    "raw image that is none": ({"a.ipynb": chapter(text_cell('<img src="f.svg" alt="">')), "f.svg": ""}, "a.ipynb", "セル 2", 'src="f.svg" の中身が'),
     "missing file to include": ({"index.qmd": "# 序\n\n{{< include _none.qmd >}}\n"}, "index.qmd", "3 行目", "_none.qmd"),
     "file that includes itself": ({"index.qmd": "# 序\n\n{{< include _a.qmd >}}\n", "_a.qmd": "{{< include _b.qmd >}}\n", "_b.qmd": "{{< include _a.qmd >}}\n"}, "index.qmd", "_b.qmd 1 行目", "_a.qmd → _b.qmd → _a.qmd"),
     "included file outside the book": ({"index.qmd": "# 序\n\n{{< include ../a.qmd >}}\n"}, "index.qmd", "3 行目", "../a.qmd"),
@@ -193,6 +221,22 @@ MISTYPED = [
     ("chapter", "format: {html: {code-fold: 何か}}", "html: code-fold: 何か"),
     ("chapter", "toc: 3", "toc: 3"),
     ("chapter", "- a", "形"),
+    ("book", "project: {type: book, pre-render: [1], resources: 5}", "resources: 5"),
+    ("book", "format: {html: {fig-width: wide}}", "html: fig-width: wide"),
+    ("book", "format: {html: {smooth-scroll: 少し}}", "html: smooth-scroll: 少し"),
+    ("book", "format: [html]", "format"),
+    ("book", "bibliography: 5", "bibliography: 5"),
+    ("chapter", "lang: 3", "lang: 3"),
+    ("chapter", "author: [1, {name: 5}]", "author: [1, {'name': 5}]"),
+    ("chapter", "format: pdf", "format: pdf"),
+    ("chapter", "format: {html: 3}", "format: {'html': 3}"),
+    ("chapter", "jupyter: [1]", "jupyter: [1]"),
+    ("chapter", "kernelspec: 3", "kernelspec: 3"),
+    ("chapter", "aliases: 5", "aliases: 5"),
+    ("chapter", "image: 5", "image: 5"),
+    ("chapter", "keywords: {a: b}", "keywords"),
+    ("chapter", "date: xx", "date: xx"),
+    ("cell", "label: [a]", "label: ['a']"),
     ("cell", "echo: 1", "echo: 1"),
     ("cell", "layout-ncol: 二", "layout-ncol: 二"),
     ("cell", "layout-ncol: 0", "layout-ncol: 0"),
@@ -220,6 +264,23 @@ def test_a_value_of_another_type_is_refused(tmp_path: Path, room: str, setting: 
     found = problems_of(make_book(tmp_path, **files))
     assert [problem for problem in found if words in problem.message and len(problem.advice) > 5], found
     assert not any("Error" in problem.message for problem in found), found
+
+
+def test_what_books_commonly_say_is_taken(tmp_path: Path) -> None:
+    said = """\
+author: [甲, {name: 乙, orcid: 0000-0000}]
+format: {html: default, pdf: {documentclass: book}, epub: }
+jupyter: {kernelspec: {name: python3, display_name: Python 3, language: python}}
+aliases: [/old.html]
+image: images/a.png
+keywords: [速さ, メモリ]
+date: 11/22/2026
+lang: ja
+"""
+    plain = "format: html\njupyter: python3\nkeywords: 速さ\nimage: false\ndate: 2026-11-22\nauthor: 甲\n"
+    config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd") + "format: {html: {fig-width: 6.5, css: [], theme: cosmo}}\n"
+    cell, chapter = raw_cell(f"---\n{said}---"), f"---\n{plain}---\n\n# 題\n"
+    build(make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(cell, text_cell("# 題")), "b.qmd": chapter}))
 
 
 def test_what_nobody_foresaw_is_a_problem_of_its_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,6 +392,67 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(BookError):
             build(tmp_path / "book", output)
     assert (tmp_path / "papers/thesis.txt").read_text(encoding="utf-8") == "大事"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the book's."""
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("no second file system here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        assert os.stat(folder).st_dev != tmp_path.stat().st_dev
+        yield Path(folder)
+
+
+def test_a_site_goes_to_another_file_system_too(tmp_path: Path, elsewhere: Path) -> None:
+    make_book(tmp_path)
+    here = snapshot(build(tmp_path))
+    for output in (elsewhere / "site", elsewhere / "site", elsewhere / "deeper/site"):  # new, and in place of the old
+        assert snapshot(build(tmp_path, output)) == here
+    make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 新しい題 {#sec-a}"))})
+    with Workshop(tmp_path, elsewhere / "site", lambda line: None) as workshop:
+        workshop.build()
+        make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# もっと新しい題 {#sec-a}"))})
+        workshop.build_page("a.ipynb")
+    assert "もっと新しい題" in (elsewhere / "site/a.html").read_text(encoding="utf-8")
+    assert sorted(os.listdir(elsewhere)) == ["deeper", "site"]
+
+
+def test_what_a_killed_build_left_beside_the_site_goes_with_the_next(tmp_path: Path) -> None:
+    left, living = tmp_path / f"{STAGE}left", tmp_path / f"{STAGE}living"
+    for folder in (left, living):
+        (folder / "site").mkdir(parents=True)
+    with _opened(living) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # as a build that runs beside this one does
+        build(make_book(tmp_path))
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(STAGE)] == [living]
+
+
+@pytest.mark.parametrize("output", ["/proc/x", "/proc/x/y", "references.bib/x", "a" * 300])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, output: str) -> None:
+    make_book(tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(BookError) as caught:
+        build(tmp_path, tmp_path / output)
+    (problem,) = caught.value.problems
+    assert f"出力先 {tmp_path / output} に書けません" in problem.message
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".press") == before
+
+
+def test_a_place_without_rights_is_named_and_the_old_site_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who runs the tests may be allowed what readers are not."""
+    before = snapshot(build(make_book(tmp_path)))
+
+    def refuse(*given: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(site, "_exchange", refuse)
+    (problem,) = problems_of(tmp_path)
+    assert f"出力先 {tmp_path / '_book'} に書けません" in problem.message
+    assert snapshot(tmp_path / "_book") == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(STAGE)]
 
 
 def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:

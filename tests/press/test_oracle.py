@@ -14,8 +14,9 @@ from press.build import build
 from press.problems import BookError
 
 HERE = Path(__file__).parent
-# What press refuses and Quarto prints as it stands, by chapter of the oracle.
+# What press refuses and Quarto prints as it stands, or draws, by chapter of the oracle.
 REFUSED = {
+    "chapters/02-latency.ipynb": "{mermaid}",
     "chapters/03-roofline.ipynb": "存在しない参照 @fig-nothing。",
     "chapters/04-stress.ipynb": "`{python} 1+1`。",
 }
@@ -122,8 +123,9 @@ def test_what_quarto_lets_pass_stops_the_build(tmp_path: Path) -> None:
     shutil.copytree(HERE / "quarto-oracle" / "book", tmp_path / "book")
     with pytest.raises(BookError) as caught:
         build(tmp_path / "book")
-    reference, code = caught.value.problems
-    assert [problem.file for problem in (reference, code)] == list(REFUSED)
+    diagram, reference, code = caught.value.problems
+    assert [problem.file for problem in (diagram, reference, code)] == list(REFUSED)
+    assert "セル 1（9 行目）" in diagram.place and "{mermaid}" in diagram.message
     assert "セル 12" in reference.place and "@fig-nothing" in reference.message
     assert "セル 10" in code.place and "{python} 1+1" in code.message
     assert not (tmp_path / "book/_book").exists()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from books import CONFIG, code_cell, make_book, notebook, shown, text_cell
+from books import CONFIG, PIXEL, code_cell, make_book, notebook, shown, text_cell
 
 from press import cache, pandoc
 from press.cache import Cache
@@ -43,9 +43,9 @@ def test_a_cold_build_runs_no_pandoc_but_the_pinned_one(tmp_path: Path, path_wit
     """Ten chapters, because the wrong pandoc used to come in where several threads asked at once."""
     chapters = {f"c{n}.qmd": f"# 章{n} {{#sec-c{n}}}\n\n![題](x.svg){{#fig-c{n}}}\n\n@fig-c{n}\n" for n in range(8)}
     config = CONFIG.replace("a.ipynb", "a.ipynb, " + ", ".join(chapters))
-    cell = code_cell("#| label: fig-a\n#| fig-cap: 題\nx", shown(svg="<svg/>"))
+    cell = code_cell("#| label: fig-a\n#| fig-cap: 題\nx", shown(svg=PIXEL))
     book = make_book(
-        tmp_path, **chapters, **{"_quarto.yml": config, "x.svg": "<svg/>", "a.ipynb": notebook(text_cell("# 題"), cell)}
+        tmp_path, **chapters, **{"_quarto.yml": config, "x.svg": PIXEL, "a.ipynb": notebook(text_cell("# 題"), cell)}
     )
     for _ in range(5):  # with each of the two: ten cold builds
         done = subprocess.run(

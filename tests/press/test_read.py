@@ -61,7 +61,6 @@ def test_what_is_not_fit_is_complained_of_and_left_out() -> None:
         ("`{{{< kbd X >}}}`", "`{{< kbd X >}}`"),
         ("~~~\n{{</* kbd X */>}}\n~~~", "~~~\n{{< kbd X >}}\n~~~"),
         ("``` {shortcodes=false}\n{{{< kbd X >}}}\n```", "``` {shortcodes=false}\n{{{< kbd X >}}}\n```"),
-        ("```{mermaid}\nA\n```", "```mermaid\nA\n```"),
         ("````\n```{mermaid}\nA\n```\n````", "````\n```{mermaid}\nA\n```\n````"),
         ("```{{python}}\nx = 1\n```", "```` markdown\n```{python}\nx = 1\n```\n````"),
         ("~~~ {{{r}}}\n~~~", "~~~~ markdown\n```{{r}}\n```\n~~~~"),
