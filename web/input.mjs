@@ -13,7 +13,10 @@ function parseAmount(text) {
   const found = /^([+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)([kMGBT万億兆]?)$/iu.exec(plain);
   if (!found) return NaN;
   const [, digits, suffix] = found;
-  return Number(digits.replaceAll(",", "")) * (FACTORS[suffix] ?? FACTORS[suffix.toUpperCase()] ?? FACTORS[suffix.toLowerCase()] ?? 1);
+  return (
+    Number(digits.replaceAll(",", "")) *
+    (FACTORS[suffix] ?? FACTORS[suffix.toUpperCase()] ?? FACTORS[suffix.toLowerCase()] ?? 1)
+  );
 }
 
 /**
