@@ -291,6 +291,9 @@ def model_problems(row: Row) -> Iterator[str]:
 # ------------------------------------------------------------- weight formats
 
 
+PACKINGS = set("gguf mlx awq gptq autoround fp8 int8 nvfp4 mxfp4 bitsandbytes torchao hqq exl2 exl3".split())
+
+
 def weight_format_problems(row: Row) -> Iterator[str]:
     """Complain about a format whose bits do not follow from its layout."""
     yield from bounded(row, "bits_per_weight", 1, 32, required=True)
@@ -304,8 +307,13 @@ def weight_format_problems(row: Row) -> Iterator[str]:
     for column in ("embedding_format", "output_format"):
         if row[column] and row[column] not in WEIGHT_FORMATS:
             yield f"{column}: unknown format {row[column]!r}"
-    if not set(row["compute_format"].split("|")) <= {"f32", "f16", "bf16", "fp8", "int8", "int4"}:
+    if not set(row["compute_format"].split("|")) <= {"f32", "f16", "bf16", "fp8", "int8", "int4", "fp4"}:
         yield f"compute_format: {row['compute_format']!r}"
+    if not set(filter(None, row["packing"].split("|"))) <= PACKINGS:
+        yield f"packing: {row['packing']!r}"
+    if row["elsewhere"] and row["elsewhere"] not in WEIGHT_FORMATS:
+        yield f"elsewhere: unknown format {row['elsewhere']!r}"
+    yield from bounded(row, "spread", 0, 0.5, required=False)
     if row["kind"] == "group" and row["group_size"]:
         overhead = whole(row, "scale_bits") + whole(row, "zero_point_bits")
         bits = whole(row, "weight_bits") + overhead / whole(row, "group_size")
@@ -626,6 +634,9 @@ BROKEN = [
     ("weight_formats", "embedding_format", "f15"),
     ("weight_formats", "compute_format", "f13"),
     ("weight_formats", "bits_per_weight_basis", "guess"),
+    ("weight_formats", "packing", "zip"),
+    ("weight_formats", "elsewhere", "f15"),
+    ("weight_formats", "spread", "0.9"),
     ("gguf_blocks", "block_bytes", "145"),
     ("gguf_blocks", "fallback_block", "q9"),
     ("gguf_mixes", "block", "q9"),

@@ -77,8 +77,9 @@ def _title(result: Estimate) -> str:
 
 
 def _heading(result: Estimate) -> list[str]:
+    backend = f"（{result.backend}）" if result.backend else ""
     lines = [
-        f"重み {result.weights.id}、エンジン {result.engine.id}、"
+        f"重み {result.weights.id}、エンジン {result.engine.id}{backend}、"
         f"バッチサイズ {result.batch_size}、文脈 {result.context_length:,} トークン"
     ]
     if result.devices > 1:

@@ -77,6 +77,9 @@ class Model:
         Longest context the makers state; 0 if unknown.
     stated_parameters : float
         Number of parameters, for a model whose shape is not given.
+    usual_format : str
+        Id of the weight format that the model is published in, where that is
+        not 16 bits.
 
     Raises
     ------
@@ -130,6 +133,7 @@ class Model:
     other_parameters: int = 0
     context_length_max: int = 0
     stated_parameters: float = 0.0
+    usual_format: str = ""
 
     def __post_init__(self) -> None:
         if not self.layers:

@@ -93,6 +93,16 @@ class WeightFormat:
         Number format of the multiplication, one of `hayasa.devices.PEAK_FORMATS`.
     rules : tuple of TensorRule
         Roles that are stored otherwise.
+    packing : str
+        How a file packs them, which decides the engines that read it, such as
+        ``"gguf"`` or ``"awq"``; several are joined by ``|``; empty for plain
+        numbers, which every engine takes.
+    elsewhere : str
+        Id of the format that the same word means to engines that do not read
+        this packing; empty if it means nothing there.
+    spread : float
+        How far files of this name differ from `bits_per_weight`, as a share of
+        it: mixes that are made for each model anew.
 
     Raises
     ------
@@ -111,6 +121,9 @@ class WeightFormat:
     bits_per_weight: float
     compute_format: str = "fp16"
     rules: tuple[TensorRule, ...] = ()
+    packing: str = ""
+    elsewhere: str = ""
+    spread: float = 0.0
 
     def __post_init__(self) -> None:
         require_positive("bits_per_weight", self.bits_per_weight, maximum=64)
