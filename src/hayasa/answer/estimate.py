@@ -23,6 +23,7 @@ from ..errors import (
     require_integer,
 )
 from ..machine.device import Device
+from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS
 from ..model.flops import prefill_flop
 from ..model.shape import Model
@@ -149,7 +150,7 @@ class Estimate(NamedTuple):
 
     @property
     def kv_bytes_per_step(self) -> float:
-        """Bytes of KV cache that a step reads."""
+        """Bytes of KV cache that a step reads, and of states that it reads and writes."""
         return self.work.kv_bytes
 
     @property
@@ -179,8 +180,14 @@ class Estimate(NamedTuple):
 
     @property
     def memory_required_bytes(self) -> float:
-        """Bytes of all weights and the KV cache of all sequences."""
-        return weight_bytes(self.model, self.weights).resident_bytes + self.kv_bytes_per_step
+        """Bytes of all weights and the KV cache and states of all sequences."""
+        return memory_required_bytes(
+            self.model,
+            self.weights,
+            batch_size=self.batch_size,
+            context_length=self.context_length,
+            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+        )
 
     @property
     def memory_available_bytes(self) -> float:
