@@ -238,7 +238,7 @@ class Estimate(NamedTuple):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
-        notes = self.remarks + (self.chosen.notes if self.chosen else ())
+        notes = self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
         newer = self._decode_tokens_per_s_of_new_builds()
         if newer > NOTEWORTHY * self.decode_tokens_per_s:
             notes += (
