@@ -40,3 +40,11 @@ def memory_bytes(option: str, text: str) -> float:
             f"{option} は 16 や 16GB のように、GiB の数で指定してください（与えられた値: {text!r}）。"
         )
     return require_positive(option, amount[0]) * GIB
+
+
+def positive(option: str, text: str) -> float:
+    """Read a number above zero of `option`; a unit such as t/s may follow."""
+    amount = _amount(re.sub(r"(?:tok(?:en)?s?|t|トークン)\s*(?:/|per)\s*(?:s(?:ec)?|秒)$", "", text.strip()))
+    if not amount or amount[1]:
+        raise InvalidValueError(f"{option} は 12.3 のような正の数で指定してください（与えられた値: {text!r}）。")
+    return require_positive(option, amount[0])
