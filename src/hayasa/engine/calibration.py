@@ -18,7 +18,7 @@ from ..errors import DataFileError
 from ..machine.device import Device
 from ..model.weights import WeightFormat
 from .engines import Engine
-from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
+from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, READ_CACHE, UNPACK_WEIGHTS, WaitKind
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -47,7 +47,7 @@ class Calibration:
     attention_cycles_per_flop : float
         Core cycles per FLOP of attention.
     kv_read_factor : float
-        Time to read the KV cache over the ideal.
+        Time to read the KV cache over the ideal; below 1 the ideal counts.
     cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
 cycles_per_layer_in_old_builds : float
         Clock cycles that each layer costs whatever its size, and in addition
@@ -233,12 +233,15 @@ class Pace(NamedTuple):
         The field of `Work` that says how much of it a step has.
     pace_s : float
         Seconds per unit of that amount, for a factor of 1.
+    beside : str
+        Name of the wait before it that goes on at the same time; empty if there is none.
     """
 
     kind: WaitKind
     factor: float
     amount: str
     pace_s: float
+    beside: str
 
 
 class ChosenCalibration(NamedTuple):
@@ -280,37 +283,51 @@ def choose_calibration(
     engine: Engine,
     device: Device,
     weights: WeightFormat,
+    backend: str,
     *,
     experts: bool = False,
     batched: bool = False,
     split: str = "",
 ) -> ChosenCalibration:
-    """Return the nearest calibration for an engine on a device.
+    """Return the nearest calibration for an engine on a backend of a device.
 
-    The same engine on the same backend, else the same backend, else the same
-    engine, else whatever has the most measurements.  Whatever differs is in
-    the notes and widens the interval by `FALLBACK_WIDENING`.
+    The same engine (or one that it runs) on the same backend, else its kin
+    there, else the same backend, else the same engine on another backend of
+    the device, else whatever has the most measurements.  Whatever differs is
+    in the notes and widens the interval by `FALLBACK_WIDENING`.
     """
-    backend = engine.backend_on(device)
+    known = engine.backends_on(device)
 
-    def distance(row: Calibration) -> tuple[bool, bool, bool, int]:
-        same_engine, same_backend = row.engine == engine.id, row.backend == backend
-        return (not (same_engine and same_backend), not same_backend, not same_engine, -row.rows)
+    def distance(row: Calibration) -> tuple[bool, bool, bool, bool, bool, int]:
+        same_engine, same_backend = row.engine == engine.id or row.engine in engine.runs, row.backend == backend
+        return (
+            not (same_engine and same_backend),
+            not (row.engine in engine.kin and same_backend),
+            not same_backend,
+            not same_engine,
+            row.backend not in known,
+            -row.rows,
+        )
 
     nearest = min(calibrations(), key=distance)
     factors, kind = device_factors(), weight_kind(weights)
     family = factors.get((nearest.id, device.family, kind))
     single = factors.get((nearest.id, device.id, ""))
     notes = _differences(nearest, engine, device, backend)
+    notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
     if batched:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
     messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
     if split and not messages_s[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
+    elif split == "tensor":
+        notes.append("行列を分けた複数台の速さは、1 台の見積りに通信の待ちを足したものです。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor
     widening = FALLBACK_WIDENING ** len(notes)
+    if nearest.engine in engine.runs:
+        notes = [f"{engine.id} は中で {nearest.engine} を動かすので、その実測で補正しました。", *notes]
 
     def share_of_peak(kind_of_prompt: str) -> float:
         share: float = getattr(nearest, f"prefill_share_{kind_of_prompt}")
@@ -322,8 +339,8 @@ def choose_calibration(
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
         batch_share=share_of_peak(prefill_kind(weights, experts=False)),
-        low_factor=low**widening,
-        high_factor=high**widening,
+        low_factor=low**widening / (1 + weights.spread),
+        high_factor=high**widening * (1 + weights.spread),
         notes=tuple(notes),
     )
 
@@ -337,18 +354,24 @@ def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_sha
     paces = []
     for fitted in FITTED_WAITS:
         factor: float = getattr(row, fitted.coefficient)
+        if fitted.kind is READ_CACHE:
+            factor = max(factor, 1.0)  # no cache is read faster than the memory allows
         pace_s = fitted.pace_s(device) * shares.get(fitted.kind.name, 1.0)
         if factor and pace_s:
-            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s))
+            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s, fitted.beside))
     return tuple(paces)
 
 
 def _differences(row: Calibration, engine: Engine, device: Device, backend: str) -> list[str]:
     notes = []
-    if row.engine != engine.id:
+    if row.engine != engine.id and row.engine not in engine.runs:
         notes.append(f"{engine.id} の実測がないため、{row.engine} の補正で代用しました。")
     if row.backend != backend:
+        usual = engine.backends_on(device)
+        # What the reader asked for by name is told by name; the usual one goes without saying.
         wanted = device.family or device.id
+        if backend and backend not in usual[:1]:
+            wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
     if not device.gpu_clock_hz and row.cycles_per_layer:
         clock = ASSUMED_CLOCK_HZ / 1e9
