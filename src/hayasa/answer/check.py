@@ -110,6 +110,7 @@ def _decode_bound(result: Estimate) -> float:
         weights=result.weights,
         context_length=result.context_length,
         engine=result.engine,
+        backend=result.backend or None,
         devices=result.devices,
         split=result.split,
         kv_cache=result.kv_cache,

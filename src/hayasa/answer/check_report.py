@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..catalog.gguf_files import format_of_file, models_of_file
-from ..catalog.objects import get_model
+from ..catalog.objects import get_device, get_model
+from ..engine.engines import Engine, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..machine.device import Device
 from ..model.shape import Model
 from ..model.weights import WeightFormat
 from ..reports.reader import read_report
 from ..reports.run import BOTH, DECODE, PROMPT, Run
-from .causes import Seen
+from .causes import MAKERS_OWN_BACKENDS, Seen
 from .check import Check, Expectation, check, decode_expectation, prompt_expectation, whole_expectation
 from .estimate import Estimate, estimate
 
 SHORTEST_PROMPT = 64
 """Tokens from which the speed of reading a prompt says something: below, the fixed costs of a step rule."""
+
+DEFAULT_ENGINE = "llama.cpp"
+"""What `hayasa.estimate` takes if nobody says."""
 
 _SPLITS = {"layer": "pipeline", "row": "pipeline", "tensor": "tensor"}
 """Our words for llama.cpp's ways to cut a model; rows are held against layers, than which they are rarely faster."""
@@ -134,10 +138,13 @@ def _checked(run: Run, known: dict[str, Any]) -> CheckedRun:
 
 def _question(run: Run, known: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """Return the arguments of `estimate` for a run."""
+    if not (run.device or "device" in known):
+        raise InvalidValueError("デバイスが書かれていません。--device で指定してください。")
     told: dict[str, Any] = {
         "model": run.model,
         "device": run.device,
         "engine": run.engine,
+        "backend": _comparable_backend(run, known),
         "kv_cache": run.kv_cache,
         "split": _SPLITS.get(run.split, ""),
         # Whoever names the device has one of them, if the report names several kinds.
@@ -147,8 +154,6 @@ def _question(run: Run, known: dict[str, Any], notes: list[str]) -> dict[str, An
         "prompt_length": run.prompt_tokens or None,
     }
     question = {**{name: value for name, value in told.items() if value}, **known}
-    if "device" not in question:
-        raise InvalidValueError("デバイスが書かれていません。--device で指定してください。")
     if "model" not in known and run.architecture and run.parameters:
         question["model"] = _model_of_file(run, notes)
     if "model" not in question:
@@ -159,6 +164,15 @@ def _question(run: Run, known: dict[str, Any], notes: list[str]) -> dict[str, An
         weights = format_of_file(run.weights, model, run.file_bytes, run.parameters)
         question |= {"model": model, "weights": weights}
     return question
+
+
+def _comparable_backend(run: Run, known: dict[str, Any]) -> str:
+    """Return the backend to hold a run against: its own, but where a better one is there."""
+    engine, device = known.get("engine", run.engine or DEFAULT_ENGINE), known.get("device", run.device)
+    engine = engine if isinstance(engine, Engine) else get_engine(engine)
+    there = engine.backends_on(device if isinstance(device, Device) else get_device(device))
+    usable = run.backend in there and there[0] not in MAKERS_OWN_BACKENDS
+    return run.backend if usable else ""
 
 
 def _model_of_file(run: Run, notes: list[str]) -> Model | str:

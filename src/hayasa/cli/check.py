@@ -65,10 +65,8 @@ def print_checks(arguments: argparse.Namespace, device: str | Device | None) -> 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of `hayasa.estimate` that were given."""
     numbers = {"batch_size": "batch", "context_length": "context", "devices": "count", "prompt_length": "prompt"}
-    names = {"weights": "weights", "engine": "engine", "split": "split", "kv_cache": "kv_cache"}
-    question: dict[str, Any] = {
-        argument: getattr(arguments, option) for argument, option in names.items() if getattr(arguments, option)
-    }
+    names = ("weights", "engine", "backend", "split", "kv_cache")
+    question: dict[str, Any] = {name: getattr(arguments, name) for name in names if getattr(arguments, name)}
     for argument, option in numbers.items():
         text = getattr(arguments, option)
         if text is not None:
