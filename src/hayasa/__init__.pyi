@@ -1,5 +1,11 @@
 # What `import hayasa` gives, each name once.  Type checkers and editors read this, and so does
 # `__init__.py`, which imports a module when one of its names is first used.
+from .answer.causes import Cause as Cause
+from .answer.causes import Seen as Seen
+from .answer.check import Check as Check
+from .answer.check import check as check
+from .answer.check_report import CheckedRun as CheckedRun
+from .answer.check_report import check_report as check_report
 from .answer.estimate import Estimate as Estimate
 from .answer.estimate import estimate as estimate
 from .answer.explain import explain as explain
@@ -57,6 +63,10 @@ from .model.weights import TensorRule as TensorRule
 from .model.weights import WeightFormat as WeightFormat
 from .model.weights import weight_bytes_per_step as weight_bytes_per_step
 from .model.weights import weight_bytes_resident as weight_bytes_resident
+from .reports.reader import Reading as Reading
+from .reports.reader import read_report as read_report
+from .reports.run import Run as Run
+from .reports.run import Unread as Unread
 
 __version__: str
 __all__: list[str]

@@ -48,6 +48,9 @@ inverse of that share is more, but those who publish avoid such models.
 WIDEST_TWO_CHANNELS_BYTES_PER_S = 150e9
 """Bandwidth above which a memory is soldered or has more than two channels."""
 
+MAKERS_OWN_BACKENDS = ("cuda", "metal", "mlx")
+"""Backends than which no other is usually faster where they run."""
+
 RANGE_LOG_ERROR = 0.15
 """Standard deviation of the logarithm of the ends of a range: a few reports do not tell them exactly."""
 
@@ -300,10 +303,11 @@ def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    best = result.engine.backend_on(result.device)
-    if seen.backend in _MAKERS_OWN:
+    if seen.backend in MAKERS_OWN_BACKENDS:
         return None
-    return _ratio(row, result, seen)._replace(certain=bool(seen.backend) and best in _MAKERS_OWN)
+    there = result.engine.backends_on(result.device)
+    wrong = bool(seen.backend) and (seen.backend not in there or there[0] in MAKERS_OWN_BACKENDS)
+    return _ratio(row, result, seen)._replace(certain=wrong)
 
 
 def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -375,9 +379,10 @@ def _changed(result: Estimate, **changes: Any) -> Estimate:
         "device": result.device,
         "weights": result.weights,
         "engine": result.engine,
+        "backend": None if "device" in changes else result.backend or None,
         "batch_size": result.batch_size,
         "context_length": result.context_length,
-        "devices": result.devices if "device" not in changes else 1,
+        "devices": 1 if "device" in changes else result.devices,
         "split": result.split,
         "kv_cache": result.kv_cache,
     }
@@ -388,9 +393,6 @@ def _speedup(result: Estimate, **changes: Any) -> float:
     """Return how many times as fast the same is with something changed."""
     return _changed(result, **changes).decode_tokens_per_s / result.decode_tokens_per_s
 
-
-_MAKERS_OWN = ("cuda", "metal", "mlx")
-"""Backends than which no other is usually faster where they run."""
 
 PREFILL_FACTORS = (0.3, 1.4)
 """Measured over estimated speed of reading a prompt: nine in ten of 817 published rows lie between.

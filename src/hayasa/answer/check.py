@@ -110,6 +110,7 @@ def _decode_bound(result: Estimate) -> float:
         weights=result.weights,
         context_length=result.context_length,
         engine=result.engine,
+        backend=result.backend or None,
         devices=result.devices,
         split=result.split,
         kv_cache=result.kv_cache,
@@ -117,23 +118,37 @@ def _decode_bound(result: Estimate) -> float:
     return min(result.batch_size / one.memory_latency_s, result.batch_size / max(result.compute_latency_s, 1e-12))
 
 
-def prompt_expectation(result: Estimate) -> Expectation | None:
-    """Return what the speed of reading the prompt should be; None if nothing is known of it."""
-    best, bound = result.prefill_tokens_per_s, result.prefill_tokens_per_s_bound
-    if not (best and bound):
+def prompt_expectation(result: Estimate, depth: int = 0) -> Expectation | None:
+    """Return what the speed of reading the prompt behind `depth` tokens should be; None if that is not known."""
+    whole = result._replace(prompt_length=depth + result.prompt_length)
+    speeds = _prompt_speeds(whole)
+    if depth and speeds is not None:
+        before = _prompt_speeds(result._replace(prompt_length=depth))
+        assert before is not None  # what is known of the whole is known of a part
+        speeds = tuple(
+            result.prompt_length / (whole.prompt_length / all_ - depth / first)
+            for all_, first in zip(speeds, before, strict=True)
+        )
+    if speeds is None:
         return None
+    best, bound = speeds
     low, high = (factor * best for factor in PREFILL_FACTORS)
     return Expectation(best, low, min(high, bound), bound)
 
 
-def whole_expectation(result: Estimate, prompt_tokens: int, decode_tokens: int) -> Expectation | None:
+def _prompt_speeds(result: Estimate) -> tuple[float, ...] | None:
+    """Return best estimate and bound of the speed of reading the prompt; None if unknown."""
+    best, bound = result.prefill_tokens_per_s, result.prefill_tokens_per_s_bound
+    return (best, bound) if best and bound else None
+
+
+def whole_expectation(result: Estimate, decode_tokens: int, depth: int = 0) -> Expectation | None:
     """Return what the speed of a prompt and its answer together should be; None if that is not known."""
-    prompt, decode = prompt_expectation(result), decode_expectation(result)
+    prompt, decode = prompt_expectation(result, depth), decode_expectation(result)
     if prompt is None:
         return None
-    tokens = prompt_tokens + decode_tokens
     speeds = (
-        tokens / (prompt_tokens / reading + decode_tokens / writing)
+        (result.prompt_length + decode_tokens) / (result.prompt_length / reading + decode_tokens / writing)
         for reading, writing in zip(prompt, decode, strict=True)
     )
     return Expectation(*speeds)

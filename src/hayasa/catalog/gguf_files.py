@@ -31,23 +31,24 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
     Returns
     -------
     list of Model
-        Those of that structure whose count agrees, the newest last among equals.
+        Those of that structure whose count agrees, the newest first among equals.
 
     Examples
     --------
     >>> [model.id for model in models_of_file("llama", 8.03e9)]
-    ['llama-3-8b', 'llama-3.1-8b']
+    ['llama-3.1-8b', 'llama-3-8b']
     """
     found = []
-    for id_, row in model_rows().items():
+    for id_ in reversed(list(model_rows())):
+        row = model_rows()[id_]
         if row["gguf_architecture"] == architecture:
             model = get_model(id_)
             total = total_parameters(model)
             # A file of the language model alone has no image encoder, and may have no layers for drafts.
             off = min(abs(count / parameters - 1) for count in (total, total - model.other_parameters))
             if off <= PARAMETER_TOLERANCE:
-                found.append((round(off, 3), model))
-    return [model for _, model in sorted(found, key=lambda one: one[0])]
+                found.append((round(off, 3), -int(row["released"]), model))
+    return [model for _, _, model in sorted(found, key=lambda one: one[:2])]
 
 
 def format_of_file(name: str, model: Model, file_bytes: float = 0.0, parameters: float = 0.0) -> WeightFormat:

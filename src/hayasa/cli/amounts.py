@@ -22,6 +22,9 @@ CLOCKS = {"": 1e9, "ghz": 1e9, "mhz": 1e6}
 PEAKS = {"": 1e12, "tflops": 1e12, "tflop/s": 1e12, "tops": 1e12, "gflops": 1e9, "pflops": 1e15}
 """FLOP per second by unit; TFLOPS where none is typed."""
 
+SPEEDS = dict.fromkeys(("", "t/s", "tok/s", "tok/sec", "tps", "tokens/s", "tokens/sec", "トークン/秒"), 1.0)
+"""Tokens per second by unit."""
+
 COUNTS = {"": 1.0, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "億": 1e8, "兆": 1e12}
 """Parameters by unit."""
 

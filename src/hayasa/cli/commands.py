@@ -131,6 +131,12 @@ def _fit_command(arguments: argparse.Namespace) -> None:
     print_ranking(fitting, "device", as_csv=arguments.csv, as_json=arguments.json)
 
 
+def _check_command(arguments: argparse.Namespace) -> None:
+    from .check import print_checks  # only this command needs it
+
+    print_checks(arguments, _own_device(arguments) if arguments.device else None)
+
+
 def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
     """Ids of the rows that contain every word, in id, name or aliases."""
     found = []
@@ -263,6 +269,8 @@ _EXAMPLES = """例:
   hayasa compare --model qwen3-30b-a3b --devices rtx-4090 rtx-5090 apple-m4-max-40c
   hayasa fit --device apple-m4-10c --memory 16
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
+  hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
+  llama-bench -m model.gguf | hayasa check - --device "RTX 4060 Ti"
 """
 
 
@@ -280,8 +288,8 @@ def _parser() -> Parser:
         command.set_defaults(run=run)
         return command
 
-    def add_device(command: Parser) -> None:
-        command.add_argument("--device", required=True, metavar="名前", help="デバイス（一覧: hayasa devices）")
+    def add_device(command: Parser, *, required: bool = True) -> None:
+        command.add_argument("--device", required=required, metavar="名前", help="デバイス（一覧: hayasa devices）")
         command.add_argument(
             "--memory", metavar="GiB", help="手元のデバイスのメモリ。16 や 16GB と書く（既定: その機種の最大）"
         )
@@ -310,6 +318,16 @@ def _parser() -> Parser:
     add_device(command)
     _add_question(command, one_device=True)
     _add_formats(command)
+
+    command = add("check", "測った速さが普通かどうかと、遅いときのよくある原因を答えます", _check_command)
+    command.add_argument("report", nargs="?", metavar="ファイル", help="道具の出力を書いたファイル。- は標準入力")
+    command.add_argument("--file", metavar="ファイル", help="同じ")
+    command.add_argument("--measured", metavar="速さ", help="測った速さ（トークン/秒）。出力を渡さないとき")
+    command.add_argument("--model", metavar="名前", help="モデル（出力に書かれていないとき）")
+    add_device(command, required=False)
+    _add_question(command, one_device=True)
+    command.set_defaults(weights=None, context=None, batch=None, engine=None, count=None, split=None, kv_cache=None)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     for name, text, run in (
         ("devices", "登録されたデバイスの一覧", _devices_command),

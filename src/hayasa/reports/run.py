@@ -128,7 +128,7 @@ def amount(text: str) -> float:
     (8030000000.0, 1024.0, 1234.0)
     """
     number, *unit = text.replace(",", "").split()
-    return float(number) * (_UNITS[unit[0].upper()] if unit else 1.0)
+    return round(float(number) * (_UNITS[unit[0].upper()] if unit else 1.0), 3)
 
 
 def backend_name(text: str) -> str:

@@ -1,0 +1,222 @@
+"""Every speed of a report, held against the estimate of what the report says was run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..catalog.gguf_files import format_of_file, models_of_file
+from ..catalog.objects import get_device, get_model
+from ..engine.engines import Engine, get_engine
+from ..errors import HayasaError, InvalidValueError
+from ..machine.device import Device
+from ..model.shape import Model
+from ..model.weights import WeightFormat
+from ..reports.reader import read_report
+from ..reports.run import BOTH, DECODE, PROMPT, Run
+from .causes import MAKERS_OWN_BACKENDS, Seen
+from .check import Check, Expectation, check, decode_expectation, prompt_expectation, whole_expectation
+from .estimate import Estimate, estimate
+
+SHORTEST_PROMPT = 64
+"""Tokens from which the speed of reading a prompt says something: below, the fixed costs of a step rule."""
+
+DEFAULT_ENGINE = "llama.cpp"
+"""What `hayasa.estimate` takes if nobody says."""
+
+_SPLITS = {"layer": "pipeline", "row": "pipeline", "tensor": "tensor"}
+"""Our words for llama.cpp's ways to cut a model; rows are held against layers, than which they are rarely faster."""
+
+
+class CheckedRun(NamedTuple):
+    """A line of a report and what its speed says.
+
+    Parameters
+    ----------
+    line : int
+        Line of the report, from 1.
+    text : str
+        What stands there.
+    run : Run or None
+        What was read from it; None if it was not understood.
+    check : Check or None
+        What its speed says; None if that cannot be told.
+    reason : str
+        Why not, in Japanese; empty if it can.
+    notes : tuple of str
+        What was taken for granted, in Japanese.
+    """
+
+    line: int
+    text: str
+    run: Run | None
+    check: Check | None
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain values under stable keys, ready for JSON."""
+        return {
+            "line": self.line,
+            "text": self.text,
+            "run": None if self.run is None else self.run._asdict(),
+            "check": None if self.check is None else self.check.to_dict(),
+            "reason": self.reason,
+            "notes": list(self.notes),
+        }
+
+
+def check_report(
+    text: str,
+    *,
+    model: str | Model | None = None,
+    device: str | Device | None = None,
+    weights: str | WeightFormat | None = None,
+    **question: Any,
+) -> tuple[CheckedRun, ...]:
+    """Tell of every speed in a report whether it is normal.
+
+    Parameters
+    ----------
+    text : str
+        What `hayasa.read_report` reads: output of llama-bench, Ollama, LM
+        Studio, mlx-lm, llama.cpp's programs or vLLM.
+    model, device, weights : optional
+        What was run, in the words of `hayasa.estimate`, if the report does not say
+        or is not to be believed.
+    **question
+        Other arguments of `hayasa.estimate` that are known better than the report says.
+
+    Returns
+    -------
+    tuple of CheckedRun
+        One for each speed and for each line about a speed that was not
+        understood, in the order of the report.
+
+    Raises
+    ------
+    InvalidValueError
+        If the report says no speed at all.
+
+    Examples
+    --------
+    >>> text = '''
+    ... | model         |     size | params | backend | ngl |  test |            t/s |
+    ... | ------------- | -------: | -----: | ------- | --: | ----: | -------------: |
+    ... | llama 7B Q4_0 | 3.56 GiB | 6.74 B | CUDA    |  99 | tg128 | 161.20 ± 0.30 |
+    ... '''
+    >>> [row] = check_report(text, device="RTX 4090")
+    >>> row.check.verdict, row.check.estimate.model.id, row.check.estimate.weights.id
+    ('normal', 'llama-2-7b', 'q4_0')
+    """
+    reading = read_report(text)
+    if not (reading.runs or reading.unread):
+        raise InvalidValueError(
+            "速さの書かれた行が見つかりません。llama-bench の表、ollama run --verbose、LM Studio、mlx_lm、"
+            "llama.cpp、vLLM の出力を渡してください。"
+        )
+    given = {"model": model, "device": device, "weights": weights, **question}
+    known = {name: value for name, value in given.items() if value is not None}
+    rows = [_checked(run, known) for run in reading.runs]
+    rows += [CheckedRun(one.line, one.text, None, None, one.reason) for one in reading.unread]
+    return tuple(sorted(rows, key=lambda row: row.line))
+
+
+def _checked(run: Run, known: dict[str, Any]) -> CheckedRun:
+    """Hold one run against its estimate, or say why that cannot be done."""
+    notes: list[str] = []
+    try:
+        question = _question(run, known, notes)
+        result = estimate(**question)
+        expected = _expected(run, result)
+        if expected is None:
+            return CheckedRun(run.line, run.text, run, None, _why_not(run, result), tuple(notes))
+        answer = check(result, run.tokens_per_s, seen=_seen(run, result), expected=expected)
+    except HayasaError as error:
+        return CheckedRun(run.line, run.text, run, None, str(error), tuple(notes))
+    return CheckedRun(run.line, run.text, run, answer, "", (*notes, *result.notes))
+
+
+def _question(run: Run, known: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return the arguments of `estimate` for a run."""
+    if not (run.device or "device" in known):
+        raise InvalidValueError("デバイスが書かれていません。--device で指定してください。")
+    told: dict[str, Any] = {
+        "model": run.model,
+        "device": run.device,
+        "engine": run.engine,
+        "backend": _comparable_backend(run, known),
+        "kv_cache": run.kv_cache,
+        "split": _SPLITS.get(run.split, ""),
+        # Whoever names the device has one of them, if the report names several kinds.
+        "devices": 1 if "device" in known and " + " in run.device else run.devices,
+        "batch_size": run.batch_size,
+        "context_length": run.context_length,
+        "prompt_length": run.prompt_tokens or None,
+    }
+    question = {**{name: value for name, value in told.items() if value}, **known}
+    if "model" not in known and run.architecture and run.parameters:
+        question["model"] = _model_of_file(run, notes)
+    if "model" not in question:
+        raise InvalidValueError("モデルが書かれていません。--model で指定してください。")
+    if "weights" not in known and run.weights:
+        model = question["model"]
+        model = model if isinstance(model, Model) else get_model(model)
+        weights = format_of_file(run.weights, model, run.file_bytes, run.parameters)
+        question |= {"model": model, "weights": weights}
+    return question
+
+
+def _comparable_backend(run: Run, known: dict[str, Any]) -> str:
+    """Return the backend to hold a run against: its own, but where a better one is there."""
+    engine, device = known.get("engine", run.engine or DEFAULT_ENGINE), known.get("device", run.device)
+    engine = engine if isinstance(engine, Engine) else get_engine(engine)
+    there = engine.backends_on(device if isinstance(device, Device) else get_device(device))
+    usable = run.backend in there and there[0] not in MAKERS_OWN_BACKENDS
+    return run.backend if usable else ""
+
+
+def _model_of_file(run: Run, notes: list[str]) -> Model | str:
+    """Return the model of a file's structure and parameters, else its name as it stands."""
+    found = models_of_file(run.architecture, run.parameters)
+    if not found:
+        return run.model
+    if len(found) > 1:
+        others = "、".join(model.id for model in found[1:])
+        notes.append(f"{run.model or run.architecture} は {found[0].id} として答えました（ほかに合うもの: {others}）。")
+    return found[0]
+
+
+def _expected(run: Run, result: Estimate) -> Expectation | None:
+    """Return what a run's speed should be; None if that is not known."""
+    if run.kind == DECODE:
+        return decode_expectation(result)
+    if run.kind == BOTH:
+        return whole_expectation(result, run.decode_tokens, run.depth)
+    if run.prompt_tokens and run.prompt_tokens < SHORTEST_PROMPT:
+        return None
+    return prompt_expectation(result, run.depth)
+
+
+def _why_not(run: Run, result: Estimate) -> str:
+    if run.kind == PROMPT and 0 < run.prompt_tokens < SHORTEST_PROMPT:
+        return f"プロンプトが {run.prompt_tokens} トークンと短く、読む速さを比べられません。"
+    return f"{result.device.id} の {result.engine.id} では、プロンプトを読む速さの見積りがありません。"
+
+
+def _seen(run: Run, result: Estimate) -> Seen:
+    """Return what a report says beside the speed."""
+    share = run.cpu_share
+    if share is None and run.gpu_layers is not None:
+        layers = result.model.layers + 1  # the output counts as one
+        all_on_gpu = run.gpu_layers < 0 or run.gpu_layers >= result.model.layers
+        share = 0.0 if all_on_gpu else 1 - run.gpu_layers / layers
+    if run.backend == "cpu":
+        share = 1.0
+    return Seen(
+        of=run.kind,
+        cpu_share=share,
+        backend=run.backend,
+        split=run.split,
+        decode_tokens=run.decode_tokens,
+        by_tool=bool(run.tool),
+    )
