@@ -28,7 +28,7 @@ from ..machine.split import SPLITS
 from ..model.flops import prefill_flop
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
-from ..model.work import Work, step_work
+from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
 from .step import calibrated_waits, ideal_waits, step_s
 
@@ -238,7 +238,7 @@ class Estimate(NamedTuple):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
-        notes = self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
+        notes = self.model.notes + self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
         newer = self._decode_tokens_per_s_of_new_builds()
         if newer > NOTEWORTHY * self.decode_tokens_per_s:
             notes += (
@@ -415,7 +415,14 @@ def estimate(
     if engine.id != "ideal":
         several = split if devices > 1 else ""
         chosen = choose_calibration(
-            engine, device, weights, backend, experts=model.experts > 0, batched=batch_size > 1, split=several
+            engine,
+            device,
+            weights,
+            backend,
+            has_shape=model.has_shape,
+            experts=model.has_experts,
+            batched=batch_size > 1,
+            split=several,
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
@@ -426,7 +433,7 @@ def estimate(
     if chosen is None:
         waits = ideal_waits(work, memory_s, compute_s)
     else:
-        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, model.layers)
+        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, layer_count(model))
     return Estimate(
         model=model,
         device=device,

@@ -285,6 +285,7 @@ def choose_calibration(
     weights: WeightFormat,
     backend: str,
     *,
+    has_shape: bool = True,
     experts: bool = False,
     batched: bool = False,
     split: str = "",
@@ -315,6 +316,8 @@ def choose_calibration(
     single = factors.get((nearest.id, device.id, ""))
     notes = _differences(nearest, engine, device, backend)
     notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
+    if not has_shape:
+        notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
     if batched:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):
