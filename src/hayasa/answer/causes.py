@@ -300,10 +300,10 @@ def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    best = result.engine.backend_on(result.device)
+    best = result.engine.backends_on(result.device)[:1]
     if seen.backend in _MAKERS_OWN:
         return None
-    return _ratio(row, result, seen)._replace(certain=bool(seen.backend) and best in _MAKERS_OWN)
+    return _ratio(row, result, seen)._replace(certain=bool(seen.backend) and any(one in _MAKERS_OWN for one in best))
 
 
 def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
