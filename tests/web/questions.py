@@ -103,6 +103,60 @@ _LATENT: Fields = {
     "qk_rope_head_dim": 64,
     "v_head_dim": 128,
 }
+# What layers are made of, each kind in some model.
+_RECURRENT: Fields = {"state_heads": 32, "state_head_dim": 64, "state_groups": 8, "state_dim": 128, "conv_kernel": 4}
+_LINEAR: Fields = {
+    **_DENSE,
+    **_RECURRENT,
+    "mixer_pattern": "LKCA",
+    "attention_gate_dim": 128,
+    "mtp_layers": 1,
+    "qk_norm_over_heads": True,
+}
+_ONE_OPERATION: Fields = {
+    **_DENSE,
+    **_RECURRENT,
+    "layers": 9,
+    "mixer_pattern": "M-MA-M-A-",
+    "mlp_pattern": "-E--E-E-D",
+    "mlp_kind": "relu2",
+    "norms_per_layer": 1,
+    "experts": 16,
+    "experts_per_token": 3,
+    "moe_intermediate_size": 2688,
+    "moe_latent_size": 1024,
+    "shared_experts": 1,
+    "shared_expert_intermediate_size": 5376,
+}
+_WINDOWS: Fields = {
+    **_DENSE,
+    "mixer_pattern": "WWAwwa",
+    "mlp_pattern": "D2B",
+    "sliding_window": 512,
+    "window_attention_heads": 16,
+    "window_kv_heads": 2,
+    "window_head_dim": 256,
+    "keys_are_values": True,
+    "tied_embeddings": True,
+    "per_layer_embedding_size": 256,
+    "further_parameters": 12345,
+    "experts": 8,
+    "experts_per_token": 2,
+    "moe_intermediate_size": 704,
+    "shared_expert_gate": True,
+}
+_SPARSE: Fields = {"index_heads": 32, "index_head_dim": 128, "index_top_k": 2048}
+_ONE_VECTOR: Fields = {
+    **_DENSE,
+    **_SPARSE,
+    "mixer_pattern": "WQZ",
+    "sliding_window": 128,
+    "attention_kind": "shared",
+    "head_dim": 512,
+    "q_lora_rank": 1024,
+    "o_lora_rank": 1024,
+    "o_groups": 8,
+}
 _OWN_MODELS: tuple[Fields, ...] = (
     {"stated_parameters": 7e9},
     {"name": "自分のモデル", "stated_parameters": 123_456_789},
@@ -126,6 +180,18 @@ _OWN_MODELS: tuple[Fields, ...] = (
     # A share of 7 in 10 is no binary fraction, so that what is active has to be rounded.
     {**_EXPERTS, "experts": 10, "experts_per_token": 7},
     _LATENT,
+    {**_LATENT, **_SPARSE, "mixer_pattern": "IRR"},
+    {**_DENSE, **_SPARSE, "mixer_pattern": "AII"},
+    _LINEAR,
+    _ONE_OPERATION,
+    _WINDOWS,
+    _ONE_VECTOR,
+    # What the letters ask for is missing, or they are none.
+    {**_DENSE, "mixer_pattern": "LLLA"},
+    {**_DENSE, "mixer_pattern": "AX"},
+    {**_DENSE, "mlp_pattern": "DE"},
+    {**_DENSE, "layers": 2, "mlp_pattern": "DDD"},
+    {**_DENSE, "mixer_pattern": "WA", "sliding_window": 64, "sliding_window_layers": 16},
 )
 
 # Written as JSON can, where it cannot: {"number": "NaN"}.
@@ -255,7 +321,7 @@ def _refused_objects() -> Iterator[dict[str, Any]]:
     """Objects of which most are refused, and the word for it."""
     device: Fields = {"memory_bandwidth_bytes_per_s": 120e9}
     trials: list[tuple[str, Fields, Iterable[str], Iterable[Any]]] = [
-        ("device", device, (f.name for f in fields(Device) if f.type != "str"), _BAD_NUMBERS),
+        ("device", device, (f.name for f in fields(Device) if f.type in ("int", "float")), _BAD_NUMBERS),
         ("weights", {"bits_per_weight": 4}, ("bits_per_weight",), _BAD_NUMBERS),
     ]
     sizes = [name for name in dict.fromkeys((*_EXPERTS, *_LATENT)) if name != "attention_kind"]

@@ -24,6 +24,7 @@ from ..errors import (
     require_integer,
 )
 from ..machine.device import Device
+from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS
 from ..model.flops import prefill_flop
 from ..model.shape import Model
@@ -150,7 +151,7 @@ class Estimate(NamedTuple):
 
     @property
     def kv_bytes_per_step(self) -> float:
-        """Bytes of KV cache that a step reads."""
+        """Bytes of KV cache that a step reads, and of states that it reads and writes."""
         return self.work.kv_bytes
 
     @property
@@ -180,8 +181,14 @@ class Estimate(NamedTuple):
 
     @property
     def memory_required_bytes(self) -> float:
-        """Bytes of all weights and the KV cache of all sequences."""
-        return weight_bytes(self.model, self.weights).resident_bytes + self.kv_bytes_per_step
+        """Bytes of all weights and the KV cache and states of all sequences."""
+        return memory_required_bytes(
+            self.model,
+            self.weights,
+            batch_size=self.batch_size,
+            context_length=self.context_length,
+            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+        )
 
     @property
     def memory_available_bytes(self) -> float:
@@ -232,7 +239,7 @@ class Estimate(NamedTuple):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
-        notes = self.remarks + (self.chosen.notes if self.chosen else ())
+        notes = self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
         newer = self._decode_tokens_per_s_of_new_builds()
         if newer > NOTEWORTHY * self.decode_tokens_per_s:
             notes += (

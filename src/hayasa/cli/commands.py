@@ -8,7 +8,6 @@ import io
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
@@ -75,8 +74,7 @@ def _own_device(arguments: argparse.Namespace) -> str | Device:
     """Return the device that was named, with the reader's own amount of memory if given."""
     if arguments.memory is None:
         return str(arguments.device)
-    memory = memory_bytes("--memory", arguments.memory)
-    return replace(get_device(arguments.device), memory_capacity_bytes=memory)
+    return get_device(arguments.device, memory_bytes=memory_bytes("--memory", arguments.memory))
 
 
 def _ask(model: str, device: str | Device, question: Mapping[str, object]) -> Estimate:

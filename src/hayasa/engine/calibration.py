@@ -24,7 +24,7 @@ FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
 
 The logarithm of both ends is multiplied by it, once for each thing that
-differs: backend, engine, unknown clock.
+differs: backend, engine, what of the device is unknown or estimated.
 """
 
 
@@ -317,6 +317,8 @@ def choose_calibration(
     notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
     if batched:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
+        if not device.peak_flop_per_s(weights.compute_format):
+            notes.append("演算のピークが分からないため、2 系列目からの計算の時間を数えていません。")
     messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
     if split and not messages_s[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
@@ -373,7 +375,27 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
         if backend and backend not in usual[:1]:
             wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
+    if device.estimated:
+        fields_said = "、".join([_FIELD_LABELS[name] for name in device.estimated])
+        notes.append(f"このデバイスの{fields_said}は、同じ系統の製品からの推定です。")
     if not device.gpu_clock_hz and row.cycles_per_layer:
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
+    if not device.gpu_cores and (row.unpack_cycles_per_byte or row.attention_cycles_per_flop):
+        known = "fp32 のピーク" if device.peak_fp32_flop_per_s else "帯域幅"
+        notes.append(f"GPU のコアの数が分からないため、{known}から推定しました。")
     return notes
+
+
+_FIELD_LABELS = {
+    "memory_bandwidth_bytes_per_s": "帯域幅",
+    "gpu_cores": "コアの数",
+    "gpu_clock_hz": "クロック",
+    "peak_fp32_flop_per_s": "fp32 のピーク",
+    "peak_fp16_dense_flop_per_s": "fp16 のピーク",
+    "peak_bf16_dense_flop_per_s": "bf16 のピーク",
+    "peak_fp8_dense_flop_per_s": "fp8 のピーク",
+    "peak_int8_dense_op_per_s": "int8 のピーク",
+    "peak_fp4_dense_flop_per_s": "fp4 のピーク",
+}
+"""What fields of a device that may be estimated are called, in Japanese."""
