@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ..errors import DataFileError, UnknownNameError
@@ -52,6 +52,21 @@ class NamedModel(NamedTuple):
     weights: str = ""
 
 
+class ModelIndex(NamedTuple):
+    """Every accepted spelling of every model.
+
+    Parameters
+    ----------
+    ids : dict
+        Id by the key of a spelling.
+    dated : frozenset of str
+        Keys that stand in the table with a release: another one is another model.
+    """
+
+    ids: dict[str, str]
+    dated: frozenset[str]
+
+
 def words_of(name: str) -> list[str]:
     """Split a name into words: what follows the last slash, without the container and the number of a part.
 
@@ -69,34 +84,38 @@ def words_of(name: str) -> list[str]:
     return _WORD.findall(_LONE_DOT.sub(" ", text))
 
 
-def _keys(words: Iterable[str]) -> tuple[str, str]:
-    """Return what tells models apart, and the same without the release."""
-    telling = [word for word in words if word not in _SILENT]
-    return "".join(telling), "".join(word for word in telling if not _RELEASE.fullmatch(word))
+def _key(words: Iterable[str]) -> str:
+    """Return what tells models apart."""
+    return "".join(word for word in words if word not in _SILENT)
 
 
-def index_models(rows: Iterable[str], names_of: Callable[[str], Iterable[str]]) -> dict[str, str]:
-    """Map the key of every accepted spelling to an id.
+def _undated(words: Iterable[str]) -> list[str]:
+    return [word for word in words if not _RELEASE.fullmatch(word)]
+
+
+def index_models(rows: Iterable[str], names_of: Callable[[str], Iterable[str]]) -> ModelIndex:
+    """Index the ids and names of models.
 
     Raises
     ------
     DataFileError
         If two models answer to the same spelling.
     """
-    index: dict[str, str] = {}
-    loose: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    dated = set()
     for id_ in rows:
         for name in (id_, *names_of(id_)):
-            key, without_release = _keys(words_of(name))
-            if index.setdefault(key, id_) != id_:
-                raise DataFileError(f"モデルの別名 {name!r} が {index[key]} と {id_} の両方にあります。")
-            # Without its release a name may fit two models; then it names neither.
-            loose[without_release] = id_ if loose.get(without_release, id_) == id_ else ""
-    return {key: id_ for key, id_ in (loose | index).items() if key and id_}
+            words = words_of(name)
+            key, undated = _key(words), _key(_undated(words))
+            if ids.setdefault(key, id_) != id_:
+                raise DataFileError(f"モデルの別名 {name!r} が {ids[key]} と {id_} の両方にあります。")
+            if undated != key:
+                dated.add(undated)
+    return ModelIndex(ids, frozenset(dated))
 
 
 def read_model_name(
-    name: str, index: Mapping[str, str], find_format: Callable[[str], str | None], *, argument: str = "model"
+    name: str, index: ModelIndex, find_format: Callable[[str], str | None], *, argument: str = "model"
 ) -> NamedModel:
     """Return the model and the weight format that a name says.
 
@@ -104,7 +123,7 @@ def read_model_name(
     ----------
     name : str
         Name as it was typed.
-    index : mapping
+    index : ModelIndex
         From `index_models`.
     find_format : callable
         Gives the weight format for words written as one; None if there is none.
@@ -130,10 +149,11 @@ def read_model_name(
     words = words_of(name)
     readings = [(words[:start] + words[end:], id_) for start, end, id_ in _formats_in(words, find_format)]
     for rest, format_ in [*readings, (words, "")]:
-        for key in _keys(rest):
-            if key in index:
-                return NamedModel(index[key], format_)
-    raise _unknown(name, "".join(words), index, argument)
+        key, undated = _key(rest), _key(_undated(rest))
+        for written in (key, undated if undated not in index.dated else key):
+            if written in index.ids:
+                return NamedModel(index.ids[written], format_)
+    raise _unknown(name, words, index, argument)
 
 
 def _formats_in(words: list[str], find_format: Callable[[str], str | None]) -> list[tuple[int, int, str]]:
@@ -149,12 +169,17 @@ def _formats_in(words: list[str], find_format: Callable[[str], str | None]) -> l
     return sorted(found, key=lambda one: -len("".join(words[one[0] : one[1]])))
 
 
-def _unknown(name: str, written: str, index: Mapping[str, str], argument: str) -> UnknownNameError:
-    """Return the error for a name, with the model that its name contains and those that look alike."""
-    inside = [index[key] for key in sorted(index, key=len, reverse=True) if len(key) > 5 and key in written][:1]
-    near = tuple(dict.fromkeys([*inside, *suggest(name, dict.fromkeys(index.values()))]))[:4]
+def _unknown(name: str, words: list[str], index: ModelIndex, argument: str) -> UnknownNameError:
+    """Return the error for a name, with the models that its words name and those that look alike."""
+    ids = dict.fromkeys(index.ids.values())
+    inside = [id_ for id_ in ids if set(words_of(id_)) <= set(words)]
+    # What stands there in one piece comes first: Hermes 3 of Llama 3.1 8B is no Llama 3 8B.
+    inside.sort(key=lambda id_: (_key(words_of(id_)) not in "".join(words), -len(id_)))
+    near = tuple(dict.fromkeys([*inside, *suggest(name, ids)]))[:4]
     hint = f"近い名前: {', '.join(near)}。" if near else ""
     if inside:
         hint += f"{inside[0]} から作られたものなら、形は同じなので、その名前で答えられます。"
-    message = f"{argument} に指定されたモデル {name!r} は登録されていません。{hint}一覧は hayasa models で表示できます。"
+    message = (
+        f"{argument} に指定されたモデル {name!r} は登録されていません。{hint}一覧は hayasa models で表示できます。"
+    )
     return UnknownNameError(message, near)

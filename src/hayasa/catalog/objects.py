@@ -21,7 +21,7 @@ from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFor
 from ..names import find_id, index_by_name, require_name
 from ..units import GIB
 from .device_names import DeviceIndex, device_index, device_of_name
-from .model_names import index_models, read_model_name
+from .model_names import ModelIndex, index_models, read_model_name
 from .reader import Row, data_directory, parse_number, read_rows
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def weight_format_rows() -> Mapping[str, Row]:
 
 
 @cache
-def _model_index() -> dict[str, str]:
+def _model_index() -> ModelIndex:
     rows = model_rows()
     return index_models(rows, _aliases(rows))
 
@@ -314,7 +314,10 @@ def _weight_format(name: str, argument: str) -> WeightFormat:
     if own and 1 <= float(own[2]) <= 8:
         id_ = f"{own[1]}-{float(own[2])}bpw"
         # The row that stands for all of them: only the bits differ.
-        row = weight_format_rows().get(id_) or {**weight_format_rows()[f"{own[1]}-4.0bpw"], **_bits(own[1], id_, own[2])}
+        row = weight_format_rows().get(id_) or {
+            **weight_format_rows()[f"{own[1]}-4.0bpw"],
+            **_bits(own[1], id_, own[2]),
+        }
     else:
         row = weight_format_rows()[find_id(name, _weight_format_index(), argument=argument, what="重みの形式")]
     id_ = row["id"]
