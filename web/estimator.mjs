@@ -9,7 +9,7 @@ const hayasa = formulas({
   device_factors: () => tables.device_factors,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
-  get_model: (id) => listed("models", id),
+  get_named_model: (id) => [listed("models", id), ""],
   get_weight_format: (id) => listed("weight_formats", id),
 });
 

@@ -40,7 +40,7 @@ GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
     "hayasa.catalog.objects.get_device",
-    "hayasa.catalog.objects.get_model",
+    "hayasa.catalog.objects.get_named_model",
     "hayasa.catalog.objects.get_weight_format",
     "hayasa.engine.engines.get_engine",
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import NamedTuple
 
-from ..catalog.objects import get_device, get_model, get_weight_format
+from ..catalog.objects import get_device, get_named_model, get_weight_format
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
 from ..engine.engines import ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import OLD_BUILDS, Wait
@@ -19,6 +19,7 @@ from ..errors import (
     MAX_CONTEXT_LENGTH,
     MAX_DEVICES,
     DoesNotFitError,
+    InvalidValueError,
     require_choice,
     require_integer,
 )
@@ -338,12 +339,13 @@ def estimate(
     Parameters
     ----------
     model : str or Model
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; a name may say
+        the weight format, too: ``"Qwen3-8B-Q4_K_M.gguf"``.
     device : str or Device
         Name in any usual spelling, or an object of your own.
     weights : str or WeightFormat, optional
-        How the weights are stored; by default as the model is usually run
-        with that engine, which the notes then say.
+        How the weights are stored; by default what the model's name says, else
+        as the model is usually run with that engine, which the notes then say.
     batch_size : int
         Sequences that advance together, from 1.
     context_length : int
@@ -398,10 +400,10 @@ def estimate(
     >>> int(result.decode_tokens_per_s_bound), int(1 / result.compute_latency_s)
     (34, 2714)
     """
-    model, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
+    model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
     backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
     remarks: list[str] = []
-    weights = _weights(weights, model, engine, backends, remarks)
+    weights = _weights(weights, model, named, engine, backends, remarks)
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
@@ -462,35 +464,55 @@ def _objects(
     device: str | Device,
     engine: str | Engine,
     kv_cache: str | WeightFormat,
-) -> tuple[Model, Device, Engine, WeightFormat]:
-    """Turn every name into its object, and refuse what is neither."""
+) -> tuple[Model, str, Device, Engine, WeightFormat]:
+    """Turn every name into its object, and refuse what is neither; a model's may say its weight format, too."""
+    named = ""
     if not isinstance(model, Model):
-        model = get_model(model)
+        model, named = get_named_model(model)
     if not isinstance(device, Device):
         device = get_device(device)
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
-    return model, device, engine, kv_cache
+    return model, named, device, engine, kv_cache
 
 
 def _weights(
-    weights: str | WeightFormat | None, model: Model, engine: Engine, backends: tuple[str, ...], remarks: list[str]
+    weights: str | WeightFormat | None,
+    model: Model,
+    named: str,
+    engine: Engine,
+    backends: tuple[str, ...],
+    remarks: list[str],
 ) -> WeightFormat:
     """Settle how the weights are stored, and remark on what was not asked for."""
-    if weights is None:
+    if weights is None and named:
+        weights = get_weight_format(named)
+    elif weights is None:
         usual = _usual_weights(model, engine, backends[0])
         remarks.append(f"形式の指定がないので、{usual.id} で答えました。")
         return usual
     if not isinstance(weights, WeightFormat):
         weights = get_weight_format(weights)
+    if named and not _agree(get_weight_format(named), weights):
+        raise InvalidValueError(
+            f"weights {weights.id} は、model の名前が言う形式 {get_weight_format(named).id} と違います。"
+            "どちらか一方で指定してください。"
+        )
     meant = _meant(weights, engine, backends)
     if meant is None:
         return weights
     if meant.id != weights.id:
         remarks.append(f"{engine.id} で {weights.id} と呼ばれるのは {meant.id} です。")
     return meant
+
+
+def _agree(named: WeightFormat, weights: WeightFormat) -> bool:
+    """Tell whether two formats may be one: only names of GGUF files say all of it, others leave out the groups."""
+    if named.packing != weights.packing or named.packing == "gguf":
+        return named.id == weights.id
+    return int(named.bits_per_weight) == int(weights.bits_per_weight)
 
 
 def _usual_weights(model: Model, engine: Engine, backend: str) -> WeightFormat:

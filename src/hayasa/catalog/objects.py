@@ -7,6 +7,7 @@ the ``*_rows`` functions give the rows as they stand, sources included.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import cache, lru_cache
@@ -20,6 +21,7 @@ from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFor
 from ..names import find_id, index_by_name, require_name
 from ..units import GIB
 from .device_names import DeviceIndex, device_index, device_of_name
+from .model_names import ModelIndex, index_models, read_model_name
 from .reader import Row, data_directory, parse_number, read_rows
 
 T = TypeVar("T")
@@ -105,9 +107,9 @@ def weight_format_rows() -> Mapping[str, Row]:
 
 
 @cache
-def _model_index() -> dict[str, str]:
+def _model_index() -> ModelIndex:
     rows = model_rows()
-    return index_by_name(rows, _aliases(rows), "モデル")
+    return index_models(rows, _aliases(rows))
 
 
 @cache
@@ -216,13 +218,60 @@ def get_model(name: str) -> Model:
     >>> get_model("meta-llama/Llama-3.1-8B-Instruct").layers
     32
     """
-    return _model(require_name(name, argument="model", what="モデル"))
+    return get_named_model(name)[0]
+
+
+def get_named_model(name: str) -> tuple[Model, str]:
+    """Return the model of a name, and the weight format that the name says.
+
+    Parameters
+    ----------
+    name : str
+        As for `get_model`.
+
+    Returns
+    -------
+    model : Model
+        The row of ``models.csv`` as an object.
+    weights : str
+        Name of a weight format; empty if the name says nothing of it.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row answers to the name; near ones are proposed.
+    DataFileError
+        If the table cannot be read.
+
+    Examples
+    --------
+    >>> get_named_model("llama3.1:8b-instruct-q8_0")[1]
+    'q8_0'
+    """
+    return _named_model(require_name(name, argument="model", what="モデル"))
 
 
 @lru_cache(maxsize=1024)
-def _model(name: str) -> Model:
-    id_ = find_id(name, _model_index(), argument="model", what="モデル")
+def _named_model(name: str) -> tuple[Model, str]:
+    named = read_model_name(name, _model_index(), _format_written)
+    return _model(named.id), named.weights
+
+
+@cache
+def _model(id_: str) -> Model:
     return _build(Model, model_rows()[id_], "models.csv")
+
+
+def _format_written(written: str) -> str | None:
+    """Return the id of the format that is written so in the name of a model, if it is one.
+
+    Of the formats' names only those count that no model has a word of.
+    """
+    if _BITS_OF_ITS_OWN.fullmatch(written):
+        return written
+    row = weight_format_rows().get(_weight_format_index().get(written, ""))
+    named = row is not None and (any(one.isdigit() for one in written) or written in row["packing"].split("|"))
+    return row["id"] if row is not None and named else None
 
 
 def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
@@ -255,12 +304,30 @@ def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     return _weight_format(require_name(name, argument=argument, what="重みの形式"), argument)
 
 
+_BITS_OF_ITS_OWN = re.compile(r"(exl[23])-?(\d(?:\.\d+)?)-?bpw(?:-?h\d)?(?:-?(?:mcg|mul1))?")
+"""EXL2 and EXL3 take any average number of bits; what follows is how, not how many."""
+
+
 @lru_cache(maxsize=1024)
 def _weight_format(name: str, argument: str) -> WeightFormat:
-    id_ = find_id(name, _weight_format_index(), argument=argument, what="重みの形式")
-    row = weight_format_rows()[id_]
+    own = _BITS_OF_ITS_OWN.fullmatch(name.strip().lower())
+    if own and 1 <= float(own[2]) <= 8:
+        id_ = f"{own[1]}-{float(own[2])}bpw"
+        # The row that stands for all of them: only the bits differ.
+        row = weight_format_rows().get(id_) or {
+            **weight_format_rows()[f"{own[1]}-4.0bpw"],
+            **_bits(own[1], id_, own[2]),
+        }
+    else:
+        row = weight_format_rows()[find_id(name, _weight_format_index(), argument=argument, what="重みの形式")]
+    id_ = row["id"]
     rules = _mix_rules().get(id_) or _group_rules(row)
     return _build(WeightFormat, row, "weight_formats.csv", compute_format=_compute_format(row), rules=rules)
+
+
+def _bits(packing: str, id_: str, bits: str) -> dict[str, str]:
+    """Return the cells in which a format differs that has a number of bits of its own."""
+    return {"id": id_, "name": f"{packing.upper()} {float(bits)} bpw", "bits_per_weight": bits}
 
 
 def _compute_format(row: Row) -> str:
