@@ -99,7 +99,8 @@ def name_problems(rows: Iterable[Row]) -> Iterator[str]:
             yield f"id: {row['id']!r} is not lower-case kebab"
         aliases = row.get("aliases", "")
         spellings = [row["id"], row.get("name", ""), *(aliases.split("|") if aliases else [])]
-        for spelling in filter(None, spellings):
+        # A name that begins with "?" is said to be another row's too.
+        for spelling in (name for name in spellings if name and not name.startswith("?")):
             if owner.setdefault(name_key(spelling), row["id"]) != row["id"]:
                 yield f"aliases: {spelling!r} names {owner[name_key(spelling)]} and {row['id']}"
 

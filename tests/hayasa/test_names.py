@@ -102,7 +102,8 @@ def test_every_id_and_name_and_alias_finds_its_row(kind: str) -> None:
     for id_, row in getattr(hayasa, kind)().items():
         assert get(id_).id == id_
         for alias in (row["name"], *filter(None, row.get("aliases", "").split("|"))):
-            assert get(alias).id == id_, alias
+            # What begins with "?" is another reading of what another row, or none, is usually called.
+            assert alias.startswith("?") or get(alias).id == id_, alias
 
 
 @pytest.mark.parametrize(

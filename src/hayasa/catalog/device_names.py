@@ -238,7 +238,11 @@ def device_of_name(
         raise InvalidValueError(f"device の名前 {name!r} にあるメモリと、指定されたメモリ {given} が合いません。")
     said = said._replace(memory_gb=said.memory_gb or memory_bytes / GIB)
     readings = _readings(said, index, rows)
-    if not readings and said.key and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}":
+    if (
+        said.key
+        and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
+        and not _channels_listed(said, readings)
+    ):
         return _memory_alone(said)
     if not readings:
         raise unknown_name(name, rows, argument="device", what="デバイス")
@@ -314,6 +318,10 @@ def _fitting(
     return fitting
 
 
+def _channels_listed(said: DeviceName, readings: Mapping[str, list[DeviceName]]) -> bool:
+    return any(not said.channels or said.channels == one.channels for names in readings.values() for one in names)
+
+
 def _cores_are_the_cpus(said: DeviceName, devices: list[Device]) -> bool:
     return said.cores not in [device.gpu_cores for device in devices]
 
@@ -337,10 +345,18 @@ def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, .
     size, bandwidth = said.memory_gb * GIB, device.memory_bandwidth_bytes_per_s
     if not size or (device.memory_options_bytes and size not in device.memory_options_bytes):
         size = device.memory_capacity_bytes
-    if said.mega_transfers_per_s and row["memory_channels"]:
-        bandwidth = _bandwidth_bytes_per_s(said.channels or int(row["memory_channels"]), said.mega_transfers_per_s)
-    elif said.channels and row["memory_channels"]:
-        bandwidth *= said.channels / int(row["memory_channels"])
+    usual = int(row["memory_channels"] or 0)
+    if usual and (said.mega_transfers_per_s or said.channels):
+        channels = said.channels or usual
+        speed = said.mega_transfers_per_s or round(bandwidth / _bandwidth_bytes_per_s(usual, 1))
+        if bandwidth != _bandwidth_bytes_per_s(channels, speed):
+            bandwidth = _bandwidth_bytes_per_s(channels, speed)
+            notes = (
+                *notes,
+                f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。",
+            )
+    elif said.mega_transfers_per_s or said.channels:
+        notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
     return replace(
         device,
         memory_capacity_bytes=size,
