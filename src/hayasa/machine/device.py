@@ -27,6 +27,8 @@ class Device:
         Theoretical memory bandwidth in bytes per second.
     memory_capacity_bytes : float
         Memory in bytes; 0 if unknown, then nothing is said about fitting.
+    unified_memory : bool
+        Whether the processor and its operating system live in the same memory.
     peak_fp32_flop_per_s, peak_fp16_dense_flop_per_s, peak_bf16_dense_flop_per_s, \
 peak_fp8_dense_flop_per_s, peak_int8_dense_op_per_s, peak_int4_dense_op_per_s, \
 peak_fp4_dense_flop_per_s : float
@@ -63,6 +65,7 @@ peak_fp4_dense_flop_per_s : float
     family: str = ""
     memory_bandwidth_bytes_per_s: float
     memory_capacity_bytes: float = 0.0
+    unified_memory: bool = False
     peak_fp32_flop_per_s: float = 0.0
     peak_fp16_dense_flop_per_s: float = 0.0
     peak_bf16_dense_flop_per_s: float = 0.0

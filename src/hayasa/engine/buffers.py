@@ -1,0 +1,81 @@
+"""What an engine needs in memory beside the weights and the KV cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from ..catalog.reader import read_objects
+from ..model.shape import Model
+
+LOGIT_BYTES = 4
+"""Bytes of a number in the buffers: engines score the vocabulary in 32 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineMemory:
+    """What one engine needs, and what it may use: a row of ``engine_memory.csv``.
+
+    Parameters
+    ----------
+    id : str
+        The engine's id; ``"other"`` for those of which nothing is published.
+    micro_batch : int
+        Tokens of a prompt that are computed together.
+    context_bytes : float
+        Bytes for each pair of a token of the context and one computed together with others.
+    fixed_bytes : float
+        Bytes whatever is asked.
+    share_least, share_most : float
+        Share of the memory that it takes for itself by default, in old and in new versions.
+    embedding_on_host : bool
+        Whether an input embedding of its own stays in the computer's memory,
+        where the device has another.
+    """
+
+    id: str
+    micro_batch: int = 0
+    context_bytes: float = 0.0
+    fixed_bytes: float = 0.0
+    share_least: float = 1.0
+    share_most: float = 1.0
+    embedding_on_host: bool = False
+
+    def buffer_bytes(self, model: Model, context_length: int) -> float:
+        """Return the bytes of its buffers on one device.
+
+        Examples
+        --------
+        llama.cpp writes 258.50 MiB for Llama 3 8B:
+
+        >>> llama_cpp = EngineMemory(id="llama.cpp", micro_batch=512)
+        >>> llama_cpp.buffer_bytes(Model(id="l", layers=32, hidden_size=4096, attention_heads=32,
+        ...     kv_heads=8, head_dim=128, intermediate_size=14336, vocab_size=128256), 0) / 2**20
+        258.5
+        """
+        token_bytes = LOGIT_BYTES * (model.vocab_size + model.hidden_size) + self.context_bytes * context_length
+        return self.fixed_bytes + self.micro_batch * token_bytes
+
+
+IDEAL_MEMORY = EngineMemory(id="ideal")
+"""Physics alone: neither buffers nor anything held back."""
+
+
+@cache
+def engine_memories() -> dict[str, EngineMemory]:
+    """All rows of ``engine_memory.csv`` by engine."""
+    return {row.id: row for row in read_objects(EngineMemory, "engine_memory.csv")}
+
+
+def memory_of(engine_id: str) -> EngineMemory:
+    """Return what an engine needs and may use.
+
+    Examples
+    --------
+    >>> memory_of("vllm").share_least, memory_of("an engine of one's own").id
+    (0.9, 'other')
+    """
+    if engine_id == "ideal":
+        return IDEAL_MEMORY
+    rows = engine_memories()
+    return rows.get(engine_id) or rows["other"]
