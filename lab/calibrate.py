@@ -221,8 +221,8 @@ def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Coeff
 
 
 def _tensor_message_s(measurements: Sequence[Measurement], coefficients: Coefficients, factors: Factors) -> float:
-    """Median time of an all-reduce; 0 if not measured."""
-    rows = [m for m in measurements if m.devices > 1 and m.batch_size == 1 and m.row["split"] == "tensor"]
+    """Median time of an all-reduce, or of what llama.cpp's split by rows does instead; 0 if not measured."""
+    rows = [m for m in measurements if m.devices > 1 and m.batch_size == 1 and m.row["split"] in ("tensor", "row")]
     if not rows:
         return 0.0
     share = _one_device_s(rows, coefficients, factors) / np.array([m.devices for m in rows])

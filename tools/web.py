@@ -1,8 +1,8 @@
 """Write the page's scripts: ``python tools/web.py [--root DIR]``.
 
-``web/hayasa.js`` holds the page's modules with hayasa's formulas and tables.  What is not seen at
-once, the published measurements, is a script of its own, ``web/hayasa-measurements.js``, which the
-page asks for when a reader comes near.
+``web/hayasa.js`` holds the page's modules with hayasa's formulas, ``web/hayasa-tables.js`` the models,
+devices, formats and calibrations that they read.  What is not seen at once, the published measurements,
+is ``web/hayasa-measurements.js``, which the page asks for when a reader comes near.
 
 The book's `pre-render` names this file, so Quarto runs it too, with whatever Python it finds: it
 needs the standard library only.  With a minifier at hand the script becomes shorter by a third.
@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLE = "hayasa.js"
+TABLES = "hayasa-tables.js"
 MEASUREMENTS = "hayasa-measurements.js"
 
 
@@ -34,7 +35,11 @@ def scripts(root: Path) -> dict[str, str]:
         from tools.page import script
     finally:
         del sys.path[:2]
-    return {BUNDLE: script.page_script(root, source), MEASUREMENTS: script.measurements_script()}
+    return {
+        BUNDLE: script.page_script(root, source),
+        TABLES: script.tables_script(),
+        MEASUREMENTS: script.measurements_script(),
+    }
 
 
 def write_if_changed(path: Path, text: str) -> bool:
@@ -53,9 +58,7 @@ def write_if_changed(path: Path, text: str) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        description="web/*.mjs と hayasa から web/hayasa.js と web/hayasa-measurements.js を作る"
-    )
+    parser = argparse.ArgumentParser(description="web/*.mjs と hayasa から、ページのスクリプト web/hayasa*.js を作る")
     parser.add_argument("--root", type=Path, default=ROOT, help="本のフォルダー")
     root = parser.parse_args(arguments).root.resolve()
     try:

@@ -97,3 +97,47 @@ def test_what_is_fitted_is_what_is_estimated() -> None:
                     assert math.isclose(wait.load_s, m.loads_s[wait.kind.name], rel_tol=1e-12)
                     checked += 1
     assert checked > 50
+
+
+@pytest.mark.parametrize(
+    ("engine", "device"),
+    [
+        ("llama.cpp", "rtx-4090"),
+        ("llama.cpp", "apple-m4-max-40c"),
+        ("llama.cpp", "rx-7900-xtx"),
+        ("llama.cpp", "raspberry-pi-5"),
+        ("mlx", "apple-m3-ultra-80c"),
+        ("vllm", "h100-80gb-sxm"),
+        ("gpt-fast", "a100-80gb-sxm"),
+    ],
+)
+def test_a_deep_context_is_read_no_faster_than_the_memory_allows(engine: str, device: str) -> None:
+    """An estimate that falls back on the bound has forgotten to read the cache."""
+    for context_length in (0, 8192, 131072):
+        result = hayasa.estimate("llama-3.1-8b", device, engine=engine, context_length=context_length)
+        assert result.decode_tokens_per_s < result.decode_tokens_per_s_bound
+        assert "bound" not in [wait.name for wait in result.waits]
+
+
+def test_a_split_by_rows_is_as_slow_as_it_was_measured() -> None:
+    rows = [row for row in hayasa.measurements(engine="llama.cpp") if row["split"] == "row"]
+    results = [
+        hayasa.estimate(
+            row["model"],
+            row["device"],
+            weights=row["weights"],
+            context_length=row["context_length"],
+            devices=row["devices"],
+            split="tensor",
+        )
+        for row in rows
+    ]
+    speeds = [row["decode_tokens_per_s"] for row in rows]
+    inside = [
+        result.decode_tokens_per_s_low <= speed <= result.decode_tokens_per_s_high
+        for result, speed in zip(results, speeds, strict=True)
+    ]
+    errors = [abs(result.decode_tokens_per_s / speed - 1) for result, speed in zip(results, speeds, strict=True)]
+    assert len(rows) == 24
+    assert sum(inside) >= 0.9 * len(rows)
+    assert sum(errors) / len(errors) < 0.15

@@ -12,6 +12,7 @@ from itertools import islice
 import pytest
 from py_mini_racer import MiniRacer
 
+from hayasa.catalog.objects import device_rows
 from tests.web import questions
 from tests.web.javascript import same
 from tools.page import script
@@ -143,12 +144,12 @@ def test_without_an_entry_there_is_no_bundle(tmp_path):
 
 @pytest.fixture(scope="module")
 def built(root):
-    return script.page_script(root, root)
+    return script.tables_script() + script.page_script(root, root)
 
 
 def test_shortening_changes_no_answer(built, root):
     """Where the minifier is missing, readers get the modules as they are."""
-    plain = bundle(root / "web", script.made_modules(root))
+    plain = script.tables_script() + bundle(root / "web", script.page_modules(root))
     if built == plain:
         pytest.skip("tdewolff-minify が入っていません（Linux のほかでは入れません）")
     assert len(built) < 0.8 * len(plain)
@@ -189,7 +190,7 @@ def test_the_bundle_says_what_python_says(built):
 def test_the_same_sources_give_the_same_bytes(built, root):
     code = (
         "import sys; from pathlib import Path; from tools.page import script; "
-        "sys.stdout.write(script.page_script(Path.cwd(), Path.cwd()))"
+        "sys.stdout.write(script.tables_script() + script.page_script(Path.cwd(), Path.cwd()))"
     )
     for seed in ("1", "2"):
         again = subprocess.run(
@@ -200,6 +201,11 @@ def test_the_same_sources_give_the_same_bytes(built, root):
             check=True,
         )
         assert again.stdout.decode() == built
+
+
+def test_tables_are_a_script_that_runs_before_the_page_s(built):
+    assert run(script.tables_script(), "hayasaTables") == calculator_data()
+    assert run(built, "[...hayasa.tables.devices.keys()]") == list(device_rows())
 
 
 def test_measurements_are_a_script_of_their_own(built, root):
@@ -235,9 +241,12 @@ def test_the_command_needs_nothing_but_python(book, root, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     done = command(book, cwd=elsewhere)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    plain = bundle(root / "web", script.made_modules(root))
-    assert (book / "web" / "hayasa.js").read_text(encoding="utf-8") == plain
-    assert (book / "web" / "hayasa-measurements.js").read_text(encoding="utf-8") == script.measurements_script()
+    made = {path.name: path.read_text(encoding="utf-8") for path in (book / "web").glob("hayasa*.js")}
+    assert made == {
+        "hayasa.js": bundle(root / "web", script.page_modules(root)),  # no minifier is at hand there
+        "hayasa-tables.js": script.tables_script(),
+        "hayasa-measurements.js": script.measurements_script(),
+    }
     assert list(elsewhere.iterdir()) == []
 
 
@@ -278,13 +287,13 @@ def test_an_old_python_is_told_so(root):
 
 def test_sizes(root, built, record_property):
     sizes = {
-        "データ": compact_json(calculator_data()),
-        "プログラムとデータ": built,
+        "プログラム": script.page_script(root, root),
+        "表": script.tables_script(),
         "実測": script.measurements_script(),
         "CSS": (root / "web" / "hayasa.css").read_text(encoding="utf-8"),
     }
     compressed = {name: len(gzip.compress(text.encode(), 9)) for name, text in sizes.items()}
     listed = "、".join(f"{name} {size:,} バイト" for name, size in compressed.items())
     record_property("note", f"速度計算機（gzip）: {listed}")
-    assert compressed["データ"] <= 12_000
-    assert compressed["プログラムとデータ"] <= 40_000
+    assert compressed["プログラム"] <= 40_000
+    assert compressed["表"] <= 30_000

@@ -87,7 +87,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def page(root):
-    return Page(script.page_script(root, root))
+    return Page(script.tables_script() + script.page_script(root, root))
 
 
 def test_every_choice_survives_its_address(page):

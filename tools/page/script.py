@@ -9,6 +9,7 @@ from tools.page.bundle import HEADER, IMPORT, NAME, bundle, names_in, quoted, sh
 from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
 from tools.page.translate import translate
 
+TABLES = "hayasaTables"
 RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
 
 # What the page computes, by its place in hayasa; whatever these mention is translated with them.
@@ -72,6 +73,11 @@ def made_modules(source: Path) -> dict[str, str]:
     }
 
 
+def page_modules(source: Path) -> dict[str, str]:
+    """Return the modules of `made_modules` for a page, which has its tables from `tables_script`."""
+    return {**made_modules(source), "data.mjs": f"export const data = globalThis.{TABLES};\n"}
+
+
 def needed(module: str, wanted: set[str]) -> str:
     """Leave out what of a module nobody wants, and nothing that is wanted mentions."""
     parts = re.split(r"^(?=(?:export )?(?:const|class|function\*?) )", module, flags=re.MULTILINE)
@@ -86,9 +92,18 @@ def needed(module: str, wanted: set[str]) -> str:
 
 def page_script(root: Path, source: Path) -> str:
     """Return the script for the modules of a book."""
-    return shortened(bundle(root / "web", made_modules(source)))
+    return shortened(bundle(root / "web", page_modules(source)))
+
+
+def tables_script() -> str:
+    """Return the script that brings the tables, and runs before that of the page."""
+    return _data_script(TABLES, calculator_data())
 
 
 def measurements_script() -> str:
     """Return the script that brings the published measurements to the one that asks for them."""
-    return f"{HEADER}globalThis.hayasaMeasurements = JSON.parse({quoted(compact_json(measurement_data()))});\n"
+    return _data_script("hayasaMeasurements", measurement_data())
+
+
+def _data_script(name: str, data: object) -> str:
+    return f"{HEADER}globalThis.{name} = JSON.parse({quoted(compact_json(data))});\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..engine.waits import DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, UNPACK_WEIGHTS, Wait
+from ..engine.waits import ATTENTION, DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, READ_CACHE, UNPACK_WEIGHTS, Wait
 from ..model.kv_cache import kv_values_per_layer
 from ..model.tensors import active_parameters, total_parameters
 from ..model.weights import weight_bytes_resident
@@ -177,8 +177,11 @@ def _correction(result: Estimate) -> list[str]:
         return ["エンジン ideal なので、補正しません。"]
     calibration = result.chosen.calibration
     lines = [f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）"]
+    attended = any(wait.kind.name == ATTENTION.name for wait in result.waits)
     for wait in result.waits:
         lines += _wait_lines(wait)
+        if wait.kind.name == READ_CACHE.name and attended and wait.seconds:
+            lines.append("KV キャッシュは、読むのと計算とが並んで進むので、遅いほうだけを数える")
     lines += [
         f"1 ステップ = {duration(result.step_latency_s)}、"
         f"最良の見積り = {significant(result.decode_tokens_per_s)} トークン/秒",

@@ -13,7 +13,6 @@ from ..engine.waits import (
     MESSAGES,
     READ_CACHE,
     READ_WEIGHTS,
-    UNPACK_WEIGHTS,
     Wait,
 )
 from ..machine.split import messages_per_step
@@ -54,16 +53,16 @@ def calibrated_waits(
     together = devices if split == "tensor" else 1
     waits: list[Wait] = []
     total_s = 0.0
-    for kind, factor, amount, pace_s in chosen.paces:
+    for kind, factor, amount, pace_s, beside in chosen.paces:
         units: float = getattr(work, amount)
-        load_s = units * pace_s / together
-        seconds = factor * load_s
-        wait = Wait(kind, factor, load_s)
-        if kind is UNPACK_WEIGHTS:
-            # The weights are unpacked while further ones are read: the longer counts.
-            if seconds > total_s:
-                waits[0] = waits[0].hide()
-                total_s = seconds
+        wait = Wait(kind, factor, units * pace_s / together)
+        seconds = wait.seconds
+        if waits and waits[-1].kind.name == beside:
+            # Memory and cores work at the same time: the longer counts.
+            other = waits[-1].seconds
+            if seconds > other:
+                waits[-1] = waits[-1].hide()
+                total_s += seconds - other
             else:
                 wait = wait.hide()
         else:

@@ -18,7 +18,7 @@ from ..errors import DataFileError
 from ..machine.device import Device
 from ..model.weights import WeightFormat
 from .engines import Engine
-from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
+from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, READ_CACHE, UNPACK_WEIGHTS, WaitKind
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -47,7 +47,7 @@ class Calibration:
     attention_cycles_per_flop : float
         Core cycles per FLOP of attention.
     kv_read_factor : float
-        Time to read the KV cache over the ideal.
+        Time to read the KV cache over the ideal; below 1 the ideal counts.
     cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
 cycles_per_layer_in_old_builds : float
         Clock cycles that each layer costs whatever its size, and in addition
@@ -217,12 +217,15 @@ class Pace(NamedTuple):
         The field of `Work` that says how much of it a step has.
     pace_s : float
         Seconds per unit of that amount, for a factor of 1.
+    beside : str
+        Name of the wait before it that goes on at the same time; empty if there is none.
     """
 
     kind: WaitKind
     factor: float
     amount: str
     pace_s: float
+    beside: str
 
 
 class ChosenCalibration(NamedTuple):
@@ -291,6 +294,8 @@ def choose_calibration(
     messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
     if split and not messages_s[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
+    elif split == "tensor":
+        notes.append("行列を分けた複数台の速さは、1 台の見積りに通信の待ちを足したものです。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor
@@ -321,9 +326,11 @@ def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_sha
     paces = []
     for fitted in FITTED_WAITS:
         factor: float = getattr(row, fitted.coefficient)
+        if fitted.kind is READ_CACHE:
+            factor = max(factor, 1.0)  # no cache is read faster than the memory allows
         pace_s = fitted.pace_s(device) * shares.get(fitted.kind.name, 1.0)
         if factor and pace_s:
-            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s))
+            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s, fitted.beside))
     return tuple(paces)
 
 

@@ -89,12 +89,16 @@ class FittedWait(NamedTuple):
         The field of `Work` that says how much of it a step has.
     pace_s : callable
         Seconds per unit of that amount on a device, for a factor of 1.
+    beside : str
+        Name of the wait before it that goes on at the same time, of which the longer counts;
+        empty if there is none.
     """
 
     kind: WaitKind
     coefficient: str
     amount: str
     pace_s: Callable[[Device], float]
+    beside: str = ""
 
 
 def clock_hz(device: Device) -> float:
@@ -135,9 +139,9 @@ BOUND = WaitKind("bound", "物理的な上限に届くまで", "device", "倍")
 
 FITTED_WAITS = (
     FittedWait(READ_WEIGHTS, "weight_read_factor", "weight_bytes", _byte_s),
-    FittedWait(UNPACK_WEIGHTS, "unpack_cycles_per_byte", "weight_bytes", _core_cycle_s),
+    FittedWait(UNPACK_WEIGHTS, "unpack_cycles_per_byte", "weight_bytes", _core_cycle_s, READ_WEIGHTS.name),
     FittedWait(ATTENTION, "attention_cycles_per_flop", "attention_flop", _core_cycle_s),
-    FittedWait(READ_CACHE, "kv_read_factor", "kv_bytes", _byte_s),
+    FittedWait(READ_CACHE, "kv_read_factor", "kv_bytes", _byte_s, ATTENTION.name),
     FittedWait(LAYERS, "cycles_per_layer", "layers", _cycle_s),
     FittedWait(MOE_LAYERS, "cycles_per_moe_layer", "moe_layers", _cycle_s),
     FittedWait(DIES, "cycles_per_layer_and_further_die", "layers", _further_dies_cycle_s),
@@ -145,7 +149,8 @@ FITTED_WAITS = (
 )
 """The waits that are fitted, in the order in which they are summed.
 
-Of the first two, reading and unpacking the weights, the longer counts: they
-go on side by side.  The fixed waits of the layers are kernels that wait for
-each other; layers with experts and chips of two dies have more of them.
+Memory and cores work side by side: of reading the weights and unpacking them,
+and of reading the cache and computing attention, the longer counts.  The fixed
+waits of the layers are kernels that wait for each other; layers with experts
+and chips of two dies have more of them.
 """
