@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ..engine.buffers import memory_of
-from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, require_integer
+from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, require_integer
 from ..machine.device import Device
 from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
+from ..units import gibibytes
 
 FITS = "fits"
 TIGHT = "tight"
@@ -155,7 +156,7 @@ def memory_fit(
     return MemoryFit(
         weights_bytes=stored.resident_bytes - on_host,
         kv_cache_bytes=kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value),
-        buffer_bytes=needs.buffer_bytes(model, context_length) * devices,
+        buffer_bytes=needs.buffers(model, context_length) * devices,
         capacity_bytes=capacity,
         kept_least_bytes=kept[1] if screen is True else kept[0],
         kept_most_bytes=kept[0] if screen is False else kept[1],
@@ -312,14 +313,89 @@ def max_batch_size(
     return max(0, _largest(fits, MAX_BATCH_SIZE))
 
 
-def min_devices(fits: Callable[[int], bool]) -> int | None:
-    """Return the smallest number of devices that fits, by doubling and bisection; None if none does."""
-    most = 1
-    while not fits(most):
-        most *= 2
-        if most > MAX_DEVICES:
-            return None
-    return most // 2 + 1 + _largest(lambda more: not fits(most // 2 + more), most) if most > 1 else 1
+ENOUGH_CONTEXT = 1024
+"""Tokens below which a context is of no use: no remedy proposes less."""
+
+MOST_DEVICES = 16
+"""Devices beyond which nobody builds: no remedy proposes more."""
+
+_Q8_0_BYTES = 34 / 32
+
+
+def remedies(
+    fit: MemoryFit,
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    formats: Iterable[WeightFormat],
+    *,
+    batch_size: int,
+    context_length: int,
+    bytes_per_value: float,
+    engine: str,
+    devices: int,
+) -> list[str]:
+    """Say what makes it fit, in Japanese: the least that has to be given up first.
+
+    Parameters
+    ----------
+    fit : MemoryFit
+        What `memory_fit` answered to all the rest.
+    model, device, weights : Model, Device, WeightFormat
+        What was asked about.
+    formats : iterable of WeightFormat
+        Formats that could be taken instead.
+    batch_size, context_length, bytes_per_value, engine, devices
+        As for `memory_fit`.
+
+    Returns
+    -------
+    list of str
+        Sentences; none where it fits, or where the capacity is unknown.
+    """
+    if fit.verdict in (FITS, None):
+        return []
+
+    def spare_bytes(weights: WeightFormat, context_length: int, bytes_per_value: float) -> float:
+        return memory_fit(
+            model,
+            device,
+            weights,
+            batch_size=batch_size,
+            context_length=context_length,
+            bytes_per_value=bytes_per_value,
+            engine=engine,
+            devices=devices,
+        ).left_bytes
+
+    found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
+    if context_length and bytes_per_value > _Q8_0_BYTES and spare_bytes(weights, context_length, _Q8_0_BYTES) >= 0:
+        found.append("KV キャッシュを q8_0 にすると入ります。")
+    if context_length > ENOUGH_CONTEXT and spare_bytes(weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
+        longest = _largest(lambda tokens: spare_bytes(weights, tokens, bytes_per_value) >= 0, context_length)
+        found.append(f"文脈を {longest:,} トークンまでにすると入ります。")
+    smaller = [
+        other
+        for other in formats
+        if weight_bytes(model, other).resident_bytes < weight_bytes(model, weights).resident_bytes
+        and spare_bytes(other, context_length, bytes_per_value) >= 0
+    ]
+    if smaller:
+        largest = max(smaller, key=lambda other: weight_bytes(model, other).resident_bytes)
+        size = gibibytes(weight_bytes(model, largest).resident_bytes)
+        found.append(f"重みを {largest.id}（{size}）にすると入ります。")
+    # Each further device brings its memory, less what is kept there and its own buffers.
+    gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
+    if gain > 0:
+        needed = int(-(-(fit.weights_bytes + fit.kv_cache_bytes) // gain))
+        if devices < needed <= MOST_DEVICES:
+            found.append(f"{needed} 台に分けると入ります。")
+    if fit.verdict == DOES_NOT_FIT and memory_of(engine).embedding_on_host and not device.unified_memory:
+        found.append(
+            "一部の層やエキスパートを CPU の側に置けば動きますが、そのぶん遅くなります"
+            "（llama.cpp の -ngl、--n-cpu-moe）。"
+        )
+    return found
 
 
 def _largest(fits: Callable[[int], bool], limit: int) -> int:

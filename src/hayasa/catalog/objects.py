@@ -227,6 +227,12 @@ def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     return _weight_format(require_name(name, argument=argument, what="重みの形式"), argument)
 
 
+@cache
+def weight_formats() -> tuple[WeightFormat, ...]:
+    """All weight formats, in the order of the table."""
+    return tuple(get_weight_format(id_) for id_ in weight_format_rows())
+
+
 @lru_cache(maxsize=1024)
 def _weight_format(name: str, argument: str) -> WeightFormat:
     id_ = find_id(name, _weight_format_index(), argument=argument, what="重みの形式")

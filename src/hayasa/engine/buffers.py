@@ -8,8 +8,8 @@ from functools import cache
 from ..catalog.reader import read_objects
 from ..model.shape import Model
 
-LOGIT_BYTES = 4
-"""Bytes of a number in the buffers: engines score the vocabulary in 32 bits."""
+FLOAT_BYTES = 4
+"""Bytes of a number in the buffers: engines compute between the matrices in 32 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,8 @@ class EngineMemory:
         The engine's id; ``"other"`` for those of which nothing is published.
     micro_batch : int
         Tokens of a prompt that are computed together.
-    context_bytes : float
-        Bytes for each pair of a token of the context and one computed together with others.
+    mask_bytes : float
+        Bytes of the mask that says of each of them which token of the context it sees.
     fixed_bytes : float
         Bytes whatever is asked.
     share_least, share_most : float
@@ -35,26 +35,33 @@ class EngineMemory:
 
     id: str
     micro_batch: int = 0
-    context_bytes: float = 0.0
+    mask_bytes: float = 0.0
     fixed_bytes: float = 0.0
     share_least: float = 1.0
     share_most: float = 1.0
     embedding_on_host: bool = False
 
-    def buffer_bytes(self, model: Model, context_length: int) -> float:
+    def buffers(self, model: Model, context_length: int) -> float:
         """Return the bytes of its buffers on one device.
+
+        One buffer serves what comes one after the other: the mask and the
+        feed-forward part of each layer, then the scores of the vocabulary.
 
         Examples
         --------
         llama.cpp writes 258.50 MiB for Llama 3 8B:
 
         >>> llama_cpp = EngineMemory(id="llama.cpp", micro_batch=512)
-        >>> llama_cpp.buffer_bytes(Model(id="l", layers=32, hidden_size=4096, attention_heads=32,
+        >>> llama_cpp.buffers(Model(id="l", layers=32, hidden_size=4096, attention_heads=32,
         ...     kv_heads=8, head_dim=128, intermediate_size=14336, vocab_size=128256), 0) / 2**20
         258.5
         """
-        token_bytes = LOGIT_BYTES * (model.vocab_size + model.hidden_size) + self.context_bytes * context_length
-        return self.fixed_bytes + self.micro_batch * token_bytes
+        inner = max(model.intermediate_size, model.experts_per_token * model.moe_intermediate_size)
+        # Where gate and up are one matrix, its result is there before it is cut in two.
+        widths = (5 if model.fused_projections else 3) * inner + 2 * model.hidden_size
+        layer = self.mask_bytes * context_length + FLOAT_BYTES * widths
+        scores = FLOAT_BYTES * (model.vocab_size + model.hidden_size)
+        return self.fixed_bytes + self.micro_batch * max(layer, scores)
 
 
 IDEAL_MEMORY = EngineMemory(id="ideal")

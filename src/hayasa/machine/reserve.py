@@ -53,9 +53,7 @@ class MemoryReserve:
         """Tell whether a device is of this kind."""
         if device.memory_capacity_bytes < self.memory_from_bytes or (self.unified_memory and not device.unified_memory):
             return False
-        return any(
-            device.family.startswith(scope) or device.id.startswith(scope) for scope in self.scopes.split("|")
-        )
+        return any(device.family.startswith(scope) or device.id.startswith(scope) for scope in self.scopes.split("|"))
 
     def least_bytes(self, device: Device) -> float:
         """Bytes that are kept at least."""
