@@ -58,7 +58,7 @@ const objectOf = (value, make) => (value?.constructor === Object ? make(value) :
  */
 export function maxContextLength({ model, device, weights, engine, kv_cache, batch_size, devices }) {
   const bytes_per_value = kv_cache.bits_per_weight / 8;
-  return hayasa.max_context_length(model, device, weights, { batch_size, devices, bytes_per_value, engine: engine.id });
+  return hayasa.max_context_length(model, device, weights, { batch_size, devices, bytes_per_value, engine });
 }
 
 // ---------------------------------------------------------------- tables
@@ -69,8 +69,8 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`, and the `memory_options_bytes` of the devices;
- * `calibrations`, `device_factors`, `memory_reserves`, `engine_memories`, `presets`, `constants`.
+ * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`, `device_factors`, `memory_reserves`,
+ * `engine_memories`, `presets`, `constants`.
  */
 export const tables = loadTables(data);
 
@@ -81,7 +81,6 @@ function loadTables({ presets, ...packed }) {
   return Object.freeze({
     constants: Object.freeze({ MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
     devices: byId(devices.map(deviceOf)),
-    memory_options_bytes: new Map(devices.map(({ id, memory_options_gb }) => [id, optionsOf(memory_options_gb)])),
     models: byId(rowsOf(packed.models).map(makeModel)),
     weight_formats: weightFormatsOf(packed.weight_formats, packed.mixes),
     engines: new Map(hayasa.ENGINES.items()),
@@ -110,15 +109,18 @@ function byId(rows) {
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
-  return makeDevice({ ...fields, memory_capacity_bytes: memory_capacity_gib * GIB });
+function deviceOf({ memory_capacity_gib, memory_options_gb, estimated, notes, ...fields }) {
+  return makeDevice({
+    ...fields,
+    memory_capacity_bytes: memory_capacity_gib * GIB,
+    memory_options_bytes: Object.freeze(listedIn(memory_options_gb).map((gb) => Number(gb) * GIB)),
+    estimated: Object.freeze(listedIn(estimated)),
+    notes: Object.freeze(listedIn(notes)),
+  });
 }
 
-function optionsOf(memory_options_gb) {
-  return memory_options_gb
-    .split("|")
-    .filter(Boolean)
-    .map((gb) => Number(gb) * GIB);
+function listedIn(cell) {
+  return cell.split("|").filter(Boolean);
 }
 
 function deviceFactorsOf({ places, ...table }, devices, calibrations) {

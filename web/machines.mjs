@@ -86,7 +86,7 @@ function removeButton(index, remove) {
 }
 
 function memoryMenu(tables, { device, memory_bytes }, set) {
-  const options = tables.memory_options_bytes.get(device);
+  const options = tables.devices.get(device).memory_options_bytes;
   if (options.length < 2) return null;
   return menu({
     label: "メモリ",

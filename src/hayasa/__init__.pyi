@@ -47,6 +47,8 @@ from .model.flops import prefill_flop as prefill_flop
 from .model.flops import weight_flop_per_token as weight_flop_per_token
 from .model.kv_cache import kv_cache_bytes as kv_cache_bytes
 from .model.kv_cache import kv_cache_bytes_per_token as kv_cache_bytes_per_token
+from .model.kv_cache import kv_read_bytes as kv_read_bytes
+from .model.kv_cache import state_bytes as state_bytes
 from .model.shape import Model as Model
 from .model.tensors import active_parameters as active_parameters
 from .model.tensors import embedding_parameters as embedding_parameters

@@ -45,18 +45,50 @@ class DataFileError(HayasaError):
     """A CSV file is missing, or a row of it cannot be read."""
 
 
+_LONGEST = 60
+
+
+def shown(value: object) -> str:
+    """Write a value for a message: as Python writes it, but no longer than a line.
+
+    Examples
+    --------
+    >>> shown("8k"), shown("a" * 1000) == "'" + "a" * 59 + "…"
+    ("'8k'", True)
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write whole numbers of thousands of digits
+        return "桁の多すぎる整数"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def require_kind(name: str, value: object, kind: type) -> None:
+    """Raise unless `value` is an object of `kind`, one of the package's own.
+
+    Examples
+    --------
+    >>> require_kind("model", "llama", int)
+    Traceback (most recent call last):
+        ...
+    hayasa.errors.InvalidValueError: model は hayasa.int で指定してください（与えられた値: 'llama'）。
+    """
+    if not isinstance(value, kind):
+        raise InvalidValueError(f"{name} は hayasa.{kind.__name__} で指定してください（与えられた値: {shown(value)}）。")
+
+
 def _number(name: str, value: object, allowed: str) -> float:
     """Return `value` as a float, or say that it is no finite number."""
     # A digit, which comes before ":", stands apart from what is Japanese.
     apart = " " if allowed < ":" else ""
     if isinstance(value, (str, bytes, bool)) or value is None:
-        raise InvalidValueError(f"{name} は{apart}{allowed}で指定してください（与えられた値: {value!r}）。")
+        raise InvalidValueError(f"{name} は{apart}{allowed}で指定してください（与えられた値: {shown(value)}）。")
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise InvalidValueError(f"{name} は{apart}{allowed}で指定してください（与えられた値: {value!r}）。") from None
+        raise InvalidValueError(f"{name} は{apart}{allowed}で指定してください（与えられた値: {shown(value)}）。") from None
     if not math.isfinite(number):
-        raise InvalidValueError(f"{name} は有限の{apart}{allowed}で指定してください（与えられた値: {value}）。")
+        raise InvalidValueError(f"{name} は有限の{apart}{allowed}で指定してください（与えられた値: {shown(value)}）。")
     return number
 
 
@@ -76,9 +108,9 @@ def require_positive(name: str, value: float, maximum: float = 1e30) -> float:
         return value
     number = _number(name, value, "正の数")
     if number <= 0:
-        raise InvalidValueError(f"{name} は正の数で指定してください（与えられた値: {value}）。")
+        raise InvalidValueError(f"{name} は正の数で指定してください（与えられた値: {shown(value)}）。")
     if number > maximum:
-        raise InvalidValueError(f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。")
+        raise InvalidValueError(f"{name} は {maximum:g} 以下で指定してください（与えられた値: {shown(value)}）。")
     return number
 
 
@@ -92,9 +124,9 @@ def require_non_negative(name: str, value: float, maximum: float = 1e30) -> floa
     """
     number = _number(name, value, "0 以上の数")
     if number < 0:
-        raise InvalidValueError(f"{name} は 0 以上の数で指定してください（与えられた値: {value}）。")
+        raise InvalidValueError(f"{name} は 0 以上の数で指定してください（与えられた値: {shown(value)}）。")
     if number > maximum:
-        raise InvalidValueError(f"{name} は {maximum:g} 以下で指定してください（与えられた値: {value}）。")
+        raise InvalidValueError(f"{name} は {maximum:g} 以下で指定してください（与えられた値: {shown(value)}）。")
     return number
 
 
@@ -115,7 +147,7 @@ def require_integer(name: str, value: int, minimum: int, maximum: int) -> int:
     allowed = f"{minimum} 以上 {maximum} 以下の整数"
     number = _number(name, value, allowed)
     if number != int(number) or not minimum <= number <= maximum:
-        raise InvalidValueError(f"{name} は {allowed}で指定してください（与えられた値: {value}）。")
+        raise InvalidValueError(f"{name} は {allowed}で指定してください（与えられた値: {shown(value)}）。")
     return int(number)
 
 
@@ -128,5 +160,5 @@ def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     'tensor'
     """
     if value not in allowed:
-        raise InvalidValueError(f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {value!r}）。")
+        raise InvalidValueError(f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {shown(value)}）。")
     return value

@@ -178,7 +178,7 @@ def memory(result: hayasa.Estimate) -> str:
         batch_size=result.batch_size,
         devices=result.devices,
         bytes_per_value=result.kv_cache.bits_per_weight / 8,
-        engine=result.engine.id,
+        engine=result.engine,
     )
     longest = min(longest, result.model.context_length_max or longest)
     return f"{text}文脈長 {longest:,} トークンまで入ります。"

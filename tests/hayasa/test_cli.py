@@ -106,9 +106,11 @@ def test_fit_lists_only_what_fits(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("model", ["gpt-oss-20b", "deepseek-v3", "llama-3.1-8b"])
 @pytest.mark.parametrize("engine", sorted(hayasa.ENGINES))
 def test_explain_shows_every_number(capsys: pytest.CaptureFixture[str], model: str, engine: str) -> None:
-    arguments = ["--model", model, "--device", "apple-m3-ultra-80c", "--context", "4096"]
+    devices = [hayasa.get_device(name) for name in ("apple-m3-ultra-80c", "rtx-5090")]
+    device = next((one.id for one in devices if hayasa.get_engine(engine).backends_on(one)), "rtx-5090")
+    arguments = ["--model", model, "--device", device, "--context", "4096"]
     text = run(capsys, "explain", *arguments, "--engine", engine)
-    result = hayasa.estimate(model, "apple-m3-ultra-80c", context_length=4096, engine=engine)
+    result = hayasa.estimate(model, device, context_length=4096, engine=engine)
     for value in (result.decode_tokens_per_s_bound, result.decode_tokens_per_s):
         assert f"{hayasa.units.significant(value)} トークン/秒" in text
 
@@ -234,10 +236,10 @@ def test_what_is_no_whole_number_is_refused(capsys: pytest.CaptureFixture[str], 
     assert repr(text) in message
 
 
-@pytest.mark.parametrize("text", ["16", "16GB", "16 gb", "16GiB", "16G", "１６ＧＢ"])
+@pytest.mark.parametrize("text", ["24", "24GB", "24 gb", "24GiB", "24G", "２４ＧＢ"])
 def test_memory_is_read_as_it_is_sold(capsys: pytest.CaptureFixture[str], text: str) -> None:
     answer = json.loads(run(capsys, *EXAMPLE, "--memory", text, "--json"))
-    assert answer["memory_available_bytes"] == 16 * 2**30
+    assert answer["memory_available_bytes"] == 24 * 2**30
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932", "euc-jp", "utf-8"])

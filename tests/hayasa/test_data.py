@@ -182,6 +182,20 @@ FLAGS = [
     "qk_norm",
     "fused_projections",
 ]
+MIXERS = set("AWawIRQZLKMC-")
+MLPS = set("D2EB-")
+# Columns that a letter of the pattern needs.
+NEEDED = {
+    "sliding_window": set("WwQZ"),
+    "index_heads": set("IQ"),
+    "index_head_dim": set("IQ"),
+    "index_top_k": set("IRQ"),
+    "state_heads": set("LKM"),
+    "state_head_dim": set("LKM"),
+    "state_groups": set("LKM"),
+    "state_dim": set("LKM"),
+    "conv_kernel": set("LKMC"),
+}
 MOE = ["moe_intermediate_size", "experts", "experts_per_token"]
 
 
@@ -189,65 +203,194 @@ def whole(row: Row, column: str) -> int:
     return int(row[column] or 0)
 
 
-def attention_parameters(row: Row) -> int:
-    """Weights of one layer's attention: projections, biases, norms, sinks."""
-    hidden, heads = whole(row, "hidden_size"), whole(row, "attention_heads")
-    if row["attention_kind"] == "mla":
-        query_rank, cache_rank = whole(row, "q_lora_rank"), whole(row, "kv_lora_rank")
-        nope, rope = whole(row, "qk_nope_head_dim"), whole(row, "qk_rope_head_dim")
-        value = whole(row, "v_head_dim")
-        query = heads * (nope + rope)
-        query_weights = hidden * query_rank + query_rank + query_rank * query
-        return (
-            (query_weights if query_rank else hidden * query)
-            + hidden * (cache_rank + rope)
-            + cache_rank
-            + cache_rank * heads * (nope + value)
-            + heads * value * hidden
-        )
-    head_dim = whole(row, "head_dim")
-    query_width, cache_width = heads * head_dim, whole(row, "kv_heads") * head_dim
-    return (
-        hidden * (query_width + 2 * cache_width)
-        + query_width * hidden
-        + whole(row, "qkv_bias") * (query_width + 2 * cache_width)
-        + whole(row, "o_bias") * hidden
-        + whole(row, "qk_norm") * 2 * head_dim
-        + whole(row, "attention_sinks") * heads
+def layer_letters(row: Row) -> list[tuple[str, str]]:
+    """What mixes tokens and what follows, layer by layer."""
+    layers, windowed = whole(row, "layers"), whole(row, "sliding_window_layers")
+    dense = whole(row, "dense_layers") if row["experts"] else layers
+    mixers = row["mixer_pattern"] or "W" * windowed + "A" * (layers - windowed)
+    mlps = row["mlp_pattern"] or "D" * dense + "E" * (layers - dense)
+    return [(mixers[i % len(mixers)], mlps[i % len(mlps)]) for i in range(layers)]
+
+
+def attention_widths(row: Row, mixer: str) -> tuple[int, int, int, int]:
+    """Widths of all queries, keys and values of a layer, and its number of heads."""
+    heads, kv_heads, key = (whole(row, c) for c in ("attention_heads", "kv_heads", "head_dim"))
+    if mixer in "Ww":
+        heads = whole(row, "window_attention_heads") or heads
+        kv_heads = whole(row, "window_kv_heads") or kv_heads
+        key = whole(row, "window_head_dim") or key
+    value = whole(row, "v_head_dim") or key
+    return heads * key, kv_heads * key, kv_heads * value, heads
+
+
+def mixer_matrices(row: Row, mixer: str) -> Iterator[tuple[str, int, int]]:
+    """Role, rows x copies and width (input features) of the matrices that mix tokens."""
+    hidden, rank = whole(row, "hidden_size"), whole(row, "q_lora_rank")
+    inner, keys = (
+        whole(row, "state_heads") * whole(row, "state_head_dim"),
+        whole(row, "state_groups") * whole(row, "state_dim"),
     )
+    heads, head_dim = whole(row, "attention_heads"), whole(row, "head_dim")
+    if mixer == "-":
+        return
+    if mixer == "C":
+        yield "shortconv_in_proj", 3 * hidden, hidden
+        yield "shortconv_out_proj", hidden, hidden
+    elif mixer == "M":
+        yield "ssm_in", 2 * inner + 2 * keys + whole(row, "state_heads"), hidden
+        yield "ssm_out", hidden, inner
+    elif mixer in "LK":
+        yield "attn_qkv", inner + 2 * keys, hidden
+        yield "ssm_beta", whole(row, "state_heads"), hidden
+        yield "ssm_out", hidden, inner
+        if mixer == "L":
+            yield "attn_gate", inner, hidden
+            yield "ssm_alpha", whole(row, "state_heads"), hidden
+        else:
+            for name in ("ssm_f", "ssm_g"):
+                yield f"{name}_a", whole(row, "state_head_dim"), hidden
+                yield f"{name}_b", inner, whole(row, "state_head_dim")
+    elif row["attention_kind"] == "mla":
+        cache_rank = whole(row, "kv_lora_rank")
+        rope, value = whole(row, "qk_rope_head_dim"), whole(row, "v_head_dim")
+        nope = whole(row, "qk_nope_head_dim")
+        if rank:
+            yield "attn_q_a", rank, hidden
+        yield ("attn_q_b" if rank else "attn_q"), heads * (nope + rope), rank or hidden
+        yield "attn_kv_a", cache_rank + rope, hidden
+        yield "attn_k_b", heads * cache_rank, nope
+        yield "attn_v_b", heads * value, cache_rank
+        yield "attn_output", hidden, heads * value
+    elif row["attention_kind"] == "shared":
+        groups = whole(row, "o_groups")
+        yield "attn_q_a", rank, hidden
+        yield "attn_q_b", heads * head_dim, rank
+        yield "attn_kv", head_dim, hidden
+        yield "attn_output_a", groups * whole(row, "o_lora_rank"), heads * head_dim // groups
+        yield "attn_output_b", hidden, groups * whole(row, "o_lora_rank")
+        if mixer in "QZ":
+            yield "attn_compressor", {"Q": 4, "Z": 2}[mixer] * head_dim, hidden
+    else:
+        query, key, value, heads = attention_widths(row, mixer)
+        own = mixer not in "aw"
+        value_matrix = value * (own and not (mixer == "A" and row["keys_are_values"] == "1"))
+        if whole(row, "fused_projections"):
+            yield "attn_qkv", query + key + value, hidden
+        else:
+            yield "attn_q", query + heads * whole(row, "attention_gate_dim"), hidden
+            if own:
+                yield "attn_k", key, hidden
+            if value_matrix:
+                yield "attn_v", value, hidden
+        yield "attn_output", hidden, heads * (whole(row, "v_head_dim") or query // heads)
+    if mixer in "IQ":
+        width = whole(row, "index_head_dim")
+        yield "indexer_q_b", whole(row, "index_heads") * width, rank or hidden
+        yield "indexer_proj", whole(row, "index_heads"), hidden
+        if mixer == "Q":
+            yield "attn_compressor", 4 * width, hidden
+        else:
+            yield "indexer_k", width, hidden
+
+
+def mixer_vectors(row: Row, mixer: str) -> int:
+    """Weights that mix tokens and are no matrices: norms, biases, sinks, convolutions."""
+    inner, keys = (
+        whole(row, "state_heads") * whole(row, "state_head_dim"),
+        whole(row, "state_groups") * whole(row, "state_dim"),
+    )
+    heads, kernel = whole(row, "state_heads"), whole(row, "conv_kernel")
+    if mixer == "-":
+        return 0
+    if mixer == "C":
+        return kernel * whole(row, "hidden_size")
+    if mixer == "M":
+        return (kernel + 1) * (inner + 2 * keys) + 3 * heads + inner
+    if mixer == "L":
+        return kernel * (inner + 2 * keys) + 2 * heads + whole(row, "state_head_dim")
+    if mixer == "K":
+        return kernel * (inner + 2 * keys) + heads + inner + whole(row, "state_head_dim")
+    index = whole(row, "index_head_dim")
+    if row["attention_kind"] == "mla":
+        return whole(row, "q_lora_rank") + whole(row, "kv_lora_rank") + 2 * index * (mixer == "I")
+    query, key, value, heads = attention_widths(row, mixer)
+    sinks = whole(row, "attention_sinks") * heads
+    if row["attention_kind"] == "shared":
+        head_dim = whole(row, "head_dim")
+        compressor = {"Q": (4 * 2 + 1) * (head_dim + index), "Z": (128 + 1) * head_dim}
+        return whole(row, "q_lora_rank") + head_dim + sinks + compressor.get(mixer, 0)
+    own = mixer not in "aw"
+    return (
+        whole(row, "qkv_bias") * (query + key + value)
+        + whole(row, "o_bias") * whole(row, "hidden_size")
+        + whole(row, "qk_norm") * (1 + own) * (query // heads)
+        + whole(row, "qk_norm_over_heads") * (query + key)
+        + sinks
+        + 2 * index * (mixer == "I")
+    )
+
+
+def mlp_matrices(row: Row, mlp: str) -> Iterator[tuple[str, int, int]]:
+    """Role, rows x copies and width of the matrices of a feed-forward part."""
+    hidden, experts = whole(row, "hidden_size"), whole(row, "experts")
+    latent = whole(row, "moe_latent_size")
+    kinds = []
+    if mlp in "D2B":
+        kinds.append(("", 1, whole(row, "intermediate_size") * (2 if mlp == "2" else 1), hidden))
+    if mlp in "EB":
+        yield "router", experts + whole(row, "shared_expert_gate"), hidden
+        kinds.append(("_exps", experts, whole(row, "moe_intermediate_size"), latent or hidden))
+        kinds.append(("_shexp", 1, whole(row, "shared_expert_intermediate_size"), hidden))
+        if latent:
+            yield "ffn_latent_down", latent, hidden
+            yield "ffn_latent_up", hidden, latent
+    for suffix, copies, width, outside in kinds:
+        if width and (row["mlp_kind"] in {"gelu2", "relu2"} or whole(row, "fused_projections")):
+            inner = 1 if row["mlp_kind"] in {"gelu2", "relu2"} else 2
+            yield f"ffn_up{suffix}", copies * inner * width, outside
+        elif width:
+            yield f"ffn_gate{suffix}", copies * width, outside
+            yield f"ffn_up{suffix}", copies * width, outside
+        if width:
+            yield f"ffn_down{suffix}", copies * outside, width
+
+
+def mlp_vectors(row: Row, mlp: str) -> tuple[int, int]:
+    """Biases of a feed-forward part, apart from those of its experts; and those."""
+    if mlp not in "EB" or not row["experts"]:
+        return 0, 0
+    width = whole(row, "moe_intermediate_size")
+    expert = whole(row, "expert_bias") * (2 * width + whole(row, "hidden_size"))
+    return whole(row, "router_bias") * whole(row, "experts"), whole(row, "experts") * expert
 
 
 def parameters(row: Row) -> tuple[int, int]:
     """All parameters of the text model, and those one token passes through."""
     layers, hidden, vocab = (whole(row, c) for c in ("layers", "hidden_size", "vocab_size"))
-    experts = whole(row, "experts")
-    dense_layers = whole(row, "dense_layers") if experts else layers
-    matrices = 3 if row["mlp_kind"] in {"swiglu", "geglu"} else 2
-
-    def mlp(width: int) -> int:
-        return matrices * hidden * width
-
-    common = (
-        layers * (attention_parameters(row) + whole(row, "norms_per_layer") * hidden)
-        + dense_layers * mlp(whole(row, "intermediate_size"))
-        + vocab * hidden * (1 if whole(row, "tied_embeddings") else 2)
-        + hidden
-    )
-    width = whole(row, "moe_intermediate_size")
-    biases = (matrices - 1) * width + hidden
-    expert = mlp(width) + whole(row, "expert_bias") * biases
-    router = experts * (hidden + whole(row, "router_bias"))
-    shared = mlp(whole(row, "shared_expert_intermediate_size")) + router
-    moe_layers = layers - dense_layers
-    return (
-        common + moe_layers * (experts * expert + shared),
-        common + moe_layers * (whole(row, "experts_per_token") * expert + shared),
-    )
+    looked_up = whole(row, "per_layer_embedding_size")
+    table = vocab * layers * looked_up
+    fixed = vocab * hidden * (1 if whole(row, "tied_embeddings") else 2) + hidden + whole(row, "further_parameters")
+    fixed += looked_up * (layers * hidden + 1 + 2 * layers * hidden)
+    routed = 0
+    for mixer, mlp in layer_letters(row):
+        vectors, expert_vectors = mlp_vectors(row, mlp)
+        fixed += whole(row, "norms_per_layer") * hidden + mixer_vectors(row, mixer) + vectors
+        fixed += sum(rows * width for _, rows, width in mixer_matrices(row, mixer))
+        routed += expert_vectors
+        for role, rows, width in mlp_matrices(row, mlp):
+            if role.endswith("_exps"):
+                routed += rows * width
+            else:
+                fixed += rows * width
+    used = routed * whole(row, "experts_per_token") // whole(row, "experts") if routed else 0
+    return fixed + table + routed, fixed + used
 
 
 def model_problems(row: Row) -> Iterator[str]:
     """Complain about a model whose columns do not add up to what was published."""
-    problems = [p for c in INTEGERS for p in bounded(row, c, 1, 1e13, required=True)]
+    dense = not row["experts"] or row["dense_layers"] != "0" or set(row["mlp_pattern"]) & set("D2B")
+    unused = set() if dense else {"intermediate_size"}
+    problems = [p for c in INTEGERS for p in bounded(row, c, 1, 1e13, required=c not in unused)]
     problems += [p for c in FLAGS for p in bounded(row, c, 0, 1, required=True)]
     if row["experts"]:
         problems += [p for c in MOE for p in bounded(row, c, 1, 1e6, required=True)]
@@ -256,16 +399,23 @@ def model_problems(row: Row) -> Iterator[str]:
         problems += bounded(row, columns[0], 1e8, 1e12, required=False)
     if not row["published_source"].startswith("https://"):
         problems.append("published_source: no address")
-    if bool(row["sliding_window"]) != bool(row["sliding_window_layers"]):
-        problems.append("sliding_window: window and number of layers go together")
+    for column, known in (("mixer_pattern", MIXERS), ("mlp_pattern", MLPS)):
+        if not set(row[column]) <= known or len(row[column]) > whole(row, "layers"):
+            problems.append(f"{column}: {row[column]!r}")
+    if row["mixer_pattern"] and row["sliding_window_layers"]:
+        problems.append("mixer_pattern: says by itself which layers have a window")
     if problems:
         yield from problems
         return
-    if any(whole(row, c) != float(row[c]) for c in INTEGERS):
+    for column, letters in NEEDED.items():
+        found = any(mixer in letters for mixer, _ in layer_letters(row))
+        if found != bool(row[column]):
+            yield f"{column}: {row[column]!r} does not go with the layers"
+    if any(whole(row, c) != float(row[c] or 0) for c in INTEGERS):
         yield "integers: a count is not whole"
     heads, kv_heads = whole(row, "attention_heads"), whole(row, "kv_heads")
     kind = "mha" if heads == kv_heads else "mqa" if kv_heads == 1 else "gqa"
-    if row["attention_kind"] not in {kind, "mla"} or heads % kv_heads:
+    if row["attention_kind"] not in {kind, "mla", "shared"} or heads % kv_heads:
         yield f"attention_kind: {row['attention_kind']} with {heads} heads over {kv_heads}"
     parts = whole(row, "qk_nope_head_dim") + whole(row, "qk_rope_head_dim")
     if row["attention_kind"] == "mla" and whole(row, "head_dim") != parts:
@@ -293,6 +443,9 @@ def model_problems(row: Row) -> Iterator[str]:
 # ------------------------------------------------------------- weight formats
 
 
+PACKINGS = set("gguf mlx awq gptq autoround fp8 int8 nvfp4 mxfp4 bitsandbytes torchao hqq exl2 exl3".split())
+
+
 def weight_format_problems(row: Row) -> Iterator[str]:
     """Complain about a format whose bits do not follow from its layout."""
     yield from bounded(row, "bits_per_weight", 1, 32, required=True)
@@ -306,8 +459,13 @@ def weight_format_problems(row: Row) -> Iterator[str]:
     for column in ("embedding_format", "output_format"):
         if row[column] and row[column] not in WEIGHT_FORMATS:
             yield f"{column}: unknown format {row[column]!r}"
-    if not set(row["compute_format"].split("|")) <= {"f32", "f16", "bf16", "fp8", "int8", "int4"}:
+    if not set(row["compute_format"].split("|")) <= {"f32", "f16", "bf16", "fp8", "int8", "int4", "fp4"}:
         yield f"compute_format: {row['compute_format']!r}"
+    if not set(filter(None, row["packing"].split("|"))) <= PACKINGS:
+        yield f"packing: {row['packing']!r}"
+    if row["elsewhere"] and row["elsewhere"] not in WEIGHT_FORMATS:
+        yield f"elsewhere: unknown format {row['elsewhere']!r}"
+    yield from bounded(row, "spread", 0, 0.5, required=False)
     if row["kind"] == "group" and row["group_size"]:
         overhead = whole(row, "scale_bits") + whole(row, "zero_point_bits")
         bits = whole(row, "weight_bits") + overhead / whole(row, "group_size")
@@ -362,6 +520,7 @@ WHEN: dict[str, Callable[[Row], bool]] = {
     "experts_eq_8": lambda m: whole(m, "experts") == 8,
     "experts_ge_4": lambda m: whole(m, "experts") >= 4,
     "gqa_ge_4": lambda m: whole(m, "attention_heads") // whole(m, "kv_heads") >= 4,
+    "recurrent": lambda m: any(mixer in "LKM" for mixer, _ in layer_letters(m)),
     "llama_70b": lambda m: (
         whole(m, "layers") == 80
         and m["gguf_architecture"] in {"llama", "qwen2"}
@@ -389,45 +548,20 @@ def mix_problems(row: Row) -> Iterator[str]:
 
 def matrices(model: Row) -> Iterator[tuple[str, int, int, int]]:
     """Role, layer, rows x copies and width (input features) of every matrix."""
-    hidden, heads, head_dim = (whole(model, c) for c in ("hidden_size", "attention_heads", "head_dim"))
-    cache_width = whole(model, "kv_heads") * head_dim
-    experts = whole(model, "experts")
-    dense_layers = whole(model, "dense_layers") if experts else whole(model, "layers")
-    yield "token_embd", -1, whole(model, "vocab_size"), hidden
+    hidden, vocab, layers = (whole(model, c) for c in ("hidden_size", "vocab_size", "layers"))
+    looked_up = whole(model, "per_layer_embedding_size")
+    yield "token_embd", -1, vocab, hidden
     if not whole(model, "tied_embeddings"):
-        yield "output", -1, whole(model, "vocab_size"), hidden
-    for i in range(whole(model, "layers")):
-        if model["attention_kind"] == "mla":
-            rank, cache_rank = whole(model, "q_lora_rank"), whole(model, "kv_lora_rank")
-            rope, value = whole(model, "qk_rope_head_dim"), whole(model, "v_head_dim")
-            if rank:
-                yield "attn_q_a", i, rank, hidden
-            yield ("attn_q_b" if rank else "attn_q"), i, heads * head_dim, rank or hidden
-            yield "attn_kv_a", i, cache_rank + rope, hidden
-            yield "attn_k_b", i, heads * cache_rank, head_dim - rope
-            yield "attn_v_b", i, heads * value, cache_rank
-            yield "attn_output", i, hidden, heads * value
-        else:
-            if whole(model, "fused_projections"):
-                yield "attn_qkv", i, heads * head_dim + 2 * cache_width, hidden
-            else:
-                yield "attn_q", i, heads * head_dim, hidden
-                yield "attn_k", i, cache_width, hidden
-                yield "attn_v", i, cache_width, hidden
-            yield "attn_output", i, hidden, heads * head_dim
-        kinds = [("", 1, whole(model, "intermediate_size"))]
-        if i >= dense_layers:
-            yield "router", i, experts, hidden
-            kinds = [("_exps", experts, whole(model, "moe_intermediate_size"))]
-            kinds += [("_shexp", 1, whole(model, "shared_expert_intermediate_size"))]
-        for suffix, copies, width in kinds:
-            if whole(model, "fused_projections"):
-                yield f"ffn_up{suffix}", i, copies * 2 * width, hidden
-            elif width:
-                yield f"ffn_gate{suffix}", i, copies * width, hidden
-                yield f"ffn_up{suffix}", i, copies * width, hidden
-            if width:
-                yield f"ffn_down{suffix}", i, copies * hidden, width
+        yield "output", -1, vocab, hidden
+    if looked_up:
+        yield "per_layer_token_embd", -1, vocab, layers * looked_up
+        yield "per_layer_model_proj", -1, layers * looked_up, hidden
+    for i, (mixer, mlp) in enumerate(layer_letters(model)):
+        for role, rows, width in (*mixer_matrices(model, mixer), *mlp_matrices(model, mlp)):
+            yield role, i, rows, width
+        if looked_up:
+            yield "inp_gate", i, looked_up, hidden
+            yield "proj", i, hidden, looked_up
 
 
 def block_of(weight_format: str, model: Row, role: str, layer: int, width: int) -> Row:
@@ -653,6 +787,9 @@ BROKEN = [
     ("weight_formats", "embedding_format", "f15"),
     ("weight_formats", "compute_format", "f13"),
     ("weight_formats", "bits_per_weight_basis", "guess"),
+    ("weight_formats", "packing", "zip"),
+    ("weight_formats", "elsewhere", "f15"),
+    ("weight_formats", "spread", "0.9"),
     ("gguf_blocks", "block_bytes", "145"),
     ("gguf_blocks", "fallback_block", "q9"),
     ("gguf_mixes", "block", "q9"),

@@ -20,7 +20,7 @@ MIB = 2**20
 
 
 def with_memory(device: str, gib: float) -> hayasa.Device:
-    return replace(hayasa.get_device(device), memory_capacity_bytes=gib * GIB)
+    return replace(hayasa.get_device(device), memory_capacity_bytes=gib * GIB, memory_options_bytes=())
 
 
 def asked(model: str, device: str, gib: float, weights: str, context_length: int, engine: str = "llama.cpp"):
@@ -42,7 +42,7 @@ def asked(model: str, device: str, gib: float, weights: str, context_length: int
 )
 def test_llama_cpps_buffer_is_what_it_writes(model: str, context_length: int, written_mib: float) -> None:
     shape = hayasa.get_model(model)
-    computed = memory_of("llama.cpp").buffers(shape, context_length) / MIB
+    computed = memory_of(hayasa.get_engine("llama.cpp")).buffers(shape, context_length) / MIB
     assert computed == pytest.approx(written_mib, rel=0.03 if context_length > 10_000 else 1e-4)
 
 

@@ -58,7 +58,18 @@ def test_weights(spelling: str, id_: str) -> None:
 
 @pytest.mark.parametrize(
     ("spelling", "id_"),
-    [("llamacpp", "llama.cpp"), ("Ollama", "llama.cpp"), ("MLX-LM", "mlx"), ("vLLM", "vllm")],
+    [
+        ("llamacpp", "llama.cpp"),
+        ("Ollama", "ollama"),
+        ("LM Studio", "lm-studio"),
+        ("llamafile (LocalScore)", "llamafile"),
+        ("ik_llama.cpp", "ik_llama.cpp"),
+        ("ExLlamaV3", "exllamav3"),
+        ("SGLang", "sglang"),
+        ("TensorRT-LLM", "tensorrt-llm"),
+        ("MLX-LM", "mlx"),
+        ("vLLM", "vllm"),
+    ],
 )
 def test_engines(spelling: str, id_: str) -> None:
     assert hayasa.get_engine(spelling).id == id_

@@ -63,6 +63,8 @@ def test_parameters_equal_the_published_total(id_: str) -> None:
         ("deepseek-v3", 36.6),
         ("qwen3-30b-a3b", 3.04),
         ("llama-3.1-8b", 7.505),
+        ("qwen3.5-35b-a3b", 2.95),
+        ("qwen3-next-80b-a3b", 3.56),
     ],
 )
 def test_active_parameters(id_: str, billions: float) -> None:
@@ -78,6 +80,10 @@ def test_active_parameters(id_: str, billions: float) -> None:
         ("llama-2-7b", 524288),
         ("deepseek-v3", 70272),
         ("qwen3-30b-a3b", 98304),
+        ("qwen3.6-27b", 65536),
+        ("qwen3.5-35b-a3b", 20480),
+        ("qwen3.5-122b-a10b", 24576),
+        ("qwen3.5-397b-a17b", 30720),
     ],
 )
 def test_kv_cache_bytes_per_token(id_: str, n_bytes: int) -> None:
@@ -88,6 +94,82 @@ def test_sliding_window_keeps_no_more_than_the_window() -> None:
     gpt_oss = hayasa.get_model("gpt-oss-20b")
     per_layer = hayasa.kv_cache_bytes_per_token(gpt_oss) / gpt_oss.layers
     assert hayasa.kv_cache_bytes(gpt_oss, 10_000) == per_layer * 12 * (10_000 + 128)
+
+
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("id_", "mib"),
+    [
+        # Logged by llama.cpp: 2.81 MiB for the convolutions, 60.00 MiB for the states.
+        ("qwen3.5-35b-a3b", 62.8125),
+        ("qwen3.6-27b", 149.625),
+        ("llama-3.1-8b", 0),
+    ],
+)
+def test_recurrent_states_are_there_from_the_first_token(id_: str, mib: float) -> None:
+    model = hayasa.get_model(id_)
+    assert hayasa.state_bytes(model) == mib * MIB
+    assert hayasa.kv_cache_bytes(model, 0, batch_size=3) == 3 * mib * MIB
+    # A step reads the state and writes it.
+    assert hayasa.kv_read_bytes(model, 0) == 2 * mib * MIB
+
+
+def test_sparse_attention_stores_more_than_a_step_reads() -> None:
+    latent = {"kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128}
+    sparse = hayasa.Model(
+        id="sparse",
+        layers=61,
+        hidden_size=7168,
+        attention_heads=128,
+        attention_kind="mla",
+        intermediate_size=18432,
+        vocab_size=129280,
+        mixer_pattern="I",
+        index_heads=64,
+        index_head_dim=128,
+        index_top_k=2048,
+        **latent,
+    )
+    # DeepSeek V3.2 at 128K: 10.48 GiB.
+    assert hayasa.kv_cache_bytes(sparse, 2**17) / 2**30 == pytest.approx(10.48, abs=0.01)
+    assert hayasa.kv_read_bytes(sparse, 2**17) == 61 * 2 * (2048 * 576 + 2**17 * 128)
+    assert hayasa.kv_read_bytes(sparse, 2000) == hayasa.kv_cache_bytes(sparse, 2000)
+
+
+@given(st.integers(0, 200_000), st.sampled_from(["A", "WA", "WAwa", "LLLA", "IR", "WQZ", "MCA-"]))
+def test_a_longer_context_never_needs_less(context_length: int, mixer_pattern: str) -> None:
+    model = hayasa.Model(
+        id="any",
+        layers=8,
+        hidden_size=512,
+        attention_heads=8,
+        kv_heads=2,
+        head_dim=64,
+        intermediate_size=2048,
+        vocab_size=32000,
+        mixer_pattern=mixer_pattern,
+        sliding_window=1024,
+        index_heads=4,
+        index_head_dim=64,
+        index_top_k=512,
+        state_heads=8,
+        state_head_dim=64,
+        state_groups=4,
+        state_dim=64,
+        conv_kernel=4,
+    )
+    for amount in (hayasa.kv_cache_bytes, hayasa.kv_read_bytes, hayasa.attention_flop_per_token):
+        assert amount(model, context_length) <= amount(model, context_length + 1)
+
+
+def test_prompt_flop_is_the_sum_over_its_tokens() -> None:
+    qwen, gemma = hayasa.get_model("qwen3.5-4b"), hayasa.get_model("gemma-3-4b")
+    for model in (qwen, gemma):
+        output = 2.0 * model.vocab_size * model.hidden_size
+        tokens = sum(hayasa.flop_per_token(model, i) for i in range(1, 2001))
+        assert hayasa.prefill_flop(model, 2000) == pytest.approx(tokens - 1999 * output, rel=1e-12)
 
 
 def test_attention_is_four_s_d_per_layer() -> None:

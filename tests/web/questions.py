@@ -14,8 +14,8 @@ from typing import Any
 from hayasa.answer.estimate import Estimate, estimate
 from hayasa.answer.explain import explanation
 from hayasa.answer.fit import max_context_length
-from hayasa.catalog.objects import device_rows, model_rows, weight_format_rows
-from hayasa.engine.engines import ENGINES
+from hayasa.catalog.objects import device_rows, get_device, get_weight_format, model_rows, weight_format_rows
+from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
 from hayasa.machine.device import Device
 from hayasa.model.shape import Model
@@ -103,6 +103,60 @@ _LATENT: Fields = {
     "qk_rope_head_dim": 64,
     "v_head_dim": 128,
 }
+# What layers are made of, each kind in some model.
+_RECURRENT: Fields = {"state_heads": 32, "state_head_dim": 64, "state_groups": 8, "state_dim": 128, "conv_kernel": 4}
+_LINEAR: Fields = {
+    **_DENSE,
+    **_RECURRENT,
+    "mixer_pattern": "LKCA",
+    "attention_gate_dim": 128,
+    "mtp_layers": 1,
+    "qk_norm_over_heads": True,
+}
+_ONE_OPERATION: Fields = {
+    **_DENSE,
+    **_RECURRENT,
+    "layers": 9,
+    "mixer_pattern": "M-MA-M-A-",
+    "mlp_pattern": "-E--E-E-D",
+    "mlp_kind": "relu2",
+    "norms_per_layer": 1,
+    "experts": 16,
+    "experts_per_token": 3,
+    "moe_intermediate_size": 2688,
+    "moe_latent_size": 1024,
+    "shared_experts": 1,
+    "shared_expert_intermediate_size": 5376,
+}
+_WINDOWS: Fields = {
+    **_DENSE,
+    "mixer_pattern": "WWAwwa",
+    "mlp_pattern": "D2B",
+    "sliding_window": 512,
+    "window_attention_heads": 16,
+    "window_kv_heads": 2,
+    "window_head_dim": 256,
+    "keys_are_values": True,
+    "tied_embeddings": True,
+    "per_layer_embedding_size": 256,
+    "further_parameters": 12345,
+    "experts": 8,
+    "experts_per_token": 2,
+    "moe_intermediate_size": 704,
+    "shared_expert_gate": True,
+}
+_SPARSE: Fields = {"index_heads": 32, "index_head_dim": 128, "index_top_k": 2048}
+_ONE_VECTOR: Fields = {
+    **_DENSE,
+    **_SPARSE,
+    "mixer_pattern": "WQZ",
+    "sliding_window": 128,
+    "attention_kind": "shared",
+    "head_dim": 512,
+    "q_lora_rank": 1024,
+    "o_lora_rank": 1024,
+    "o_groups": 8,
+}
 _OWN_MODELS: tuple[Fields, ...] = (
     {"stated_parameters": 7e9},
     {"name": "自分のモデル", "stated_parameters": 123_456_789},
@@ -126,6 +180,18 @@ _OWN_MODELS: tuple[Fields, ...] = (
     # A share of 7 in 10 is no binary fraction, so that what is active has to be rounded.
     {**_EXPERTS, "experts": 10, "experts_per_token": 7},
     _LATENT,
+    {**_LATENT, **_SPARSE, "mixer_pattern": "IRR"},
+    {**_DENSE, **_SPARSE, "mixer_pattern": "AII"},
+    _LINEAR,
+    _ONE_OPERATION,
+    _WINDOWS,
+    _ONE_VECTOR,
+    # What the letters ask for is missing, or they are none.
+    {**_DENSE, "mixer_pattern": "LLLA"},
+    {**_DENSE, "mixer_pattern": "AX"},
+    {**_DENSE, "mlp_pattern": "DE"},
+    {**_DENSE, "layers": 2, "mlp_pattern": "DDD"},
+    {**_DENSE, "mixer_pattern": "WA", "sliding_window": 64, "sliding_window_layers": 16},
 )
 
 # Written as JSON can, where it cannot: {"number": "NaN"}.
@@ -173,19 +239,29 @@ def vectors() -> Iterator[dict[str, Any]]:
 def _every_listed() -> Iterator[Fields]:
     """Choices in which every model, weight format and engine comes; the rest goes round."""
     devices, models, weights = list(device_rows()), list(model_rows()), list(weight_format_rows())
-    engines = list(ENGINES)
-    for n in range(2 * max(len(models), len(weights))):
+    for n in range(3 * max(len(models), len(weights))):
+        device, stored = devices[n * 37 % len(devices)], weights[n % len(weights)]
+        engine, backend = _runner(n, device, stored)
         yield {
-            **_choice(
-                n,
-                model=models[n % len(models)],
-                weights=weights[n % len(weights)],
-                device=devices[n * 37 % len(devices)],
-                engine=engines[n % len(engines)],
-            ),
+            **_choice(n, model=models[n % len(models)], weights=stored, device=device, engine=engine, backend=backend),
             "devices": _COUNTS[n // 2 % len(_COUNTS)] if n % 3 else 1,
             "split": _SHARED[n // 3 % 2],
         }
+
+
+def _runner(n: int, device: object, weights: object) -> tuple[str, str | None]:
+    """Return an engine, and a backend to ask for, that go round with `n` among those that take device and weights."""
+    where, stored = _object("device", device), _object("weights", weights)
+    where = where if isinstance(where, Device) else get_device(where)
+    stored = stored if isinstance(stored, WeightFormat) else get_weight_format(stored)
+    runners: list[tuple[str, str | None]] = [("ideal", None)] if n % 5 == 0 else []
+    for engine in ENGINES.values():
+        # The backend is left open now and then; whether there is one, the engine says.
+        backends = [one for one in engine.backends_on(where) or ("",) if engine.reads_with(one, stored)]
+        runners += [(engine.id, one if one and n % 2 else None) for one in backends if one or not where.family]
+    if n % 9 == 0:  # whether it runs or not
+        return list(ENGINES)[n % len(ENGINES)], None
+    return runners[n % len(runners)] if runners else ("ideal", None)
 
 
 def _choice(n: int, **chosen: object) -> Fields:
@@ -197,11 +273,12 @@ def _choice(n: int, **chosen: object) -> Fields:
 def _every_own() -> Iterator[Fields]:
     """Choices with devices and models of one's own."""
     for n, (device, model) in enumerate(product(_OWN_DEVICES, _OWN_MODELS)):
-        engine = list(ENGINES)[n % len(ENGINES)]
         weights = ("int4", "q4_k_m", "f16", "q8_0", "mxfp4", "mlx-q4", "bf16")[n % 7]
-        yield _choice(n, device=device, model=model, engine=engine, weights=weights)
+        engine, backend = _runner(n, device, weights)
+        asked = _choice(n, device=device, model=model, engine=engine, backend=backend, weights=weights)
+        yield asked
         if "layers" not in model:
-            yield {**_choice(n, device=device, model=model, engine=engine, weights=weights), "context_length": 0}
+            yield {**asked, "context_length": 0}
 
 
 def _drawn() -> Iterator[Fields]:
@@ -211,11 +288,15 @@ def _drawn() -> Iterator[Fields]:
     for _ in range(_DRAWN):
         bits = round(draw.uniform(0.1, 64), draw.randrange(4))
         own = {"id": draw.choice(("bits", "q_k")), "bits_per_weight": bits or 1, "kind": draw.choice(("plain", "file"))}
+        device = draw.choice((draw.choice(devices), draw.choice(_OWN_DEVICES)))
+        stored = draw.choice((draw.choice(weights), draw.choice(weights), own))
+        engine, backend = _runner(draw.randrange(1000), device, stored)
         yield {
-            "device": draw.choice((draw.choice(devices), draw.choice(_OWN_DEVICES))),
+            "device": device,
             "model": draw.choice((draw.choice(models), draw.choice(models), draw.choice(_OWN_MODELS[4:]))),
-            "weights": draw.choice((draw.choice(weights), draw.choice(weights), own)),
-            "engine": draw.choice(list(ENGINES)),
+            "weights": draw.choice((stored, stored, None)),
+            "engine": engine,
+            "backend": backend,
             "kv_cache": draw.choice((draw.choice(_KV_CACHES), own)),
             "batch_size": draw.choice((1, draw.choice(_BATCH_SIZES), draw.randrange(1, MAX_BATCH_SIZE))),
             "context_length": draw.choice((draw.choice(_CONTEXT_LENGTHS), draw.randrange(MAX_CONTEXT_LENGTH))),
@@ -231,6 +312,8 @@ def _refused_choices() -> Iterator[Fields]:
     for name in ("batch_size", "context_length", "devices", "prompt_length"):
         yield from ({**asked, name: value} for value in _BAD_NUMBERS)
     yield from ({**asked, "split": value} for value in _BAD_WORDS)
+    yield from ({**asked, "backend": value} for value in (*_BAD_WORDS, *BACKENDS))
+    yield from ({**asked, "engine": engine} for engine in ENGINES)
     yield {**asked, "model": {"id": "it's", "stated_parameters": 7e9}, "context_length": 1}
 
 
@@ -238,7 +321,7 @@ def _refused_objects() -> Iterator[dict[str, Any]]:
     """Objects of which most are refused, and the word for it."""
     device: Fields = {"memory_bandwidth_bytes_per_s": 120e9}
     trials: list[tuple[str, Fields, Iterable[str], Iterable[Any]]] = [
-        ("device", device, (f.name for f in fields(Device) if f.type != "str"), _BAD_NUMBERS),
+        ("device", device, (f.name for f in fields(Device) if f.type in ("int", "float")), _BAD_NUMBERS),
         ("weights", {"bits_per_weight": 4}, ("bits_per_weight",), _BAD_NUMBERS),
     ]
     sizes = [name for name in dict.fromkeys((*_EXPERTS, *_LATENT)) if name != "attention_kind"]
@@ -317,7 +400,7 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
             batch_size=result.batch_size,
             devices=result.devices,
             bytes_per_value=result.kv_cache.bits_per_weight / 8,
-            engine=result.engine.id,
+            engine=result.engine,
         )
     return further
 

@@ -10,7 +10,15 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
-from hayasa.catalog.objects import device_rows, get_device, get_model, get_weight_format, model_rows, weight_format_rows
+from hayasa.catalog.objects import (
+    device_rows,
+    get_device,
+    get_model,
+    get_weight_format,
+    listed_device,
+    model_rows,
+    weight_format_rows,
+)
 from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
@@ -184,10 +192,14 @@ def _table(columns: Columns) -> dict[str, dict[str, str]]:
 
 def _devices() -> dict[str, dict[str, str]]:
     rows = list(device_rows().values())
-    columns = _columns(Device, [get_device(row["id"]) for row in rows])
+    columns = _columns(
+        Device, [listed_device(row["id"]) for row in rows], unused=("memory_options_bytes", "estimated", "notes")
+    )
     # Dividing by a power of two is exact, and makes short numbers of long ones.
     columns["memory_capacity_gib"] = [n_bytes / GIB for n_bytes in columns.pop("memory_capacity_bytes")]
     columns["memory_options_gb"] = [row["memory_options_gb"] for row in rows]
+    columns["estimated"] = [row["estimated"] for row in rows]
+    columns["notes"] = [row["caution"] for row in rows]
     return _table(columns)
 
 
@@ -241,7 +253,7 @@ def _place(known: list[Any], value: object) -> int:
 def _device_factors() -> dict[str, Any]:
     """Return the factors; a scope is a place among the families of devices, or behind them among the devices."""
     ids = [row.id for row in calibrations()]
-    devices = [get_device(id_) for id_ in device_rows()]
+    devices = [listed_device(id_) for id_ in device_rows()]
     scopes = [*dict.fromkeys(device.family for device in devices), *device_rows()]
     columns = _columns(DeviceFactor, list(device_factors().values()), unused=("rows",))
     places = {name: columns.pop(name) for name in ("calibration", "scope")}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..catalog.objects import get_device, get_model, get_weight_format, weight_formats
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
-from ..engine.engines import Engine, get_engine
+from ..engine.engines import ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import OLD_BUILDS, Wait
 from ..errors import (
     MAX_BATCH_SIZE,
@@ -23,6 +23,7 @@ from ..errors import (
     require_integer,
 )
 from ..machine.device import Device
+from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS
 from ..model.flops import prefill_flop
 from ..model.shape import Model
@@ -37,6 +38,9 @@ DEFAULT_PROMPT_LENGTH = 512
 
 NOTEWORTHY = 1.05
 """How much faster new builds have to be for a note to say so."""
+
+PUBLISHED_BITS = 16
+"""Bits of a number as models are published: fewer are packed in some way."""
 
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
@@ -69,6 +73,11 @@ class Estimate(NamedTuple):
         Seconds per step: the best estimate.
     chosen : ChosenCalibration or None
         What corrected the bound, as it applies here; None for ``ideal``.
+    backend : str
+        What the engine computes with, such as ``"cuda"``; empty for ``ideal``,
+        and where nothing is known of the device.
+    remarks : tuple of str
+        How what the question left open was settled, in Japanese.
     """
 
     model: Model
@@ -87,6 +96,8 @@ class Estimate(NamedTuple):
     compute_latency_s: float
     step_latency_s: float
     chosen: ChosenCalibration | None
+    backend: str
+    remarks: tuple[str, ...]
 
     def __repr__(self) -> str:
         low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
@@ -143,7 +154,7 @@ class Estimate(NamedTuple):
 
     @property
     def kv_bytes_per_step(self) -> float:
-        """Bytes of KV cache that a step reads."""
+        """Bytes of KV cache that a step reads, and of states that it reads and writes."""
         return self.work.kv_bytes
 
     @property
@@ -173,8 +184,14 @@ class Estimate(NamedTuple):
 
     @property
     def memory_required_bytes(self) -> float:
-        """Bytes of all weights and the KV cache of all sequences."""
-        return weight_bytes(self.model, self.weights).resident_bytes + self.kv_bytes_per_step
+        """Bytes of all weights and the KV cache and states of all sequences."""
+        return memory_required_bytes(
+            self.model,
+            self.weights,
+            batch_size=self.batch_size,
+            context_length=self.context_length,
+            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+        )
 
     @property
     def memory_available_bytes(self) -> float:
@@ -191,7 +208,8 @@ class Estimate(NamedTuple):
             batch_size=self.batch_size,
             context_length=self.context_length,
             bytes_per_value=self.kv_cache.bits_per_weight / 8,
-            engine=self.engine.id,
+            engine=self.engine,
+            backend=self.backend,
             devices=self.devices,
         )
 
@@ -210,11 +228,12 @@ class Estimate(NamedTuple):
                 self.model,
                 self.device,
                 self.weights,
-                [other for other in weight_formats() if _alike(other, self.weights)],
+                formats_of(self.engine, self.backend),
                 batch_size=self.batch_size,
                 context_length=self.context_length,
                 bytes_per_value=self.kv_cache.bits_per_weight / 8,
-                engine=self.engine.id,
+                engine=self.engine,
+                backend=self.backend,
                 devices=self.devices,
             )
         )
@@ -256,7 +275,7 @@ class Estimate(NamedTuple):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
-        notes = self.chosen.notes if self.chosen else ()
+        notes = self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
         newer = self._decode_tokens_per_s_of_new_builds()
         if newer > NOTEWORTHY * self.decode_tokens_per_s:
             notes += (
@@ -354,19 +373,24 @@ def available_text(fit: MemoryFit) -> str:
     return least if least == most else f"{least} から {most}"
 
 
-def _alike(one: WeightFormat, other: WeightFormat) -> bool:
-    """Tell whether an engine that reads one format reads the other."""
-    return one.kind == other.kind and one.id.startswith("mlx") == other.id.startswith("mlx")
+def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
+    """Return the formats of files that an engine reads with a backend, in the order of the table."""
+    return [
+        one
+        for one in weight_formats()
+        if engine.reads_with(backend, one) and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+    ]
 
 
 def estimate(
     model: str | Model,
     device: str | Device,
     *,
-    weights: str | WeightFormat = "q4_k_m",
+    weights: str | WeightFormat | None = None,
     batch_size: int = 1,
     context_length: int = 0,
     engine: str | Engine = "llama.cpp",
+    backend: str | None = None,
     devices: int = 1,
     split: str = "pipeline",
     prompt_length: int | None = None,
@@ -380,15 +404,21 @@ def estimate(
         Name in any usual spelling, or an object of your own.
     device : str or Device
         Name in any usual spelling, or an object of your own.
-    weights : str or WeightFormat
-        How the weights are stored.
+    weights : str or WeightFormat, optional
+        How the weights are stored; by default as the model is usually run
+        with that engine, which the notes then say.
     batch_size : int
         Sequences that advance together, from 1.
     context_length : int
         Tokens already in the cache of each sequence when the token is
         decoded, from 0.
     engine : str or Engine
-        ``"ideal"``, ``"llama.cpp"``, ``"mlx"``, ``"gpt-fast"`` or ``"vllm"``.
+        One of `hayasa.ENGINES`, such as ``"llama.cpp"``, ``"ollama"``, ``"mlx"``
+        or ``"vllm"``; ``"ideal"`` for physics alone.
+    backend : str, optional
+        What it computes with, among what it has on that device: ``"cuda"``,
+        ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"`` or
+        ``"cpu"``; by default the usual one there.
     devices : int
         How many devices, all alike, from 1.
     split : {"pipeline", "tensor"}
@@ -409,7 +439,9 @@ def estimate(
     UnknownNameError
         If a name is not listed; near ones are proposed.
     InvalidValueError
-        If a number is out of range.
+        If a number is out of range, or the engine does not run on the device,
+        has no such backend there, or reads no such weights or cache; what can
+        be taken instead is in the message.
     DataFileError
         If a table cannot be read.
 
@@ -429,7 +461,11 @@ def estimate(
     >>> int(result.decode_tokens_per_s_bound), int(1 / result.compute_latency_s)
     (34, 2714)
     """
-    model, device, weights, engine, kv_cache = _objects(model, device, weights, engine, kv_cache)
+    model, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
+    backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
+    remarks: list[str] = []
+    weights = _weights(weights, model, engine, backends, remarks)
+    backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     devices = require_integer("devices", devices, 1, MAX_DEVICES)
@@ -442,7 +478,7 @@ def estimate(
     if engine.id != "ideal":
         several = split if devices > 1 else ""
         chosen = choose_calibration(
-            engine, device, weights, experts=model.experts > 0, batched=batch_size > 1, split=several
+            engine, device, weights, backend, experts=model.experts > 0, batched=batch_size > 1, split=several
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
@@ -472,28 +508,71 @@ def estimate(
         # The waits add up to the bound where there is nothing else, but for the last digit.
         step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
         chosen=chosen,
+        backend=backend,
+        remarks=tuple(remarks),
     )
 
 
 def _objects(
     model: str | Model,
     device: str | Device,
-    weights: str | WeightFormat,
     engine: str | Engine,
     kv_cache: str | WeightFormat,
-) -> tuple[Model, Device, WeightFormat, Engine, WeightFormat]:
+) -> tuple[Model, Device, Engine, WeightFormat]:
     """Turn every name into its object, and refuse what is neither."""
     if not isinstance(model, Model):
         model = get_model(model)
     if not isinstance(device, Device):
         device = get_device(device)
-    if not isinstance(weights, WeightFormat):
-        weights = get_weight_format(weights)
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
-    return model, device, weights, engine, kv_cache
+    return model, device, engine, kv_cache
+
+
+def _weights(
+    weights: str | WeightFormat | None, model: Model, engine: Engine, backends: tuple[str, ...], remarks: list[str]
+) -> WeightFormat:
+    """Settle how the weights are stored, and remark on what was not asked for."""
+    if weights is None:
+        usual = _usual_weights(model, engine, backends[0])
+        remarks.append(f"形式の指定がないので、{usual.id} で答えました。")
+        return usual
+    if not isinstance(weights, WeightFormat):
+        weights = get_weight_format(weights)
+    meant = _meant(weights, engine, backends)
+    if meant is None:
+        return weights
+    if meant.id != weights.id:
+        remarks.append(f"{engine.id} で {weights.id} と呼ばれるのは {meant.id} です。")
+    return meant
+
+
+def _usual_weights(model: Model, engine: Engine, backend: str) -> WeightFormat:
+    """Return the format that a model is usually run in with an engine."""
+    # Who reads anything is asked beside llama.cpp.
+    reader = engine if engine.usual_formats else ENGINES["llama.cpp"]
+    for id_ in (model.usual_format, *reader.usual_formats):
+        meant = _meant(get_weight_format(id_), reader, (backend,)) if id_ else None
+        if meant is not None:
+            return meant
+    return get_weight_format("bf16")
+
+
+def _meant(weights: WeightFormat, engine: Engine, backends: tuple[str, ...]) -> WeightFormat | None:
+    """Return what the name of a format means to an engine; None if it reads nothing of that name."""
+    cautious = [packing for packing, _ in engine.cautions]
+    found: WeightFormat | None = None
+    while True:
+        if any(engine.reads_with(backend, weights) for backend in backends):
+            # What it was made for comes before what it reads as well.
+            if weights.packing not in cautious:
+                return weights
+            found = found or weights
+        if not weights.elsewhere:
+            return found
+        weights = get_weight_format(weights.elsewhere)
 
 
 def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..engine.waits import ATTENTION, DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, READ_CACHE, UNPACK_WEIGHTS, Wait
-from ..model.kv_cache import kv_values_per_layer
+from ..model.kv_cache import (
+    STATE_VALUE_BYTES,
+    cache_layers,
+    kv_values_per_layer,
+    state_bytes,
+    state_values_per_layer,
+)
+from ..model.shape import MIXERS, Model
 from ..model.tensors import active_parameters, total_parameters
 from ..model.weights import weight_bytes_resident
 from ..units import duration, gibibytes, scaled, significant
@@ -78,8 +85,9 @@ def _title(result: Estimate) -> str:
 
 
 def _heading(result: Estimate) -> list[str]:
+    backend = f"（{result.backend}）" if result.backend else ""
     lines = [
-        f"重み {result.weights.id}、エンジン {result.engine.id}、"
+        f"重み {result.weights.id}、エンジン {result.engine.id}{backend}、"
         f"バッチサイズ {result.batch_size}、文脈 {result.context_length:,} トークン"
     ]
     if result.devices > 1:
@@ -111,9 +119,19 @@ def _in_oku(count: float) -> str:
 
 
 def _cache(result: Estimate) -> list[str]:
-    if not result.context_length:
-        return ["文脈が 0 トークンなので、読むものはありません。"]
     model = result.model
+    if not (result.context_length or state_bytes(model)):
+        return ["文脈が 0 トークンなので、読むものはありません。"]
+    lines = _layers_by_mixer(model) if model.mixer_pattern else _layers_alike(model)
+    lines.append(
+        f"全 {model.layers} 層、{result.context_length:,} トークン、{result.batch_size} 系列で"
+        f" {scaled(result.kv_bytes_per_step, 'B')}"
+    )
+    return lines
+
+
+def _layers_alike(model: Model) -> list[str]:
+    """Write what each layer keeps of a token, where all keep the same."""
     values = kv_values_per_layer(model)
     if model.attention_kind == "mla":
         how = f"{model.kv_lora_rank} + {model.qk_rope_head_dim}（潜在ベクトルと回転の部分）"
@@ -125,10 +143,27 @@ def _cache(result: Estimate) -> list[str]:
             f"{model.layers} 層のうち {model.sliding_window_layers} 層は"
             f" {model.sliding_window:,} トークンまでしか見ない"
         )
-    lines.append(
-        f"全 {model.layers} 層、{result.context_length:,} トークン、{result.batch_size} 系列で"
-        f" {scaled(result.kv_bytes_per_step, 'B')}"
-    )
+    return lines
+
+
+def _layers_by_mixer(model: Model) -> list[str]:
+    """Write what the layers of each kind keep."""
+    lines = []
+    for group in cache_layers(model):
+        per = "1 トークン" if group.tokens_per_entry == 1 else f"{group.tokens_per_entry} トークン"
+        line = f"{group.layers} 層（{MIXERS[group.mixer]}）: 1 層 {per}の値の数 = {group.values:,}"
+        if group.index_values:
+            line += f" + {group.index_values}（選ぶための値）"
+        if group.window:
+            line += f"、{group.window:,} トークンまで"
+        if group.selected:
+            line += f"、読むのは {group.selected:,} 個まで"
+        lines.append(line)
+    for mixer, label in MIXERS.items():
+        layers = sum(1 for one in model.layer_mixers if one == mixer)
+        n_bytes = layers * state_values_per_layer(model, mixer) * STATE_VALUE_BYTES
+        if n_bytes:
+            lines.append(f"{layers} 層（{label}）: 状態は文脈によらず {scaled(n_bytes, 'B')}、読んで書く")
     return lines
 
 
@@ -235,6 +270,8 @@ def _capacity(result: Estimate) -> list[str]:
     parts = [f"重み {gibibytes(fit.weights_bytes)}"]
     if fit.kv_cache_bytes:
         parts.append(f"KV キャッシュ {gibibytes(fit.kv_cache_bytes)}")
+    if fit.state_bytes:
+        parts.append(f"状態 {gibibytes(fit.state_bytes)}")
     if fit.buffer_bytes:
         parts.append(f"エンジンの作業領域 {gibibytes(fit.buffer_bytes)}")
     lines = [f"必要な量 = {' + '.join(parts)} = {gibibytes(fit.required_bytes)}"]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ..engine.buffers import memory_of
+from ..engine.engines import Engine, get_engine
 from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, require_integer
 from ..machine.device import Device
 from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
-from ..model.kv_cache import FP16_BYTES, kv_cache_bytes
+from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..units import gibibytes
@@ -27,8 +28,8 @@ class MemoryFit(NamedTuple):
     ----------
     weights_bytes : float
         Weights that lie in the devices' memory.
-    kv_cache_bytes : float
-        KV cache of all sequences, with the state of layers that keep one.
+    kv_cache_bytes, state_bytes : float
+        KV cache of all sequences, and the state of layers that keep one instead.
     buffer_bytes : float
         What the engine needs beside.
     capacity_bytes : float
@@ -44,6 +45,7 @@ class MemoryFit(NamedTuple):
 
     weights_bytes: float
     kv_cache_bytes: float
+    state_bytes: float
     buffer_bytes: float
     capacity_bytes: float
     kept_least_bytes: float
@@ -54,7 +56,7 @@ class MemoryFit(NamedTuple):
     @property
     def required_bytes(self) -> float:
         """Bytes that are needed."""
-        return self.weights_bytes + self.kv_cache_bytes + self.buffer_bytes
+        return self.weights_bytes + self.kv_cache_bytes + self.state_bytes + self.buffer_bytes
 
     @property
     def available_least_bytes(self) -> float:
@@ -92,7 +94,8 @@ def memory_fit(
     batch_size: int = 1,
     context_length: int = 0,
     bytes_per_value: float = FP16_BYTES,
-    engine: str = "llama.cpp",
+    engine: str | Engine = "llama.cpp",
+    backend: str = "",
     devices: int = 1,
     screen: bool | None = None,
 ) -> MemoryFit:
@@ -112,8 +115,10 @@ def memory_fit(
         Tokens in the cache of each sequence.
     bytes_per_value : float
         Bytes per cached value.
-    engine : str
-        Id of the engine; ``"ideal"`` needs no buffers and has all memory to itself.
+    engine : str or Engine
+        What runs it; ``"ideal"`` needs no buffers and has all memory to itself.
+    backend : str
+        What the engine computes with, if that is known.
     devices : int
         How many devices share model and cache evenly.
     screen : bool, optional
@@ -143,19 +148,24 @@ def memory_fit(
     does_not_fit
     fits
     """
+    if not isinstance(engine, Engine):
+        engine = get_engine(engine)
     capacity = memory_available_bytes(device, devices)
-    needs, stored = memory_of(engine), weight_bytes(model, weights)
-    on_host = stored.embedding_bytes if needs.embedding_on_host and not device.unified_memory else 0.0
+    needs, stored = memory_of(engine, backend), weight_bytes(model, weights)
+    on_host = stored.embedding_bytes if needs.embedding_on_host and not device.shares_memory else 0.0
+    cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
+    state = state_bytes(model) * batch_size
     reserve = reserve_of(device)
     kept = [
         max(reserve.least_bytes(device) * devices, (1 - needs.share_most) * capacity),
         max(reserve.most_bytes(device) * devices, (1 - needs.share_least) * capacity),
     ]
-    if engine == "ideal":
+    if engine.id == "ideal":
         kept = [0.0, 0.0]
     return MemoryFit(
         weights_bytes=stored.resident_bytes - on_host,
-        kv_cache_bytes=kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value),
+        kv_cache_bytes=cache - state,
+        state_bytes=state,
         buffer_bytes=needs.buffers(model, context_length) * devices,
         capacity_bytes=capacity,
         kept_least_bytes=kept[1] if screen is True else kept[0],
@@ -173,7 +183,7 @@ def max_context_length(
     batch_size: int = 1,
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
-    engine: str = "llama.cpp",
+    engine: str | Engine = "llama.cpp",
     screen: bool | None = None,
     tight: bool = False,
 ) -> int:
@@ -193,8 +203,8 @@ def max_context_length(
         How many devices share model and cache evenly.
     bytes_per_value : float
         Bytes per cached value.
-    engine : str
-        Id of the engine, as for `memory_fit`.
+    engine : str or Engine
+        What runs it, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
     tight : bool
@@ -247,7 +257,7 @@ def max_batch_size(
     context_length: int,
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
-    engine: str = "llama.cpp",
+    engine: str | Engine = "llama.cpp",
     screen: bool | None = None,
 ) -> int:
     """Most sequences of a context for which everything fits.
@@ -266,8 +276,8 @@ def max_batch_size(
         How many devices share model and cache evenly.
     bytes_per_value : float
         Bytes per cached value.
-    engine : str
-        Id of the engine, as for `memory_fit`.
+    engine : str or Engine
+        What runs it, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
 
@@ -332,7 +342,8 @@ def remedies(
     batch_size: int,
     context_length: int,
     bytes_per_value: float,
-    engine: str,
+    engine: Engine,
+    backend: str,
     devices: int,
 ) -> list[str]:
     """Say what makes it fit, in Japanese: the least that has to be given up first.
@@ -345,7 +356,7 @@ def remedies(
         What was asked about.
     formats : iterable of WeightFormat
         Formats that could be taken instead.
-    batch_size, context_length, bytes_per_value, engine, devices
+    batch_size, context_length, bytes_per_value, engine, backend, devices
         As for `memory_fit`.
 
     Returns
@@ -365,11 +376,13 @@ def remedies(
             context_length=context_length,
             bytes_per_value=bytes_per_value,
             engine=engine,
+            backend=backend,
             devices=devices,
         ).left_bytes
 
     found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
-    if context_length and bytes_per_value > _Q8_0_BYTES and spare_bytes(weights, context_length, _Q8_0_BYTES) >= 0:
+    smaller_cache = "q8_0" in engine.caches and bytes_per_value > _Q8_0_BYTES
+    if context_length and smaller_cache and spare_bytes(weights, context_length, _Q8_0_BYTES) >= 0:
         found.append("KV キャッシュを q8_0 にすると入ります。")
     if context_length > ENOUGH_CONTEXT and spare_bytes(weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
         longest = _largest(lambda tokens: spare_bytes(weights, tokens, bytes_per_value) >= 0, context_length)
@@ -387,10 +400,10 @@ def remedies(
     # Each further device brings its memory, less what is kept there and its own buffers.
     gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
     if gain > 0:
-        needed = int(-(-(fit.weights_bytes + fit.kv_cache_bytes) // gain))
+        needed = int(-(-(fit.required_bytes - fit.buffer_bytes) // gain))
         if devices < needed <= MOST_DEVICES:
             found.append(f"{needed} 台に分けると入ります。")
-    if fit.verdict == DOES_NOT_FIT and memory_of(engine).embedding_on_host and not device.unified_memory:
+    if fit.verdict == DOES_NOT_FIT and memory_of(engine, backend).embedding_on_host and not device.shares_memory:
         found.append(
             "一部の層やエキスパートを CPU の側に置けば動きますが、そのぶん遅くなります"
             "（llama.cpp の -ngl、--n-cpu-moe）。"

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TypedDict
 
 from ..engine.engines import get_engine
-from ..errors import DataFileError, UnknownNameError
+from ..errors import DataFileError, UnknownNameError, shown
 from .objects import get_device, get_model, get_weight_format
 from .reader import Row, data_directory, read_rows
 
@@ -132,7 +132,7 @@ def measurements(
     }
     files = sorted({row["file"] for row in rows})
     if file is not None and file not in files:
-        raise UnknownNameError(f"file に指定された測定のファイル {file!r} はありません。あるもの: {', '.join(files)}。")
+        raise UnknownNameError(f"file に指定された測定のファイル {shown(file)} はありません。あるもの: {', '.join(files)}。")
     asked = [(name, value) for name, value in wanted.items() if value is not None]
     # A copy each: a caller may change what it gets.
     return [row.copy() for row in rows if all(row[name] == value for name, value in asked)]  # type: ignore[literal-required]

@@ -13,11 +13,13 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
-from ..errors import DataFileError, HayasaError
+from ..errors import DataFileError, HayasaError, require_non_negative
 from ..machine.device import PEAK_FORMATS, Device
 from ..model.shape import Model
 from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFormat
 from ..names import find_id, index_by_name, require_name
+from ..units import GIB
+from .device_names import DeviceIndex, device_index, device_of_name
 from .reader import Row, data_directory, parse_number, read_rows
 
 T = TypeVar("T")
@@ -103,12 +105,6 @@ def weight_format_rows() -> Mapping[str, Row]:
 
 
 @cache
-def _device_index() -> dict[str, str]:
-    rows = device_rows()
-    return index_by_name(rows, _aliases(rows), "デバイス")
-
-
-@cache
 def _model_index() -> dict[str, str]:
     rows = model_rows()
     return index_by_name(rows, _aliases(rows), "モデル")
@@ -120,23 +116,30 @@ def _weight_format_index() -> dict[str, str]:
     return index_by_name(rows, _aliases(rows), "重みの形式")
 
 
-def get_device(name: str) -> Device:
+def get_device(name: str, *, memory_bytes: float = 0.0) -> Device:
     """Return the device of a name.
 
     Parameters
     ----------
     name : str
-        Id, product name or alias, in any spelling.
+        Id, product name or alias, as people type it: ``"RTX 4090 ノート"``,
+        ``"MacBook Pro M4 Max 64GB"``.
+    memory_bytes : float
+        Memory of the reader's own, in bytes; 0 for what the name says, else
+        the most that it is sold with.
 
     Returns
     -------
     Device
-        The row of ``devices.csv`` as an object.
+        The row of ``devices.csv`` as an object.  Its notes say how the name
+        was read where it fits several rows.
 
     Raises
     ------
     UnknownNameError
-        If no row answers to the name; near ones are proposed.
+        If no row answers to the whole name, or several do; near ones are proposed.
+    InvalidValueError
+        If it is not sold with that memory, or with the cores that the name says.
     DataFileError
         If the table cannot be read.
 
@@ -144,14 +147,31 @@ def get_device(name: str) -> Device:
     --------
     >>> get_device("RTX 4090").memory_bandwidth_bytes_per_s / 1e9
     1008.0
+    >>> get_device("RTX 3060", memory_bytes=76 * 2**30)
+    Traceback (most recent call last):
+        ...
+    hayasa.errors.InvalidValueError: 'RTX 3060' のメモリは 8 GB か 12 GB です（与えられた値: 76 GB）。
     """
     # A look-up that is cached would answer what cannot be hashed with an error of Python's own.
-    return _device(require_name(name, argument="device", what="デバイス"))
+    name = require_name(name, argument="device", what="デバイス")
+    return _device(name, require_non_negative("memory_bytes", memory_bytes, maximum=1e18))
+
+
+@cache
+def _device_index() -> DeviceIndex:
+    return device_index(device_rows())
 
 
 @lru_cache(maxsize=1024)
-def _device(name: str) -> Device:
-    id_ = find_id(name, _device_index(), argument="device", what="デバイス")
+def _device(name: str, memory_bytes: float) -> Device:
+    if name in device_rows() and not memory_bytes:
+        return listed_device(name)
+    return device_of_name(name, _device_index(), device_rows(), listed_device, memory_bytes)
+
+
+@cache
+def listed_device(id_: str) -> Device:
+    """Return the device of an id, with nothing read into the name."""
     row, where = device_rows()[id_], f"devices.csv の {id_}"
     cores = parse_number(row, "gpu_cores", where) or parse_number(row, "sm_count", where)
     return _build(
@@ -159,8 +179,16 @@ def _device(name: str) -> Device:
         row,
         "devices.csv",
         memory_capacity_bytes=parse_number(row, "memory_bytes", where),
+        memory_options_bytes=tuple(float(size) * GIB for size in _listed(row["memory_options_gb"])),
         gpu_cores=int(cores),
+        estimated=_listed(row["estimated"]),
+        notes=_listed(row["caution"]),
     )
+
+
+def _listed(cell: str) -> tuple[str, ...]:
+    """Return the parts of a cell that holds several."""
+    return tuple(cell.split("|")) if cell else ()
 
 
 def get_model(name: str) -> Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from ..errors import InvalidValueError, require_positive
+from ..errors import InvalidValueError, require_positive, shown
 from ..units import GIB
 
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6}
@@ -29,7 +29,7 @@ def integer(option: str, text: str) -> int:
         value = amount[0] * _THOUSANDS[amount[1]]
         if value == int(value):
             return int(value)
-    raise InvalidValueError(f"{option} は 8192 や 8k のような整数で指定してください（与えられた値: {text!r}）。")
+    raise InvalidValueError(f"{option} は 8192 や 8k のような整数で指定してください（与えられた値: {shown(text)}）。")
 
 
 def memory_bytes(option: str, text: str) -> float:
@@ -37,6 +37,6 @@ def memory_bytes(option: str, text: str) -> float:
     amount = _amount(text)
     if not amount or amount[1] not in ("", "g", "gb", "gib"):
         raise InvalidValueError(
-            f"{option} は 16 や 16GB のように、GiB の数で指定してください（与えられた値: {text!r}）。"
+            f"{option} は 16 や 16GB のように、GiB の数で指定してください（与えられた値: {shown(text)}）。"
         )
     return require_positive(option, amount[0]) * GIB

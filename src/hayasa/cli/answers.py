@@ -35,7 +35,7 @@ def estimate_lines(result: Estimate) -> list[str]:
         ("デバイス", f"{result.device.name or result.device.id}{count}"),
         (
             "条件",
-            f"{result.engine.id}、バッチ {result.batch_size}、文脈 {result.context_length:,} トークン",
+            f"{result.engine.id}{f'（{result.backend}）' if result.backend else ''}、バッチ {result.batch_size}、文脈 {result.context_length:,} トークン",
         ),
         ("生成の上限", _speed(result.decode_tokens_per_s_bound)),
         ("生成の見積り", _speed(result.decode_tokens_per_s)),

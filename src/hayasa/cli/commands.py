@@ -8,14 +8,13 @@ import io
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
 from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
-from ..engine.engines import ENGINES
+from ..engine.engines import BACKENDS, ENGINES, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
@@ -35,7 +34,7 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     """Add the options that every question about speed shares."""
     count = ["--devices", "--count"] if one_device else ["--count"]
     add = parser.add_argument
-    add("--weights", default="q4_k_m", metavar="形式", help="重みの形式（既定: q4_k_m、一覧: hayasa weights）")
+    add("--weights", metavar="形式", help="重みの形式（既定: そのエンジンで普通の形式、一覧: hayasa weights）")
     add("--context", default="0", metavar="数", help="すでに読んだトークンの数。8k は 8,000（既定: 0）")
     add("--batch", default="1", metavar="数", help="同時に進める系列の数（既定: 1）")
     add(
@@ -44,6 +43,7 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
         metavar="名前",
         help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
     )
+    add("--backend", metavar="名前", help=f"計算に使うもの: {'、'.join(BACKENDS)}（既定: その機械で普通のもの）")
     add(*count, dest="count", default="1", metavar="数", help="デバイスの台数（既定: 1）")
     add(
         "--split",
@@ -63,6 +63,7 @@ def _question(arguments: argparse.Namespace) -> dict[str, object]:
         "batch_size": integer("--batch", arguments.batch),
         "context_length": integer("--context", arguments.context),
         "engine": arguments.engine,
+        "backend": arguments.backend,
         "devices": integer("--devices", arguments.count),
         "split": arguments.split,
         "prompt_length": None if prompt is None else integer("--prompt", prompt),
@@ -74,8 +75,7 @@ def _own_device(arguments: argparse.Namespace) -> str | Device:
     """Return the device that was named, with the reader's own amount of memory if given."""
     if arguments.memory is None:
         return str(arguments.device)
-    memory = memory_bytes("--memory", arguments.memory)
-    return replace(get_device(arguments.device), memory_capacity_bytes=memory)
+    return get_device(arguments.device, memory_bytes=memory_bytes("--memory", arguments.memory))
 
 
 def _ask(model: str, device: str | Device, question: Mapping[str, object]) -> Estimate:
@@ -101,8 +101,23 @@ def _explain_command(arguments: argparse.Namespace) -> None:
 def _compare_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
     named = [name for text in arguments.devices or () for name in text.split(",") if name]
-    results = [_ask(arguments.model, name, question) for name in named or device_rows()]
+    results = [_ask(arguments.model, name, question) for name in named or _devices_of(arguments)]
     print_ranking(results, "model", as_csv=arguments.csv, as_json=arguments.json)
+
+
+def _devices_of(arguments: argparse.Namespace) -> list[str]:
+    """Ids of the devices that an engine runs on, with a backend if one is asked for."""
+    engine, backend = get_engine(arguments.engine), arguments.backend
+    if not engine.backends:
+        return list(device_rows())
+    backends = {id_: engine.backends_on(get_device(id_)) for id_ in device_rows()}
+    found = [id_ for id_, known in backends.items() if (backend in known if backend else known)]
+    if not found:
+        known = dict.fromkeys(one for several in backends.values() for one in several)
+        raise InvalidValueError(
+            f"--backend {backend} は engine {engine.id} にありません。使えるもの: {'、'.join(known)}。"
+        )
+    return found
 
 
 def _fit_command(arguments: argparse.Namespace) -> None:

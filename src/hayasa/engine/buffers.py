@@ -7,6 +7,7 @@ from functools import cache
 
 from ..catalog.reader import read_objects
 from ..model.shape import Model
+from .engines import Engine
 
 FLOAT_BYTES = 4
 """Bytes of a number in the buffers: engines compute between the matrices in 32 bits."""
@@ -74,15 +75,19 @@ def engine_memories() -> dict[str, EngineMemory]:
     return {row.id: row for row in read_objects(EngineMemory, "engine_memory.csv")}
 
 
-def memory_of(engine_id: str) -> EngineMemory:
-    """Return what an engine needs and may use.
+def memory_of(engine: Engine, backend: str = "") -> EngineMemory:
+    """Return what an engine needs and may use: its own row, or that of who does its work.
 
     Examples
     --------
-    >>> memory_of("vllm").share_least, memory_of("an engine of one's own").id
-    (0.9, 'other')
+    >>> from .engines import ENGINES
+    >>> [memory_of(ENGINES[id_]).id for id_ in ("vllm", "ollama", "sglang", "exllamav3")]
+    ['vllm', 'llama.cpp', 'vllm', 'other']
     """
-    if engine_id == "ideal":
+    if engine.id == "ideal":
         return IDEAL_MEMORY
     rows = engine_memories()
-    return rows.get(engine_id) or rows["other"]
+    for id_ in (engine.id, backend, *engine.runs, *engine.kin):
+        if id_ in rows:
+            return rows[id_]
+    return rows["other"]

@@ -24,7 +24,7 @@ FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
 
 The logarithm of both ends is multiplied by it, once for each thing that
-differs: backend, engine, unknown clock.
+differs: backend, engine, what of the device is unknown or estimated.
 """
 
 
@@ -267,30 +267,42 @@ def choose_calibration(
     engine: Engine,
     device: Device,
     weights: WeightFormat,
+    backend: str,
     *,
     experts: bool = False,
     batched: bool = False,
     split: str = "",
 ) -> ChosenCalibration:
-    """Return the nearest calibration for an engine on a device.
+    """Return the nearest calibration for an engine on a backend of a device.
 
-    The same engine on the same backend, else the same backend, else the same
-    engine, else whatever has the most measurements.  Whatever differs is in
-    the notes and widens the interval by `FALLBACK_WIDENING`.
+    The same engine (or one that it runs) on the same backend, else its kin
+    there, else the same backend, else the same engine on another backend of
+    the device, else whatever has the most measurements.  Whatever differs is
+    in the notes and widens the interval by `FALLBACK_WIDENING`.
     """
-    backend = engine.backend_on(device)
+    known = engine.backends_on(device)
 
-    def distance(row: Calibration) -> tuple[bool, bool, bool, int]:
-        same_engine, same_backend = row.engine == engine.id, row.backend == backend
-        return (not (same_engine and same_backend), not same_backend, not same_engine, -row.rows)
+    def distance(row: Calibration) -> tuple[bool, bool, bool, bool, bool, int]:
+        same_engine, same_backend = row.engine == engine.id or row.engine in engine.runs, row.backend == backend
+        return (
+            not (same_engine and same_backend),
+            not (row.engine in engine.kin and same_backend),
+            not same_backend,
+            not same_engine,
+            row.backend not in known,
+            -row.rows,
+        )
 
     nearest = min(calibrations(), key=distance)
     factors, kind = device_factors(), weight_kind(weights)
     family = factors.get((nearest.id, device.family, kind))
     single = factors.get((nearest.id, device.id, ""))
     notes = _differences(nearest, engine, device, backend)
+    notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
     if batched:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
+        if not device.peak_flop_per_s(weights.compute_format):
+            notes.append("演算のピークが分からないため、2 系列目からの計算の時間を数えていません。")
     messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
     if split and not messages_s[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
@@ -300,6 +312,8 @@ def choose_calibration(
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor
     widening = FALLBACK_WIDENING ** len(notes)
+    if nearest.engine in engine.runs:
+        notes = [f"{engine.id} は中で {nearest.engine} を動かすので、その実測で補正しました。", *notes]
 
     def share_of_peak(kind_of_prompt: str) -> float:
         share: float = getattr(nearest, f"prefill_share_{kind_of_prompt}")
@@ -311,8 +325,8 @@ def choose_calibration(
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
         batch_share=share_of_peak(prefill_kind(weights, experts=False)),
-        low_factor=low**widening,
-        high_factor=high**widening,
+        low_factor=low**widening / (1 + weights.spread),
+        high_factor=high**widening * (1 + weights.spread),
         notes=tuple(notes),
     )
 
@@ -336,12 +350,36 @@ def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_sha
 
 def _differences(row: Calibration, engine: Engine, device: Device, backend: str) -> list[str]:
     notes = []
-    if row.engine != engine.id:
+    if row.engine != engine.id and row.engine not in engine.runs:
         notes.append(f"{engine.id} の実測がないため、{row.engine} の補正で代用しました。")
     if row.backend != backend:
+        usual = engine.backends_on(device)
+        # What the reader asked for by name is told by name; the usual one goes without saying.
         wanted = device.family or device.id
+        if backend and backend not in usual[:1]:
+            wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
+    if device.estimated:
+        fields_said = "、".join([_FIELD_LABELS[name] for name in device.estimated])
+        notes.append(f"このデバイスの{fields_said}は、同じ系統の製品からの推定です。")
     if not device.gpu_clock_hz and row.cycles_per_layer:
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
+    if not device.gpu_cores and (row.unpack_cycles_per_byte or row.attention_cycles_per_flop):
+        known = "fp32 のピーク" if device.peak_fp32_flop_per_s else "帯域幅"
+        notes.append(f"GPU のコアの数が分からないため、{known}から推定しました。")
     return notes
+
+
+_FIELD_LABELS = {
+    "memory_bandwidth_bytes_per_s": "帯域幅",
+    "gpu_cores": "コアの数",
+    "gpu_clock_hz": "クロック",
+    "peak_fp32_flop_per_s": "fp32 のピーク",
+    "peak_fp16_dense_flop_per_s": "fp16 のピーク",
+    "peak_bf16_dense_flop_per_s": "bf16 のピーク",
+    "peak_fp8_dense_flop_per_s": "fp8 のピーク",
+    "peak_int8_dense_op_per_s": "int8 のピーク",
+    "peak_fp4_dense_flop_per_s": "fp4 のピーク",
+}
+"""What fields of a device that may be estimated are called, in Japanese."""

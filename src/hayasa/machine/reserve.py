@@ -51,7 +51,7 @@ class MemoryReserve:
 
     def holds_for(self, device: Device) -> bool:
         """Tell whether a device is of this kind."""
-        if device.memory_capacity_bytes < self.memory_from_bytes or (self.unified_memory and not device.unified_memory):
+        if device.memory_capacity_bytes < self.memory_from_bytes or (self.unified_memory and not device.shares_memory):
             return False
         return any(device.family.startswith(scope) or device.id.startswith(scope) for scope in self.scopes.split("|"))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..errors import MAX_CONTEXT_LENGTH, require_integer
-from .kv_cache import cached_token_layers
-from .shape import Model
+from .kv_cache import CacheLayers, cache_layers, state_values_per_layer
+from .shape import Model, heads_of
 from .tensors import active_parameters
 
 
@@ -29,10 +31,18 @@ def weight_flop_per_token(model: Model) -> float:
     return 2.0 * active_parameters(model)
 
 
-def attention_flop_per_token_and_layer(model: Model) -> int:
+STATE_FLOP = {"L": 7, "K": 7, "M": 5, "C": 2}
+"""FLOP per number of a recurrent state and token.
+
+Two each for adding to the state and for reading it out, one for its decay,
+and two for what the delta rule first takes out of it; two for a convolution.
+"""
+
+
+def attention_flop_per_token_and_layer(model: Model, mixer: str = "A") -> int:
     r"""Work of one token with one cached token, in one layer.
 
-    .. math:: 4 \, n_\mathrm{heads} \, d_\mathrm{head}
+    .. math:: 2 \, n_\mathrm{heads} \, (d_\mathrm{key} + d_\mathrm{value})
 
     Two for the product of query and key, two for the weighted sum of values;
     over `s` cached tokens and width `d` that is the usual ``4 s d``.
@@ -53,11 +63,34 @@ def attention_flop_per_token_and_layer(model: Model) -> int:
     model.require_shape("注意機構の計算量")
     if model.attention_kind == "mla":
         return 2 * model.attention_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
-    return 4 * model.attention_heads * model.head_dim
+    heads = heads_of(model, mixer)
+    return 2 * heads.heads * (heads.key_dim + heads.value_dim)
+
+
+def _index_flop(model: Model) -> int:
+    """Return the work of an indexer with one cached entry, in one layer."""
+    return 2 * model.index_heads * model.index_head_dim
+
+
+@lru_cache(maxsize=256)
+def state_flop_per_token(model: Model) -> float:
+    """Work of one token with the recurrent states of all layers, whatever the context.
+
+    Examples
+    --------
+    >>> state_flop_per_token(Model(id="7b", stated_parameters=7e9))
+    0.0
+    """
+    flop = 0.0
+    for mixer in model.layer_mixers:
+        flop += STATE_FLOP.get(mixer, 0) * state_values_per_layer(model, mixer)
+    return flop
 
 
 def attention_flop_per_token(model: Model, context_length: int) -> float:
-    """Work of attention for one token at a context: ``4 s d`` per layer.
+    """Work of attention for one token at a context: ``4 s d`` per layer that sees all of it.
+
+    Layers with a state do the same work at every context.
 
     Parameters
     ----------
@@ -81,10 +114,14 @@ def attention_flop_per_token(model: Model, context_length: int) -> float:
     >>> attention_flop_per_token(Model(id="7b", stated_parameters=7e9), 0)
     0.0
     """
-    if context_length == 0:
-        return 0.0
-    token_layers = cached_token_layers(model, context_length)
-    return float(attention_flop_per_token_and_layer(model) * token_layers)
+    require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
+    flop = state_flop_per_token(model)
+    for group in cache_layers(model) if context_length else ():
+        per_entry = attention_flop_per_token_and_layer(model, group.mixer)
+        flop += group.layers * per_entry * group.entries_read(context_length)
+        if group.index_values:
+            flop += group.layers * _index_flop(model) * group.entries(context_length)
+    return flop
 
 
 def flop_per_token(model: Model, context_length: int = 0) -> float:
@@ -147,13 +184,16 @@ def prefill_flop(model: Model, prompt_length: int) -> float:
     if not model.has_shape:
         return weight_flop_per_token(model) * n
     output = 2.0 * model.vocab_size * model.hidden_size
-    weights = (weight_flop_per_token(model) - output) * n + output
-    return weights + attention_flop_per_token_and_layer(model) * _attended(model, n)
+    flop = (weight_flop_per_token(model) - output) * n + output + state_flop_per_token(model) * n
+    for group in cache_layers(model):
+        per_entry = attention_flop_per_token_and_layer(model, group.mixer)
+        flop += group.layers * per_entry * _attended(group, n, group.selected or group.window)
+        if group.index_values:
+            flop += group.layers * _index_flop(model) * _attended(group, n, group.window)
+    return flop
 
 
-def _attended(model: Model, n: int) -> float:
-    """Sum over prompt tokens and layers of how many tokens each attends to."""
-    whole = n * (n + 1) / 2
-    window = min(n, model.sliding_window) if model.sliding_window_layers else 0
-    windowed = window * (window + 1) / 2 + (n - window) * window
-    return model.full_attention_layers * whole + model.sliding_window_layers * windowed
+def _attended(group: CacheLayers, n: int, most: int) -> float:
+    """Sum over prompt tokens of how many entries, at most so many, each attends to in a layer."""
+    growing = min(n, most * group.tokens_per_entry) if most else n
+    return growing * (growing + 1) / 2 / group.tokens_per_entry + (n - growing) * most

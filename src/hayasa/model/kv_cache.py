@@ -1,18 +1,27 @@
-"""The KV cache: what attention has to remember, and re-read at every token."""
+"""What a model remembers of the context: the KV cache, and states of fixed size."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from ..errors import MAX_CONTEXT_LENGTH, require_integer, require_positive
-from .shape import Model
+from .shape import ATTENTION_MIXERS, STATE_MIXERS, Model, heads_of
 
 FP16_BYTES = 2.0
 """Bytes per cached value in the 16-bit formats that engines use by default."""
 
+STATE_VALUE_BYTES = 4.0
+"""Bytes per number of a recurrent state, which engines keep in fp32."""
 
-def kv_values_per_layer(model: Model) -> int:
+COMPRESSED_TOKENS = {"Q": 4, "Z": 128}
+"""Tokens that one cached entry stands for, by mixer; source: ``compress_ratios`` of DeepSeek V4's config."""
+
+
+def kv_values_per_layer(model: Model, mixer: str = "A") -> int:
     r"""Values that one layer caches per token.
 
-    .. math:: 2 \, n_\mathrm{kv\,heads} \, d_\mathrm{head}
+    .. math:: n_\mathrm{kv\,heads} \, (d_\mathrm{key} + d_\mathrm{value})
 
     and, for multi-head latent attention, the latent vector and its rotary
     part instead.
@@ -28,7 +37,144 @@ def kv_values_per_layer(model: Model) -> int:
     model.require_shape("KV キャッシュ")
     if model.attention_kind == "mla":
         return model.kv_lora_rank + model.qk_rope_head_dim
-    return 2 * model.kv_heads * model.head_dim
+    heads = heads_of(model, mixer)
+    if model.attention_kind == "shared":
+        return heads.key_dim
+    return heads.kv_heads * (heads.key_dim + heads.value_dim)
+
+
+class CacheLayers(NamedTuple):
+    """Layers that look back on the context alike.
+
+    An entry of the cache is what they keep of a token, or of several that are
+    compressed into one.
+
+    Parameters
+    ----------
+    mixer : str
+        How they look back, one of `ATTENTION_MIXERS`.
+    layers : int
+        How many there are.
+    values, index_values : int
+        Values of an entry, and further ones by which an indexer finds it.
+    is_stored : bool
+        Whether the entries are their own, not those of an earlier layer.
+    tokens_per_entry : int
+        Tokens that an entry stands for.
+    window, selected : int
+        Entries that are kept, and entries that are read, at most; 0 for all.
+    """
+
+    mixer: str
+    layers: int
+    values: int
+    index_values: int = 0
+    is_stored: bool = True
+    tokens_per_entry: int = 1
+    window: int = 0
+    selected: int = 0
+
+    def entries(self, context_length: int) -> int:
+        """Return how many entries a layer keeps of a context."""
+        entries = context_length // self.tokens_per_entry
+        return min(entries, self.window) if self.window else entries
+
+    def entries_read(self, context_length: int) -> int:
+        """Return how many of them a decode step reads."""
+        entries = self.entries(context_length)
+        return min(entries, self.selected) if self.selected else entries
+
+
+@lru_cache(maxsize=256)
+def cache_layers(model: Model) -> tuple[CacheLayers, ...]:
+    """Return the layers that cache something per token, those alike together.
+
+    Examples
+    --------
+    >>> two = Model(id="x", layers=2, hidden_size=64, attention_heads=1, kv_heads=1, head_dim=64,
+    ...             intermediate_size=64, vocab_size=100, sliding_window=128, sliding_window_layers=1)
+    >>> [(group.mixer, group.layers, group.values, group.entries(1000)) for group in cache_layers(two)]
+    [('A', 1, 128, 1000), ('W', 1, 128, 128)]
+    """
+    model.require_shape("KV キャッシュ")
+    mixers = model.layer_mixers
+    found = []
+    for mixer in ATTENTION_MIXERS:
+        layers = sum(1 for one in mixers if one == mixer)
+        values = kv_values_per_layer(model, mixer)
+        if layers and mixer in COMPRESSED_TOKENS:
+            # What is compressed lies behind a window of single tokens.
+            found.append(CacheLayers(mixer, layers, values, window=model.sliding_window))
+        if layers:
+            has_index = mixer in ("I", "Q")
+            found.append(
+                CacheLayers(
+                    mixer,
+                    layers,
+                    values,
+                    index_values=model.index_head_dim if has_index else 0,
+                    is_stored=mixer not in ("a", "w"),
+                    tokens_per_entry=COMPRESSED_TOKENS.get(mixer, 1),
+                    window=model.sliding_window if mixer in ("W", "w") else 0,
+                    selected=model.index_top_k if has_index or mixer == "R" else 0,
+                )
+            )
+    return tuple(found)
+
+
+def state_values_per_layer(model: Model, mixer: str) -> int:
+    r"""Numbers that one recurrent layer remembers, whatever the context.
+
+    .. math:: n_\mathrm{heads} \, d_\mathrm{value} \, d_\mathrm{key}
+              + (k - 1) \, (n_\mathrm{heads} \, d_\mathrm{value} + 2 \, n_\mathrm{groups} \, d_\mathrm{key})
+
+    The second part is what its convolution of width :math:`k` has yet to see
+    again; a short convolution has nothing else, over the hidden size.
+
+    Examples
+    --------
+    >>> qwen = Model(id="q", layers=40, hidden_size=2048, attention_heads=16, kv_heads=2, head_dim=256,
+    ...              intermediate_size=512, vocab_size=248320, mixer_pattern="LLLA", state_heads=32,
+    ...              state_head_dim=128, state_groups=16, state_dim=128, conv_kernel=4)
+    >>> state_values_per_layer(qwen, "L") == 32 * 128 * 128 + 3 * 8192
+    True
+    """
+    if mixer in STATE_MIXERS:
+        state = model.state_heads * model.state_head_dim * model.state_dim
+        return state + (model.conv_kernel - 1) * convolved_values(model)
+    return (model.conv_kernel - 1) * model.hidden_size if mixer == "C" else 0
+
+
+def convolved_values(model: Model) -> int:
+    """Return how many numbers per token go through the convolution before a state."""
+    return model.state_heads * model.state_head_dim + 2 * model.state_groups * model.state_dim
+
+
+@lru_cache(maxsize=256)
+def state_bytes(model: Model) -> float:
+    """Bytes of the recurrent states of one sequence, which are there from its first token.
+
+    Parameters
+    ----------
+    model : Model
+        Any model.
+
+    Returns
+    -------
+    float
+        Bytes over all layers; 0 without such layers.
+
+    Examples
+    --------
+    Qwen3.5 35B-A3B; llama.cpp logs 2.81 MiB for the convolutions and 60.00 MiB for the states:
+
+    >>> qwen = Model(id="q", layers=40, hidden_size=2048, attention_heads=16, kv_heads=2, head_dim=256,
+    ...              intermediate_size=512, vocab_size=248320, mixer_pattern="LLLA", state_heads=32,
+    ...              state_head_dim=128, state_groups=16, state_dim=128, conv_kernel=4)
+    >>> state_bytes(qwen) / 2**20
+    62.8125
+    """
+    return STATE_VALUE_BYTES * sum(state_values_per_layer(model, mixer) for mixer in model.layer_mixers)
 
 
 def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) -> float:
@@ -44,7 +190,8 @@ def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) 
     Returns
     -------
     float
-        Bytes per token, as long as no sliding window is full.
+        Bytes per token, as long as no sliding window is full; what several
+        tokens share counts in parts.
 
     Raises
     ------
@@ -60,30 +207,17 @@ def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) 
     131072.0
     """
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
-    return kv_values_per_layer(model) * model.layers * bytes_per_value
-
-
-def cached_token_layers(model: Model, context_length: int) -> int:
-    """Sum over the layers of the tokens that each of them looks back on.
-
-    Examples
-    --------
-    Two layers, one of which looks back 128 tokens only:
-
-    >>> cached_token_layers(Model(id="x", layers=2, hidden_size=64, attention_heads=1,
-    ...     kv_heads=1, head_dim=64, intermediate_size=64, vocab_size=100,
-    ...     sliding_window=128, sliding_window_layers=1), 1000)
-    1128
-    """
-    require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
-    windowed = min(context_length, model.sliding_window) if model.sliding_window_layers else 0
-    return model.full_attention_layers * context_length + model.sliding_window_layers * windowed
+    values = 0.0
+    for group in cache_layers(model):
+        if group.is_stored:
+            values += group.layers * (group.values + group.index_values) / group.tokens_per_entry
+    return values * bytes_per_value
 
 
 def kv_cache_bytes(
     model: Model, context_length: int, *, batch_size: int = 1, bytes_per_value: float = FP16_BYTES
 ) -> float:
-    """Bytes of the cache, which is also what a decode step reads of it.
+    """Bytes that the context takes in memory: cache and recurrent states.
 
     Parameters
     ----------
@@ -99,7 +233,8 @@ def kv_cache_bytes(
     Returns
     -------
     float
-        Bytes; sliding-window layers keep no more than their window.
+        Bytes; sliding-window layers keep no more than their window, and
+        layers that use the keys and values of an earlier one keep none.
 
     Raises
     ------
@@ -115,9 +250,60 @@ def kv_cache_bytes(
     >>> kv_cache_bytes(llama, 8192) / 2**30
     1.0
     """
-    if context_length == 0:
-        return 0.0
+    require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
-    per_layer = kv_values_per_layer(model) * bytes_per_value
-    return per_layer * cached_token_layers(model, context_length) * batch_size
+    values = 0
+    for group in cache_layers(model) if context_length else ():
+        if group.is_stored:
+            values += group.layers * (group.values + group.index_values) * group.entries(context_length)
+    return (values * bytes_per_value + state_bytes(model)) * batch_size
+
+
+def kv_read_bytes(
+    model: Model, context_length: int, *, batch_size: int = 1, bytes_per_value: float = FP16_BYTES
+) -> float:
+    """Bytes of it that one decode step moves.
+
+    Sparse attention reads what its indexer has chosen, and all by which it
+    chooses; layers that use the keys and values of an earlier one read them
+    again; a recurrent state is read and written.
+
+    Parameters
+    ----------
+    model : Model
+        A model; its shape must be known if `context_length` is not 0.
+    context_length : int
+        Tokens already in the cache, per sequence.
+    batch_size : int
+        Sequences, each with a cache of its own.
+    bytes_per_value : float
+        Bytes per cached value.
+
+    Returns
+    -------
+    float
+        Bytes per step.
+
+    Raises
+    ------
+    InvalidValueError
+        If a number is out of range or the model's shape is unknown.
+
+    Examples
+    --------
+    Without any of these a step reads what is stored:
+
+    >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> kv_read_bytes(llama, 8192) == kv_cache_bytes(llama, 8192)
+    True
+    """
+    require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
+    require_integer("batch_size", batch_size, 1, 10**9)
+    require_positive("bytes_per_value", bytes_per_value, maximum=8)
+    values = 0
+    for group in cache_layers(model) if context_length else ():
+        indexed = group.index_values * group.entries(context_length)
+        values += group.layers * (group.values * group.entries_read(context_length) + indexed)
+    return (values * bytes_per_value + 2 * state_bytes(model)) * batch_size

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..errors import require_integer
-from .shape import Model
+from .kv_cache import COMPRESSED_TOKENS, convolved_values
+from .shape import Model, heads_of
 
 
 class WeightTensor(NamedTuple):
@@ -52,6 +53,18 @@ class WeightTensor(NamedTuple):
         return not self.role.startswith(("norm", "bias"))
 
 
+def is_looked_up(tensor: WeightTensor, model: Model) -> bool:
+    """Whether a token needs one row only: of an embedding that is not the output matrix, too.
+
+    Examples
+    --------
+    >>> embedding = WeightTensor("token_embd", -1, 2048, 128256)
+    >>> is_looked_up(embedding, Model(id="x", stated_parameters=1.2e9, tied_embeddings=True))
+    False
+    """
+    return tensor.role == "per_layer_token_embd" or (tensor.role == "token_embd" and not model.tied_embeddings)
+
+
 @lru_cache(maxsize=256)
 def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
     """List every tensor that the shape of a model implies.
@@ -80,13 +93,19 @@ def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
     """
     model.require_shape("重みの内訳")
     tensors = [WeightTensor("token_embd", -1, model.hidden_size, model.vocab_size)]
+    if model.per_layer_embedding_size:
+        width = model.layers * model.per_layer_embedding_size
+        tensors.append(WeightTensor("per_layer_token_embd", -1, width, model.vocab_size))
+        tensors.append(WeightTensor("per_layer_model_proj", -1, model.hidden_size, width))
+        tensors.append(WeightTensor("norm", -1, model.per_layer_embedding_size, 1))
+    if model.further_parameters:
+        tensors.append(WeightTensor("further", -1, model.further_parameters, 1))
     for layer in range(model.layers):
-        tensors += _attention_tensors(model, layer)
-        if model.experts and layer >= model.dense_layers:
-            tensors += _expert_tensors(model, layer)
-        else:
-            width = model.intermediate_size
-            tensors += _ffn_tensors(model, layer, width, "", bias=model.mlp_bias)
+        tensors += _mixer_tensors(model, layer)
+        tensors += _mlp_tensors(model, layer)
+        if model.per_layer_embedding_size:
+            tensors.append(WeightTensor("inp_gate", layer, model.hidden_size, model.per_layer_embedding_size))
+            tensors.append(WeightTensor("proj", layer, model.per_layer_embedding_size, model.hidden_size))
         tensors.append(WeightTensor("norm", layer, model.hidden_size, model.norms_per_layer))
     tensors.append(WeightTensor("norm", -1, model.hidden_size, 1))
     if not model.tied_embeddings:
@@ -94,27 +113,158 @@ def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
     return tuple(tensors)
 
 
-def _attention_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    if model.attention_kind == "mla":
-        return _latent_attention_tensors(model, layer)
-    hidden, head = model.hidden_size, model.head_dim
-    q_width, kv_width = model.attention_heads * head, model.kv_heads * head
-    if model.fused_projections:
-        tensors = [WeightTensor("attn_qkv", layer, hidden, q_width + 2 * kv_width)]
-    else:
-        tensors = [
-            WeightTensor("attn_q", layer, hidden, q_width),
-            WeightTensor("attn_k", layer, hidden, kv_width),
-            WeightTensor("attn_v", layer, hidden, kv_width),
+def _mixer_tensors(model: Model, layer: int) -> list[WeightTensor]:
+    mixer = model.layer_mixers[layer]
+    if mixer in ("L", "K"):
+        return _linear_attention_tensors(model, layer, mixer)
+    if mixer == "M":
+        return _state_space_tensors(model, layer)
+    if mixer == "C":
+        return [
+            WeightTensor("shortconv_in_proj", layer, model.hidden_size, 3 * model.hidden_size),
+            WeightTensor("conv", layer, model.conv_kernel, model.hidden_size),
+            WeightTensor("shortconv_out_proj", layer, model.hidden_size, model.hidden_size),
         ]
-    tensors.append(WeightTensor("attn_output", layer, q_width, hidden))
-    biases = (q_width + 2 * kv_width) * model.qkv_bias + hidden * model.o_bias
-    biases += model.attention_heads * model.attention_sinks
+    if mixer == "-":
+        return []
+    if model.attention_kind == "shared":
+        tensors = _shared_attention_tensors(model, layer, mixer)
+    elif model.attention_kind == "mla":
+        tensors = _latent_attention_tensors(model, layer)
+    else:
+        tensors = _attention_tensors(model, layer, mixer)
+    if mixer in ("I", "Q"):
+        tensors += _indexer_tensors(model, layer)
+    return tensors
+
+
+def _attention_tensors(model: Model, layer: int, mixer: str) -> list[WeightTensor]:
+    hidden, heads = model.hidden_size, heads_of(model, mixer)
+    q_width, k_width, v_width = (
+        heads.heads * heads.key_dim,
+        heads.kv_heads * heads.key_dim,
+        heads.kv_heads * heads.value_dim,
+    )
+    if mixer in ("a", "w"):
+        k_width = v_width = 0
+    elif model.keys_are_values and mixer == "A":
+        v_width = 0
+    output_width, gate_width = heads.heads * heads.value_dim, heads.heads * model.attention_gate_dim
+    if model.fused_projections:
+        tensors = [WeightTensor("attn_qkv", layer, hidden, q_width + k_width + v_width)]
+    else:
+        tensors = [WeightTensor("attn_q", layer, hidden, q_width + gate_width)]
+        if k_width:
+            tensors.append(WeightTensor("attn_k", layer, hidden, k_width))
+        if v_width:
+            tensors.append(WeightTensor("attn_v", layer, hidden, v_width))
+    tensors.append(WeightTensor("attn_output", layer, output_width, hidden))
+    biases = (q_width + k_width + v_width) * model.qkv_bias + hidden * model.o_bias
+    biases += heads.heads * model.attention_sinks
     if biases:
         tensors.append(WeightTensor("bias", layer, biases, 1))
     if model.qk_norm:
-        tensors.append(WeightTensor("norm", layer, head, 2))
+        tensors.append(WeightTensor("norm", layer, heads.key_dim, 2 if k_width else 1))
+    if model.qk_norm_over_heads:
+        tensors.append(WeightTensor("norm", layer, q_width + k_width, 1))
     return tensors
+
+
+def _shared_attention_tensors(model: Model, layer: int, mixer: str) -> list[WeightTensor]:
+    """Return the tensors of DeepSeek V4's attention, and of what compresses its keys.
+
+    Notes
+    -----
+    Source: ``inference/model.py`` of deepseek-ai/DeepSeek-V4-Flash.
+    """
+    hidden, head = model.hidden_size, model.head_dim
+    q_width = model.attention_heads * head
+    tensors = [
+        WeightTensor("attn_q_a", layer, hidden, model.q_lora_rank),
+        WeightTensor("norm", layer, model.q_lora_rank, 1),
+        WeightTensor("attn_q_b", layer, model.q_lora_rank, q_width),
+        WeightTensor("attn_kv", layer, hidden, head),
+        WeightTensor("norm", layer, head, 1),
+        WeightTensor("attn_output_a", layer, q_width // model.o_groups, model.o_lora_rank, model.o_groups),
+        WeightTensor("attn_output_b", layer, model.o_groups * model.o_lora_rank, hidden),
+    ]
+    if model.attention_sinks:
+        tensors.append(WeightTensor("bias", layer, model.attention_heads, 1))
+    if mixer in COMPRESSED_TOKENS:
+        tensors += _compressor_tensors(model, layer, mixer, head)
+    return tensors
+
+
+def _compressor_tensors(model: Model, layer: int, mixer: str, width: int) -> list[WeightTensor]:
+    """Return what makes one vector of several: values, weights, and a weight per place.
+
+    Groups that are chosen from overlap, and so each token counts in two.
+    """
+    columns = 2 * width if mixer == "Q" else width
+    return [
+        WeightTensor("attn_compressor", layer, model.hidden_size, columns, 2),
+        WeightTensor("bias", layer, columns, COMPRESSED_TOKENS[mixer]),
+        WeightTensor("norm", layer, width, 1),
+    ]
+
+
+def _indexer_tensors(model: Model, layer: int) -> list[WeightTensor]:
+    """Return the tensors by which sparse attention chooses what to read."""
+    hidden, width = model.hidden_size, model.index_head_dim
+    tensors = [
+        WeightTensor("indexer_q_b", layer, model.q_lora_rank or hidden, model.index_heads * width),
+        WeightTensor("indexer_proj", layer, hidden, model.index_heads),
+    ]
+    if model.attention_kind == "shared":
+        return [*tensors, *_compressor_tensors(model, layer, "Q", width)]
+    # The norm of the one key has a bias.
+    return [*tensors, WeightTensor("indexer_k", layer, hidden, width), WeightTensor("norm", layer, width, 2)]
+
+
+def _linear_attention_tensors(model: Model, layer: int, mixer: str) -> list[WeightTensor]:
+    """Return the tensors of a gated delta rule: Gated DeltaNet ("L"), or Kimi Delta Attention ("K").
+
+    Of the latter, decay and gate are of rank `state_head_dim`, and the decay
+    is one number per channel instead of one per head.
+    """
+    hidden, heads, head = model.hidden_size, model.state_heads, model.state_head_dim
+    width = heads * head
+    tensors = [WeightTensor("attn_qkv", layer, hidden, convolved_values(model))]
+    if mixer == "L":
+        tensors += [
+            WeightTensor("attn_gate", layer, hidden, width),
+            WeightTensor("ssm_beta", layer, hidden, heads),
+            WeightTensor("ssm_alpha", layer, hidden, heads),
+            WeightTensor("bias", layer, 2 * heads, 1),
+        ]
+    else:
+        tensors += [
+            WeightTensor("ssm_f_a", layer, hidden, head),
+            WeightTensor("ssm_f_b", layer, head, width),
+            WeightTensor("ssm_g_a", layer, hidden, head),
+            WeightTensor("ssm_g_b", layer, head, width),
+            WeightTensor("ssm_beta", layer, hidden, heads),
+            WeightTensor("bias", layer, heads + width, 1),
+        ]
+    return [
+        *tensors,
+        WeightTensor("conv", layer, model.conv_kernel, convolved_values(model)),
+        WeightTensor("norm", layer, head, 1),
+        WeightTensor("ssm_out", layer, width, hidden),
+    ]
+
+
+def _state_space_tensors(model: Model, layer: int) -> list[WeightTensor]:
+    """Return the tensors of Mamba-2: a decay, a skip and a bias of the time step per head."""
+    hidden, convolved = model.hidden_size, convolved_values(model)
+    width = model.state_heads * model.state_head_dim
+    return [
+        WeightTensor("ssm_in", layer, hidden, convolved + width + model.state_heads),
+        WeightTensor("conv", layer, model.conv_kernel, convolved),
+        WeightTensor("bias", layer, convolved + 3 * model.state_heads, 1),
+        WeightTensor("norm", layer, width, 1),
+        WeightTensor("ssm_out", layer, width, hidden),
+    ]
 
 
 def _latent_attention_tensors(model: Model, layer: int) -> list[WeightTensor]:
@@ -140,11 +290,21 @@ def _latent_attention_tensors(model: Model, layer: int) -> list[WeightTensor]:
     ]
 
 
+def _mlp_tensors(model: Model, layer: int) -> list[WeightTensor]:
+    kind, width = model.layer_mlps[layer], model.intermediate_size
+    tensors: list[WeightTensor] = []
+    if kind in ("D", "2", "B"):
+        width = 2 * width if kind == "2" else width
+        tensors += _ffn_tensors(model, layer, model.hidden_size, width, "", bias=model.mlp_bias)
+    if kind in ("E", "B"):
+        tensors += _expert_tensors(model, layer)
+    return tensors
+
+
 def _ffn_tensors(
-    model: Model, layer: int, width: int, suffix: str, *, bias: bool, copies: int = 1
+    model: Model, layer: int, hidden: int, width: int, suffix: str, *, bias: bool, copies: int = 1
 ) -> list[WeightTensor]:
-    hidden = model.hidden_size
-    inner = 1 if model.mlp_kind == "gelu2" else 2
+    inner = 1 if model.mlp_kind in ("gelu2", "relu2") else 2
     if inner == 1 or model.fused_projections:
         tensors = [WeightTensor("ffn_up" + suffix, layer, hidden, inner * width, copies)]
     else:
@@ -159,14 +319,20 @@ def _ffn_tensors(
 
 
 def _expert_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    width, experts = model.moe_intermediate_size, model.experts
-    tensors = [WeightTensor("router", layer, model.hidden_size, experts)]
+    hidden, width, experts = model.hidden_size, model.moe_intermediate_size, model.experts
+    tensors = [WeightTensor("router", layer, hidden, experts)]
     if model.router_bias:
         tensors.append(WeightTensor("bias", layer, experts, 1))
-    tensors += _ffn_tensors(model, layer, width, "_exps", bias=model.expert_bias, copies=experts)
+    inner = model.moe_latent_size or hidden
+    tensors += _ffn_tensors(model, layer, inner, width, "_exps", bias=model.expert_bias, copies=experts)
+    if model.moe_latent_size:
+        tensors.append(WeightTensor("ffn_latent_down", layer, hidden, inner))
+        tensors.append(WeightTensor("ffn_latent_up", layer, inner, hidden))
     shared = model.shared_expert_intermediate_size or model.shared_experts * model.moe_intermediate_size
     if shared:
-        tensors += _ffn_tensors(model, layer, shared, "_shexp", bias=model.mlp_bias)
+        tensors += _ffn_tensors(model, layer, hidden, shared, "_shexp", bias=model.mlp_bias)
+    if model.shared_expert_gate:
+        tensors.append(WeightTensor("router", layer, hidden, 1))
     return tensors
 
 
@@ -202,9 +368,9 @@ def total_parameters(model: Model) -> float:
 def active_parameters(model: Model) -> float:
     """Count the parameters that one token is multiplied with.
 
-    Everything but the input embedding, of which one row is looked up, and
-    but the experts that the router leaves out.  A tied embedding counts, as
-    it is the output matrix.
+    Everything but embeddings, of which one row is looked up, and but the
+    experts that the router leaves out.  A tied embedding counts, as it is the
+    output matrix.
 
     Parameters
     ----------
@@ -226,10 +392,13 @@ def active_parameters(model: Model) -> float:
     if not model.has_shape:
         return model.stated_parameters
     share = model.experts_per_token / model.experts if model.experts else 1.0
-    active = sum(
-        round(tensor.parameters * share) if tensor.is_routed else tensor.parameters for tensor in weight_tensors(model)
-    )
-    return active if model.tied_embeddings else active - embedding_parameters(model)
+    active = 0
+    for tensor in weight_tensors(model):
+        if tensor.is_routed:
+            active += round(tensor.parameters * share)
+        elif not is_looked_up(tensor, model):
+            active += tensor.parameters
+    return active
 
 
 def embedding_parameters(model: Model) -> int:

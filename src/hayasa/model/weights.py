@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from ..errors import require_integer, require_positive
 from ..names import hash_of_id
-from .shape import Model
-from .tensors import WeightTensor, experts_touched, weight_tensors
+from .shape import STATE_MIXERS, Model
+from .tensors import WeightTensor, experts_touched, is_looked_up, weight_tensors
 
 
 class BlockType(NamedTuple):
@@ -93,6 +93,16 @@ class WeightFormat:
         Number format of the multiplication, one of `hayasa.devices.PEAK_FORMATS`.
     rules : tuple of TensorRule
         Roles that are stored otherwise.
+    packing : str
+        How a file packs them, which decides the engines that read it, such as
+        ``"gguf"`` or ``"awq"``; several are joined by ``|``; empty for plain
+        numbers, which every engine takes.
+    elsewhere : str
+        Id of the format that the same word means to engines that do not read
+        this packing; empty if it means nothing there.
+    spread : float
+        How far files of this name differ from `bits_per_weight`, as a share of
+        it: mixes that are made for each model anew.
 
     Raises
     ------
@@ -111,6 +121,9 @@ class WeightFormat:
     bits_per_weight: float
     compute_format: str = "fp16"
     rules: tuple[TensorRule, ...] = ()
+    packing: str = ""
+    elsewhere: str = ""
+    spread: float = 0.0
 
     def __post_init__(self) -> None:
         require_positive("bits_per_weight", self.bits_per_weight, maximum=64)
@@ -156,6 +169,7 @@ CONDITIONS: dict[str, Callable[[Model], bool]] = {
     "experts_eq_8": lambda model: model.experts == 8,
     "experts_ge_4": lambda model: model.experts >= 4,
     "gqa_ge_4": lambda model: model.attention_heads >= 4 * (model.kv_heads or 1),
+    "recurrent": lambda model: any(mixer in STATE_MIXERS for mixer in model.layer_mixers),
     "llama_70b": lambda model: (
         model.layers == 80 and model.gguf_architecture in ("llama", "qwen2") and model.kv_heads < model.attention_heads
     ),
@@ -169,10 +183,10 @@ class WeightBytes(NamedTuple):
     Parameters
     ----------
     embedding_bytes : float
-        Input embedding, of which a token looks up one row; 0 if it is also
-        the output matrix.
+        Embeddings of which a token looks up one row; an input embedding that
+        is also the output matrix is none.
     embedding_row_bytes : float
-        One row of it.
+        One row of each.
     shared_bytes : float
         Read once in every step, whatever the batch.
     routed_bytes_per_expert : float
@@ -207,8 +221,8 @@ def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> f
 
     The first rule counts that names the tensor's role (or, for an expert, the
     role without its suffix) and holds for model and layer; then the
-    ``default`` rule; else `WeightFormat.bits_per_weight`.  Norms, biases and
-    routers are too small to quantize.
+    ``default`` rule; else `WeightFormat.bits_per_weight`.  Norms, biases,
+    routers and convolutions are too small to quantize.
 
     Examples
     --------
@@ -219,7 +233,7 @@ def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> f
     9.0
     """
     bits = weights.bits_per_weight
-    if not tensor.is_matrix or tensor.role == "router":
+    if not tensor.is_matrix or tensor.role in ("router", "conv"):
         bits = 32.0 if weights.kind == "file" else max(bits, 16.0)
     else:
         rule = _rule_for(tensor, model, weights)
@@ -256,18 +270,19 @@ def weight_bytes(model: Model, weights: WeightFormat) -> WeightBytes:
     if not model.has_shape:
         everything = model.stated_parameters * weights.bits_per_weight / 8
         return WeightBytes(0.0, 0.0, everything, 0.0, 0, 0)
-    embedding = shared = routed = 0.0
+    embedding = embedding_row = shared = routed = 0.0
     for tensor in weight_tensors(model):
         n_bytes = tensor_bytes(tensor, model, weights)
-        if tensor.role == "token_embd" and not model.tied_embeddings:
+        if is_looked_up(tensor, model):
             embedding += n_bytes
+            embedding_row += n_bytes / tensor.rows
         elif tensor.is_routed:
             routed += n_bytes
         else:
             shared += n_bytes
     return WeightBytes(
         embedding_bytes=embedding,
-        embedding_row_bytes=embedding / model.vocab_size,
+        embedding_row_bytes=embedding_row,
         shared_bytes=shared,
         routed_bytes_per_expert=routed / model.experts if model.experts else 0.0,
         experts=model.experts,

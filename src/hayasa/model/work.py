@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .flops import attention_flop_per_token, weight_flop_per_token
-from .kv_cache import kv_cache_bytes
+from .kv_cache import kv_read_bytes
 from .shape import Model
 from .weights import WeightFormat, weight_bytes
 
@@ -16,7 +16,7 @@ class Work(NamedTuple):
     Parameters
     ----------
     weight_bytes, kv_bytes : float
-        Bytes of weights and of KV cache that are read.
+        Bytes of weights that are read, and of KV cache and states that are moved.
     weight_flop, attention_flop : float
         FLOP with the weights and in attention.
     layers : float
@@ -47,7 +47,7 @@ def step_work(
     """
     return Work(
         weight_bytes(model, weights).read_bytes(batch_size),
-        kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bits_per_weight / 8),
+        kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bits_per_weight / 8),
         weight_flop_per_token(model) * batch_size,
         attention_flop_per_token(model, context_length) * batch_size,
         model.layers * (2 + model.norms_per_layer) / 4,

@@ -1,0 +1,401 @@
+"""Why a measured speed is not the estimated one: the usual causes, and how likely each is.
+
+Every row of ``data/speed_causes.csv`` says by which ratio a cause changes a
+speed: two numbers from published reports, or the name of a rule that computes
+them for the model, the format and the device at hand.  The likelihood of a
+cause follows from that range and from what was measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple
+
+from ..catalog.objects import get_device
+from ..catalog.reader import Row, data_directory, parse_number, read_rows
+from .estimate import Estimate, estimate
+from .fit import DOES_NOT_FIT, TIGHT, MemoryFit
+
+HOSTS = ("ddr4-2666-dual", "ddr5-6000-dual")
+"""Memory of the computers that cards are put in, from slow to fast: what is spilled lies there."""
+
+LONG_CONTEXT = 32768
+"""Tokens of a long conversation, if the model takes as many."""
+
+MANY_SEQUENCES = 64
+"""Sequences whose speeds may have been added up."""
+
+FEWEST_BITS = 2.0
+"""Bits per weight of the smallest files that people run."""
+
+MEMORY_EVIDENCE = 10.0
+"""How much likelier a lack of memory is where the sizes say that there hardly is enough.
+
+Of 962 published speeds of single devices 14 come from a memory so full.  The
+inverse of that share is more, but those who publish avoid such models.
+"""
+
+WIDEST_TWO_CHANNELS_BYTES_PER_S = 150e9
+"""Bandwidth above which a memory is soldered or has more than two channels."""
+
+RANGE_LOG_ERROR = 0.15
+"""Standard deviation of the logarithm of the ends of a range: a few reports do not tell them exactly."""
+
+
+class Span(NamedTuple):
+    """By which ratio a cause changes a speed.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the range of the ratio.
+    evidence : float
+        How much likelier the case at hand makes the cause.
+    certain : bool
+        Whether the report, or the sizes, say that it is at work.
+    """
+
+    low: float
+    high: float
+    evidence: float = 1.0
+    certain: bool = False
+
+
+class Seen(NamedTuple):
+    """What is known of a measurement beside the speed.
+
+    Parameters
+    ----------
+    of : {"decode", "prompt", "both"}
+        What was measured.
+    cpu_share : float or None
+        Share of the weights that the CPU is known to multiply; None if nobody said.
+    backend : str
+        The backend that is known to have run; empty if nobody said.
+    split : str
+        How the model is known to be cut over several devices, in llama.cpp's words; empty if nobody said.
+    decode_tokens : int
+        Tokens that were written; 0 if nobody said.
+    by_tool : bool
+        Whether the engine timed itself, rather than somebody with a watch.
+    """
+
+    of: str = "decode"
+    cpu_share: float | None = None
+    backend: str = ""
+    split: str = ""
+    decode_tokens: int = 0
+    by_tool: bool = False
+
+
+class Cause(NamedTuple):
+    """A reason why a speed may differ from the estimate.
+
+    Parameters
+    ----------
+    id : str
+        Short name, as in ``data/speed_causes.csv``.
+    name, how_to_see, what_to_do : str
+        In Japanese, a line each.
+    low_ratio, high_ratio : float
+        Measured over estimated speed that it would bring here.
+    certain : bool
+        Whether the report itself, or the sizes of model and memory, say so.
+    likelihood : float
+        Its share of the likelihood of all causes, 0 to 1.
+    source : str
+        Where it was reported.
+    """
+
+    id: str
+    name: str
+    how_to_see: str
+    what_to_do: str
+    low_ratio: float
+    high_ratio: float
+    certain: bool
+    likelihood: float
+    source: str
+
+
+@cache
+def cause_rows() -> tuple[Row, ...]:
+    """Rows of ``speed_causes.csv``, as they stand."""
+    columns = ("id", "verdict", "rule", "of", "engines", "families", "weights", "low_ratio", "high_ratio")
+    return tuple(read_rows(data_directory() / "speed_causes.csv", required=columns))
+
+
+def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_error: float) -> tuple[Cause, ...]:
+    """Return the causes that could explain a ratio, most likely first.
+
+    Parameters
+    ----------
+    result : Estimate
+        What was expected.
+    ratio : float
+        Measured over expected speed.
+    verdict : str
+        ``"slow"`` or ``"impossible"``.
+    seen : Seen
+        What else is known.
+    log_error : float
+        Standard deviation of the logarithm of the expected speed.
+
+    Returns
+    -------
+    tuple of Cause
+        First what the report itself says, then by likelihood.
+
+    Notes
+    -----
+    A cause that changes the speed by a factor between two numbers, any of
+    them as likely as another on a logarithmic scale, explains a ratio with
+    the density of that range, blurred by the error of the estimate.  How
+    usual it is counts as the number of reports that its row names.
+    """
+    error = math.hypot(log_error, RANGE_LOG_ERROR)
+    weighed = []
+    for row in cause_rows():
+        if row["verdict"] == verdict and _concerns(row, result, seen):
+            span = _RULES[row["rule"]](row, result, seen)
+            if span is not None:
+                reports = len(row["source"].split(" ; "))
+                weighed.append((span.evidence * reports * _density(ratio, span, error), span, row))
+    total = sum(weight for weight, _, _ in weighed) or 1.0
+    causes = [
+        Cause(
+            id=row["id"],
+            name=row["name"],
+            how_to_see=row["how_to_see"],
+            what_to_do=row["what_to_do"],
+            low_ratio=span.low,
+            high_ratio=span.high,
+            certain=span.certain,
+            likelihood=weight / total,
+            source=row["source"],
+        )
+        for weight, span, row in weighed
+    ]
+    return tuple(sorted(causes, key=lambda cause: (not cause.certain, -cause.likelihood, _distance(ratio, cause))))
+
+
+def _distance(ratio: float, cause: Cause) -> float:
+    """How far a ratio lies outside the range of a cause, as a logarithm."""
+    return max(math.log(cause.low_ratio / ratio), math.log(ratio / cause.high_ratio), 0.0)
+
+
+def _concerns(row: Row, result: Estimate, seen: Seen) -> bool:
+    """Whether a cause can be at work with this engine, device and format."""
+    calibration = result.calibration
+    engine = calibration.engine if calibration else ""
+    family, format_ = result.device.family, result.weights.id
+    return (
+        seen.of in row["of"].split("|")
+        and (not engine or not row["engines"] or engine in row["engines"].split("|"))
+        and (not family or not row["families"] or family.startswith(tuple(row["families"].split("|"))))
+        and (not row["weights"] or any(kind in format_ for kind in row["weights"].split("|")))
+    )
+
+
+def _density(ratio: float, span: Span, error: float) -> float:
+    """Density of the logarithm of a ratio: even between two ends, blurred by a normal error."""
+    position, start, end = math.log(ratio), math.log(span.low), math.log(span.high)
+    if end - start < 1e-6:
+        return math.exp(-(((position - start) / error) ** 2) / 2) / (error * math.sqrt(2 * math.pi))
+    before, behind = ((position - edge) / (error * math.sqrt(2)) for edge in (start, end))
+    return (math.erf(before) - math.erf(behind)) / (2 * (end - start))
+
+
+# ---------------------------------------------------------------------- rules
+
+
+def _fit_of_the_smallest(result: Estimate) -> MemoryFit:
+    """Whether it fits the devices with the least memory that they are sold with, if nobody said how much."""
+    device = result.device
+    options = device.memory_options_bytes
+    if not options or device.memory_capacity_bytes != max(options):
+        return result.fit
+    return result._replace(device=replace(device, memory_capacity_bytes=min(options))).fit
+
+
+def _spilled_share(result: Estimate) -> tuple[float, float]:
+    """Least and greatest share of what is needed that a card cannot hold; 0 if its memory is unknown."""
+    largest, smallest = result.fit, _fit_of_the_smallest(result)
+    if largest.verdict is None:
+        return 0.0, 0.0
+    least = max(0.0, 1 - largest.available_most_bytes / largest.required_bytes)
+    return least, max(0.0, 1 - smallest.available_least_bytes / smallest.required_bytes)
+
+
+def _host_steps_s(result: Estimate) -> tuple[float, float]:
+    """Least and greatest seconds of a step on the CPU beside the device."""
+    if result.device.shares_memory:
+        step = _changed(result, device=replace(result.device, family="cpu", gpu_cores=0, gpu_clock_hz=0.0))
+        return step.step_latency_s, step.step_latency_slow_s
+    slow, fast = (_changed(result, device=get_device(name)) for name in HOSTS)
+    # Of the slow computer, one of the two channels may be empty.
+    return fast.step_latency_s, 2 * slow.step_latency_s
+
+
+def _with_cpu_share(result: Estimate, least: float, most: float) -> tuple[float, float]:
+    """Return the ratio of speeds where the CPU multiplies a share of the weights: the times add up."""
+    fast_s, slow_s = _host_steps_s(result)
+    step_s = result.step_latency_s
+    longest_s, shortest_s = (
+        (1 - share) * step_s + share * host_s for share, host_s in ((most, slow_s), (least, fast_s))
+    )
+    return min(1.0, step_s / longest_s), min(1.0, step_s / shortest_s)
+
+
+def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if result.device.shares_memory or seen.cpu_share == 1:
+        return None
+    if seen.cpu_share:
+        return Span(*_with_cpu_share(result, seen.cpu_share, seen.cpu_share), certain=True)
+    least, most = _spilled_share(result)
+    return Span(*_with_cpu_share(result, least, most), MEMORY_EVIDENCE, certain=True) if least > 0 else None
+
+
+def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    least, most = _spilled_share(result)
+    if result.device.shares_memory or seen.cpu_share or least > 0 or not most:
+        return None
+    low, high = _with_cpu_share(result, least, most)
+    return Span(min(low, _ratio(row, result, seen).low), high, MEMORY_EVIDENCE)
+
+
+def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if result.device.family == "cpu" or seen.cpu_share not in (None, 1.0):
+        return None
+    return Span(*_with_cpu_share(result, 1.0, 1.0), certain=seen.cpu_share == 1)
+
+
+def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if not result.device.shares_memory:
+        return None
+    full = _fit_of_the_smallest(result).verdict in (TIGHT, DOES_NOT_FIT)
+    certain = result.fits is False
+    return _ratio(row, result, seen)._replace(evidence=MEMORY_EVIDENCE if full else 1.0, certain=certain)
+
+
+def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    best = result.engine.backend_on(result.device)
+    if seen.backend in _MAKERS_OWN:
+        return None
+    return _ratio(row, result, seen)._replace(certain=bool(seen.backend) and best in _MAKERS_OWN)
+
+
+def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if result.context_length:  # somebody said how long it was
+        return None
+    longest = min(result.model.context_length_max or LONG_CONTEXT, LONG_CONTEXT)
+    low, high = (_speedup(result, context_length=tokens) for tokens in (longest, longest // 16))
+    return Span(min(low, 1.0), min(high, 1.0))
+
+
+def _single_channel(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    device = result.device
+    narrow = device.memory_bandwidth_bytes_per_s <= WIDEST_TWO_CHANNELS_BYTES_PER_S
+    possible = device.family == "cpu" or (device.shares_memory and narrow)
+    return _ratio(row, result, seen) if possible else None
+
+
+def _stopwatch(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    return None if seen.by_tool else _ratio(row, result, seen)
+
+
+def _row_split(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if result.devices == 1 or seen.split not in ("", "row"):
+        return None
+    return _ratio(row, result, seen)._replace(certain=seen.split == "row")
+
+
+def _several_devices(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    return _ratio(row, result, seen) if result.devices > 1 else None
+
+
+def _several_sequences(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if result.batch_size > 1:
+        return None
+    low, high = (_speedup(result, batch_size=size) for size in (2, MANY_SEQUENCES))
+    return Span(max(low, 1.0), max(high, 1.0))
+
+
+def _prompt_speed(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    speed = result.prefill_tokens_per_s
+    if not speed:
+        return None
+    low, high = (factor * speed / result.decode_tokens_per_s for factor in PREFILL_FACTORS)
+    return Span(low, high)
+
+
+def _fewer_bits(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if result.weights.bits_per_weight <= FEWEST_BITS:
+        return None
+    fewest = replace(result.weights, kind="plain", bits_per_weight=FEWEST_BITS, rules=())
+    return Span(1.0, max(_speedup(result, weights=fewest), 1.0))
+
+
+def _short_answer(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    if seen.decode_tokens < 2:
+        return None
+    return Span(1.0, seen.decode_tokens / (seen.decode_tokens - 1))
+
+
+def _ratio(row: Row, result: Estimate, seen: Seen) -> Span:
+    where = f"speed_causes.csv の {row['id']}"
+    return Span(parse_number(row, "low_ratio", where), parse_number(row, "high_ratio", where))
+
+
+def _changed(result: Estimate, **changes: Any) -> Estimate:
+    """Estimate the same question with something changed."""
+    question = {
+        "model": result.model,
+        "device": result.device,
+        "weights": result.weights,
+        "engine": result.engine,
+        "batch_size": result.batch_size,
+        "context_length": result.context_length,
+        "devices": result.devices if "device" not in changes else 1,
+        "split": result.split,
+        "kv_cache": result.kv_cache,
+    }
+    return estimate(**{**question, **changes})
+
+
+def _speedup(result: Estimate, **changes: Any) -> float:
+    """Return how many times as fast the same is with something changed."""
+    return _changed(result, **changes).decode_tokens_per_s / result.decode_tokens_per_s
+
+
+_MAKERS_OWN = ("cuda", "metal", "mlx")
+"""Backends than which no other is usually faster where they run."""
+
+PREFILL_FACTORS = (0.3, 1.4)
+"""Measured over estimated speed of reading a prompt: nine in ten of 817 published rows lie between.
+
+They are those of ``data/measurements`` for one device that have an estimate;
+`tests/hayasa/test_check.py` counts them again.
+"""
+
+_RULES: dict[str, Callable[[Row, Estimate, Seen], Span | None]] = {
+    "ratio": _ratio,
+    "spilled": _spilled,
+    "nearly_full": _nearly_full,
+    "on_cpu": _on_cpu,
+    "swapping": _swapping,
+    "backend": _backend,
+    "long_context": _long_context,
+    "single_channel": _single_channel,
+    "stopwatch": _stopwatch,
+    "row_split": _row_split,
+    "several_devices": _several_devices,
+    "several_sequences": _several_sequences,
+    "prompt_speed": _prompt_speed,
+    "fewer_bits": _fewer_bits,
+    "short_answer": _short_answer,
+}
+"""How wide a range a cause has: from the row, or from the case at hand; None where it cannot be."""

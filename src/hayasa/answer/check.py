@@ -1,0 +1,192 @@
+"""Whether a measured speed is normal, and what is usually the reason if it is not."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ..errors import require_positive
+from .causes import PREFILL_FACTORS, Cause, Seen, likely_causes
+from .estimate import Estimate, estimate
+
+NORMAL, FAST, SLOW, IMPOSSIBLE = "normal", "fast", "slow", "impossible"
+
+BOUND_TOLERANCE = 1.03
+"""How far above the bound a speed may lie: memory clocks and file sizes are not known more exactly."""
+
+_Z_90 = 1.645
+"""Standard deviations from the middle of a normal distribution to the ends of its 90 % interval."""
+
+
+class Expectation(NamedTuple):
+    """What a speed should be.
+
+    Parameters
+    ----------
+    best, low, high, bound : float
+        Tokens per second: the best estimate, the ends of its 90 % interval, and what physics allows.
+    """
+
+    best: float
+    low: float
+    high: float
+    bound: float
+
+    @property
+    def log_error(self) -> float:
+        """Standard deviation of the logarithm of the best estimate."""
+        return max(math.log(self.high / self.low) / (2 * _Z_90), 0.02)
+
+
+class Check(NamedTuple):
+    """What a measured speed says.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What was expected of the model on the device.
+    measured_tokens_per_s : float
+        What was measured.
+    expected : Expectation
+        What it is held against.
+    verdict : {"normal", "fast", "slow", "impossible"}
+        Inside the interval; above it but possible; below it; above what physics allows.
+    causes : tuple of Cause
+        What usually brings it about where it is slow or impossible, most likely first.
+    """
+
+    estimate: Estimate
+    measured_tokens_per_s: float
+    expected: Expectation
+    verdict: str
+    causes: tuple[Cause, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Measured over estimated speed."""
+        return self.measured_tokens_per_s / self.expected.best
+
+    @property
+    def bytes_per_step_at_most(self) -> float:
+        """Bytes that the device can read in the time that a step was measured to take.
+
+        Where a speed is impossible, this is how little the model can have read.
+        """
+        result = self.estimate
+        together = result.devices if result.split == "tensor" else 1
+        step_s = result.batch_size / self.measured_tokens_per_s
+        return result.device.memory_bandwidth_bytes_per_s * together * step_s
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain values under stable keys, ready for JSON."""
+        return {
+            "verdict": self.verdict,
+            "measured_tokens_per_s": self.measured_tokens_per_s,
+            "ratio": self.ratio,
+            "expected": self.expected._asdict(),
+            "causes": [cause._asdict() for cause in self.causes],
+            "estimate": self.estimate.to_dict(),
+        }
+
+
+def decode_expectation(result: Estimate) -> Expectation:
+    """Return what the speed of writing tokens should be."""
+    return Expectation(
+        result.decode_tokens_per_s,
+        result.decode_tokens_per_s_low,
+        result.decode_tokens_per_s_high,
+        _decode_bound(result),
+    )
+
+
+def _decode_bound(result: Estimate) -> float:
+    """Return what no speed exceeds, however alike the sequences of a batch are."""
+    if result.batch_size == 1 or not result.model.experts:
+        return result.decode_tokens_per_s_bound
+    # All sequences might take the same experts: then a step reads what that of one sequence reads.
+    one = estimate(
+        result.model,
+        result.device,
+        weights=result.weights,
+        context_length=result.context_length,
+        engine=result.engine,
+        devices=result.devices,
+        split=result.split,
+        kv_cache=result.kv_cache,
+    )
+    return min(result.batch_size / one.memory_latency_s, result.batch_size / max(result.compute_latency_s, 1e-12))
+
+
+def prompt_expectation(result: Estimate) -> Expectation | None:
+    """Return what the speed of reading the prompt should be; None if nothing is known of it."""
+    best, bound = result.prefill_tokens_per_s, result.prefill_tokens_per_s_bound
+    if not (best and bound):
+        return None
+    low, high = (factor * best for factor in PREFILL_FACTORS)
+    return Expectation(best, low, min(high, bound), bound)
+
+
+def whole_expectation(result: Estimate, prompt_tokens: int, decode_tokens: int) -> Expectation | None:
+    """Return what the speed of a prompt and its answer together should be; None if that is not known."""
+    prompt, decode = prompt_expectation(result), decode_expectation(result)
+    if prompt is None:
+        return None
+    tokens = prompt_tokens + decode_tokens
+    speeds = (
+        tokens / (prompt_tokens / reading + decode_tokens / writing)
+        for reading, writing in zip(prompt, decode, strict=True)
+    )
+    return Expectation(*speeds)
+
+
+def check(
+    result: Estimate,
+    measured_tokens_per_s: float,
+    *,
+    seen: Seen | None = None,
+    expected: Expectation | None = None,
+) -> Check:
+    """Tell whether a measured speed is normal, and what is usually the reason if it is not.
+
+    Parameters
+    ----------
+    result : Estimate
+        What `hayasa.estimate` says of the model on the device.
+    measured_tokens_per_s : float
+        What was measured, all sequences together.
+    seen : Seen, optional
+        What else is known of the measurement.
+    expected : Expectation, optional
+        What to hold it against; by default the speed of writing tokens.
+
+    Returns
+    -------
+    Check
+        The verdict, and the causes in the order of their likelihood.
+
+    Raises
+    ------
+    InvalidValueError
+        If the measured speed is no positive number.
+
+    Examples
+    --------
+    >>> result = estimate("llama-3.1-8b", "rtx-4090")
+    >>> check(result, 140).verdict, check(result, 30).verdict, check(result, 300).verdict
+    ('normal', 'slow', 'impossible')
+    >>> check(result, 7).causes[0].id
+    'on-cpu'
+    """
+    measured = require_positive("measured", measured_tokens_per_s, maximum=1e9)
+    expected = expected or decode_expectation(result)
+    seen = seen or Seen()
+    if measured > BOUND_TOLERANCE * expected.bound:
+        verdict = IMPOSSIBLE
+    elif measured > expected.high:
+        verdict = FAST
+    else:
+        verdict = NORMAL if measured >= expected.low else SLOW
+    causes: tuple[Cause, ...] = ()
+    if verdict in (SLOW, IMPOSSIBLE):
+        causes = likely_causes(result, measured / expected.best, verdict, seen, expected.log_error)
+    return Check(result, measured, expected, verdict, causes)

@@ -1,0 +1,106 @@
+"""Which model and format a GGUF file holds, from what llama.cpp says of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ..errors import UnknownNameError
+from ..model.shape import Model
+from ..model.tensors import total_parameters
+from ..model.weights import WeightFormat, weight_bytes_resident
+from .objects import get_model, get_weight_format, model_rows
+
+PARAMETER_TOLERANCE = 0.01
+"""How far a file's parameter count may lie from a model's: it is printed in three digits."""
+
+SIZE_TOLERANCE = 0.03
+"""How far a file's size may lie from that of a format before it counts as a mix of its own."""
+
+
+def models_of_file(architecture: str, parameters: float) -> list[Model]:
+    """Return the models that a file could hold, nearest parameter count first.
+
+    Parameters
+    ----------
+    architecture : str
+        llama.cpp's name of the structure (``general.architecture``).
+    parameters : float
+        How many parameters the file has.
+
+    Returns
+    -------
+    list of Model
+        Those of that structure whose count agrees, the newest last among equals.
+
+    Examples
+    --------
+    >>> [model.id for model in models_of_file("llama", 8.03e9)]
+    ['llama-3-8b', 'llama-3.1-8b']
+    """
+    found = []
+    for id_, row in model_rows().items():
+        if row["gguf_architecture"] == architecture:
+            model = get_model(id_)
+            total = total_parameters(model)
+            # A file of the language model alone has no image encoder, and may have no layers for drafts.
+            off = min(abs(count / parameters - 1) for count in (total, total - model.other_parameters))
+            if off <= PARAMETER_TOLERANCE:
+                found.append((round(off, 3), model))
+    return [model for _, model in sorted(found, key=lambda one: one[0])]
+
+
+def format_of_file(name: str, model: Model, file_bytes: float = 0.0, parameters: float = 0.0) -> WeightFormat:
+    """Return the weight format of a file of a model.
+
+    Parameters
+    ----------
+    name : str
+        llama.cpp's name of the file type, such as ``Q4_K - Medium``.
+    model : Model
+        What the file holds.
+    file_bytes, parameters : float
+        Size of the file and parameters in it; 0 if unknown.
+
+    Returns
+    -------
+    WeightFormat
+        The format of that name.  A file of another size is a mix of its own
+        (Unsloth's, a model published in a small format): then a format of its
+        bits per weight.
+
+    Raises
+    ------
+    UnknownNameError
+        If neither the name nor the size tells it.
+
+    Examples
+    --------
+    >>> format_of_file("mostly Q4_0", get_model("llama-2-7b")).id
+    'q4_0'
+    >>> big = format_of_file("Q8_0", get_model("gpt-oss-20b"), 12.28 * 2**30, 20.91e9)
+    >>> round(big.bits_per_weight, 2)
+    5.04
+    """
+    try:
+        known = get_weight_format(_plain_name(name))
+    except UnknownNameError:
+        if not (file_bytes and parameters):
+            raise
+        known = WeightFormat(id=_plain_name(name).lower(), bits_per_weight=8 * file_bytes / parameters)
+    if not (file_bytes and parameters):
+        return known
+    if abs(weight_bytes_resident(model, known) / file_bytes - 1) <= SIZE_TOLERANCE:
+        return known
+    bits = 8 * file_bytes / parameters
+    return replace(known, name=f"{name}（{bits:.2f} ビット）", kind="plain", bits_per_weight=bits, rules=())
+
+
+def _plain_name(name: str) -> str:
+    """Return the name of a file type without what old and new versions put around it."""
+    without = re.sub(r"^(?:mostly|all)\s+|\s*\(guessed\)|\s+-\s+[\d.]+ bpw.*| MoE$", "", name.strip(), flags=re.I)
+    size = re.fullmatch(r"(\S+) - (Small|Medium|Large)", without, flags=re.I)
+    if not size:
+        return without
+    name, letter = size[1].upper(), size[2][0].upper()
+    return name if (name, letter) == ("Q2_K", "M") else f"{name}_{letter}"  # llama.cpp's Q2_K is the medium one

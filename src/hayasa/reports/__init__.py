@@ -1,0 +1,1 @@
+"""What other tools print about a speed: llama-bench, Ollama, LM Studio, mlx-lm, llama.cpp, vLLM."""

@@ -1,0 +1,118 @@
+"""Whatever is given, a public function answers, or refuses in the package's own words."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hayasa
+from hayasa import Device, HayasaError, Model, WeightFormat
+
+MODEL = Model(
+    id="m",
+    layers=2,
+    hidden_size=64,
+    attention_heads=2,
+    kv_heads=1,
+    head_dim=32,
+    intermediate_size=64,
+    vocab_size=100,
+)
+DEVICE = Device(id="d", memory_bandwidth_bytes_per_s=1e11, memory_capacity_bytes=8e9)
+WEIGHTS = WeightFormat(id="w", bits_per_weight=16)
+
+SOUND: dict[str, Any] = {
+    "model": MODEL,
+    "device": DEVICE,
+    "weights": WEIGHTS,
+    "kv_cache": WEIGHTS,
+    "engine": "llama.cpp",
+    "split": "pipeline",
+    "file": None,
+    "argument": "weights",
+    "prompt_length": 4,
+    "context_length": 4,
+}
+"""A sound value of each parameter that is no number like 2."""
+
+NAMES = {"get_model": "llama-3.1-8b", "get_device": "rtx-4090", "get_weight_format": "q4_k_m", "get_engine": "mlx"}
+"""What is sound as the `name` of each function that takes one."""
+
+NASTY = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([-1, 0, 10**9, 10**30, 10**400]),
+    st.floats(),
+    st.sampled_from([-1.0, math.nan, math.inf, -math.inf, 1e308, 5e-324, -0.0]),
+    st.text(max_size=8),
+    st.sampled_from(["", " ", "8k", "１６", "NaN", "q4_k_m,q8_0", "\ud800", "a" * 10_000, "../x", "%s{0}", "\0"]),
+    st.binary(max_size=4),
+    st.lists(st.integers(), max_size=2),
+    st.tuples(st.text(max_size=3)),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=1),
+    st.complex_numbers(),
+    st.builds(object),
+    st.just(MODEL),
+    st.just(DEVICE),
+    st.just(WEIGHTS),
+)
+
+OBJECTS = (Model, Device, WeightFormat)
+
+
+def _functions() -> dict[str, Callable[..., object]]:
+    """Return what is public and takes something, but for the results of other functions."""
+    found = {}
+    for name in hayasa.__all__:
+        value = getattr(hayasa, name)
+        if value in OBJECTS or (inspect.isfunction(inspect.unwrap(value)) and inspect.signature(value).parameters):
+            found[name] = value
+    del found["explain"]  # takes an Estimate
+    return found
+
+
+FUNCTIONS = _functions()
+
+
+def sound_arguments(name: str, function: Callable[..., object]) -> dict[str, object]:
+    """Return arguments that a function answers to."""
+    if function in OBJECTS:
+        own = {Model: MODEL, Device: DEVICE, WeightFormat: WEIGHTS}[function]  # type: ignore[index]
+        return {field.name: getattr(own, field.name) for field in fields(own)}
+    return {
+        parameter: NAMES[name] if parameter == "name" else SOUND.get(parameter, 2)
+        for parameter in inspect.signature(function).parameters
+        if not (name == "measurements" and parameter != "engine")
+    }
+
+
+CASES = [(name, parameter) for name, function in FUNCTIONS.items() for parameter in sound_arguments(name, function)]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_sound_arguments_are_answered(name: str) -> None:
+    """Else the test below would see refusals for another reason."""
+    FUNCTIONS[name](**sound_arguments(name, FUNCTIONS[name]))
+
+
+@pytest.mark.parametrize(("name", "parameter"), CASES)
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_nothing_but_the_package_s_own_errors(name: str, parameter: str, data: st.DataObject) -> None:
+    function = FUNCTIONS[name]
+    arguments = sound_arguments(name, function)
+    value = data.draw(NASTY)
+    try:
+        function(**{**arguments, parameter: value})
+    except HayasaError as error:
+        text = str(error)
+        assert text and len(text) < 1000
+        assert any("\u3040" <= letter <= "\u9fff" for letter in text), text
