@@ -40,7 +40,7 @@ export function machineList(tables, { change, add, remove }) {
       addButton.disabled = cards.length >= MAX_MACHINES;
     },
     show({ answers }) {
-      for (const [index, answer] of answers.entries()) replace(cards[index].output, answerParts(tables, answer));
+      for (const [index, answer] of answers.entries()) replace(cards[index].output, answerParts(answer));
     },
     focus: (index) => cards[index].select.focus(),
   };

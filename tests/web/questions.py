@@ -13,11 +13,11 @@ from typing import Any
 
 from hayasa.answer.estimate import Estimate, estimate
 from hayasa.answer.explain import explanation
+from hayasa.answer.fit import max_context_length
 from hayasa.catalog.objects import device_rows, get_device, get_weight_format, model_rows, weight_format_rows
 from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
 from hayasa.machine.device import Device
-from hayasa.machine.memory import max_context_length
 from hayasa.model.shape import Model
 from hayasa.model.weights import WeightFormat
 from hayasa.units import GIB, duration, gibibytes, scaled, significant
@@ -400,6 +400,7 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
             batch_size=result.batch_size,
             devices=result.devices,
             bytes_per_value=result.kv_cache.bits_per_weight / 8,
+            engine=result.engine,
         )
     return further
 

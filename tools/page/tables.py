@@ -20,10 +20,12 @@ from hayasa.catalog.objects import (
     weight_format_rows,
 )
 from hayasa.catalog.reader import parse_number
+from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
 from hayasa.engine.engines import get_engine
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
+from hayasa.machine.reserve import MemoryReserve, memory_reserves
 from hayasa.model.shape import Model
 from hayasa.model.weights import BlockType, WeightFormat
 from hayasa.units import GIB
@@ -47,7 +49,8 @@ def calculator_data() -> dict[str, Any]:
     -------
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
-        ``mixes``), ``calibrations`` and ``device_factors``, and ``presets``.
+        ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``
+        and ``engine_memories``, and ``presets``.
 
     Raises
     ------
@@ -66,6 +69,8 @@ def calculator_data() -> dict[str, Any]:
         **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
         "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
         "device_factors": _device_factors(),
+        "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
+        "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
         "presets": {"article": _article()},
     }
 

@@ -14,20 +14,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from ..catalog.objects import device_rows, get_device
+from ..catalog.objects import get_device
 from ..catalog.reader import Row, data_directory, parse_number, read_rows
-from ..machine.device import Device
-from ..units import GIB
 from .estimate import Estimate, estimate
+from .fit import DOES_NOT_FIT, TIGHT, MemoryFit
 
 HOSTS = ("ddr4-2666-dual", "ddr5-6000-dual")
 """Memory of the computers that cards are put in, from slow to fast: what is spilled lies there."""
-
-MEMORY_KEPT_BYTES = (0.3 * GIB, 2.5 * GIB)
-"""What a card keeps for itself, its driver and a screen: at least and at most."""
-
-SHARED_MEMORY_USABLE = (0.66, 0.95)
-"""Share of a memory that CPU and GPU share which a model can have: at least and at most."""
 
 LONG_CONTEXT = 32768
 """Tokens of a long conversation, if the model takes as many."""
@@ -219,40 +212,30 @@ def _density(ratio: float, span: Span, error: float) -> float:
     return (math.erf(before) - math.erf(behind)) / (2 * (end - start))
 
 
-def is_shared_memory(device: Device) -> bool:
-    """Whether CPU and GPU of a device share one memory, or it is a CPU."""
-    listed = device_rows().get(device.id, {}).get("unified_memory") == "1"
-    return listed or device.family.startswith(("apple", "cpu"))
-
-
 # ---------------------------------------------------------------------- rules
 
 
-def _least_memory_bytes(result: Estimate) -> float:
-    """Memory of the devices if nobody said how much: the least that they are sold with."""
-    row = device_rows().get(result.device.id, {})
-    if row.get("memory_bytes") != f"{result.device.memory_capacity_bytes:.0f}":
-        return result.memory_available_bytes
-    sold = [float(gigabytes) * GIB for gigabytes in row["memory_options_gb"].split("|") if gigabytes]
-    return min([*sold, result.device.memory_capacity_bytes]) * result.devices
+def _fit_of_the_smallest(result: Estimate) -> MemoryFit:
+    """Whether it fits the devices with the least memory that they are sold with, if nobody said how much."""
+    device = result.device
+    options = device.memory_options_bytes
+    if not options or device.memory_capacity_bytes != max(options):
+        return result.fit
+    return result._replace(device=replace(device, memory_capacity_bytes=min(options))).fit
 
 
 def _spilled_share(result: Estimate) -> tuple[float, float]:
-    """Least and greatest share of weights and cache that a card cannot hold; 0 if its memory is unknown."""
-    if not result.memory_available_bytes:
+    """Least and greatest share of what is needed that a card cannot hold; 0 if its memory is unknown."""
+    largest, smallest = result.fit, _fit_of_the_smallest(result)
+    if largest.verdict is None:
         return 0.0, 0.0
-    least, most = (
-        max(0.0, 1 - (memory - kept * result.devices) / result.memory_required_bytes)
-        for memory, kept in zip(
-            (result.memory_available_bytes, _least_memory_bytes(result)), MEMORY_KEPT_BYTES, strict=True
-        )
-    )
-    return least, min(most, 1.0)
+    least = max(0.0, 1 - largest.available_most_bytes / largest.required_bytes)
+    return least, max(0.0, 1 - smallest.available_least_bytes / smallest.required_bytes)
 
 
 def _host_steps_s(result: Estimate) -> tuple[float, float]:
     """Least and greatest seconds of a step on the CPU beside the device."""
-    if is_shared_memory(result.device):
+    if result.device.shares_memory:
         step = _changed(result, device=replace(result.device, family="cpu", gpu_cores=0, gpu_clock_hz=0.0))
         return step.step_latency_s, step.step_latency_slow_s
     slow, fast = (_changed(result, device=get_device(name)) for name in HOSTS)
@@ -271,7 +254,7 @@ def _with_cpu_share(result: Estimate, least: float, most: float) -> tuple[float,
 
 
 def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    if is_shared_memory(result.device) or seen.cpu_share == 1:
+    if result.device.shares_memory or seen.cpu_share == 1:
         return None
     if seen.cpu_share:
         return Span(*_with_cpu_share(result, seen.cpu_share, seen.cpu_share), certain=True)
@@ -281,7 +264,7 @@ def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
     least, most = _spilled_share(result)
-    if is_shared_memory(result.device) or seen.cpu_share or least > 0 or not most:
+    if result.device.shares_memory or seen.cpu_share or least > 0 or not most:
         return None
     low, high = _with_cpu_share(result, least, most)
     return Span(min(low, _ratio(row, result, seen).low), high, MEMORY_EVIDENCE)
@@ -294,11 +277,10 @@ def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    if not is_shared_memory(result.device):
+    if not result.device.shares_memory:
         return None
-    least, most = (share * _least_memory_bytes(result) for share in SHARED_MEMORY_USABLE)
-    full = 0 < least < result.memory_required_bytes
-    certain = 0 < most < result.memory_required_bytes and result.fits is False
+    full = _fit_of_the_smallest(result).verdict in (TIGHT, DOES_NOT_FIT)
+    certain = result.fits is False
     return _ratio(row, result, seen)._replace(evidence=MEMORY_EVIDENCE if full else 1.0, certain=certain)
 
 
@@ -321,7 +303,7 @@ def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _single_channel(row: Row, result: Estimate, seen: Seen) -> Span | None:
     device = result.device
     narrow = device.memory_bandwidth_bytes_per_s <= WIDEST_TWO_CHANNELS_BYTES_PER_S
-    possible = device.family == "cpu" or (is_shared_memory(device) and narrow)
+    possible = device.family == "cpu" or (device.shares_memory and narrow)
     return _ratio(row, result, seen) if possible else None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import NamedTuple
 
-from ..catalog.objects import get_device, get_named_model, get_weight_format
+from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
 from ..engine.engines import ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import OLD_BUILDS, Wait
@@ -31,6 +31,7 @@ from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
+from .fit import DOES_NOT_FIT, FITS, MemoryFit, memory_fit, remedies
 from .step import calibrated_waits, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -38,6 +39,9 @@ DEFAULT_PROMPT_LENGTH = 512
 
 NOTEWORTHY = 1.05
 """How much faster new builds have to be for a note to say so."""
+
+PUBLISHED_BITS = 16
+"""Bits of a number as models are published: fewer are packed in some way."""
 
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
@@ -196,11 +200,44 @@ class Estimate(NamedTuple):
         return self.device.memory_capacity_bytes * self.devices
 
     @property
+    def fit(self) -> MemoryFit:
+        """What has to lie in memory and what there is, with the engine's buffers and what the system keeps."""
+        return memory_fit(
+            self.model,
+            self.device,
+            self.weights,
+            batch_size=self.batch_size,
+            context_length=self.context_length,
+            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            engine=self.engine,
+            backend=self.backend,
+            devices=self.devices,
+        )
+
+    @property
     def fits(self) -> bool | None:
-        """Whether it fits in memory; None if the capacity is unknown."""
-        if not self.memory_available_bytes:
-            return None
-        return self.memory_required_bytes <= self.memory_available_bytes
+        """Whether it fits in memory; None if that is tight, or the capacity unknown."""
+        verdict = self.fit.verdict
+        return verdict == FITS if verdict in (FITS, DOES_NOT_FIT) else None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What makes it fit where it does not, or may not, in Japanese."""
+        return tuple(
+            remedies(
+                self.fit,
+                self.model,
+                self.device,
+                self.weights,
+                formats_of(self.engine, self.backend),
+                batch_size=self.batch_size,
+                context_length=self.context_length,
+                bytes_per_value=self.kv_cache.bits_per_weight / 8,
+                engine=self.engine,
+                backend=self.backend,
+                devices=self.devices,
+            )
+        )
 
     @property
     def prefill_tokens_per_s_bound(self) -> float | None:
@@ -289,8 +326,8 @@ class Estimate(NamedTuple):
         Raises
         ------
         DoesNotFitError
-            If weights and KV cache need more than there is; the message says
-            how much of each.
+            If more is needed than there is; the message says how much of
+            each, and what to do.  A tight fit is none of that.
         """
         if self.fits is False:
             raise DoesNotFitError(does_not_fit_message(self))
@@ -303,21 +340,47 @@ def _plain(value: object) -> object:
         return value.id
     if isinstance(value, Calibration):
         return asdict(value)
+    if isinstance(value, MemoryFit):
+        parts = [name for name, one in vars(MemoryFit).items() if isinstance(one, property)]
+        return {**value._asdict(), **{name: getattr(value, name) for name in parts}}
     if isinstance(value, Wait):
         return {**value.kind._asdict(), "seconds": value.seconds, "hidden": value.hidden}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def does_not_fit_message(result: Estimate) -> str:
-    """Say in one line, in Japanese, what is needed and what there is."""
+    """Say in one line, in Japanese, what is needed, what there is, and what to do.
+
+    Examples
+    --------
+    >>> print(does_not_fit_message(estimate("gemma-3-27b", "rtx-3060")))  # doctest: +ELLIPSIS
+    メモリに入りません: model gemma-3-27b（weights q4_k_m、batch_size 1、context_length 0）には ...
+    """
+    heading = "メモリに入りません" if result.fits is False else "メモリに入るかどうか、きわどい量です"
     count = f" {result.devices} 台" if result.devices > 1 else ""
+    fit = result.fit
     return (
-        f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"
+        f"{heading}: model {result.model.id}（weights {result.weights.id}、"
         f"batch_size {result.batch_size}、context_length {result.context_length}）には "
-        f"{gibibytes(result.memory_required_bytes)} が必要ですが、"
-        f"device {result.device.id}{count} のメモリは "
-        f"{gibibytes(result.memory_available_bytes)} です。"
+        f"{gibibytes(fit.required_bytes)} が必要ですが、"
+        f"device {result.device.id}{count} のメモリ {gibibytes(fit.capacity_bytes)} のうち"
+        f"使えるのは {available_text(fit)} です。{''.join(result.remedies)}"
     )
+
+
+def available_text(fit: MemoryFit) -> str:
+    """Write how much is left for a model, in Japanese: one amount, or a range."""
+    least, most = gibibytes(fit.available_least_bytes), gibibytes(fit.available_most_bytes)
+    return least if least == most else f"{least} から {most}"
+
+
+def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
+    """Return the formats of files that an engine reads with a backend, in the order of the table."""
+    return [
+        one
+        for one in weight_formats()
+        if engine.reads_with(backend, one) and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+    ]
 
 
 def estimate(

@@ -304,6 +304,12 @@ def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     return _weight_format(require_name(name, argument=argument, what="重みの形式"), argument)
 
 
+@cache
+def weight_formats() -> tuple[WeightFormat, ...]:
+    """All weight formats, in the order of the table."""
+    return tuple(get_weight_format(id_) for id_ in weight_format_rows())
+
+
 _BITS_OF_ITS_OWN = re.compile(r"(exl[23])-?(\d(?:\.\d+)?)-?bpw(?:-?h\d)?(?:-?(?:mcg|mul1))?")
 """EXL2 and EXL3 take any average number of bits; what follows is how, not how many."""
 

@@ -82,13 +82,13 @@ def device_of(arguments: argparse.Namespace) -> str | Device:
         own["gpu_clock_hz"] = quantity("--clock", arguments.clock, CLOCKS, "1.4 や 1400MHz")
     if arguments.peak is not None:
         own["peak_fp16_dense_flop_per_s"] = quantity("--peak", arguments.peak, PEAKS, "29 や 29TFLOPS")
-    memory = None if arguments.memory is None else memory_bytes("--memory", arguments.memory)
+    memory = 0.0 if arguments.memory is None else memory_bytes("--memory", arguments.memory)
     if arguments.device is None:
         if "memory_bandwidth_bytes_per_s" not in own:
             raise InvalidValueError("--device か --bandwidth を指定してください。")
         name = f"手元のデバイス（{own['memory_bandwidth_bytes_per_s'] / 1e9:g} GB/s）"
-        return Device(id="own", name=name, memory_capacity_bytes=memory or 0.0, **own)  # type: ignore[arg-type]
-    if memory is None and not own:
+        return Device(id="own", name=name, memory_capacity_bytes=memory, **own)  # type: ignore[arg-type]
+    if not memory and not own:
         return str(arguments.device)
     device = get_device(arguments.device, memory_bytes=memory)
     return replace(device, **own) if own else device  # type: ignore[arg-type]

@@ -9,11 +9,11 @@ generations: how much longer, or shorter, a step took there than the sum says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from ..catalog.reader import data_directory, parse_number, read_rows
+from ..catalog.reader import read_objects
 from ..errors import DataFileError
 from ..machine.device import Device
 from ..model.weights import WeightFormat
@@ -177,22 +177,6 @@ def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
     return "float" if weight_kind(weights) == "float" else "packed"
 
 
-_T = TypeVar("_T", Calibration, DeviceFactor)
-
-
-def _read(kind: type[_T], file_name: str) -> tuple[_T, ...]:
-    columns = {field.name: str(field.type) for field in fields(kind)}
-    found = []
-    for row in read_rows(data_directory() / file_name, required=columns):
-        where = f"{file_name} の {row.get('id') or row.get('scope')}"
-        values: dict[str, object] = {}
-        for name, type_ in columns.items():
-            text_or_number = row[name] if type_ == "str" else parse_number(row, name, where)
-            values[name] = int(text_or_number) if type_ == "int" else text_or_number
-        found.append(kind(**values))  # type: ignore[arg-type]
-    return tuple(found)
-
-
 @cache
 def calibrations() -> tuple[Calibration, ...]:
     """All rows of ``calibrations.csv``.
@@ -207,7 +191,7 @@ def calibrations() -> tuple[Calibration, ...]:
     DataFileError
         If the file is missing or empty, or a cell holds no number.
     """
-    found = _read(Calibration, "calibrations.csv")
+    found = read_objects(Calibration, "calibrations.csv")
     if not found:
         raise DataFileError("calibrations.csv に行がありません。make calibrate で作り直せます。")
     return found
@@ -216,7 +200,7 @@ def calibrations() -> tuple[Calibration, ...]:
 @cache
 def device_factors() -> dict[tuple[str, str, str], DeviceFactor]:
     """All rows of ``calibration_factors.csv`` by calibration, scope and weight kind."""
-    rows = _read(DeviceFactor, "calibration_factors.csv")
+    rows = read_objects(DeviceFactor, "calibration_factors.csv")
     return {(row.calibration, row.scope, row.weight_kind): row for row in rows}
 
 

@@ -28,6 +28,8 @@ class Device:
         Theoretical memory bandwidth in bytes per second.
     memory_capacity_bytes : float
         Memory in bytes; 0 if unknown, then nothing is said about fitting.
+    unified_memory : bool
+        Whether the processor and its operating system live in the same memory.
     peak_fp32_flop_per_s, peak_fp16_dense_flop_per_s, peak_bf16_dense_flop_per_s, \
 peak_fp8_dense_flop_per_s, peak_int8_dense_op_per_s, peak_int4_dense_op_per_s, \
 peak_fp4_dense_flop_per_s : float
@@ -72,6 +74,7 @@ peak_fp4_dense_flop_per_s : float
     family: str = ""
     memory_bandwidth_bytes_per_s: float
     memory_capacity_bytes: float = 0.0
+    unified_memory: bool = False
     peak_fp32_flop_per_s: float = 0.0
     peak_fp16_dense_flop_per_s: float = 0.0
     peak_bf16_dense_flop_per_s: float = 0.0
@@ -104,6 +107,11 @@ peak_fp4_dense_flop_per_s : float
             )
 
     __hash__ = hash_of_id
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether processor and GPU share one memory, or it is a processor."""
+        return self.unified_memory or self.family.startswith(("apple", "cpu"))
 
     def peak_flop_per_s(self, compute_format: str) -> float:
         """Dense peak for numbers of a format.

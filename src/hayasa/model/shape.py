@@ -324,7 +324,8 @@ class Model:
     @property
     def has_experts(self) -> bool:
         """Whether a token uses a part of the parameters only."""
-        return self.experts > 0 or 0 < self.stated_active_parameters < self.stated_parameters
+        active = self.stated_active_parameters
+        return self.experts > 0 or 0 < active < self.stated_parameters
 
     @property
     def moe_layers(self) -> int:
