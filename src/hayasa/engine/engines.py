@@ -206,6 +206,7 @@ _ENGINES = (
         reads=("exl3",),
         usual_formats=("exl3-4.0bpw",),
         kin=("gpt-fast",),
+        cautions=(("exl3", "ExLlamaV3 は、Ampere の GPU（RTX 3090 など）ではメモリの速さを出し切れません。"),),
         aliases=("exl3", "exllama", "tabbyapi"),
     ),
     Engine(
