@@ -182,3 +182,19 @@ def test_a_mix_of_its_own_is_said_and_is_less_sure() -> None:
         return result.decode_tokens_per_s / result.decode_tokens_per_s_low
 
     assert width(own) == pytest.approx(1.06 * width(plain))
+
+
+# Strix Halo, llama-bench, best backend of each, builds of May 2026.
+# https://github.com/kyuz0/amd-strix-halo-toolboxes/blob/d1a34be/docs/results.json
+DYNAMIC_SPEEDS = [
+    ("qwen3.6-35b-a3b", "UD-Q4_K_XL", 60.4),
+    ("qwen3.6-35b-a3b", "UD-Q8_K_XL", 46.5),
+    ("qwen3.6-27b", "UD-Q8_K_XL", 6.5),
+    ("qwen3.5-122b-a10b", "UD-Q5_K_XL", 22.3),
+]
+
+
+@pytest.mark.parametrize(("model", "weights", "measured"), DYNAMIC_SPEEDS)
+def test_dynamic_mixes_come_out_as_measured(model: str, weights: str, measured: float) -> None:
+    result = hayasa.estimate(model, "ryzen-ai-max-395", weights=weights, context_length=64)
+    assert result.decode_tokens_per_s == pytest.approx(measured, rel=0.1)
