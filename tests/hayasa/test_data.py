@@ -452,7 +452,7 @@ def weight_format_problems(row: Row) -> Iterator[str]:
     yield from bounded(row, "bits_per_weight", 1, 32, required=True)
     if row["kind"] not in {"plain", "file", "group"}:
         yield f"kind: {row['kind']!r}"
-    if not re.fullmatch(r"exact|(published|computed):[a-z0-9.-]+", row["bits_per_weight_basis"]):
+    if not re.fullmatch(r"exact|measured|(published|computed):[a-z0-9.-]+", row["bits_per_weight_basis"]):
         yield f"bits_per_weight_basis: {row['bits_per_weight_basis']!r}"
     basis = row["bits_per_weight_basis"].partition(":")[2]
     if basis and basis not in MODELS:
