@@ -123,11 +123,14 @@ FP16_ACCUMULATE = "peak_fp16_accumulate_fp16_dense_flop_per_s"
 
 def device_problems(row: Row) -> Iterator[str]:
     """Complain about a device whose figures cannot be right."""
-    memory_alone = row["id"].startswith("ddr")
+    # Of a CPU, and of a chip that shares its memory, nobody knows how much is built in.
+    any_memory = row["family"] == "cpu" or row["unified_memory"] == "1"
     yield from bounded(row, "memory_bandwidth_bytes_per_s", 5e9, 2e13, required=True)
-    yield from bounded(row, "memory_bytes", 2**30, 2**41, required=not memory_alone)
+    yield from bounded(row, "memory_bytes", 2**30, 2**41, required=not any_memory)
     yield from bounded(row, "released", 2005, 2030, required=True)
-    yield from bounded(row, "peak_fp32_flop_per_s", 1e11, 2e14, required=bool(row["peak_source"]))
+    # Accelerators that are no GPUs have no published peak without their matrix units.
+    gpu = not row["family"].startswith(("google", "aws", "habana"))
+    yield from bounded(row, "peak_fp32_flop_per_s", 1e11, 2e14, required=bool(row["peak_source"]) and gpu)
     for column in (*DENSE_PEAKS, FP16_ACCUMULATE):
         yield from bounded(row, column, 1e12, 2e16, required=False)
     for column in ("gpu_cores", "sm_count"):

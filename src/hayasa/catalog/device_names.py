@@ -107,7 +107,7 @@ _CODE_NAMES = re.compile(
 )
 _SILENT = re.compile(
     r"(?<![a-z])(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|qualcomm|gpu|cpu|igpu|graphics|card|processor"
-    r"|chip|tensor|desktop|workstation|edition|generation|pc|hbm\d?e?|w/|with|windows|linux)(?![a-z\d])"
+    r"|chip|tensor|desktop|workstation|edition|generation|pc|w/|with|windows|linux)(?![a-z\d])"
     r"|搭載|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
 )
 _SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
@@ -252,9 +252,16 @@ def device_of_name(
     if said.cores and chosen.gpu_cores and _cores_are_the_cpus(said, fitting):
         notes = (*notes, f"名前にある {said.cores} コアは、CPU のものと読みました。見積りには入りません。")
     if len(fitting) > 1:
-        others = "、".join([device.name for device in fitting if device is not chosen])
-        notes = (f"{name!r} には {others} もあります。{chosen.name} として答えました。", *notes)
+        others = "、".join([_called(device) for device in fitting if device is not chosen])
+        notes = (f"{name!r} には {others} もあります。{_called(chosen)} として答えました。", *notes)
     return _with_memory(said, chosen, rows[chosen.id], notes)
+
+
+def _called(device: Device) -> str:
+    """What a device is called where its kin have other amounts of memory."""
+    if "GB" in device.name or len(device.memory_options_bytes) != 1:
+        return device.name
+    return f"{device.name}（{sizes_text(device.memory_options_bytes)}）"
 
 
 def _key(said: DeviceName) -> str:
@@ -269,12 +276,16 @@ def _amounts(said: DeviceName) -> tuple[object, ...]:
 def _readings(said: DeviceName, index: DeviceIndex, rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
     """Return the rows that a name may mean by its key, each with its own names.
 
-    A chip that is a computer by itself has no laptop's variant: there the word tells nothing.
+    A processor, with graphics or without, has no laptop's variant: there the word tells nothing.
     """
     found = index.get(_key(said), {})
     if said.laptop and not found:
-        return {id_: names for id_, names in index.get(said.key, {}).items() if rows[id_]["unified_memory"] == "1"}
+        found = {id_: names for id_, names in index.get(said.key, {}).items() if _is_processor(rows[id_])}
     return found
+
+
+def _is_processor(row: Row) -> bool:
+    return row["unified_memory"] == "1" or row["family"] == "cpu"
 
 
 def _fitting(
@@ -346,22 +357,24 @@ def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, .
     if not size or (device.memory_options_bytes and size not in device.memory_options_bytes):
         size = device.memory_capacity_bytes
     usual = int(row["memory_channels"] or 0)
+    estimated = device.estimated
     if usual and (said.mega_transfers_per_s or said.channels):
+        # The name says what the row could only assume.
         channels = said.channels or usual
         speed = said.mega_transfers_per_s or round(bandwidth / _bandwidth_bytes_per_s(usual, 1))
-        if bandwidth != _bandwidth_bytes_per_s(channels, speed):
-            bandwidth = _bandwidth_bytes_per_s(channels, speed)
-            notes = (
-                *notes,
-                f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。",
-            )
-    elif said.mega_transfers_per_s or said.channels:
-        notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
+        bandwidth = _bandwidth_bytes_per_s(channels, speed)
+        estimated = tuple(name for name in estimated if name != "memory_bandwidth_bytes_per_s")
+        notes = (*notes, f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。")
+    else:
+        notes = (*device.notes, *notes)
+        if said.mega_transfers_per_s or said.channels:
+            notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
     return replace(
         device,
         memory_capacity_bytes=size,
         memory_bandwidth_bytes_per_s=bandwidth,
-        notes=(*device.notes, *notes),
+        estimated=estimated,
+        notes=notes,
     )
 
 
