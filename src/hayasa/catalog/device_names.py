@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..errors import DataFileError, InvalidValueError, UnknownNameError
+from ..errors import InvalidValueError, UnknownNameError
 from ..machine.device import Device, sizes_text
 from ..names import unknown_name
 from ..units import GIB
@@ -125,7 +125,7 @@ def read_name(name: str) -> DeviceName:
     >>> read_name("富士通のM4").key
     '富士通m4'
     """
-    text = _TRADEMARKS.sub(" ", unicodedata.normalize("NFKC", name).lower()).strip()
+    text = _plain(name)
 
     def cut(pattern: re.Pattern[str]) -> str:
         """Cut what a pattern finds first out of the text, and return the first of its groups that found something."""
@@ -172,35 +172,41 @@ def read_name(name: str) -> DeviceName:
     )
 
 
-DeviceIndex = dict[str, dict[str, list[DeviceName]]]
-"""By key: by the ids of the rows that it may mean, the names of each that have this key."""
+class SpelledName(NamedTuple):
+    """A name of a row.
 
-
-def device_index(rows: Mapping[str, Row]) -> DeviceIndex:
-    """Read every name of every row.
-
-    Raises
-    ------
-    DataFileError
-        If two rows share a name that neither marks as a further reading.
+    Parameters
+    ----------
+    id : str
+        The row.
+    name : str
+        As it stands there.
+    text : str
+        The same in lower case, without what differs in look only.
     """
-    index: DeviceIndex = {}
-    owner: dict[DeviceName, str] = {}
-    for id_, row in rows.items():
-        for name in filter(None, (id_, row["name"], *row["aliases"].split("|"))):
-            said = read_name(name.removeprefix("?"))
-            names = index.setdefault(_key(said), {}).setdefault(id_, [])
-            if name.startswith("?"):
-                continue
-            if owner.setdefault(said, id_) != id_:
-                raise DataFileError(f"デバイスの別名 {name!r} が {owner[said]} と {id_} の両方にあります。")
-            names.append(said)
-    return index
+
+    id: str
+    name: str
+    text: str
+
+
+def spelled_names(rows: Mapping[str, Row]) -> list[SpelledName]:
+    """Return every name of every row."""
+    return [
+        SpelledName(id_, name, _plain(name))
+        for id_, row in rows.items()
+        for name in (id_, row["name"], *row["aliases"].split("|"))
+        if name
+    ]
+
+
+def _plain(name: str) -> str:
+    return _TRADEMARKS.sub(" ", unicodedata.normalize("NFKC", name).lower()).strip()
 
 
 def device_of_name(
     name: str,
-    index: DeviceIndex,
+    names: Sequence[SpelledName],
     rows: Mapping[str, Row],
     listed: Callable[[str], Device],
     memory_bytes: float = 0.0,
@@ -211,8 +217,8 @@ def device_of_name(
     ----------
     name : str
         As typed.
-    index : dict
-        From `device_index`.
+    names : sequence of SpelledName
+        From `spelled_names`.
     rows : mapping
         Rows by id.
     listed : callable
@@ -237,7 +243,7 @@ def device_of_name(
         given = f"{memory_bytes / GIB:g} GB"
         raise InvalidValueError(f"device の名前 {name!r} にあるメモリと、指定されたメモリ {given} が合いません。")
     said = said._replace(memory_gb=said.memory_gb or memory_bytes / GIB)
-    readings = _readings(said, index, rows)
+    readings = _readings(said, names, rows)
     if (
         said.key
         and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
@@ -264,24 +270,38 @@ def _called(device: Device) -> str:
     return f"{device.name}（{sizes_text(device.memory_options_bytes)}）"
 
 
-def _key(said: DeviceName) -> str:
-    return f"{said.key} laptop" if said.laptop else said.key
-
-
 def _amounts(said: DeviceName) -> tuple[object, ...]:
     """What a name says beside the key."""
     return said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels
 
 
-def _readings(said: DeviceName, index: DeviceIndex, rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
+def _readings(said: DeviceName, names: Sequence[SpelledName], rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
     """Return the rows that a name may mean by its key, each with its own names.
 
     A processor, with graphics or without, has no laptop's variant: there the word tells nothing.
     """
-    found = index.get(_key(said), {})
+    found = _named(said.key, said.laptop, names)
     if said.laptop and not found:
-        found = {id_: names for id_, names in index.get(said.key, {}).items() if _is_processor(rows[id_])}
+        found = _named(said.key, False, [name for name in names if _is_processor(rows[name.id])])
     return found
+
+
+def _named(key: str, laptop: bool, names: Sequence[SpelledName]) -> dict[str, list[DeviceName]]:
+    """Return the names that have a key, by row; a further reading adds a row, but no name."""
+    found: dict[str, list[DeviceName]] = {}
+    for id_, name, text in names:
+        if not _could_have_key(text, key):
+            continue
+        said = read_name(name.removeprefix("?"))
+        if (said.key, said.laptop) == (key, laptop):
+            found.setdefault(id_, []).extend([] if name.startswith("?") else [said])
+    return found
+
+
+def _could_have_key(text: str, key: str) -> bool:
+    """A key is what is left of a text, so its letters stand there in their order; this is quickly seen."""
+    letters = iter(text)
+    return all(letter in letters for letter in key)
 
 
 def _is_processor(row: Row) -> bool:
