@@ -55,6 +55,11 @@ from hayasa.units import GIB
         ("AMD Ryzen 7 7800X3D 8-Core Processor (znver4)", "ryzen-7000", 0),
         ("Intel Xeon CPU E5-2697 v2 @ 2.70GHz (ivybridge)", "xeon-e5-v2", 0),
         ("Raspberry Pi 5 Model B Rev 1.0", "raspberry-pi-5", 16),
+        ("AMD Ryzen 5 5600G with Radeon Graphics", "ryzen-5000", 0),
+        ("5800X3D 64GB", "ryzen-5000", 64),
+        ("Ryzen 7 PRO 5850U", "ryzen-4000-laptop", 0),
+        ("Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz", "core-8000", 0),
+        ("i7 8550U", "core-7000", 0),
     ],
 )
 def test_a_name_is_the_right_device_with_the_right_memory(spelling: str, id_: str, memory_gb: float) -> None:

@@ -70,7 +70,7 @@ _STORAGE = re.compile(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage
 _MEMORY_WORD = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|memories|メモリー?|v?ram)"
 _MEMORY = re.compile(
     rf"(?:{_MEMORY_WORD}\s*[:：]?\s*)?(?:(?<![\d.])(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?)"
-    rf"|(?<![a-z\d.])(\d+)\s*g)(?![a-z\d])(?:\s*(?:の\s*)?{_MEMORY_WORD})?"
+    rf"|(?<![a-z\d.])(\d{{1,3}})\s*g)(?![a-z\d])(?:\s*(?:の\s*)?{_MEMORY_WORD})?"
 )
 _TRANSFERS = re.compile(r"(?<![a-z])((?:lp)?ddr\d?x?)[\s-]*(\d{4,5})(?:\s*mt/s)?(?!\d)")
 _CHANNELS = re.compile(
@@ -110,6 +110,8 @@ _SILENT = re.compile(
     r"|chip|tensor|desktop|workstation|edition|generation|pc|w/|with|windows|linux)(?![a-z\d])"
     r"|搭載|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
 )
+# The tier of a processor is said by its number, too: "Ryzen 7 5800X" is the 5800X.
+_TIER = re.compile(r"(?<=ryzen)[\s-]*[3579]\b(?:[\s-]+pro\b)?(?=[\s-]*\d)|(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)")
 _SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
 
 
@@ -156,7 +158,7 @@ def read_name(name: str) -> DeviceName:
     form = cut(_FORM)
     laptop = _LAPTOP.search(text) is not None
     cut(_LAPTOP)
-    for pattern in (_COMPUTERS, _GENERATION, _SILENT):
+    for pattern in (_COMPUTERS, _GENERATION, _SILENT, _TIER):
         text = pattern.sub(" ", text)
     return DeviceName(
         key=_SEPARATORS.sub("", text) or (f"{transfers[1]}{transfers[2]}" if transfers else ""),
