@@ -184,6 +184,7 @@ def max_context_length(
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
     engine: str | Engine = "llama.cpp",
+    backend: str = "",
     screen: bool | None = None,
     tight: bool = False,
 ) -> int:
@@ -205,6 +206,8 @@ def max_context_length(
         Bytes per cached value.
     engine : str or Engine
         What runs it, as for `memory_fit`.
+    backend : str
+        What the engine computes with, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
     tight : bool
@@ -241,6 +244,7 @@ def max_context_length(
             context_length=tokens,
             bytes_per_value=bytes_per_value,
             engine=engine,
+            backend=backend,
             devices=devices,
             screen=screen,
         )
@@ -258,6 +262,7 @@ def max_batch_size(
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
     engine: str | Engine = "llama.cpp",
+    backend: str = "",
     screen: bool | None = None,
 ) -> int:
     """Most sequences of a context for which everything fits.
@@ -278,6 +283,8 @@ def max_batch_size(
         Bytes per cached value.
     engine : str or Engine
         What runs it, as for `memory_fit`.
+    backend : str
+        What the engine computes with, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
 
@@ -314,6 +321,7 @@ def max_batch_size(
                 context_length=context_length if sequences else 0,
                 bytes_per_value=bytes_per_value,
                 engine=engine,
+                backend=backend,
                 devices=devices,
                 screen=screen,
             ).left_bytes
