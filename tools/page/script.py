@@ -54,7 +54,6 @@ LEFT_OUT = (
     "Estimate.to_dict",
     "Wait.name",
     "Engine.aliases",
-    "WeightFormat.bytes_per_weight",
     *(f"Calibration.{name}" for name in NOT_SHOWN),
 )
 

@@ -152,7 +152,9 @@ def memory_fit(
         engine = get_engine(engine)
     capacity = memory_available_bytes(device, devices)
     needs, stored = memory_of(engine, backend), weight_bytes(model, weights)
-    on_host = stored.embedding_bytes if needs.embedding_on_host and not device.shares_memory else 0.0
+    # Of a bare number of parameters nobody knows which are an embedding.
+    is_split = needs.embedding_on_host and not device.shares_memory and model.has_shape
+    on_host = stored.embedding_bytes if is_split else 0.0
     cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
     state = state_bytes(model) * batch_size
     reserve = reserve_of(device)
