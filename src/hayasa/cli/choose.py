@@ -27,7 +27,11 @@ def choose_command(arguments: argparse.Namespace, question: dict[str, object]) -
     names = [name for text in arguments.devices or () for name in text.split(",") if name]
     found = choose_devices(arguments.model, names, at_least_tokens_per_s=_at_least(arguments), **question)
     _print(
-        arguments, found, f"model {arguments.model} が{_wish(arguments)}入るデバイスがありません。", "device", "memory"
+        arguments,
+        found,
+        f"model {arguments.model} が{_wish(arguments)}入るデバイスがありません。",
+        "device",
+        "memory_capacity_bytes",
     )
 
 
