@@ -35,6 +35,7 @@ TABLES = {
         "gguf_blocks",
         "gguf_mixes",
         "gguf_file_sizes",
+        "speed_causes",
     )
 }
 NAMED_TABLES = ("devices", "models", "weight_formats", "gguf_blocks")

@@ -29,7 +29,7 @@ MEMORY_KEPT_BYTES = (0.3 * GIB, 2.5 * GIB)
 SHARED_MEMORY_USABLE = (0.66, 0.95)
 """Share of a memory that CPU and GPU share which a model can have: at least and at most."""
 
-LONG_CONTEXT = 32768
+LONG_CONTEXT = 65536
 """Tokens of a long conversation, if the model takes as many."""
 
 MANY_SEQUENCES = 64
@@ -37,13 +37,6 @@ MANY_SEQUENCES = 64
 
 FEWEST_BITS = 2.0
 """Bits per weight of the smallest files that people run."""
-
-MEMORY_EVIDENCE = 10.0
-"""How much likelier a lack of memory is where the sizes say that there hardly is enough.
-
-Of 962 published speeds of single devices 14 come from a memory so full.  The
-inverse of that share is more, but those who publish avoid such models.
-"""
 
 WIDEST_TWO_CHANNELS_BYTES_PER_S = 150e9
 """Bandwidth above which a memory is soldered or has more than two channels."""
@@ -62,15 +55,15 @@ class Span(NamedTuple):
     ----------
     low, high : float
         Ends of the range of the ratio.
-    evidence : float
-        How much likelier the case at hand makes the cause.
+    evident : bool
+        Whether the row's condition holds in the case at hand.
     certain : bool
         Whether the report, or the sizes, say that it is at work.
     """
 
     low: float
     high: float
-    evidence: float = 1.0
+    evident: bool = True
     certain: bool = False
 
 
@@ -89,6 +82,8 @@ class Seen(NamedTuple):
         How the model is known to be cut over several devices, in llama.cpp's words; empty if nobody said.
     decode_tokens : int
         Tokens that were written; 0 if nobody said.
+    cache_on_cpu : bool
+        Whether the KV cache is known to lie in the computer's memory.
     by_tool : bool
         Whether the engine timed itself, rather than somebody with a watch.
     """
@@ -98,6 +93,7 @@ class Seen(NamedTuple):
     backend: str = ""
     split: str = ""
     decode_tokens: int = 0
+    cache_on_cpu: bool = False
     by_tool: bool = False
 
 
@@ -134,7 +130,7 @@ class Cause(NamedTuple):
 @cache
 def cause_rows() -> tuple[Row, ...]:
     """Rows of ``speed_causes.csv``, as they stand."""
-    columns = ("id", "verdict", "rule", "of", "engines", "families", "weights", "low_ratio", "high_ratio")
+    columns = ("id", "verdict", "rule", "of", "engines", "families", "weights", "low_ratio", "high_ratio", "evidence")
     return tuple(read_rows(data_directory() / "speed_causes.csv", required=columns))
 
 
@@ -164,7 +160,9 @@ def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_
     A cause that changes the speed by a factor between two numbers, any of
     them as likely as another on a logarithmic scale, explains a ratio with
     the density of that range, blurred by the error of the estimate.  How
-    usual it is counts as the number of reports that its row names.
+    usual it is counts as the number of reports that its row names, times its
+    evidence: how much likelier it is where its condition (a full memory, a
+    format the device cannot compute in) is seen to hold.
     """
     error = math.hypot(log_error, RANGE_LOG_ERROR)
     weighed = []
@@ -172,8 +170,7 @@ def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_
         if row["verdict"] == verdict and _concerns(row, result, seen):
             span = _RULES[row["rule"]](row, result, seen)
             if span is not None:
-                reports = len(row["source"].split(" ; "))
-                weighed.append((span.evidence * reports * _density(ratio, span, error), span, row))
+                weighed.append((_weight(row, span) * _density(ratio, span, error), span, row))
     total = sum(weight for weight, _, _ in weighed) or 1.0
     causes = [
         Cause(
@@ -190,6 +187,12 @@ def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_
         for weight, span, row in weighed
     ]
     return tuple(sorted(causes, key=lambda cause: (not cause.certain, -cause.likelihood, _distance(ratio, cause))))
+
+
+def _weight(row: Row, span: Span) -> float:
+    """Return how usual a cause is: its reports, and how much its condition speaks for it where that holds."""
+    evidence = parse_number(row, "evidence", f"speed_causes.csv の {row['id']}")
+    return len(row["source"].split(" ; ")) * (evidence if span.evident else 1.0)
 
 
 def _distance(ratio: float, cause: Cause) -> float:
@@ -228,24 +231,13 @@ def is_shared_memory(device: Device) -> bool:
 # ---------------------------------------------------------------------- rules
 
 
-def _least_memory_bytes(result: Estimate) -> float:
-    """Memory of the devices if nobody said how much: the least that they are sold with."""
-    row = device_rows().get(result.device.id, {})
-    if row.get("memory_bytes") != f"{result.device.memory_capacity_bytes:.0f}":
-        return result.memory_available_bytes
-    sold = [float(gigabytes) * GIB for gigabytes in row["memory_options_gb"].split("|") if gigabytes]
-    return min([*sold, result.device.memory_capacity_bytes]) * result.devices
-
-
 def _spilled_share(result: Estimate) -> tuple[float, float]:
     """Least and greatest share of weights and cache that a card cannot hold; 0 if its memory is unknown."""
     if not result.memory_available_bytes:
         return 0.0, 0.0
     least, most = (
-        max(0.0, 1 - (memory - kept * result.devices) / result.memory_required_bytes)
-        for memory, kept in zip(
-            (result.memory_available_bytes, _least_memory_bytes(result)), MEMORY_KEPT_BYTES, strict=True
-        )
+        max(0.0, 1 - (result.memory_available_bytes - kept * result.devices) / result.memory_required_bytes)
+        for kept in MEMORY_KEPT_BYTES
     )
     return least, min(most, 1.0)
 
@@ -276,7 +268,7 @@ def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if seen.cpu_share:
         return Span(*_with_cpu_share(result, seen.cpu_share, seen.cpu_share), certain=True)
     least, most = _spilled_share(result)
-    return Span(*_with_cpu_share(result, least, most), MEMORY_EVIDENCE, certain=True) if least > 0 else None
+    return Span(*_with_cpu_share(result, least, most), certain=True) if least > 0 else None
 
 
 def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -284,7 +276,7 @@ def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if is_shared_memory(result.device) or seen.cpu_share or least > 0 or not most:
         return None
     low, high = _with_cpu_share(result, least, most)
-    return Span(min(low, _ratio(row, result, seen).low), high, MEMORY_EVIDENCE)
+    return Span(min(low, _ratio(row, result, seen).low), high)
 
 
 def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -296,10 +288,10 @@ def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if not is_shared_memory(result.device):
         return None
-    least, most = (share * _least_memory_bytes(result) for share in SHARED_MEMORY_USABLE)
-    full = 0 < least < result.memory_required_bytes
-    certain = 0 < most < result.memory_required_bytes and result.fits is False
-    return _ratio(row, result, seen)._replace(evidence=MEMORY_EVIDENCE if full else 1.0, certain=certain)
+    least, most = (share * result.memory_available_bytes for share in SHARED_MEMORY_USABLE)
+    full, too_large = (0 < usable < result.memory_required_bytes for usable in (least, most))
+    # Other programs may have taken the memory, but nothing speaks for it.
+    return _ratio(row, result, seen)._replace(evident=full, certain=too_large)
 
 
 def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -308,6 +300,19 @@ def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
     there = result.engine.backends_on(result.device)
     wrong = bool(seen.backend) and (seen.backend not in there or there[0] in MAKERS_OWN_BACKENDS)
     return _ratio(row, result, seen)._replace(certain=wrong)
+
+
+def _laptop(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    name = result.device.name
+    # Cards for servers and workstations have names of their own.
+    namesakes = "GeForce" in name and "Laptop" not in name and "Mobile" not in name
+    return _ratio(row, result, seen) if namesakes else None
+
+
+def _cache_on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    # An engine that timed itself and says nothing of it has the cache where it usually is.
+    possible = not is_shared_memory(result.device) and (seen.cache_on_cpu or not seen.by_tool)
+    return _ratio(row, result, seen)._replace(certain=seen.cache_on_cpu) if possible else None
 
 
 def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -408,6 +413,8 @@ _RULES: dict[str, Callable[[Row, Estimate, Seen], Span | None]] = {
     "on_cpu": _on_cpu,
     "swapping": _swapping,
     "backend": _backend,
+    "laptop": _laptop,
+    "cache_on_cpu": _cache_on_cpu,
     "long_context": _long_context,
     "single_channel": _single_channel,
     "stopwatch": _stopwatch,

@@ -218,5 +218,6 @@ def _seen(run: Run, result: Estimate) -> Seen:
         backend=run.backend,
         split=run.split,
         decode_tokens=run.decode_tokens,
+        cache_on_cpu=run.cache_on_cpu,
         by_tool=bool(run.tool),
     )

@@ -139,10 +139,8 @@ def shown_causes(answer: Check) -> Sequence[Cause]:
 
 
 def _cause_lines(answer: Check) -> list[str]:
-    impossible = answer.verdict == IMPOSSIBLE
-    lines = [
-        "どの前提が違うか（ありそうな順）" if impossible else "よくある原因（ありそうな順）",
-    ]
+    title = {IMPOSSIBLE: "どの前提が違うか（ありそうな順）", SLOW: "よくある原因（ありそうな順）"}
+    lines = [title.get(answer.verdict, "速さを下げているもの")]
     for number, cause in enumerate(shown_causes(answer), 1):
         certain = "、報告や大きさからわかる" if cause.certain else ""
         span = _span(cause.low_ratio, cause.high_ratio)

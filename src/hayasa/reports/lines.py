@@ -106,7 +106,7 @@ FACT_LINES: tuple[re.Pattern[str], ...] = tuple(
         r"\bggml_vulkan: (?P<index>\d+) = (?P<device>[^(|]+)",
         r"\bggml_metal(?:_device)?_init: (?:GPU name|found device|picking default device): (?P<device>Apple M[\w ]+)$",
         r"^\| \d+ \| \[level_zero:gpu:\d+\] \| (?P<device>[^|]+?)(?: Graphics)? \|",
-        r"\busing device \w+ \((?P<device>[^)]+)\)",
+        r"\busing device \w+ \((?P<device>.+?)\) (?:\([^()]*\) )?- \d+ MiB",
         r"\bggml_(?:cuda|hip|rocm)_init: found (?P<devices>\d+) (?P<backend>CUDA|ROCm) devices",
         r"\bggml_(?P<backend>vulkan): found (?P<devices>\d+) Vulkan devices",
         r"\bggml_(?P<backend>metal)",
