@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import hayasa
-from hayasa.machine.memory import MAC_GPU_MEMORY_SHARE
+from hayasa.answer.fit import DOES_NOT_FIT, TIGHT
 from hayasa.units import GIB, significant
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +37,7 @@ MODELS = (
     ("llama-3.3-70b", "q4_k_m"),
 )
 CONTEXT_LENGTH = 2048
+SIGNS = {TIGHT: "△", DOES_NOT_FIT: "―"}
 CAPTION = ": よく使う組み合わせの見積り（llama.cpp、トークン/秒、かっこの中は90%区間） {#tbl-common-choices}"
 PLACE = re.compile(
     r"(?<=<!-- 早見表：make calculator-table で作り直します -->\n\n).*?(?=\n\n<!-- 早見表の終わり -->)", re.DOTALL
@@ -44,11 +45,10 @@ PLACE = re.compile(
 
 
 def cell(model: str, weights: str, device: hayasa.Device) -> str:
-    """Return the speed and its interval, or a dash where it does not fit what the device can use."""
+    """Return the speed and its interval, or a sign where memory is short."""
     result = hayasa.estimate(model, device, weights=weights, context_length=CONTEXT_LENGTH)
-    usable = MAC_GPU_MEMORY_SHARE if device.vendor == "Apple" else 1.0
-    if result.memory_required_bytes > usable * result.memory_available_bytes:
-        return "―"
+    if result.fit.verdict in SIGNS:
+        return SIGNS[result.fit.verdict]
     low, high = significant(result.decode_tokens_per_s_low, 2), significant(result.decode_tokens_per_s_high, 2)
     return f"{significant(result.decode_tokens_per_s, 2)}（{low}～{high}）"
 

@@ -87,7 +87,7 @@ function readMachine(text, tables, rules, problems) {
     return null;
   }
   const memory_bytes = memory === undefined ? null : Number(memory) * GIB;
-  if (memory_bytes !== null && !tables.memory_options_bytes.get(name).includes(memory_bytes)) {
+  if (memory_bytes !== null && !tables.devices.get(name).memory_options_bytes.includes(memory_bytes)) {
     problems.push(`${device.name} に、メモリ ${shortened(memory)} GB のものはありません。`);
     return { device: name, memory_bytes: null, devices };
   }

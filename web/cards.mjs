@@ -5,11 +5,10 @@ import { duration, gibibytes, maxContextLength, significant } from "./estimator.
 
 /**
  * An answer in words.
- * @param {object} tables - Those of `estimator.mjs`.
  * @param {object} answer - From `answersTo`.
  * @returns {Array} Nodes.
  */
-export function answerParts(tables, { index, result, problem }) {
+export function answerParts({ index, result, problem }) {
   if (!result) return [h("p.hy-problem", {}, problem)];
   return [
     speedLine(result, index),
@@ -18,7 +17,7 @@ export function answerParts(tables, { index, result, problem }) {
       {},
       factsOf(result).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
     ),
-    memoryPart(tables, result),
+    memoryPart(result),
     result.notes.map((note) => h("p.hy-note", {}, note)),
   ];
 }
@@ -64,22 +63,25 @@ function firstToken({ time_to_first_token_s, prompt_length }) {
   return `${duration(time_to_first_token_s)}（プロンプト ${prompt_length.toLocaleString("en-US")} トークン）`;
 }
 
-function memoryPart(tables, result) {
-  const { memory_required_bytes: needed, memory_available_bytes: available, fits } = result;
-  if (fits === null) {
+function memoryPart(result) {
+  const { fit, remedies } = result;
+  const { verdict, required_bytes: needed, capacity_bytes: capacity } = fit;
+  if (verdict === null) {
     return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
   }
-  const tight = result.device.family.startsWith("apple") && needed > tables.constants.MAC_GPU_MEMORY_SHARE * available;
-  const fitting = tight ? "きわどい量です" : "入ります";
-  const verdict = fits ? fitting : `入りません（${gibibytes(needed - available)} 不足）`;
   return h(
     "div",
-    { class: `hy-memory ${fits ? "" : "hy-full"}` },
-    memoryBar(needed / available),
-    h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(available)}：`, h("strong", {}, verdict)),
-    fits && longestContext(result),
-    fits && tight && h("p.hy-hint", {}, "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。"),
+    { class: `hy-memory ${verdict === "does_not_fit" ? "hy-full" : ""}` },
+    memoryBar(needed / capacity),
+    h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(capacity)}：`, h("strong", {}, verdictText(fit))),
+    verdict === "fits" && longestContext(result),
+    remedies.map((remedy) => h("p.hy-hint", {}, remedy)),
   );
+}
+
+function verdictText({ verdict, left_bytes }) {
+  if (verdict === "fits") return "入ります";
+  return verdict === "tight" ? "きわどい量です" : `入りません（${gibibytes(-left_bytes)} 不足）`;
 }
 
 function memoryBar(share) {
@@ -93,8 +95,7 @@ function longestContext(result) {
   if (!result.model.layers) return null;
   const fitting = maxContextLength(result);
   const longest = Math.min(fitting, result.model.context_length_max || fitting).toLocaleString("en-US");
-  const text = `計算の上では、文脈長 ${longest} トークンまで入ります。OSやエンジンが使う分は数えていません。`;
-  return h("p.hy-hint", {}, text);
+  return h("p.hy-hint", {}, `文脈長 ${longest} トークンまで入ります。`);
 }
 
 // The article's numbers with one decimal; small ones with three digits.

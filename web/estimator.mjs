@@ -7,10 +7,13 @@ import { $dict } from "./runtime.mjs";
 const hayasa = formulas({
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
+  engine_memories: () => tables.engine_memories,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
-  get_model: (id) => listed("models", id),
+  get_named_model: (id) => [listed("models", id), ""],
   get_weight_format: (id) => listed("weight_formats", id),
+  memory_reserves: () => tables.memory_reserves,
+  weight_formats: () => [...tables.weight_formats.values()],
 });
 
 function listed(table, id) {
@@ -53,9 +56,9 @@ const objectOf = (value, make) => (value?.constructor === Object ? make(value) :
  * The longest context per sequence for which all of an estimate fits.
  * @returns {number} Tokens; -1 if not even the weights fit.
  */
-export function maxContextLength({ model, device, weights, kv_cache, batch_size, devices }) {
+export function maxContextLength({ model, device, weights, engine, kv_cache, batch_size, devices }) {
   const bytes_per_value = kv_cache.bits_per_weight / 8;
-  return hayasa.max_context_length(model, device, weights, { batch_size, devices, bytes_per_value });
+  return hayasa.max_context_length(model, device, weights, { batch_size, devices, bytes_per_value, engine });
 }
 
 // ---------------------------------------------------------------- tables
@@ -66,24 +69,25 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`, and the `memory_options_bytes` of the devices;
- * `calibrations`, `device_factors`, `presets`, `constants`.
+ * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`, `device_factors`, `memory_reserves`,
+ * `engine_memories`, `presets`, `constants`.
  */
 export const tables = loadTables(data);
 
 function loadTables({ presets, ...packed }) {
-  const { MAC_GPU_MEMORY_SHARE, MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
+  const { MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
   const devices = rowsOf(packed.devices);
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
   return Object.freeze({
-    constants: Object.freeze({ MAC_GPU_MEMORY_SHARE, MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
+    constants: Object.freeze({ MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
     devices: byId(devices.map(deviceOf)),
-    memory_options_bytes: new Map(devices.map(({ id, memory_options_gb }) => [id, optionsOf(memory_options_gb)])),
     models: byId(rowsOf(packed.models).map(makeModel)),
     weight_formats: weightFormatsOf(packed.weight_formats, packed.mixes),
     engines: new Map(hayasa.ENGINES.items()),
     calibrations: Object.freeze(calibrations),
     device_factors: deviceFactorsOf(packed.device_factors, devices, calibrations),
+    memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
+    engine_memories: $dict(rowsOf(packed.engine_memories).map((row) => [row.id, new hayasa.EngineMemory(row)])),
     presets,
   });
 }
@@ -105,15 +109,18 @@ function byId(rows) {
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-function deviceOf({ memory_capacity_gib, memory_options_gb, ...fields }) {
-  return makeDevice({ ...fields, memory_capacity_bytes: memory_capacity_gib * GIB });
+function deviceOf({ memory_capacity_gib, memory_options_gb, estimated, notes, ...fields }) {
+  return makeDevice({
+    ...fields,
+    memory_capacity_bytes: memory_capacity_gib * GIB,
+    memory_options_bytes: Object.freeze(listedIn(memory_options_gb).map((gb) => Number(gb) * GIB)),
+    estimated: Object.freeze(listedIn(estimated)),
+    notes: Object.freeze(listedIn(notes)),
+  });
 }
 
-function optionsOf(memory_options_gb) {
-  return memory_options_gb
-    .split("|")
-    .filter(Boolean)
-    .map((gb) => Number(gb) * GIB);
+function listedIn(cell) {
+  return cell.split("|").filter(Boolean);
 }
 
 function deviceFactorsOf({ places, ...table }, devices, calibrations) {

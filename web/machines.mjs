@@ -40,7 +40,7 @@ export function machineList(tables, { change, add, remove }) {
       addButton.disabled = cards.length >= MAX_MACHINES;
     },
     show({ answers }) {
-      for (const [index, answer] of answers.entries()) replace(cards[index].output, answerParts(tables, answer));
+      for (const [index, answer] of answers.entries()) replace(cards[index].output, answerParts(answer));
     },
     focus: (index) => cards[index].select.focus(),
   };
@@ -86,7 +86,7 @@ function removeButton(index, remove) {
 }
 
 function memoryMenu(tables, { device, memory_bytes }, set) {
-  const options = tables.memory_options_bytes.get(device);
+  const options = tables.devices.get(device).memory_options_bytes;
   if (options.length < 2) return null;
   return menu({
     label: "メモリ",

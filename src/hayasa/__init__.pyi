@@ -9,6 +9,10 @@ from .answer.check_report import check_report as check_report
 from .answer.estimate import Estimate as Estimate
 from .answer.estimate import estimate as estimate
 from .answer.explain import explain as explain
+from .answer.fit import MemoryFit as MemoryFit
+from .answer.fit import max_batch_size as max_batch_size
+from .answer.fit import max_context_length as max_context_length
+from .answer.fit import memory_fit as memory_fit
 from .catalog.measurements import Measurement as Measurement
 from .catalog.measurements import measurements as measurements
 from .catalog.objects import device_rows as device_rows
@@ -39,8 +43,6 @@ from .formulas import step_latency_bounds_s as step_latency_bounds_s
 from .formulas import tokens_per_s as tokens_per_s
 from .formulas import transfer_latency_s as transfer_latency_s
 from .machine.device import Device as Device
-from .machine.memory import max_batch_size as max_batch_size
-from .machine.memory import max_context_length as max_context_length
 from .machine.memory import memory_available_bytes as memory_available_bytes
 from .machine.memory import memory_required_bytes as memory_required_bytes
 from .machine.split import pipeline_step_s as pipeline_step_s

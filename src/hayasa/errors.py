@@ -74,7 +74,9 @@ def require_kind(name: str, value: object, kind: type) -> None:
     hayasa.errors.InvalidValueError: model は hayasa.int で指定してください（与えられた値: 'llama'）。
     """
     if not isinstance(value, kind):
-        raise InvalidValueError(f"{name} は hayasa.{kind.__name__} で指定してください（与えられた値: {shown(value)}）。")
+        raise InvalidValueError(
+            f"{name} は hayasa.{kind.__name__} で指定してください（与えられた値: {shown(value)}）。"
+        )
 
 
 def _number(name: str, value: object, allowed: str) -> float:
@@ -86,7 +88,9 @@ def _number(name: str, value: object, allowed: str) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise InvalidValueError(f"{name} は{apart}{allowed}で指定してください（与えられた値: {shown(value)}）。") from None
+        raise InvalidValueError(
+            f"{name} は{apart}{allowed}で指定してください（与えられた値: {shown(value)}）。"
+        ) from None
     if not math.isfinite(number):
         raise InvalidValueError(f"{name} は有限の{apart}{allowed}で指定してください（与えられた値: {shown(value)}）。")
     return number
@@ -160,5 +164,7 @@ def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     'tensor'
     """
     if value not in allowed:
-        raise InvalidValueError(f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {shown(value)}）。")
+        raise InvalidValueError(
+            f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {shown(value)}）。"
+        )
     return value

@@ -123,9 +123,14 @@ def find_id(name: str, index: Mapping[str, str], *, argument: str, what: str) ->
     found = index.get(name_key(require_name(name, argument=argument, what=what)))
     if found is not None:
         return found
-    near = suggest(name, dict.fromkeys(index.values()))
+    raise unknown_name(name, dict.fromkeys(index.values()), argument=argument, what=what)
+
+
+def unknown_name(name: str, ids: Iterable[str], *, argument: str, what: str) -> UnknownNameError:
+    """Return the error for a name that nothing answers to, with near ones."""
+    near = suggest(name, ids)
     hint = f"近い名前: {', '.join(near)}。" if near else ""
     command = _LISTED_BY.get(argument)
     if command:
         hint += f"一覧は {command} で表示できます。"
-    raise UnknownNameError(f"{argument} に指定された{what} {name!r} は登録されていません。{hint}", near)
+    return UnknownNameError(f"{argument} に指定された{what} {name!r} は登録されていません。{hint}", near)

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from urllib.parse import parse_qs
 
 import hayasa
-from hayasa.machine.memory import MAC_GPU_MEMORY_SHARE, max_context_length
+from hayasa.answer.fit import max_context_length
 from hayasa.units import GIB, duration, gibibytes, significant
 from tests.browser.waiting import wait_until
 
@@ -163,16 +163,14 @@ def card(result: hayasa.Estimate) -> dict:
 
 def memory(result: hayasa.Estimate) -> str:
     """Return what a card says about memory."""
-    needed, available = result.memory_required_bytes, result.memory_available_bytes
-    if result.fits is None:
-        return f"必要なメモリ {gibibytes(needed)}（機械のメモリは分かりません）"
-    tight = result.device.family.startswith("apple") and needed > MAC_GPU_MEMORY_SHARE * available
-    fits = "きわどい量です" if tight else "入ります"
-    fits = fits if result.fits else f"入りません（{gibibytes(needed - available)} 不足）"
-    more = "Macでは、GPUが使えるのはふつう全体の4分の3ほどです。" if result.fits and tight else ""
-    text = f"メモリ {gibibytes(needed)} ／ {gibibytes(available)}：{fits}"
+    fit = result.fit
+    needed = gibibytes(fit.required_bytes)
+    if fit.verdict is None:
+        return f"必要なメモリ {needed}（機械のメモリは分かりません）"
+    short = "きわどい量です" if fit.verdict == "tight" else f"入りません（{gibibytes(-fit.left_bytes)} 不足）"
+    text = f"メモリ {needed} ／ {gibibytes(fit.capacity_bytes)}：{'入ります' if result.fits else short}"
     if not (result.fits and result.model.layers):
-        return text + more
+        return text + "".join(result.remedies)
     longest = max_context_length(
         result.model,
         result.device,
@@ -180,9 +178,10 @@ def memory(result: hayasa.Estimate) -> str:
         batch_size=result.batch_size,
         devices=result.devices,
         bytes_per_value=result.kv_cache.bits_per_weight / 8,
+        engine=result.engine,
     )
     longest = min(longest, result.model.context_length_max or longest)
-    return f"{text}計算の上では、文脈長 {longest:,} トークンまで入ります。OSやエンジンが使う分は数えていません。{more}"
+    return f"{text}文脈長 {longest:,} トークンまで入ります。"
 
 
 # The lower parts and the address follow when the frame with the numbers has been painted.

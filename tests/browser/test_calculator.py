@@ -338,8 +338,8 @@ def test_the_page_shows_what_the_command_prints(calculator, query):
     assert shown["number"] == significant(printed["decode_tokens_per_s"])
     assert {name: shown["facts"].get(name) for name in facts} == facts
     assert (shown["facts"].get("90%区間") is None) == (printed["engine"] == "ideal")
-    assert ("入りません" in shown["memory"]) == (not printed["fits"])
-    assert gibibytes(printed["memory_required_bytes"]) in shown["memory"]
+    assert ("入りません" in shown["memory"]) == (printed["fit"]["verdict"] == "does_not_fit")
+    assert gibibytes(printed["fit"]["required_bytes"]) in shown["memory"]
     assert shown["notes"] == printed["notes"]
 
 

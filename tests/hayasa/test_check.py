@@ -296,7 +296,7 @@ def test_likelihoods_follow_the_range_and_the_number_of_reports(result: hayasa.E
         ("qwen3moe", 30.53e9, "qwen3-30b-a3b"),
         ("gemma3", 27.01e9, "gemma-3-27b"),  # without its image encoder
         ("gpt-oss", 20.91e9, "gpt-oss-20b"),
-        ("phi3", 3.82e9, "phi-3-mini"),
+        ("phi3", 3.82e9, "phi-3.5-mini"),
         ("glm4moe", 110.47e9, "glm-4.5-air"),
     ],
 )

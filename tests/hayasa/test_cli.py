@@ -236,10 +236,10 @@ def test_what_is_no_whole_number_is_refused(capsys: pytest.CaptureFixture[str], 
     assert repr(text) in message
 
 
-@pytest.mark.parametrize("text", ["16", "16GB", "16 gb", "16GiB", "16G", "１６ＧＢ"])
+@pytest.mark.parametrize("text", ["24", "24GB", "24 gb", "24GiB", "24G", "２４ＧＢ"])
 def test_memory_is_read_as_it_is_sold(capsys: pytest.CaptureFixture[str], text: str) -> None:
     answer = json.loads(run(capsys, *EXAMPLE, "--memory", text, "--json"))
-    assert answer["memory_available_bytes"] == 16 * 2**30
+    assert answer["memory_available_bytes"] == 24 * 2**30
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932", "euc-jp", "utf-8"])

@@ -36,6 +36,8 @@ TABLES = {
         "gguf_mixes",
         "gguf_file_sizes",
         "speed_causes",
+        "memory_reserves",
+        "engine_memory",
     )
 }
 NAMED_TABLES = ("devices", "models", "weight_formats", "gguf_blocks")
@@ -100,7 +102,8 @@ def name_problems(rows: Iterable[Row]) -> Iterator[str]:
             yield f"id: {row['id']!r} is not lower-case kebab"
         aliases = row.get("aliases", "")
         spellings = [row["id"], row.get("name", ""), *(aliases.split("|") if aliases else [])]
-        for spelling in filter(None, spellings):
+        # A name that begins with "?" is said to be another row's too.
+        for spelling in (name for name in spellings if name and not name.startswith("?")):
             if owner.setdefault(name_key(spelling), row["id"]) != row["id"]:
                 yield f"aliases: {spelling!r} names {owner[name_key(spelling)]} and {row['id']}"
 
@@ -619,6 +622,29 @@ def speed_cause_problems(row: Row) -> Iterator[str]:
     yield from bounded(row, "evidence", 1, 100, required=True)
 
 
+def reserve_problems(row: Row) -> Iterator[str]:
+    """Complain about what a system is said to keep."""
+    for column in ("kept_least_bytes", "kept_most_bytes"):
+        yield from bounded(row, column, 1e8, 2e10, required=False)
+    for column in ("kept_least_share", "kept_most_share"):
+        yield from bounded(row, column, 0.01, 0.5, required=False)
+    for unit in ("bytes", "share"):
+        least, most = (float(row[f"kept_{end}_{unit}"] or 0) for end in ("least", "most"))
+        if least > most:
+            yield f"kept_least_{unit} {least} is more than kept_most_{unit} {most}"
+    if not row["kept_most_bytes"] and not row["kept_most_share"]:
+        yield "nothing is kept"
+    if not row["remedy"].endswith("。"):
+        yield "remedy is no sentence"
+
+
+def engine_memory_problems(row: Row) -> Iterator[str]:
+    """Complain about what an engine is said to need."""
+    yield from bounded(row, "fixed_bytes", 1e8, 5e9, required=not row["micro_batch"])
+    yield from bounded(row, "share_least", 0.8, 1, required=True)
+    yield from bounded(row, "share_most", float(row["share_least"] or 0), 1, required=True)
+
+
 CHECKS: dict[str, Callable[[Row], Iterator[str]]] = {
     "devices": device_problems,
     "models": model_problems,
@@ -627,6 +653,8 @@ CHECKS: dict[str, Callable[[Row], Iterator[str]]] = {
     "gguf_mixes": mix_problems,
     "gguf_file_sizes": file_size_problems,
     "speed_causes": speed_cause_problems,
+    "memory_reserves": reserve_problems,
+    "engine_memory": engine_memory_problems,
 }
 
 
@@ -860,3 +888,18 @@ def test_a_device_with_two_capacities_is_noticed() -> None:
     assert not list(device_problems(row))
     assert list(device_problems(row | {"memory_options_gb": "24|48"}))
     assert list(device_problems(row | {"gpu_cores": "16"}))
+
+
+def test_a_system_that_keeps_more_at_least_than_at_most_is_noticed() -> None:
+    row = next(row for row in TABLES["memory_reserves"] if row["id"] == "card")
+    assert not list(reserve_problems(row))
+    assert list(reserve_problems(row | {"kept_least_bytes": "3000000000"}))
+    assert list(reserve_problems(row | {"kept_least_bytes": "", "kept_most_bytes": ""}))
+    assert list(reserve_problems(row | {"remedy": ""}))
+
+
+def test_an_engine_that_needs_nothing_is_noticed() -> None:
+    row = next(row for row in TABLES["engine_memory"] if row["id"] == "vllm")
+    assert not list(engine_memory_problems(row))
+    assert list(engine_memory_problems(row | {"fixed_bytes": ""}))
+    assert list(engine_memory_problems(row | {"share_most": "0.5"}))

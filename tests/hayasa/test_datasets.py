@@ -9,11 +9,13 @@ import pytest
 
 import hayasa
 from hayasa.catalog import measurements, objects, reader
-from hayasa.engine import calibration
+from hayasa.engine import buffers, calibration
+from hayasa.machine import reserve
 
 LLAMA = "llama-2-7b,Llama 2 7B,llama,llama,2023,32"
 MIX = "q4_k_m,default,always,all,q4_k"
-READERS = objects, measurements, calibration
+READERS = objects, measurements, reader
+CACHES = objects, measurements, calibration, reserve, buffers
 CUDA = "llama.cpp/cuda,llama.cpp,cuda,"
 
 
@@ -30,7 +32,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget() -> None:
-    for module in READERS:
+    for module in CACHES:
         for thing in vars(module).values():
             if hasattr(thing, "cache_clear"):
                 thing.cache_clear()

@@ -208,9 +208,12 @@ def test_a_step_reads_no_more_than_is_resident(model: str, weights: str) -> None
 def test_capacity_in_context_and_batch_agree() -> None:
     llama, q4 = hayasa.get_model("llama-3.1-8b"), hayasa.get_weight_format("q4_k_m")
     gpu = hayasa.get_device("rtx-4090")
-    context = hayasa.max_context_length(llama, gpu, q4)
+    context = hayasa.max_context_length(llama, gpu, q4, engine="ideal")
     assert hayasa.memory_required_bytes(llama, q4, context_length=context) <= 24 * 2**30
     assert hayasa.memory_required_bytes(llama, q4, context_length=context + 1) > 24 * 2**30
+    context = hayasa.max_context_length(llama, gpu, q4)
+    assert hayasa.memory_fit(llama, gpu, q4, context_length=context).left_bytes >= 0
+    assert hayasa.memory_fit(llama, gpu, q4, context_length=context + 1).left_bytes < 0
     assert hayasa.max_batch_size(llama, gpu, q4, context_length=context) == 1
     too_large = hayasa.get_model("llama-3.1-405b")
     assert hayasa.max_context_length(too_large, gpu, q4) == -1

@@ -34,6 +34,7 @@ SOUND: dict[str, Any] = {
     "weights": WEIGHTS,
     "kv_cache": WEIGHTS,
     "engine": "llama.cpp",
+    "backend": "cuda",
     "split": "pipeline",
     "file": None,
     "argument": "weights",

@@ -16,6 +16,7 @@ import {
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
 const WRITERS = { significant, scaled, gibibytes, duration };
 const NAMED = ["model", "device", "weights", "engine", "kv_cache"];
+const FIT = ["required_bytes", "available_least_bytes", "available_most_bytes", "left_bytes", "verdict"];
 
 // Each as JavaScript writes it, or the error; JSON has no NaN and no infinity, so a number that is none becomes text.
 export function answers(questions) {
@@ -44,7 +45,8 @@ function answer(question) {
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen, waits } = result;
+  const { chosen, fit, waits } = result;
+  values.fit = { ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) };
   values.waits = waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };

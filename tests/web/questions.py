@@ -13,11 +13,11 @@ from typing import Any
 
 from hayasa.answer.estimate import Estimate, estimate
 from hayasa.answer.explain import explanation
+from hayasa.answer.fit import max_context_length
 from hayasa.catalog.objects import device_rows, get_device, get_weight_format, model_rows, weight_format_rows
 from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
 from hayasa.machine.device import Device
-from hayasa.machine.memory import max_context_length
 from hayasa.model.shape import Model
 from hayasa.model.weights import WeightFormat
 from hayasa.units import GIB, duration, gibibytes, scaled, significant
@@ -321,7 +321,7 @@ def _refused_objects() -> Iterator[dict[str, Any]]:
     """Objects of which most are refused, and the word for it."""
     device: Fields = {"memory_bandwidth_bytes_per_s": 120e9}
     trials: list[tuple[str, Fields, Iterable[str], Iterable[Any]]] = [
-        ("device", device, (f.name for f in fields(Device) if f.type != "str"), _BAD_NUMBERS),
+        ("device", device, (f.name for f in fields(Device) if f.type in ("int", "float")), _BAD_NUMBERS),
         ("weights", {"bits_per_weight": 4}, ("bits_per_weight",), _BAD_NUMBERS),
     ]
     sizes = [name for name in dict.fromkeys((*_EXPERTS, *_LATENT)) if name != "attention_kind"]
@@ -400,6 +400,7 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
             batch_size=result.batch_size,
             devices=result.devices,
             bytes_per_value=result.kv_cache.bits_per_weight / 8,
+            engine=result.engine,
         )
     return further
 

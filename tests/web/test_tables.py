@@ -60,7 +60,10 @@ def test_every_device_is_there_with_every_number(data: dict[str, Any]) -> None:
     for row in rows:
         options = row.pop("memory_options_gb")
         assert options == hayasa.device_rows()[row["id"]]["memory_options_gb"]
+        row["memory_options_bytes"] = tuple(float(size) * 2**30 for size in options.split("|") if size)
         row["memory_capacity_bytes"] = row.pop("memory_capacity_gib") * 2**30
+        for several in ("estimated", "notes"):
+            row[several] = tuple(filter(None, row[several].split("|")))
         assert Device(**row) == hayasa.get_device(row["id"])
 
 

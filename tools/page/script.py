@@ -23,8 +23,9 @@ WANTED = (
     "hayasa.errors.MAX_DEVICES",
     "hayasa.answer.estimate.estimate",
     "hayasa.answer.explain.explanation",
-    "hayasa.machine.memory.MAC_GPU_MEMORY_SHARE",
-    "hayasa.machine.memory.max_context_length",
+    "hayasa.answer.fit.max_context_length",
+    "hayasa.engine.buffers.EngineMemory",
+    "hayasa.machine.reserve.MemoryReserve",
     "hayasa.model.shape.Model",
     "hayasa.units.GIB",
     "hayasa.units.duration",
@@ -39,9 +40,12 @@ WANTED = (
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
+    "hayasa.engine.buffers.engine_memories",
+    "hayasa.machine.reserve.memory_reserves",
     "hayasa.catalog.objects.get_device",
-    "hayasa.catalog.objects.get_model",
+    "hayasa.catalog.objects.get_named_model",
     "hayasa.catalog.objects.get_weight_format",
+    "hayasa.catalog.objects.weight_formats",
     "hayasa.engine.engines.get_engine",
 )
 USED_BY_HAND = ("$dict",)

@@ -10,12 +10,22 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
-from hayasa.catalog.objects import device_rows, get_device, get_model, get_weight_format, model_rows, weight_format_rows
+from hayasa.catalog.objects import (
+    device_rows,
+    get_device,
+    get_model,
+    get_weight_format,
+    listed_device,
+    model_rows,
+    weight_format_rows,
+)
 from hayasa.catalog.reader import parse_number
+from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
 from hayasa.engine.engines import get_engine
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
+from hayasa.machine.reserve import MemoryReserve, memory_reserves
 from hayasa.model.shape import Model
 from hayasa.model.weights import BlockType, WeightFormat
 from hayasa.units import GIB
@@ -39,7 +49,8 @@ def calculator_data() -> dict[str, Any]:
     -------
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
-        ``mixes``), ``calibrations`` and ``device_factors``, and ``presets``.
+        ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``
+        and ``engine_memories``, and ``presets``.
 
     Raises
     ------
@@ -58,6 +69,8 @@ def calculator_data() -> dict[str, Any]:
         **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
         "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
         "device_factors": _device_factors(),
+        "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
+        "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
         "presets": {"article": _article()},
     }
 
@@ -179,10 +192,14 @@ def _table(columns: Columns) -> dict[str, dict[str, str]]:
 
 def _devices() -> dict[str, dict[str, str]]:
     rows = list(device_rows().values())
-    columns = _columns(Device, [get_device(row["id"]) for row in rows])
+    columns = _columns(
+        Device, [listed_device(row["id"]) for row in rows], unused=("memory_options_bytes", "estimated", "notes")
+    )
     # Dividing by a power of two is exact, and makes short numbers of long ones.
     columns["memory_capacity_gib"] = [n_bytes / GIB for n_bytes in columns.pop("memory_capacity_bytes")]
     columns["memory_options_gb"] = [row["memory_options_gb"] for row in rows]
+    columns["estimated"] = [row["estimated"] for row in rows]
+    columns["notes"] = [row["caution"] for row in rows]
     return _table(columns)
 
 
@@ -236,7 +253,7 @@ def _place(known: list[Any], value: object) -> int:
 def _device_factors() -> dict[str, Any]:
     """Return the factors; a scope is a place among the families of devices, or behind them among the devices."""
     ids = [row.id for row in calibrations()]
-    devices = [get_device(id_) for id_ in device_rows()]
+    devices = [listed_device(id_) for id_ in device_rows()]
     scopes = [*dict.fromkeys(device.family for device in devices), *device_rows()]
     columns = _columns(DeviceFactor, list(device_factors().values()), unused=("rows",))
     places = {name: columns.pop(name) for name in ("calibration", "scope")}

@@ -14,20 +14,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from ..catalog.objects import device_rows, get_device
+from ..catalog.objects import get_device
 from ..catalog.reader import Row, data_directory, parse_number, read_rows
-from ..machine.device import Device
-from ..units import GIB
 from .estimate import Estimate, estimate
+from .fit import DOES_NOT_FIT, TIGHT
 
 HOSTS = ("ddr4-2666-dual", "ddr5-6000-dual")
 """Memory of the computers that cards are put in, from slow to fast: what is spilled lies there."""
-
-MEMORY_KEPT_BYTES = (0.3 * GIB, 2.5 * GIB)
-"""What a card keeps for itself, its driver and a screen: at least and at most."""
-
-SHARED_MEMORY_USABLE = (0.66, 0.95)
-"""Share of a memory that CPU and GPU share which a model can have: at least and at most."""
 
 LONG_CONTEXT = 65536
 """Tokens of a long conversation, if the model takes as many."""
@@ -222,29 +215,21 @@ def _density(ratio: float, span: Span, error: float) -> float:
     return (math.erf(before) - math.erf(behind)) / (2 * (end - start))
 
 
-def is_shared_memory(device: Device) -> bool:
-    """Whether CPU and GPU of a device share one memory, or it is a CPU."""
-    listed = device_rows().get(device.id, {}).get("unified_memory") == "1"
-    return listed or device.family.startswith(("apple", "cpu"))
-
-
 # ---------------------------------------------------------------------- rules
 
 
 def _spilled_share(result: Estimate) -> tuple[float, float]:
-    """Least and greatest share of weights and cache that a card cannot hold; 0 if its memory is unknown."""
-    if not result.memory_available_bytes:
+    """Least and greatest share of what is needed that a card cannot hold; 0 if its memory is unknown."""
+    fit = result.fit
+    if fit.verdict is None:
         return 0.0, 0.0
-    least, most = (
-        max(0.0, 1 - (result.memory_available_bytes - kept * result.devices) / result.memory_required_bytes)
-        for kept in MEMORY_KEPT_BYTES
-    )
-    return least, min(most, 1.0)
+    least = max(0.0, 1 - fit.available_most_bytes / fit.required_bytes)
+    return least, max(0.0, 1 - fit.available_least_bytes / fit.required_bytes)
 
 
 def _host_steps_s(result: Estimate) -> tuple[float, float]:
     """Least and greatest seconds of a step on the CPU beside the device."""
-    if is_shared_memory(result.device):
+    if result.device.shares_memory:
         step = _changed(result, device=replace(result.device, family="cpu", gpu_cores=0, gpu_clock_hz=0.0))
         return step.step_latency_s, step.step_latency_slow_s
     slow, fast = (_changed(result, device=get_device(name)) for name in HOSTS)
@@ -263,7 +248,7 @@ def _with_cpu_share(result: Estimate, least: float, most: float) -> tuple[float,
 
 
 def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    if is_shared_memory(result.device) or seen.cpu_share == 1:
+    if result.device.shares_memory or seen.cpu_share == 1:
         return None
     if seen.cpu_share:
         return Span(*_with_cpu_share(result, seen.cpu_share, seen.cpu_share), certain=True)
@@ -273,7 +258,7 @@ def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
     least, most = _spilled_share(result)
-    if is_shared_memory(result.device) or seen.cpu_share or least > 0 or not most:
+    if result.device.shares_memory or seen.cpu_share or least > 0 or not most:
         return None
     low, high = _with_cpu_share(result, least, most)
     return Span(min(low, _ratio(row, result, seen).low), high)
@@ -286,12 +271,11 @@ def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    if not is_shared_memory(result.device):
+    if not result.device.shares_memory:
         return None
-    least, most = (share * result.memory_available_bytes for share in SHARED_MEMORY_USABLE)
-    full, too_large = (0 < usable < result.memory_required_bytes for usable in (least, most))
-    # Other programs may have taken the memory, but nothing speaks for it.
-    return _ratio(row, result, seen)._replace(evident=full, certain=too_large)
+    full = result.fit.verdict in (TIGHT, DOES_NOT_FIT)
+    # Other programs may have taken the memory where nothing speaks for it.
+    return _ratio(row, result, seen)._replace(evident=full, certain=result.fit.verdict == DOES_NOT_FIT)
 
 
 def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -311,7 +295,7 @@ def _laptop(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 def _cache_on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
     # An engine that timed itself and says nothing of it has the cache where it usually is.
-    possible = not is_shared_memory(result.device) and (seen.cache_on_cpu or not seen.by_tool)
+    possible = not result.device.shares_memory and (seen.cache_on_cpu or not seen.by_tool)
     return _ratio(row, result, seen)._replace(certain=seen.cache_on_cpu) if possible else None
 
 
@@ -326,7 +310,7 @@ def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _single_channel(row: Row, result: Estimate, seen: Seen) -> Span | None:
     device = result.device
     narrow = device.memory_bandwidth_bytes_per_s <= WIDEST_TWO_CHANNELS_BYTES_PER_S
-    possible = device.family == "cpu" or (is_shared_memory(device) and narrow)
+    possible = device.family == "cpu" or (device.shares_memory and narrow)
     return _ratio(row, result, seen) if possible else None
 
 

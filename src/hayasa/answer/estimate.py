@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import NamedTuple
 
-from ..catalog.objects import get_device, get_model, get_weight_format
+from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
 from ..engine.engines import ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import OLD_BUILDS, Wait
@@ -19,6 +19,7 @@ from ..errors import (
     MAX_CONTEXT_LENGTH,
     MAX_DEVICES,
     DoesNotFitError,
+    InvalidValueError,
     require_choice,
     require_integer,
 )
@@ -28,8 +29,9 @@ from ..machine.split import SPLITS
 from ..model.flops import prefill_flop
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
-from ..model.work import Work, step_work
+from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
+from .fit import DOES_NOT_FIT, FITS, MemoryFit, memory_fit, remedies
 from .step import calibrated_waits, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -37,6 +39,9 @@ DEFAULT_PROMPT_LENGTH = 512
 
 NOTEWORTHY = 1.05
 """How much faster new builds have to be for a note to say so."""
+
+PUBLISHED_BITS = 16
+"""Bits of a number as models are published: fewer are packed in some way."""
 
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
@@ -195,11 +200,44 @@ class Estimate(NamedTuple):
         return self.device.memory_capacity_bytes * self.devices
 
     @property
+    def fit(self) -> MemoryFit:
+        """What has to lie in memory and what there is, with the engine's buffers and what the system keeps."""
+        return memory_fit(
+            self.model,
+            self.device,
+            self.weights,
+            batch_size=self.batch_size,
+            context_length=self.context_length,
+            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            engine=self.engine,
+            backend=self.backend,
+            devices=self.devices,
+        )
+
+    @property
     def fits(self) -> bool | None:
-        """Whether it fits in memory; None if the capacity is unknown."""
-        if not self.memory_available_bytes:
-            return None
-        return self.memory_required_bytes <= self.memory_available_bytes
+        """Whether it fits in memory; None if that is tight, or the capacity unknown."""
+        verdict = self.fit.verdict
+        return verdict == FITS if verdict in (FITS, DOES_NOT_FIT) else None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What makes it fit where it does not, or may not, in Japanese."""
+        return tuple(
+            remedies(
+                self.fit,
+                self.model,
+                self.device,
+                self.weights,
+                formats_of(self.engine, self.backend),
+                batch_size=self.batch_size,
+                context_length=self.context_length,
+                bytes_per_value=self.kv_cache.bits_per_weight / 8,
+                engine=self.engine,
+                backend=self.backend,
+                devices=self.devices,
+            )
+        )
 
     @property
     def prefill_tokens_per_s_bound(self) -> float | None:
@@ -238,7 +276,7 @@ class Estimate(NamedTuple):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
-        notes = self.remarks + (self.chosen.notes if self.chosen else ())
+        notes = self.model.notes + self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
         newer = self._decode_tokens_per_s_of_new_builds()
         if newer > NOTEWORTHY * self.decode_tokens_per_s:
             notes += (
@@ -288,8 +326,8 @@ class Estimate(NamedTuple):
         Raises
         ------
         DoesNotFitError
-            If weights and KV cache need more than there is; the message says
-            how much of each.
+            If more is needed than there is; the message says how much of
+            each, and what to do.  A tight fit is none of that.
         """
         if self.fits is False:
             raise DoesNotFitError(does_not_fit_message(self))
@@ -302,21 +340,47 @@ def _plain(value: object) -> object:
         return value.id
     if isinstance(value, Calibration):
         return asdict(value)
+    if isinstance(value, MemoryFit):
+        parts = [name for name, one in vars(MemoryFit).items() if isinstance(one, property)]
+        return {**value._asdict(), **{name: getattr(value, name) for name in parts}}
     if isinstance(value, Wait):
         return {**value.kind._asdict(), "seconds": value.seconds, "hidden": value.hidden}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def does_not_fit_message(result: Estimate) -> str:
-    """Say in one line, in Japanese, what is needed and what there is."""
+    """Say in one line, in Japanese, what is needed, what there is, and what to do.
+
+    Examples
+    --------
+    >>> print(does_not_fit_message(estimate("gemma-3-27b", "rtx-3060")))  # doctest: +ELLIPSIS
+    メモリに入りません: model gemma-3-27b（weights q4_k_m、batch_size 1、context_length 0）には ...
+    """
+    heading = "メモリに入りません" if result.fits is False else "メモリに入るかどうか、きわどい量です"
     count = f" {result.devices} 台" if result.devices > 1 else ""
+    fit = result.fit
     return (
-        f"メモリに入りません: model {result.model.id}（weights {result.weights.id}、"
+        f"{heading}: model {result.model.id}（weights {result.weights.id}、"
         f"batch_size {result.batch_size}、context_length {result.context_length}）には "
-        f"{gibibytes(result.memory_required_bytes)} が必要ですが、"
-        f"device {result.device.id}{count} のメモリは "
-        f"{gibibytes(result.memory_available_bytes)} です。"
+        f"{gibibytes(fit.required_bytes)} が必要ですが、"
+        f"device {result.device.id}{count} のメモリ {gibibytes(fit.capacity_bytes)} のうち"
+        f"使えるのは {available_text(fit)} です。{''.join(result.remedies)}"
     )
+
+
+def available_text(fit: MemoryFit) -> str:
+    """Write how much is left for a model, in Japanese: one amount, or a range."""
+    least, most = gibibytes(fit.available_least_bytes), gibibytes(fit.available_most_bytes)
+    return least if least == most else f"{least} から {most}"
+
+
+def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
+    """Return the formats of files that an engine reads with a backend, in the order of the table."""
+    return [
+        one
+        for one in weight_formats()
+        if engine.reads_with(backend, one) and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+    ]
 
 
 def estimate(
@@ -338,12 +402,13 @@ def estimate(
     Parameters
     ----------
     model : str or Model
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; a name may say
+        the weight format, too: ``"Qwen3-8B-Q4_K_M.gguf"``.
     device : str or Device
         Name in any usual spelling, or an object of your own.
     weights : str or WeightFormat, optional
-        How the weights are stored; by default as the model is usually run
-        with that engine, which the notes then say.
+        How the weights are stored; by default what the model's name says, else
+        as the model is usually run with that engine, which the notes then say.
     batch_size : int
         Sequences that advance together, from 1.
     context_length : int
@@ -398,10 +463,10 @@ def estimate(
     >>> int(result.decode_tokens_per_s_bound), int(1 / result.compute_latency_s)
     (34, 2714)
     """
-    model, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
+    model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
     backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
     remarks: list[str] = []
-    weights = _weights(weights, model, engine, backends, remarks)
+    weights = _weights(weights, model, named, engine, backends, remarks)
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
@@ -415,7 +480,14 @@ def estimate(
     if engine.id != "ideal":
         several = split if devices > 1 else ""
         chosen = choose_calibration(
-            engine, device, weights, backend, experts=model.experts > 0, batched=batch_size > 1, split=several
+            engine,
+            device,
+            weights,
+            backend,
+            has_shape=model.has_shape,
+            experts=model.has_experts,
+            batched=batch_size > 1,
+            split=several,
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
@@ -426,7 +498,7 @@ def estimate(
     if chosen is None:
         waits = ideal_waits(work, memory_s, compute_s)
     else:
-        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, model.layers)
+        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, layer_count(model))
     return Estimate(
         model=model,
         device=device,
@@ -455,35 +527,55 @@ def _objects(
     device: str | Device,
     engine: str | Engine,
     kv_cache: str | WeightFormat,
-) -> tuple[Model, Device, Engine, WeightFormat]:
-    """Turn every name into its object, and refuse what is neither."""
+) -> tuple[Model, str, Device, Engine, WeightFormat]:
+    """Turn every name into its object, and refuse what is neither; a model's may say its weight format, too."""
+    named = ""
     if not isinstance(model, Model):
-        model = get_model(model)
+        model, named = get_named_model(model)
     if not isinstance(device, Device):
         device = get_device(device)
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
-    return model, device, engine, kv_cache
+    return model, named, device, engine, kv_cache
 
 
 def _weights(
-    weights: str | WeightFormat | None, model: Model, engine: Engine, backends: tuple[str, ...], remarks: list[str]
+    weights: str | WeightFormat | None,
+    model: Model,
+    named: str,
+    engine: Engine,
+    backends: tuple[str, ...],
+    remarks: list[str],
 ) -> WeightFormat:
     """Settle how the weights are stored, and remark on what was not asked for."""
-    if weights is None:
+    if weights is None and named:
+        weights = get_weight_format(named)
+    elif weights is None:
         usual = _usual_weights(model, engine, backends[0])
         remarks.append(f"形式の指定がないので、{usual.id} で答えました。")
         return usual
     if not isinstance(weights, WeightFormat):
         weights = get_weight_format(weights)
+    if named and not _agree(get_weight_format(named), weights):
+        raise InvalidValueError(
+            f"weights {weights.id} は、model の名前が言う形式 {get_weight_format(named).id} と違います。"
+            "どちらか一方で指定してください。"
+        )
     meant = _meant(weights, engine, backends)
     if meant is None:
         return weights
     if meant.id != weights.id:
         remarks.append(f"{engine.id} で {weights.id} と呼ばれるのは {meant.id} です。")
     return meant
+
+
+def _agree(named: WeightFormat, weights: WeightFormat) -> bool:
+    """Tell whether two formats may be one: only names of GGUF files say all of it, others leave out the groups."""
+    if named.packing != weights.packing or named.packing == "gguf":
+        return named.id == weights.id
+    return int(named.bits_per_weight) == int(weights.bits_per_weight)
 
 
 def _usual_weights(model: Model, engine: Engine, backend: str) -> WeightFormat:

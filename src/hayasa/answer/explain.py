@@ -16,7 +16,8 @@ from ..model.shape import MIXERS, Model
 from ..model.tensors import active_parameters, total_parameters
 from ..model.weights import weight_bytes_resident
 from ..units import duration, gibibytes, scaled, significant
-from .estimate import Estimate, does_not_fit_message
+from .estimate import Estimate, available_text
+from .fit import DOES_NOT_FIT, FITS, TIGHT
 
 
 def explain(result: Estimate) -> str:
@@ -265,10 +266,23 @@ def _prefill(result: Estimate) -> list[str]:
 
 
 def _capacity(result: Estimate) -> list[str]:
-    required = gibibytes(result.memory_required_bytes)
-    if result.fits is None:
-        return [f"必要な量 = {required}。デバイスの容量は分かりません。"]
-    if not result.fits:
-        return [does_not_fit_message(result)]
-    available = gibibytes(result.memory_available_bytes)
-    return [f"必要な量 = {required}、デバイスの容量 = {available}: 入ります。"]
+    fit = result.fit
+    parts = [f"重み {gibibytes(fit.weights_bytes)}"]
+    if fit.kv_cache_bytes:
+        parts.append(f"KV キャッシュ {gibibytes(fit.kv_cache_bytes)}")
+    if fit.state_bytes:
+        parts.append(f"状態 {gibibytes(fit.state_bytes)}")
+    if fit.buffer_bytes:
+        parts.append(f"エンジンの作業領域 {gibibytes(fit.buffer_bytes)}")
+    lines = [f"必要な量 = {' + '.join(parts)} = {gibibytes(fit.required_bytes)}"]
+    if fit.verdict is None:
+        return [*lines, "デバイスの容量は分かりません。"]
+    if fit.kept_most_bytes:
+        lines.append(f"使える量 = {gibibytes(fit.capacity_bytes)} - {fit.kept_by}の分 = {available_text(fit)}")
+    else:
+        lines.append(f"使える量 = {gibibytes(fit.capacity_bytes)}")
+    return [
+        *lines,
+        {FITS: "入ります。", TIGHT: "きわどい量です。", DOES_NOT_FIT: "入りません。"}[fit.verdict],
+        *result.remedies,
+    ]

@@ -47,7 +47,7 @@ def calibrated_waits(
     batch_size: int,
     devices: int,
     split: str,
-    layers: int,
+    layers: float,
 ) -> list[Wait]:
     """Return the waits that were measured for an engine."""
     together = devices if split == "tensor" else 1

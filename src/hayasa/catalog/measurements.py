@@ -132,7 +132,9 @@ def measurements(
     }
     files = sorted({row["file"] for row in rows})
     if file is not None and file not in files:
-        raise UnknownNameError(f"file に指定された測定のファイル {shown(file)} はありません。あるもの: {', '.join(files)}。")
+        raise UnknownNameError(
+            f"file に指定された測定のファイル {shown(file)} はありません。あるもの: {', '.join(files)}。"
+        )
     asked = [(name, value) for name, value in wanted.items() if value is not None]
     # A copy each: a caller may change what it gets.
     return [row.copy() for row in rows if all(row[name] == value for name, value in asked)]  # type: ignore[literal-required]

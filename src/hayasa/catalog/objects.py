@@ -7,17 +7,21 @@ the ``*_rows`` functions give the rows as they stand, sources included.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
-from ..errors import DataFileError, HayasaError
+from ..errors import DataFileError, HayasaError, require_non_negative
 from ..machine.device import PEAK_FORMATS, Device
 from ..model.shape import Model
 from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFormat
 from ..names import find_id, index_by_name, require_name
+from ..units import GIB
+from .device_names import DeviceIndex, device_index, device_of_name
+from .model_names import ModelIndex, index_models, read_model_name
 from .reader import Row, data_directory, parse_number, read_rows
 
 T = TypeVar("T")
@@ -103,15 +107,9 @@ def weight_format_rows() -> Mapping[str, Row]:
 
 
 @cache
-def _device_index() -> dict[str, str]:
-    rows = device_rows()
-    return index_by_name(rows, _aliases(rows), "デバイス")
-
-
-@cache
-def _model_index() -> dict[str, str]:
+def _model_index() -> ModelIndex:
     rows = model_rows()
-    return index_by_name(rows, _aliases(rows), "モデル")
+    return index_models(rows, _aliases(rows))
 
 
 @cache
@@ -120,23 +118,30 @@ def _weight_format_index() -> dict[str, str]:
     return index_by_name(rows, _aliases(rows), "重みの形式")
 
 
-def get_device(name: str) -> Device:
+def get_device(name: str, *, memory_bytes: float = 0.0) -> Device:
     """Return the device of a name.
 
     Parameters
     ----------
     name : str
-        Id, product name or alias, in any spelling.
+        Id, product name or alias, as people type it: ``"RTX 4090 ノート"``,
+        ``"MacBook Pro M4 Max 64GB"``.
+    memory_bytes : float
+        Memory of the reader's own, in bytes; 0 for what the name says, else
+        the most that it is sold with.
 
     Returns
     -------
     Device
-        The row of ``devices.csv`` as an object.
+        The row of ``devices.csv`` as an object.  Its notes say how the name
+        was read where it fits several rows.
 
     Raises
     ------
     UnknownNameError
-        If no row answers to the name; near ones are proposed.
+        If no row answers to the whole name, or several do; near ones are proposed.
+    InvalidValueError
+        If it is not sold with that memory, or with the cores that the name says.
     DataFileError
         If the table cannot be read.
 
@@ -144,14 +149,31 @@ def get_device(name: str) -> Device:
     --------
     >>> get_device("RTX 4090").memory_bandwidth_bytes_per_s / 1e9
     1008.0
+    >>> get_device("RTX 3060", memory_bytes=76 * 2**30)
+    Traceback (most recent call last):
+        ...
+    hayasa.errors.InvalidValueError: 'RTX 3060' のメモリは 8 GB か 12 GB です（与えられた値: 76 GB）。
     """
     # A look-up that is cached would answer what cannot be hashed with an error of Python's own.
-    return _device(require_name(name, argument="device", what="デバイス"))
+    name = require_name(name, argument="device", what="デバイス")
+    return _device(name, require_non_negative("memory_bytes", memory_bytes, maximum=1e18))
+
+
+@cache
+def _device_index() -> DeviceIndex:
+    return device_index(device_rows())
 
 
 @lru_cache(maxsize=1024)
-def _device(name: str) -> Device:
-    id_ = find_id(name, _device_index(), argument="device", what="デバイス")
+def _device(name: str, memory_bytes: float) -> Device:
+    if name in device_rows() and not memory_bytes:
+        return listed_device(name)
+    return device_of_name(name, _device_index(), device_rows(), listed_device, memory_bytes)
+
+
+@cache
+def listed_device(id_: str) -> Device:
+    """Return the device of an id, with nothing read into the name."""
     row, where = device_rows()[id_], f"devices.csv の {id_}"
     cores = parse_number(row, "gpu_cores", where) or parse_number(row, "sm_count", where)
     return _build(
@@ -159,8 +181,16 @@ def _device(name: str) -> Device:
         row,
         "devices.csv",
         memory_capacity_bytes=parse_number(row, "memory_bytes", where),
+        memory_options_bytes=tuple(float(size) * GIB for size in _listed(row["memory_options_gb"])),
         gpu_cores=int(cores),
+        estimated=_listed(row["estimated"]),
+        notes=_listed(row["caution"]),
     )
+
+
+def _listed(cell: str) -> tuple[str, ...]:
+    """Return the parts of a cell that holds several."""
+    return tuple(cell.split("|")) if cell else ()
 
 
 def get_model(name: str) -> Model:
@@ -188,13 +218,60 @@ def get_model(name: str) -> Model:
     >>> get_model("meta-llama/Llama-3.1-8B-Instruct").layers
     32
     """
-    return _model(require_name(name, argument="model", what="モデル"))
+    return get_named_model(name)[0]
+
+
+def get_named_model(name: str) -> tuple[Model, str]:
+    """Return the model of a name, and the weight format that the name says.
+
+    Parameters
+    ----------
+    name : str
+        As for `get_model`.
+
+    Returns
+    -------
+    model : Model
+        The row of ``models.csv`` as an object.
+    weights : str
+        Name of a weight format; empty if the name says nothing of it.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row answers to the name; near ones are proposed.
+    DataFileError
+        If the table cannot be read.
+
+    Examples
+    --------
+    >>> get_named_model("llama3.1:8b-instruct-q8_0")[1]
+    'q8_0'
+    """
+    return _named_model(require_name(name, argument="model", what="モデル"))
 
 
 @lru_cache(maxsize=1024)
-def _model(name: str) -> Model:
-    id_ = find_id(name, _model_index(), argument="model", what="モデル")
+def _named_model(name: str) -> tuple[Model, str]:
+    named = read_model_name(name, _model_index(), _format_written)
+    return _model(named.id), named.weights
+
+
+@cache
+def _model(id_: str) -> Model:
     return _build(Model, model_rows()[id_], "models.csv")
+
+
+def _format_written(written: str) -> str | None:
+    """Return the id of the format that is written so in the name of a model, if it is one.
+
+    Of the formats' names only those count that no model has a word of.
+    """
+    if _BITS_OF_ITS_OWN.fullmatch(written):
+        return written
+    row = weight_format_rows().get(_weight_format_index().get(written, ""))
+    named = row is not None and (any(one.isdigit() for one in written) or written in row["packing"].split("|"))
+    return row["id"] if row is not None and named else None
 
 
 def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
@@ -227,12 +304,36 @@ def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     return _weight_format(require_name(name, argument=argument, what="重みの形式"), argument)
 
 
+@cache
+def weight_formats() -> tuple[WeightFormat, ...]:
+    """All weight formats, in the order of the table."""
+    return tuple(get_weight_format(id_) for id_ in weight_format_rows())
+
+
+_BITS_OF_ITS_OWN = re.compile(r"(exl[23])-?(\d(?:\.\d+)?)-?bpw(?:-?h\d)?(?:-?(?:mcg|mul1))?")
+"""EXL2 and EXL3 take any average number of bits; what follows is how, not how many."""
+
+
 @lru_cache(maxsize=1024)
 def _weight_format(name: str, argument: str) -> WeightFormat:
-    id_ = find_id(name, _weight_format_index(), argument=argument, what="重みの形式")
-    row = weight_format_rows()[id_]
+    own = _BITS_OF_ITS_OWN.fullmatch(name.strip().lower())
+    if own and 1 <= float(own[2]) <= 8:
+        id_ = f"{own[1]}-{float(own[2])}bpw"
+        # The row that stands for all of them: only the bits differ.
+        row = weight_format_rows().get(id_) or {
+            **weight_format_rows()[f"{own[1]}-4.0bpw"],
+            **_bits(own[1], id_, own[2]),
+        }
+    else:
+        row = weight_format_rows()[find_id(name, _weight_format_index(), argument=argument, what="重みの形式")]
+    id_ = row["id"]
     rules = _mix_rules().get(id_) or _group_rules(row)
     return _build(WeightFormat, row, "weight_formats.csv", compute_format=_compute_format(row), rules=rules)
+
+
+def _bits(packing: str, id_: str, bits: str) -> dict[str, str]:
+    """Return the cells in which a format differs that has a number of bits of its own."""
+    return {"id": id_, "name": f"{packing.upper()} {float(bits)} bpw", "bits_per_weight": bits}
 
 
 def _compute_format(row: Row) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import DataFileError
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, str]
 """Text by column name."""
+
+T = TypeVar("T")
 
 
 def data_directory() -> Path:
@@ -61,3 +64,20 @@ def parse_number(row: Row, column: str, where: str) -> float:
         return float(text or 0)
     except ValueError:
         raise DataFileError(f"{where}: 列 {column} の値 {text!r} は数ではありません。") from None
+
+
+def read_objects(kind: type[T], file_name: str) -> tuple[T, ...]:
+    """Read a file whose columns are the fields of a dataclass into one object per row."""
+    columns = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    found = []
+    for row in read_rows(data_directory() / file_name, required=columns):
+        where = f"{file_name} の {row.get('id') or row.get('scope')}"
+        values: dict[str, object] = {}
+        for name, type_ in columns.items():
+            value = row[name] if type_ == "str" else parse_number(row, name, where)
+            values[name] = _CONVERT.get(type_, type(value))(value)
+        found.append(kind(**values))
+    return tuple(found)
+
+
+_CONVERT: dict[str, Any] = {"int": int, "bool": bool}

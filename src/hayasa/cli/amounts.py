@@ -1,16 +1,32 @@
-"""Numbers as people type them: 8k, 16GB, 1,000, in full width too."""
+"""Numbers as people type them: 8k, 16GB, 273GB/s, 8B, 1,000, in full width too."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from ..errors import InvalidValueError, require_positive, shown
 from ..units import GIB
 
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6}
 # A comma stands between thousands and nowhere else: 16,5 is no way to write sixteen and a half.
-_AMOUNT = re.compile(r"([+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*)(?:\.\d*)?|\.\d+))\s*([a-z]*)")
+_AMOUNT = re.compile(r"([+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*)(?:\.\d*)?|\.\d+)(?:e\+?\d{1,3}(?![a-z]))?)\s*(\S*)")
+
+BANDWIDTHS = {"": 1e9, "gb/s": 1e9, "gbs": 1e9, "mb/s": 1e6, "tb/s": 1e12}
+"""Bytes per second by unit; GB/s where none is typed."""
+
+CLOCKS = {"": 1e9, "ghz": 1e9, "mhz": 1e6}
+"""Cycles per second by unit; GHz where none is typed."""
+
+PEAKS = {"": 1e12, "tflops": 1e12, "tflop/s": 1e12, "tops": 1e12, "gflops": 1e9, "pflops": 1e15}
+"""FLOP per second by unit; TFLOPS where none is typed."""
+
+SPEEDS = dict.fromkeys(("", "t/s", "tok/s", "tok/sec", "tps", "tokens/s", "tokens/sec", "トークン/秒"), 1.0)
+"""Tokens per second by unit."""
+
+COUNTS = {"": 1.0, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "億": 1e8, "兆": 1e12}
+"""Parameters by unit."""
 
 
 def _amount(text: str) -> tuple[float, str] | None:
@@ -19,7 +35,7 @@ def _amount(text: str) -> tuple[float, str] | None:
     if not found:
         return None
     digits = found[1].replace(",", "").replace("_", "")
-    return (float(digits) if "." in digits else int(digits)), found[2]
+    return (float(digits) if "." in digits or "e" in digits else int(digits)), found[2]
 
 
 def integer(option: str, text: str) -> int:
@@ -42,9 +58,15 @@ def memory_bytes(option: str, text: str) -> float:
     return require_positive(option, amount[0]) * GIB
 
 
-def positive(option: str, text: str) -> float:
-    """Read a number above zero of `option`; a unit such as t/s may follow."""
-    amount = _amount(re.sub(r"(?:tok(?:en)?s?|t|トークン)\s*(?:/|per)\s*(?:s(?:ec)?|秒)$", "", text.strip()))
-    if not amount or amount[1]:
-        raise InvalidValueError(f"{option} は 12.3 のような正の数で指定してください（与えられた値: {text!r}）。")
-    return require_positive(option, amount[0])
+def quantity(option: str, text: str, units: Mapping[str, float], example: str) -> float:
+    """Read a number of `option` that may have one of some units after it.
+
+    Examples
+    --------
+    >>> quantity("--bandwidth", "1.8 TB/s", BANDWIDTHS, "273 や 273GB/s")
+    1800000000000.0
+    """
+    amount = _amount(text)
+    if not amount or amount[1] not in units:
+        raise InvalidValueError(f"{option} は {example} のように指定してください（与えられた値: {shown(text)}）。")
+    return require_positive(option, amount[0] * units[amount[1]])

@@ -7,7 +7,8 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from ..answer.estimate import Estimate
+from ..answer.estimate import Estimate, available_text
+from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT, MemoryFit
 from ..listing import table_lines
 from ..units import duration, gibibytes, scaled, significant
 
@@ -25,7 +26,6 @@ def estimate_lines(result: Estimate) -> list[str]:
     """Lay out one estimate as a small table."""
     count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
     limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
-    fits = {True: "入ります", False: "入りません", None: "容量が分かりません"}[result.fits]
     interval = (
         f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/秒"
     )
@@ -44,7 +44,7 @@ def estimate_lines(result: Estimate) -> list[str]:
         ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
         (
             "必要なメモリ",
-            f"{gibibytes(result.memory_required_bytes)}（{fits}）",
+            _memory_text(result.fit),
         ),
         (
             f"プロンプト {result.prompt_length:,} トークン",
@@ -53,6 +53,18 @@ def estimate_lines(result: Estimate) -> list[str]:
         ("補正", _calibration_text(result)),
     ]
     return table_lines(rows) + [f"注意: {note}" for note in result.notes]
+
+
+_VERDICTS = {FITS: "入ります", TIGHT: "きわどい量です", DOES_NOT_FIT: "入りません"}
+
+
+def _memory_text(fit: MemoryFit) -> str:
+    needed = gibibytes(fit.required_bytes)
+    if fit.verdict is None:
+        return f"{needed}（デバイスの容量が分かりません）"
+    return (
+        f"{needed}、使えるのは {gibibytes(fit.capacity_bytes)} のうち {available_text(fit)}（{_VERDICTS[fit.verdict]}）"
+    )
 
 
 def _calibration_text(result: Estimate) -> str:
@@ -71,8 +83,8 @@ _RANK_COLUMNS: tuple[tuple[str, str, Callable[[Estimate], object]], ...] = (
     ("decode_tokens_per_s_low", "下端", lambda result: result.decode_tokens_per_s_low),
     ("decode_tokens_per_s_high", "上端", lambda result: result.decode_tokens_per_s_high),
     ("decode_tokens_per_s_bound", "上限", lambda result: result.decode_tokens_per_s_bound),
-    ("memory_required_bytes", "必要量", lambda result: result.memory_required_bytes),
-    ("fits", "入るか", lambda result: result.fits),
+    ("memory_required_bytes", "必要量", lambda result: result.fit.required_bytes),
+    ("fits", "入るか", lambda result: result.fit.verdict),
 )
 
 
@@ -93,13 +105,16 @@ def print_ranking(results: Sequence[Estimate], subject: str, *, as_csv: bool, as
     print("\n見積り・下端・上端・上限の単位はトークン/秒、区間は90%。")
 
 
+_SHORT_VERDICTS = {FITS: "入る", TIGHT: "きわどい", DOES_NOT_FIT: "入らない"}
+
+
 def _cell(value: object) -> object:
     return "" if value is None else value
 
 
 def _text(name: str, value: object) -> str:
     if name == "fits":
-        return "不明" if value is None else "入る" if value else "入らない"
+        return _SHORT_VERDICTS[value] if isinstance(value, str) else "不明"
     if isinstance(value, float):
         return gibibytes(value) if name.endswith("bytes") else significant(value)
     return str(value)

@@ -16,7 +16,7 @@ from ..listing import table_lines
 from ..machine.device import Device
 from ..reports.run import BOTH, DECODE, PROMPT, Run
 from ..units import scaled, significant
-from .amounts import integer, positive
+from .amounts import SPEEDS, integer, quantity
 from .answers import print_json
 
 VERDICTS = {
@@ -53,7 +53,7 @@ def print_checks(arguments: argparse.Namespace, device: str | Device | None) -> 
         )
     answer = check(
         estimate(arguments.model, device, **question),
-        positive("--measured", arguments.measured),
+        quantity("--measured", arguments.measured, SPEEDS, "12.3 や 12.3t/s"),
         seen=Seen(),
     )
     if arguments.json:

@@ -8,10 +8,10 @@ import io
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
+from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
@@ -75,8 +75,7 @@ def _own_device(arguments: argparse.Namespace) -> str | Device:
     """Return the device that was named, with the reader's own amount of memory if given."""
     if arguments.memory is None:
         return str(arguments.device)
-    memory = memory_bytes("--memory", arguments.memory)
-    return replace(get_device(arguments.device), memory_capacity_bytes=memory)
+    return get_device(arguments.device, memory_bytes=memory_bytes("--memory", arguments.memory))
 
 
 def _ask(model: str, device: str | Device, question: Mapping[str, object]) -> Estimate:
@@ -91,7 +90,7 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
         print_json(result.to_dict())
     else:
         print("\n".join(estimate_lines(result)))
-    if result.fits is False:
+    if result.fit.verdict in (DOES_NOT_FIT, TIGHT):
         print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
 
 
@@ -125,7 +124,7 @@ def _fit_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
     device = _own_device(arguments)
     results = [_ask(id_, device, question) for id_ in model_rows()]
-    fitting = [result for result in results if result.fits]
+    fitting = [result for result in results if result.fit.verdict in (FITS, TIGHT)]
     if not fitting:
         known = results[0].memory_available_bytes
         capacity = gibibytes(known) if known else "不明"

@@ -9,11 +9,11 @@ generations: how much longer, or shorter, a step took there than the sum says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from ..catalog.reader import data_directory, parse_number, read_rows
+from ..catalog.reader import read_objects
 from ..errors import DataFileError
 from ..machine.device import Device
 from ..model.weights import WeightFormat
@@ -24,7 +24,7 @@ FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
 
 The logarithm of both ends is multiplied by it, once for each thing that
-differs: backend, engine, unknown clock.
+differs: backend, engine, what of the device is unknown or estimated.
 """
 
 
@@ -177,22 +177,6 @@ def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
     return "float" if weight_kind(weights) == "float" else "packed"
 
 
-_T = TypeVar("_T", Calibration, DeviceFactor)
-
-
-def _read(kind: type[_T], file_name: str) -> tuple[_T, ...]:
-    columns = {field.name: str(field.type) for field in fields(kind)}
-    found = []
-    for row in read_rows(data_directory() / file_name, required=columns):
-        where = f"{file_name} の {row.get('id') or row.get('scope')}"
-        values: dict[str, object] = {}
-        for name, type_ in columns.items():
-            text_or_number = row[name] if type_ == "str" else parse_number(row, name, where)
-            values[name] = int(text_or_number) if type_ == "int" else text_or_number
-        found.append(kind(**values))  # type: ignore[arg-type]
-    return tuple(found)
-
-
 @cache
 def calibrations() -> tuple[Calibration, ...]:
     """All rows of ``calibrations.csv``.
@@ -207,7 +191,7 @@ def calibrations() -> tuple[Calibration, ...]:
     DataFileError
         If the file is missing or empty, or a cell holds no number.
     """
-    found = _read(Calibration, "calibrations.csv")
+    found = read_objects(Calibration, "calibrations.csv")
     if not found:
         raise DataFileError("calibrations.csv に行がありません。make calibrate で作り直せます。")
     return found
@@ -216,7 +200,7 @@ def calibrations() -> tuple[Calibration, ...]:
 @cache
 def device_factors() -> dict[tuple[str, str, str], DeviceFactor]:
     """All rows of ``calibration_factors.csv`` by calibration, scope and weight kind."""
-    rows = _read(DeviceFactor, "calibration_factors.csv")
+    rows = read_objects(DeviceFactor, "calibration_factors.csv")
     return {(row.calibration, row.scope, row.weight_kind): row for row in rows}
 
 
@@ -285,6 +269,7 @@ def choose_calibration(
     weights: WeightFormat,
     backend: str,
     *,
+    has_shape: bool = True,
     experts: bool = False,
     batched: bool = False,
     split: str = "",
@@ -315,8 +300,12 @@ def choose_calibration(
     single = factors.get((nearest.id, device.id, ""))
     notes = _differences(nearest, engine, device, backend)
     notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
+    if not has_shape:
+        notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
     if batched:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
+        if not device.peak_flop_per_s(weights.compute_format):
+            notes.append("演算のピークが分からないため、2 系列目からの計算の時間を数えていません。")
     messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
     if split and not messages_s[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
@@ -373,7 +362,27 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
         if backend and backend not in usual[:1]:
             wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
+    if device.estimated:
+        fields_said = "、".join([_FIELD_LABELS[name] for name in device.estimated])
+        notes.append(f"このデバイスの{fields_said}は、同じ系統の製品からの推定です。")
     if not device.gpu_clock_hz and row.cycles_per_layer:
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
+    if not device.gpu_cores and (row.unpack_cycles_per_byte or row.attention_cycles_per_flop):
+        known = "fp32 のピーク" if device.peak_fp32_flop_per_s else "帯域幅"
+        notes.append(f"GPU のコアの数が分からないため、{known}から推定しました。")
     return notes
+
+
+_FIELD_LABELS = {
+    "memory_bandwidth_bytes_per_s": "帯域幅",
+    "gpu_cores": "コアの数",
+    "gpu_clock_hz": "クロック",
+    "peak_fp32_flop_per_s": "fp32 のピーク",
+    "peak_fp16_dense_flop_per_s": "fp16 のピーク",
+    "peak_bf16_dense_flop_per_s": "bf16 のピーク",
+    "peak_fp8_dense_flop_per_s": "fp8 のピーク",
+    "peak_int8_dense_op_per_s": "int8 のピーク",
+    "peak_fp4_dense_flop_per_s": "fp4 のピーク",
+}
+"""What fields of a device that may be estimated are called, in Japanese."""

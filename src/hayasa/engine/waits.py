@@ -16,6 +16,15 @@ from ..machine.device import Device
 ASSUMED_CLOCK_HZ = 1.5e9
 """Clock that counts where a device's is unknown: typical for a GPU."""
 
+ASSUMED_FLOP_PER_CORE_CYCLE = 256
+"""fp32 operations of a core in a cycle, where their number is unknown: 128 multiply-adds, the most usual figure."""
+
+ASSUMED_CORE_CYCLES_PER_BYTE = 0.15
+"""Core cycles in the time of reading a byte, where nothing but the bandwidth is known: the median of `devices.csv`."""
+
+ASSUMED_CORE_CYCLES_PER_S_AT_MOST = 2.6e11
+"""Cycles per second of all cores, where only a bandwidth beyond 1.5 TB/s is known: the median of those devices."""
+
 
 class WaitKind(NamedTuple):
     """A reason why a step takes time.
@@ -106,13 +115,28 @@ def clock_hz(device: Device) -> float:
     return device.gpu_clock_hz or ASSUMED_CLOCK_HZ
 
 
+def core_cycles_per_s(device: Device) -> float:
+    """Return the cycles of all cores together.
+
+    Where the number of cores is unknown, they follow from the fp32 peak, and
+    without one from the bandwidth: the fastest memories have no more cores to
+    feed than the next fastest.
+    """
+    if device.gpu_cores:
+        return device.gpu_cores * clock_hz(device)
+    if device.peak_fp32_flop_per_s:
+        return device.peak_fp32_flop_per_s / ASSUMED_FLOP_PER_CORE_CYCLE
+    cycles_per_s = device.memory_bandwidth_bytes_per_s * ASSUMED_CORE_CYCLES_PER_BYTE
+    return min(cycles_per_s, ASSUMED_CORE_CYCLES_PER_S_AT_MOST)
+
+
 def _byte_s(device: Device) -> float:
     return 1 / device.memory_bandwidth_bytes_per_s
 
 
 def _core_cycle_s(device: Device) -> float:
-    """Seconds of one cycle, shared by all cores; 0 where their number is unknown."""
-    return 1 / (device.gpu_cores * clock_hz(device)) if device.gpu_cores else 0.0
+    """Seconds of one cycle, shared by all cores."""
+    return 1 / core_cycles_per_s(device)
 
 
 def _cycle_s(device: Device) -> float:

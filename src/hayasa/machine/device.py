@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import require_integer, require_non_negative, require_positive
+from ..errors import InvalidValueError, require_integer, require_non_negative, require_positive
 from ..names import hash_of_id
+from ..units import GIB
 
 # Formats a device may have a peak for, from many bits to few.
 PEAK_FORMATS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "fp4")
@@ -27,6 +28,8 @@ class Device:
         Theoretical memory bandwidth in bytes per second.
     memory_capacity_bytes : float
         Memory in bytes; 0 if unknown, then nothing is said about fitting.
+    unified_memory : bool
+        Whether the processor and its operating system live in the same memory.
     peak_fp32_flop_per_s, peak_fp16_dense_flop_per_s, peak_bf16_dense_flop_per_s, \
 peak_fp8_dense_flop_per_s, peak_int8_dense_op_per_s, peak_int4_dense_op_per_s, \
 peak_fp4_dense_flop_per_s : float
@@ -44,11 +47,19 @@ peak_fp4_dense_flop_per_s : float
         Highest clock of these cores in cycles per second; 0 if unknown.
     dies : int
         Dies that the chip is joined of: 2 for Apple's Ultra.
+    memory_options_bytes : tuple of float
+        Amounts of memory, in bytes, that it is sold with; empty if any will do,
+        as on a device of the reader's own.
+    estimated : tuple of str
+        Fields above whose value is published nowhere and was estimated from kin.
+    notes : tuple of str
+        What to know about it, in Japanese; every estimate repeats it.
 
     Raises
     ------
     InvalidValueError
-        If the bandwidth is not positive or another number is negative.
+        If the bandwidth is not positive, another number is negative, or the
+        capacity is none of `memory_options_bytes`.
 
     Examples
     --------
@@ -63,6 +74,7 @@ peak_fp4_dense_flop_per_s : float
     family: str = ""
     memory_bandwidth_bytes_per_s: float
     memory_capacity_bytes: float = 0.0
+    unified_memory: bool = False
     peak_fp32_flop_per_s: float = 0.0
     peak_fp16_dense_flop_per_s: float = 0.0
     peak_bf16_dense_flop_per_s: float = 0.0
@@ -75,6 +87,9 @@ peak_fp4_dense_flop_per_s : float
     gpu_cores: int = 0
     gpu_clock_hz: float = 0.0
     dies: int = 1
+    memory_options_bytes: tuple[float, ...] = ()
+    estimated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_positive("memory_bandwidth_bytes_per_s", self.memory_bandwidth_bytes_per_s, maximum=1e17)
@@ -85,8 +100,18 @@ peak_fp4_dense_flop_per_s : float
         require_integer("gpu_cores", self.gpu_cores, 0, 10**6)
         require_integer("dies", self.dies, 1, 10**4)
         require_non_negative("gpu_clock_hz", self.gpu_clock_hz, maximum=1e12)
+        if self.memory_options_bytes and self.memory_capacity_bytes not in self.memory_options_bytes:
+            raise InvalidValueError(
+                f"{self.name or self.id} のメモリは {sizes_text(self.memory_options_bytes)} です"
+                f"（与えられた値: {self.memory_capacity_bytes / GIB:g} GB）。"
+            )
 
     __hash__ = hash_of_id
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether processor and GPU share one memory, or it is a processor."""
+        return self.unified_memory or self.family.startswith(("apple", "cpu"))
 
     def peak_flop_per_s(self, compute_format: str) -> float:
         """Dense peak for numbers of a format.
@@ -120,6 +145,17 @@ peak_fp4_dense_flop_per_s : float
             if peak:
                 return peak
         return 0.0
+
+
+def sizes_text(sizes_bytes: tuple[float, ...]) -> str:
+    """Write amounts of memory as they are sold.
+
+    Examples
+    --------
+    >>> sizes_text((16 * 2**30, 24 * 2**30))
+    '16 GB か 24 GB'
+    """
+    return " か ".join([f"{size / GIB:g} GB" for size in sizes_bytes])
 
 
 _PEAK_FIELDS = {

@@ -7,7 +7,7 @@ from ..errors import MAX_DEVICES, require_integer, require_non_negative, require
 SPLITS = ("pipeline", "tensor")
 
 
-def messages_per_step(split: str, devices: int, layers: int) -> int:
+def messages_per_step(split: str, devices: int, layers: float) -> float:
     """Count what devices tell each other in a step, one after another.
 
     Examples

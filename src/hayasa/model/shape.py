@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import InvalidValueError, require_choice, require_integer, require_positive
+from ..errors import InvalidValueError, require_choice, require_integer, require_non_negative, require_positive, shown
 from ..names import hash_of_id
 
 ATTENTION_KINDS = ("mha", "gqa", "mqa", "mla", "shared")
@@ -106,8 +106,12 @@ class Model:
         vision tower or layers for multi-token prediction.
     context_length_max : int
         Longest context the makers state; 0 if unknown.
-    stated_parameters : float
-        Number of parameters, for a model whose shape is not given.
+    stated_parameters, stated_active_parameters : float
+        Number of parameters, and of those that one token uses, where they are
+        known better than from the shape: of a model whose shape is not given, or
+        of a file that lists its tensors.  0 active ones means all.
+    notes : tuple of str
+        What to know about it, in Japanese; every estimate repeats it.
     usual_format : str
         Id of the weight format that the model is published in, where that is
         not 16 bits.
@@ -203,6 +207,8 @@ class Model:
     other_parameters: int = 0
     context_length_max: int = 0
     stated_parameters: float = 0.0
+    stated_active_parameters: float = 0.0
+    notes: tuple[str, ...] = ()
     usual_format: str = ""
     mixer_pattern: str = ""
     mlp_pattern: str = ""
@@ -231,6 +237,13 @@ class Model:
     def __post_init__(self) -> None:
         if not self.layers:
             require_positive("stated_parameters", self.stated_parameters, maximum=1e16)
+        require_non_negative("stated_active_parameters", self.stated_active_parameters, maximum=1e16)
+        if self.stated_active_parameters > self.stated_parameters:
+            raise InvalidValueError(
+                f"stated_active_parameters は stated_parameters の {self.stated_parameters:g} 以下で"
+                f"指定してください（与えられた値: {shown(self.stated_active_parameters)}）。"
+            )
+        if not self.layers:
             return
         require_choice("attention_kind", self.attention_kind, ATTENTION_KINDS)
         require_choice("mlp_kind", self.mlp_kind, MLP_KINDS)
@@ -307,6 +320,12 @@ class Model:
         dense = self.dense_layers if self.experts else self.layers
         pattern = self.mlp_pattern or "D" * dense + "E" * (self.layers - dense)
         return tuple(pattern[layer % len(pattern)] for layer in range(self.layers))
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether a token uses a part of the parameters only."""
+        active = self.stated_active_parameters
+        return self.experts > 0 or 0 < active < self.stated_parameters
 
     @property
     def moe_layers(self) -> int:

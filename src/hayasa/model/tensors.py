@@ -359,7 +359,7 @@ def total_parameters(model: Model) -> float:
     >>> total_parameters(llama)
     8030261248
     """
-    if not model.has_shape:
+    if model.stated_parameters:
         return model.stated_parameters
     return model.other_parameters + sum(tensor.parameters for tensor in weight_tensors(model))
 
@@ -389,8 +389,8 @@ def active_parameters(model: Model) -> float:
     >>> total_parameters(llama) - active_parameters(llama) == embedding_parameters(llama)
     True
     """
-    if not model.has_shape:
-        return model.stated_parameters
+    if model.stated_parameters:
+        return model.stated_active_parameters or model.stated_parameters
     share = model.experts_per_token / model.experts if model.experts else 1.0
     active = 0
     for tensor in weight_tensors(model):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..errors import require_integer, require_positive
 from ..names import hash_of_id
 from .shape import STATE_MIXERS, Model
-from .tensors import WeightTensor, experts_touched, is_looked_up, weight_tensors
+from .tensors import WeightTensor, active_parameters, experts_touched, is_looked_up, weight_tensors
 
 
 class BlockType(NamedTuple):
@@ -73,6 +73,46 @@ class TensorRule(NamedTuple):
     block: BlockType
 
 
+class WeightBytes(NamedTuple):
+    """Bytes of a model's weights, sorted by when they are read.
+
+    Parameters
+    ----------
+    embedding_bytes : float
+        What lies in memory and is not read: embeddings, of which a token looks
+        up one row (an input embedding that is also the output matrix is none),
+        and layers that plain decoding leaves alone.
+    embedding_row_bytes : float
+        One row of each.
+    shared_bytes : float
+        Read once in every step, whatever the batch.
+    routed_bytes_per_expert : float
+        One routed expert, summed over all layers.
+    experts, experts_per_token : int
+        Routed experts per layer, and how many a token uses.
+    """
+
+    embedding_bytes: float
+    embedding_row_bytes: float
+    shared_bytes: float
+    routed_bytes_per_expert: float
+    experts: int
+    experts_per_token: int
+
+    @property
+    def resident_bytes(self) -> float:
+        """All of them: what has to lie in memory."""
+        return self.embedding_bytes + self.shared_bytes + self.routed_bytes_per_expert * self.experts
+
+    def read_bytes(self, batch_size: int) -> float:
+        """Return what one decode step reads for so many sequences."""
+        routed = 0.0
+        if self.experts:
+            touched = experts_touched(self.experts, self.experts_per_token, batch_size)
+            routed = self.routed_bytes_per_expert * touched
+        return self.shared_bytes + routed + self.embedding_row_bytes * batch_size
+
+
 @dataclass(frozen=True, kw_only=True)
 class WeightFormat:
     """How weights are stored, and what they are multiplied in.
@@ -103,6 +143,9 @@ class WeightFormat:
     spread : float
         How far files of this name differ from `bits_per_weight`, as a share of
         it: mixes that are made for each model anew.
+    stored : WeightBytes or None
+        The bytes of one file, where it was looked into: then they count for
+        whatever model is stored so.
 
     Raises
     ------
@@ -124,6 +167,7 @@ class WeightFormat:
     packing: str = ""
     elsewhere: str = ""
     spread: float = 0.0
+    stored: WeightBytes | None = None
 
     def __post_init__(self) -> None:
         require_positive("bits_per_weight", self.bits_per_weight, maximum=64)
@@ -177,45 +221,6 @@ CONDITIONS: dict[str, Callable[[Model], bool]] = {
 """Whether a rule holds for a model, by the rule's word."""
 
 
-class WeightBytes(NamedTuple):
-    """Bytes of a model's weights, sorted by when they are read.
-
-    Parameters
-    ----------
-    embedding_bytes : float
-        Embeddings of which a token looks up one row; an input embedding that
-        is also the output matrix is none.
-    embedding_row_bytes : float
-        One row of each.
-    shared_bytes : float
-        Read once in every step, whatever the batch.
-    routed_bytes_per_expert : float
-        One routed expert, summed over all layers.
-    experts, experts_per_token : int
-        Routed experts per layer, and how many a token uses.
-    """
-
-    embedding_bytes: float
-    embedding_row_bytes: float
-    shared_bytes: float
-    routed_bytes_per_expert: float
-    experts: int
-    experts_per_token: int
-
-    @property
-    def resident_bytes(self) -> float:
-        """All of them: what has to lie in memory."""
-        return self.embedding_bytes + self.shared_bytes + self.routed_bytes_per_expert * self.experts
-
-    def read_bytes(self, batch_size: int) -> float:
-        """Return what one decode step reads for so many sequences."""
-        routed = 0.0
-        if self.experts:
-            touched = experts_touched(self.experts, self.experts_per_token, batch_size)
-            routed = self.routed_bytes_per_expert * touched
-        return self.shared_bytes + routed + self.embedding_row_bytes * batch_size
-
-
 def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> float:
     """Bytes of one tensor, all copies together.
 
@@ -267,9 +272,12 @@ def weight_bytes(model: Model, weights: WeightFormat) -> WeightBytes:
     >>> weight_bytes(Model(id="7b", stated_parameters=7e9), int4).read_bytes(1)
     3500000000.0
     """
+    if weights.stored:
+        return weights.stored
     if not model.has_shape:
-        everything = model.stated_parameters * weights.bits_per_weight / 8
-        return WeightBytes(0.0, 0.0, everything, 0.0, 0, 0)
+        read = active_parameters(model) * weights.bytes_per_weight
+        everything = model.stated_parameters * weights.bytes_per_weight
+        return WeightBytes(everything - read, 0.0, read, 0.0, 0, 0)
     embedding = embedding_row = shared = routed = 0.0
     for tensor in weight_tensors(model):
         n_bytes = tensor_bytes(tensor, model, weights)

@@ -1,0 +1,422 @@
+"""Whether a model fits: one function decides, and whoever asks hears the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from ..engine.buffers import memory_of
+from ..engine.engines import Engine, get_engine
+from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, require_integer
+from ..machine.device import Device
+from ..machine.memory import memory_available_bytes
+from ..machine.reserve import reserve_of
+from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
+from ..model.shape import Model
+from ..model.weights import WeightFormat, weight_bytes
+from ..units import gibibytes
+
+FITS = "fits"
+TIGHT = "tight"
+DOES_NOT_FIT = "does_not_fit"
+
+
+class MemoryFit(NamedTuple):
+    """What has to lie in memory and what there is, all devices together, in bytes.
+
+    Parameters
+    ----------
+    weights_bytes : float
+        Weights that lie in the devices' memory.
+    kv_cache_bytes, state_bytes : float
+        KV cache of all sequences, and the state of layers that keep one instead.
+    buffer_bytes : float
+        What the engine needs beside.
+    capacity_bytes : float
+        Memory of the devices; 0 if unknown.
+    kept_least_bytes, kept_most_bytes : float
+        What the system, and what else runs, keep of it: at least, and as
+        things usually are.
+    kept_by : str
+        Who keeps it, in Japanese.
+    remedy : str
+        How a reader makes it less, in Japanese.
+    """
+
+    weights_bytes: float
+    kv_cache_bytes: float
+    state_bytes: float
+    buffer_bytes: float
+    capacity_bytes: float
+    kept_least_bytes: float
+    kept_most_bytes: float
+    kept_by: str
+    remedy: str
+
+    @property
+    def required_bytes(self) -> float:
+        """Bytes that are needed."""
+        return self.weights_bytes + self.kv_cache_bytes + self.state_bytes + self.buffer_bytes
+
+    @property
+    def available_least_bytes(self) -> float:
+        """Bytes that are left for it as things usually are."""
+        return max(0.0, self.capacity_bytes - self.kept_most_bytes)
+
+    @property
+    def available_most_bytes(self) -> float:
+        """Bytes that are left for it at best."""
+        return max(0.0, self.capacity_bytes - self.kept_least_bytes)
+
+    @property
+    def left_bytes(self) -> float:
+        """Bytes that remain free as things usually are; below 0 if so much is missing."""
+        return self.available_least_bytes - self.required_bytes
+
+    @property
+    def verdict(self) -> str | None:
+        """``"fits"``, ``"tight"`` or ``"does_not_fit"``; None if the capacity is unknown.
+
+        It is tight where it depends on what else the memory is used for.
+        """
+        if not self.capacity_bytes:
+            return None
+        if self.required_bytes <= self.available_least_bytes:
+            return FITS
+        return TIGHT if self.required_bytes <= self.available_most_bytes else DOES_NOT_FIT
+
+
+def memory_fit(
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    batch_size: int = 1,
+    context_length: int = 0,
+    bytes_per_value: float = FP16_BYTES,
+    engine: str | Engine = "llama.cpp",
+    backend: str = "",
+    devices: int = 1,
+    screen: bool | None = None,
+) -> MemoryFit:
+    """Weigh what a model needs against what its devices have.
+
+    Parameters
+    ----------
+    model : Model
+        Any model; its shape must be known if `context_length` is not 0.
+    device : Device
+        One of the devices, all alike.
+    weights : WeightFormat
+        How the model is stored.
+    batch_size : int
+        Sequences, each with a cache of its own.
+    context_length : int
+        Tokens in the cache of each sequence.
+    bytes_per_value : float
+        Bytes per cached value.
+    engine : str or Engine
+        What runs it; ``"ideal"`` needs no buffers and has all memory to itself.
+    backend : str
+        What the engine computes with, if that is known.
+    devices : int
+        How many devices share model and cache evenly.
+    screen : bool, optional
+        Whether a screen, and whatever else is usual, takes its part of the
+        memory; by default that is left open.
+
+    Returns
+    -------
+    MemoryFit
+        Each part, and the verdict.
+
+    Raises
+    ------
+    InvalidValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    Whether 12 GB hold the 20 billion parameters of gpt-oss is a question of the screen:
+
+    >>> from hayasa import get_device, get_model, get_weight_format
+    >>> gpt_oss, card = get_model("gpt-oss-20b"), get_device("rtx-3060")
+    >>> mxfp4 = get_weight_format("mxfp4")
+    >>> for screen in (None, True, False):
+    ...     print(memory_fit(gpt_oss, card, mxfp4, context_length=4096, screen=screen).verdict)
+    tight
+    does_not_fit
+    fits
+    """
+    if not isinstance(engine, Engine):
+        engine = get_engine(engine)
+    capacity = memory_available_bytes(device, devices)
+    needs, stored = memory_of(engine, backend), weight_bytes(model, weights)
+    on_host = stored.embedding_bytes if needs.embedding_on_host and not device.shares_memory else 0.0
+    cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
+    state = state_bytes(model) * batch_size
+    reserve = reserve_of(device)
+    kept = [
+        max(reserve.least_bytes(device) * devices, (1 - needs.share_most) * capacity),
+        max(reserve.most_bytes(device) * devices, (1 - needs.share_least) * capacity),
+    ]
+    if engine.id == "ideal":
+        kept = [0.0, 0.0]
+    return MemoryFit(
+        weights_bytes=stored.resident_bytes - on_host,
+        kv_cache_bytes=cache - state,
+        state_bytes=state,
+        buffer_bytes=needs.buffers(model, context_length) * devices,
+        capacity_bytes=capacity,
+        kept_least_bytes=kept[1] if screen is True else kept[0],
+        kept_most_bytes=kept[0] if screen is False else kept[1],
+        kept_by=reserve.name,
+        remedy=reserve.remedy,
+    )
+
+
+def max_context_length(
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    batch_size: int = 1,
+    devices: int = 1,
+    bytes_per_value: float = FP16_BYTES,
+    engine: str | Engine = "llama.cpp",
+    screen: bool | None = None,
+    tight: bool = False,
+) -> int:
+    """Longest context per sequence for which everything fits.
+
+    Parameters
+    ----------
+    model : Model
+        A model whose shape is known.
+    device : Device
+        One of the devices, with a known capacity.
+    weights : WeightFormat
+        How the model is stored.
+    batch_size : int
+        Sequences, each with a cache of its own.
+    devices : int
+        How many devices share model and cache evenly.
+    bytes_per_value : float
+        Bytes per cached value.
+    engine : str or Engine
+        What runs it, as for `memory_fit`.
+    screen : bool, optional
+        Whether a screen takes its part, as for `memory_fit`.
+    tight : bool
+        Whether a tight fit counts too.
+
+    Returns
+    -------
+    int
+        Tokens; -1 if not even the weights fit.
+
+    Raises
+    ------
+    InvalidValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> f16 = WeightFormat(id="f16", bits_per_weight=16)
+    >>> gpu = Device(id="g", memory_bandwidth_bytes_per_s=1e12, memory_capacity_bytes=24e9)
+    >>> (24e9 - weight_bytes(llama, f16).resident_bytes) // 131072
+    60573.0
+    >>> max_context_length(llama, gpu, f16, engine="ideal")
+    60573
+    """
+
+    def fits(tokens: int) -> bool:
+        fit = memory_fit(
+            model,
+            device,
+            weights,
+            batch_size=batch_size,
+            context_length=tokens,
+            bytes_per_value=bytes_per_value,
+            engine=engine,
+            devices=devices,
+            screen=screen,
+        )
+        return fit.required_bytes <= (fit.available_most_bytes if tight else fit.available_least_bytes)
+
+    return _largest(fits, MAX_CONTEXT_LENGTH)
+
+
+def max_batch_size(
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    context_length: int,
+    devices: int = 1,
+    bytes_per_value: float = FP16_BYTES,
+    engine: str | Engine = "llama.cpp",
+    screen: bool | None = None,
+) -> int:
+    """Most sequences of a context for which everything fits.
+
+    Parameters
+    ----------
+    model : Model
+        A model whose shape is known.
+    device : Device
+        One of the devices, with a known capacity.
+    weights : WeightFormat
+        How the model is stored.
+    context_length : int
+        Tokens in the cache of each sequence, at least 1.
+    devices : int
+        How many devices share model and cache evenly.
+    bytes_per_value : float
+        Bytes per cached value.
+    engine : str or Engine
+        What runs it, as for `memory_fit`.
+    screen : bool, optional
+        Whether a screen takes its part, as for `memory_fit`.
+
+    Returns
+    -------
+    int
+        Sequences; 0 if not even one fits.
+
+    Raises
+    ------
+    InvalidValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    One GiB per sequence beside 16.06 GB of weights, in 24 GB:
+
+    >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> f16 = WeightFormat(id="f16", bits_per_weight=16)
+    >>> gpu = Device(id="g", memory_bandwidth_bytes_per_s=1e12, memory_capacity_bytes=24e9)
+    >>> max_batch_size(llama, gpu, f16, context_length=8192, engine="ideal")
+    7
+    """
+    require_integer("context_length", context_length, 1, MAX_CONTEXT_LENGTH)
+
+    def fits(sequences: int) -> bool:
+        return (
+            memory_fit(
+                model,
+                device,
+                weights,
+                batch_size=max(1, sequences),
+                context_length=context_length if sequences else 0,
+                bytes_per_value=bytes_per_value,
+                engine=engine,
+                devices=devices,
+                screen=screen,
+            ).left_bytes
+            >= 0
+        )
+
+    return max(0, _largest(fits, MAX_BATCH_SIZE))
+
+
+ENOUGH_CONTEXT = 1024
+"""Tokens below which a context is of no use: no remedy proposes less."""
+
+MOST_DEVICES = 16
+"""Devices beyond which nobody builds: no remedy proposes more."""
+
+_Q8_0_BYTES = 34 / 32
+
+
+def remedies(
+    fit: MemoryFit,
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    formats: Iterable[WeightFormat],
+    *,
+    batch_size: int,
+    context_length: int,
+    bytes_per_value: float,
+    engine: Engine,
+    backend: str,
+    devices: int,
+) -> list[str]:
+    """Say what makes it fit, in Japanese: the least that has to be given up first.
+
+    Parameters
+    ----------
+    fit : MemoryFit
+        What `memory_fit` answered to all the rest.
+    model, device, weights : Model, Device, WeightFormat
+        What was asked about.
+    formats : iterable of WeightFormat
+        Formats that could be taken instead.
+    batch_size, context_length, bytes_per_value, engine, backend, devices
+        As for `memory_fit`.
+
+    Returns
+    -------
+    list of str
+        Sentences; none where it fits, or where the capacity is unknown.
+    """
+    if fit.verdict in (FITS, None):
+        return []
+
+    def spare_bytes(weights: WeightFormat, context_length: int, bytes_per_value: float) -> float:
+        return memory_fit(
+            model,
+            device,
+            weights,
+            batch_size=batch_size,
+            context_length=context_length,
+            bytes_per_value=bytes_per_value,
+            engine=engine,
+            backend=backend,
+            devices=devices,
+        ).left_bytes
+
+    found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
+    smaller_cache = "q8_0" in engine.caches and bytes_per_value > _Q8_0_BYTES
+    if context_length and smaller_cache and spare_bytes(weights, context_length, _Q8_0_BYTES) >= 0:
+        found.append("KV キャッシュを q8_0 にすると入ります。")
+    if context_length > ENOUGH_CONTEXT and spare_bytes(weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
+        longest = _largest(lambda tokens: spare_bytes(weights, tokens, bytes_per_value) >= 0, context_length)
+        found.append(f"文脈を {longest:,} トークンまでにすると入ります。")
+    smaller = [
+        other
+        for other in formats
+        if weight_bytes(model, other).resident_bytes < weight_bytes(model, weights).resident_bytes
+        and spare_bytes(other, context_length, bytes_per_value) >= 0
+    ]
+    if smaller:
+        largest = max(smaller, key=lambda other: weight_bytes(model, other).resident_bytes)
+        size = gibibytes(weight_bytes(model, largest).resident_bytes)
+        found.append(f"重みを {largest.id}（{size}）にすると入ります。")
+    # Each further device brings its memory, less what is kept there and its own buffers.
+    gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
+    if gain > 0:
+        needed = int(-(-(fit.required_bytes - fit.buffer_bytes) // gain))
+        if devices < needed <= MOST_DEVICES:
+            found.append(f"{needed} 台に分けると入ります。")
+    if fit.verdict == DOES_NOT_FIT and memory_of(engine, backend).embedding_on_host and not device.shares_memory:
+        found.append(
+            "一部の層やエキスパートを CPU の側に置けば動きますが、そのぶん遅くなります"
+            "（llama.cpp の -ngl、--n-cpu-moe）。"
+        )
+    return found
+
+
+def _largest(fits: Callable[[int], bool], limit: int) -> int:
+    """Return the largest number up to `limit` that fits, by bisection; -1 if none."""
+    if not fits(0):
+        return -1
+    low, high = 0, limit + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

@@ -1,0 +1,385 @@
+"""Devices by the names people type.
+
+A name is read in parts: amounts (memory, cores, watts, how many), the form
+(SXM, PCIe, a laptop's), words that tell nothing ("NVIDIA", "搭載"), and what is
+left, which has to be a name that the table knows.  Nothing that was not
+understood is dropped, so that "富士通のM4" is no Apple M4.
+
+Two rows whose names differ in amounts and form only are two readings of the
+bare name.  The one that lists the bare name itself is the common one; a name
+that begins with ``?`` is another reading that the table lists.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..errors import DataFileError, InvalidValueError, UnknownNameError
+from ..machine.device import Device, sizes_text
+from ..names import unknown_name
+from ..units import GIB
+from .reader import Row
+
+
+class DeviceName(NamedTuple):
+    """What a name says.
+
+    Parameters
+    ----------
+    key : str
+        What tells devices apart: everything that is not said by the other parts.
+    laptop : bool
+        Whether it is a laptop's.
+    form : str
+        ``"sxm"``, ``"pcie"``, ``"nvl"``, ``"oam"``, or empty.
+    memory_gb : float
+        Memory; 0 if not said.
+    gpu_cores : int
+        GPU cores; 0 if not said.
+    cores : int
+        Cores of which it is not said whether they are the GPU's; 0 if not said.
+    memory_kind : str
+        Kind of memory (``"ddr5"``), if its speed is said.
+    mega_transfers_per_s, channels : int
+        Speed of the memory ("DDR5-6000") and its channels; 0 if not said.
+    remarks : tuple of str
+        What was understood but counts for nothing, in Japanese.
+    """
+
+    key: str
+    laptop: bool = False
+    form: str = ""
+    memory_gb: float = 0.0
+    gpu_cores: int = 0
+    cores: int = 0
+    memory_kind: str = ""
+    mega_transfers_per_s: int = 0
+    channels: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+_COUNT = re.compile(
+    r"^\s*(\d{1,3})\s*[x×]\s*(?=\S)|(?:\sx|\s?×)\s*(\d{1,3})\s*$|(?<![a-z\d.])(\d{1,3})\s*[枚台基](?:の(?=\s*[a-z]))?"
+)
+_WATTS = re.compile(r"(?<![a-z\d.])(\d{2,4})\s*w\b(?!/)(?:\s*(?:power\s*)?(?:limit|cap|tgp|tdp|制限))?")
+_STORAGE = re.compile(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage|ストレージ)")
+_MEMORY_WORD = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|memories|メモリー?|v?ram)"
+_MEMORY = re.compile(
+    rf"(?:{_MEMORY_WORD}\s*[:：]?\s*)?(?:(?<![\d.])(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?)"
+    rf"|(?<![a-z\d.])(\d+)\s*g)(?![a-z\d])(?:\s*(?:の\s*)?{_MEMORY_WORD})?"
+)
+_TRANSFERS = re.compile(r"(?<![a-z])((?:lp)?ddr\d?x?)[\s-]*(\d{4,5})(?:\s*mt/s)?(?!\d)")
+_CHANNELS = re.compile(
+    r"(?<![a-z\d.])(\d{1,2})\s*-?\s*(?:ch\b|channels?|チャンネル)"
+    r"|(シングル|single|デュアル|dual|クアッド|quad)(?:\s*-?\s*(?:チャンネル|channel))?"
+)
+_CHANNELS_OF_WORD = {"シングル": 1, "single": 1, "デュアル": 2, "dual": 2, "クアッド": 4, "quad": 4}
+_CLUSTERS = re.compile(r"\d{1,2}p\s*\+\s*\d{1,2}e(?:\s*\+\s*(\d{1,2})\s*-?(?:core\s*)?gpu)?")
+_CORE_WORD = r"(?:\s*-?\s*(?:cores?|コア))"
+_GPU_CORES = re.compile(
+    rf"(?<![a-z\d.])(\d{{1,2}}){_CORE_WORD}?\s*(?:の\s*)?-?gpu(?:{_CORE_WORD})?|gpu\s*:?\s*(\d{{1,2}}){_CORE_WORD}"
+    r"|(?<![a-z\d.])(\d{1,2})\s*cus?\b"
+)
+_CPU_CORES = re.compile(
+    rf"(?<![a-z\d.])\d{{1,3}}{_CORE_WORD}\s*(?:の\s*)?-?cpu|(?<![a-z\d.])\d{{1,2}}\s*cpu(?=\s*(?:[,、)]|$))|cpu\s*:?\s*\d{{1,3}}{_CORE_WORD}"
+)
+_CORES = re.compile(rf"(?<![a-z\d.])(\d{{1,3}})(?:{_CORE_WORD}|c\b)(?:\s*processor)?")
+_CLOCK = re.compile(r"@?\s*\d+(?:\.\d+)?\s*[gm]hz")
+_FORM = re.compile(r"(?<![a-z])(sxm|pcie|pci-e|nvl|oam)\d?(?![a-z\d])")
+_LAPTOP = re.compile(
+    r"(?<![a-z])(?:laptop|notebook|mobile)(?:\s*(?:gpu|pc))?(?![a-z])"
+    r"|ノート(?:\s*pc|パソコン|ブック)?(?:\s*(?:用|版|向け))?|ラップトップ(?:\s*(?:用|版|向け))?|モバイル(?:\s*版)?"
+)
+_TRADEMARKS = re.compile(r"[™®©]|\((?:r|tm|c)\)")
+# A computer that a chip is sold in says nothing of the chip: "MacBook Pro M4" has no M4 Pro.
+_COMPUTERS = re.compile(
+    r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio|neo)(?=[\s\d(,-]|$)|(?<![a-z])(?:macbook|mbp|mba|imac|mac|studio)(?![a-z])"
+    r"|マックブック(?:・?(?:プロ|エアー?))?|マック(?:・?(?:ミニ|スタジオ))|アイマック"
+)
+_GENERATION = re.compile(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])|第\s*\d{1,2}\s*世代")
+# What a driver or a compiler calls a chip stands beside its name.
+_CODE_NAMES = re.compile(
+    r"\((?:znver\d|[a-z]*lake(?:-[a-z\d]+)?|[a-z]*bridge|haswell|broadwell|sapphirerapids|graniterapids|radv[^)]*|navi\s*\d+)\)"
+)
+_SILENT = re.compile(
+    r"(?<![a-z])(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|qualcomm|gpu|cpu|igpu|graphics|card|processor"
+    r"|chip|tensor|desktop|workstation|edition|generation|pc|hbm\d?e?|w/|with|windows|linux)(?![a-z\d])"
+    r"|搭載|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
+)
+_SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
+
+
+def read_name(name: str) -> DeviceName:
+    """Read a name in parts.
+
+    Examples
+    --------
+    >>> read_name("NVIDIA GeForce RTX 4060 Ti 16G")[:4]
+    ('rtx4060ti', False, '', 16.0)
+    >>> read_name("MacBook Pro M4 Max（GPU 40コア、メモリ64GB）")[:5]
+    ('m4max', False, '', 64.0, 40)
+    >>> read_name("富士通のM4").key
+    '富士通m4'
+    """
+    text = _TRADEMARKS.sub(" ", unicodedata.normalize("NFKC", name).lower()).strip()
+
+    def cut(pattern: re.Pattern[str]) -> str:
+        """Cut what a pattern finds first out of the text, and return the first of its groups that found something."""
+        nonlocal text
+        found = pattern.search(text)
+        if found is None:
+            return ""
+        text = f"{text[: found.start()]} {text[found.end() :]}"
+        return next((group for group in found.groups() if group), "")
+
+    remarks = []
+    count = cut(_COUNT)
+    if count:
+        remarks.append(f"名前にある台数（{count}）は使いません。台数は devices（--devices）で指定します。")
+    cut(_STORAGE)
+    watts = cut(_WATTS)
+    if watts:
+        remarks.append(f"名前にある電力の上限（{watts} W）は、見積りに入れていません。")
+    transfers = _TRANSFERS.search(text)
+    cut(_TRANSFERS)
+    channels = cut(_CHANNELS)
+    cut(_CODE_NAMES)
+    cut(_CLOCK)
+    memory_gb = cut(_MEMORY)
+    gpu_cores = cut(_CLUSTERS) or cut(_GPU_CORES)
+    cut(_CPU_CORES)
+    cores = cut(_CORES)
+    form = cut(_FORM)
+    laptop = _LAPTOP.search(text) is not None
+    cut(_LAPTOP)
+    for pattern in (_COMPUTERS, _GENERATION, _SILENT):
+        text = pattern.sub(" ", text)
+    return DeviceName(
+        key=_SEPARATORS.sub("", text) or (f"{transfers[1]}{transfers[2]}" if transfers else ""),
+        laptop=laptop,
+        form=form.replace("-", ""),
+        memory_gb=float(memory_gb or 0),
+        gpu_cores=int(gpu_cores or 0),
+        cores=int(cores or 0),
+        memory_kind=transfers[1] if transfers else "",
+        mega_transfers_per_s=int(transfers[2]) if transfers else 0,
+        channels=_CHANNELS_OF_WORD.get(channels) or int(channels or 0),
+        remarks=tuple(remarks),
+    )
+
+
+DeviceIndex = dict[str, dict[str, list[DeviceName]]]
+"""By key: by the ids of the rows that it may mean, the names of each that have this key."""
+
+
+def device_index(rows: Mapping[str, Row]) -> DeviceIndex:
+    """Read every name of every row.
+
+    Raises
+    ------
+    DataFileError
+        If two rows share a name that neither marks as a further reading.
+    """
+    index: DeviceIndex = {}
+    owner: dict[DeviceName, str] = {}
+    for id_, row in rows.items():
+        for name in filter(None, (id_, row["name"], *row["aliases"].split("|"))):
+            said = read_name(name.removeprefix("?"))
+            names = index.setdefault(_key(said), {}).setdefault(id_, [])
+            if name.startswith("?"):
+                continue
+            if owner.setdefault(said, id_) != id_:
+                raise DataFileError(f"デバイスの別名 {name!r} が {owner[said]} と {id_} の両方にあります。")
+            names.append(said)
+    return index
+
+
+def device_of_name(
+    name: str,
+    index: DeviceIndex,
+    rows: Mapping[str, Row],
+    listed: Callable[[str], Device],
+    memory_bytes: float = 0.0,
+) -> Device:
+    """Return the device that a name means.
+
+    Parameters
+    ----------
+    name : str
+        As typed.
+    index : dict
+        From `device_index`.
+    rows : mapping
+        Rows by id.
+    listed : callable
+        Gives the device of an id.
+    memory_bytes : float
+        Memory of the reader's own, as if the name said it; 0 if not given.
+
+    Returns
+    -------
+    Device
+        With the memory that the name says, and with notes on how it was read.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row answers to the name, or several do and none is the common one.
+    InvalidValueError
+        If no device of this name has that memory or so many cores.
+    """
+    said = read_name(name)
+    if memory_bytes and said.memory_gb * GIB not in (0, memory_bytes):
+        given = f"{memory_bytes / GIB:g} GB"
+        raise InvalidValueError(f"device の名前 {name!r} にあるメモリと、指定されたメモリ {given} が合いません。")
+    said = said._replace(memory_gb=said.memory_gb or memory_bytes / GIB)
+    readings = _readings(said, index, rows)
+    if (
+        said.key
+        and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
+        and not _channels_listed(said, readings)
+    ):
+        return _memory_alone(said)
+    if not readings:
+        raise unknown_name(name, rows, argument="device", what="デバイス")
+    fitting = _fitting(name, said, readings, [listed(id_) for id_ in readings])
+    chosen = _common(name, said, readings, fitting)
+    notes = said.remarks
+    if said.cores and chosen.gpu_cores and _cores_are_the_cpus(said, fitting):
+        notes = (*notes, f"名前にある {said.cores} コアは、CPU のものと読みました。見積りには入りません。")
+    if len(fitting) > 1:
+        others = "、".join([device.name for device in fitting if device is not chosen])
+        notes = (f"{name!r} には {others} もあります。{chosen.name} として答えました。", *notes)
+    return _with_memory(said, chosen, rows[chosen.id], notes)
+
+
+def _key(said: DeviceName) -> str:
+    return f"{said.key} laptop" if said.laptop else said.key
+
+
+def _amounts(said: DeviceName) -> tuple[object, ...]:
+    """What a name says beside the key."""
+    return said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels
+
+
+def _readings(said: DeviceName, index: DeviceIndex, rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
+    """Return the rows that a name may mean by its key, each with its own names.
+
+    A chip that is a computer by itself has no laptop's variant: there the word tells nothing.
+    """
+    found = index.get(_key(said), {})
+    if said.laptop and not found:
+        return {id_: names for id_, names in index.get(said.key, {}).items() if rows[id_]["unified_memory"] == "1"}
+    return found
+
+
+def _fitting(
+    name: str, said: DeviceName, readings: Mapping[str, list[DeviceName]], devices: list[Device]
+) -> list[Device]:
+    """Return the readings that have the form, the cores and the memory that the name says."""
+
+    def names_say(device: Device, part: str) -> bool:
+        return getattr(said, part) in [getattr(one, part) for one in readings[device.id]]
+
+    fitting = devices
+    if said.form:
+        fitting = [
+            device
+            for device in fitting
+            if names_say(device, "form") or not any(one.form for one in readings[device.id])
+        ]
+        if not fitting:
+            raise unknown_name(name, readings, argument="device", what="デバイス")
+    if said.channels:
+        fitting = [device for device in fitting if names_say(device, "channels")] or fitting
+    known = {device.gpu_cores for device in fitting}
+    cores = said.gpu_cores or (0 if _cores_are_the_cpus(said, fitting) else said.cores)
+    if cores and 0 not in known:
+        if cores not in known:
+            allowed = " か ".join(map(str, sorted(known)))
+            raise InvalidValueError(f"{name!r} の GPU のコアは {allowed} です（与えられた値: {cores}）。")
+        fitting = [device for device in fitting if device.gpu_cores == cores]
+    if said.memory_gb:
+        size = said.memory_gb * GIB
+        options = sorted({size for device in fitting for size in device.memory_options_bytes})
+        fitting = [
+            device
+            for device in fitting
+            if not device.memory_options_bytes or size in device.memory_options_bytes or names_say(device, "memory_gb")
+        ]
+        if not fitting:
+            raise InvalidValueError(
+                f"{name!r} のメモリは {sizes_text(tuple(options))} です（与えられた値: {said.memory_gb:g} GB）。"
+            )
+    return fitting
+
+
+def _channels_listed(said: DeviceName, readings: Mapping[str, list[DeviceName]]) -> bool:
+    return any(not said.channels or said.channels == one.channels for names in readings.values() for one in names)
+
+
+def _cores_are_the_cpus(said: DeviceName, devices: list[Device]) -> bool:
+    return said.cores not in [device.gpu_cores for device in devices]
+
+
+def _common(name: str, said: DeviceName, readings: Mapping[str, list[DeviceName]], fitting: list[Device]) -> Device:
+    """Return the reading that lists what the name says, else the one that lists the bare name, else ask."""
+    if len(fitting) == 1:
+        return fitting[0]
+    for wanted in (_amounts(said), _amounts(DeviceName(""))):
+        for device in fitting:
+            if wanted in [_amounts(one) for one in readings[device.id]]:
+                return device
+    ids = tuple(device.id for device in fitting)
+    raise UnknownNameError(
+        f"device に指定されたデバイス {name!r} は、{'、'.join(ids)} のどれにも読めます。どれかを指定してください。", ids
+    )
+
+
+def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, ...]) -> Device:
+    """Return a device with the amount and the speed of memory that the name says."""
+    size, bandwidth = said.memory_gb * GIB, device.memory_bandwidth_bytes_per_s
+    if not size or (device.memory_options_bytes and size not in device.memory_options_bytes):
+        size = device.memory_capacity_bytes
+    usual = int(row["memory_channels"] or 0)
+    if usual and (said.mega_transfers_per_s or said.channels):
+        channels = said.channels or usual
+        speed = said.mega_transfers_per_s or round(bandwidth / _bandwidth_bytes_per_s(usual, 1))
+        if bandwidth != _bandwidth_bytes_per_s(channels, speed):
+            bandwidth = _bandwidth_bytes_per_s(channels, speed)
+            notes = (
+                *notes,
+                f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。",
+            )
+    elif said.mega_transfers_per_s or said.channels:
+        notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
+    return replace(
+        device,
+        memory_capacity_bytes=size,
+        memory_bandwidth_bytes_per_s=bandwidth,
+        notes=(*device.notes, *notes),
+    )
+
+
+def _memory_alone(said: DeviceName) -> Device:
+    """Return the CPU of which nothing is known but its memory."""
+    channels = said.channels or 2
+    kind = f"{said.memory_kind.upper()}-{said.mega_transfers_per_s}"
+    assumed = () if said.channels else ("メモリのチャンネル数の指定がないため、2 としました。",)
+    return Device(
+        id=f"{kind.lower()}-{channels}ch",
+        name=f"{kind}（{channels} チャンネル）",
+        family="cpu",
+        memory_bandwidth_bytes_per_s=_bandwidth_bytes_per_s(channels, said.mega_transfers_per_s),
+        memory_capacity_bytes=said.memory_gb * GIB,
+        notes=assumed + said.remarks,
+    )
+
+
+def _bandwidth_bytes_per_s(channels: int, mega_transfers_per_s: int) -> float:
+    """A channel of memory is 8 bytes wide."""
+    return channels * 8 * mega_transfers_per_s * 1e6

@@ -1,0 +1,94 @@
+"""The model and the machine that a command is about: named, in a file, or in the reader's own numbers."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..catalog.objects import get_device
+from ..errors import InvalidValueError
+from ..machine.device import Device
+from ..model.shape import Model
+from .amounts import BANDWIDTHS, CLOCKS, COUNTS, PEAKS, integer, memory_bytes, quantity
+
+if TYPE_CHECKING:
+    from ..model.weights import WeightFormat
+    from .parser import Parser
+
+FILES = (".gguf", ".json")
+"""Endings of the files that `--model` reads."""
+
+
+def add_model(command: Parser) -> None:
+    """Add the options that say which model."""
+    add = command.add_argument
+    add(
+        "--model",
+        metavar="名前かファイル",
+        help="モデル（一覧: hayasa models）、または手元の .gguf か config.json",
+    )
+    add("--parameters", metavar="数", help="一覧にないモデルの、パラメータ数。8B や 70億 と書く")
+    add("--active", metavar="数", help="そのうち 1 トークンごとに使う数（既定: すべて）")
+
+
+def add_device(command: Parser) -> None:
+    """Add the options that say which machine."""
+    add = command.add_argument
+    add("--device", metavar="名前", help="デバイス（一覧: hayasa devices）")
+    add("--memory", metavar="GiB", help="手元のデバイスのメモリ。16 や 16GB と書く（既定: その機種の最大）")
+    add("--bandwidth", metavar="GB/s", help="メモリ帯域幅。一覧にないデバイスは、これだけで見積れる")
+    add("--cores", metavar="数", help="GPU の演算器の数（Apple のコア、NVIDIA の SM、AMD の CU）")
+    add("--clock", metavar="GHz", help="その最高クロック")
+    add("--peak", metavar="TFLOPS", help="16 ビットの演算の速さ（密行列）")
+
+
+def model_of(arguments: argparse.Namespace) -> tuple[str | Model, WeightFormat | None]:
+    """Return the model that the options name, and the format if its file says it."""
+    if arguments.parameters is not None:
+        if arguments.model is not None:
+            raise InvalidValueError("--model と --parameters は、どちらか一方を指定してください。")
+        return _by_count(arguments), None
+    if arguments.active is not None:
+        raise InvalidValueError("--active は、--parameters と一緒に指定してください。")
+    if arguments.model is None:
+        raise InvalidValueError("--model か --parameters を指定してください。")
+    name = str(arguments.model)
+    if name.lower().endswith(FILES) and Path(name).is_file():
+        from ..files.read import read_model  # most questions name a model
+
+        return read_model(name)
+    return name, None
+
+
+def _by_count(arguments: argparse.Namespace) -> Model:
+    total = quantity("--parameters", arguments.parameters, COUNTS, "8B や 70億")
+    active = 0.0
+    if arguments.active is not None:
+        active = quantity("--active", arguments.active, COUNTS, "3B や 30億")
+    return Model(id=f"{arguments.parameters}", stated_parameters=total, stated_active_parameters=active)
+
+
+def device_of(arguments: argparse.Namespace) -> str | Device:
+    """Return the machine that the options name, with the reader's own numbers in the place of the table's."""
+    own: dict[str, float | int] = {}
+    if arguments.bandwidth is not None:
+        bandwidth = quantity("--bandwidth", arguments.bandwidth, BANDWIDTHS, "273 や 273GB/s")
+        own["memory_bandwidth_bytes_per_s"] = bandwidth
+    if arguments.cores is not None:
+        own["gpu_cores"] = integer("--cores", arguments.cores)
+    if arguments.clock is not None:
+        own["gpu_clock_hz"] = quantity("--clock", arguments.clock, CLOCKS, "1.4 や 1400MHz")
+    if arguments.peak is not None:
+        own["peak_fp16_dense_flop_per_s"] = quantity("--peak", arguments.peak, PEAKS, "29 や 29TFLOPS")
+    memory = 0.0 if arguments.memory is None else memory_bytes("--memory", arguments.memory)
+    if arguments.device is None:
+        if "memory_bandwidth_bytes_per_s" not in own:
+            raise InvalidValueError("--device か --bandwidth を指定してください。")
+        name = f"手元のデバイス（{own['memory_bandwidth_bytes_per_s'] / 1e9:g} GB/s）"
+        return Device(id="own", name=name, memory_capacity_bytes=memory, **own)  # type: ignore[arg-type]
+    if not memory and not own:
+        return str(arguments.device)
+    device = get_device(arguments.device, memory_bytes=memory)
+    return replace(device, **own) if own else device  # type: ignore[arg-type]
