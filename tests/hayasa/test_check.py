@@ -225,6 +225,12 @@ def test_servers_have_no_laptop_namesakes() -> None:
     assert "laptop-variant" in {cause.id for cause in check(game, 80).causes}
 
 
+def test_a_new_build_is_not_old(result: hayasa.Estimate) -> None:
+    for number, possible in ((0, True), (1786, True), (7474, False)):
+        ids = {cause.id for cause in check(result, 100, seen=Seen(build_number=number)).causes}
+        assert ("old-build" in ids) == possible
+
+
 def test_what_a_stopwatch_adds_is_no_cause_for_an_engine(result: hayasa.Estimate) -> None:
     watch, engine = (check(result, 60, seen=Seen(by_tool=by_tool)) for by_tool in (False, True))
     assert "whole-time" in {cause.id for cause in watch.causes}

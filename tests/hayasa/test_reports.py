@@ -101,10 +101,10 @@ FORMS: dict[str, tuple[str, str, float, dict[str, object]]] = {
         DECODE, 135.12, {"device": "NVIDIA GeForce RTX 3090", "parameters": 8030261312.0, "decode_tokens": 128},
     ),
     "bench-json": (
-        json.dumps([{"build_commit": "f9ec8858e", "gpu_info": "Apple M4 Max", "backends": "MTL", "model_type": "llama 8B Q8_0",
+        json.dumps([{"build_commit": "f9ec8858e", "build_number": 7474, "gpu_info": "Apple M4 Max", "backends": "MTL", "model_type": "llama 8B Q8_0",
                      "model_size": 8525094912, "model_n_params": 8030261312, "n_gpu_layers": 99, "n_prompt": 512,
                      "n_gen": 0, "n_depth": 0, "avg_ts": 801.5, "stddev_ts": 1.1}], indent=2),
-        PROMPT, 801.5, {"device": "Apple M4 Max", "prompt_tokens": 512, "build": "f9ec8858e"},
+        PROMPT, 801.5, {"device": "Apple M4 Max", "prompt_tokens": 512, "build_number": 7474},
     ),
     "bench-jsonl-2024": (
         json.dumps({"cuda": True, "metal": False, "gpu_info": "NVIDIA A100-SXM4-80GB", "model_type": "llama 7B mostly F16",
@@ -319,6 +319,21 @@ def test_what_is_not_understood_is_told(line: str, reason: str) -> None:
 
 def test_chatter_is_not_a_speed() -> None:
     assert read_report("total duration: 4.7s\nWhy is the sky blue?\nIt takes 3 seconds.\n") == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("build: f9ec8858e (7474)", 7474),
+        ("build: 32d9f7d9 (1786)", 1786),
+        ("main: build = 992 (0919a0f)", 992),
+        ("build: 5432 (4245e622) with clang version 18.1.8 for x86_64-pc-windows-msvc", 5432),
+        ("", 0),
+    ],
+)
+def test_builds(line: str, number: int) -> None:
+    [run] = read_report(f"12.3 t/s\n{line}\n").runs
+    assert run.build_number == number
 
 
 @pytest.mark.parametrize(

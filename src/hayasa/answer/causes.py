@@ -37,6 +37,9 @@ WIDEST_TWO_CHANNELS_BYTES_PER_S = 150e9
 MAKERS_OWN_BACKENDS = ("cuda", "metal", "mlx")
 """Backends than which no other is usually faster where they run."""
 
+NEW_BUILD = 6021
+"""Number of llama.cpp's build of 2 August 2025 (``data/measurements``): the calibration counts builds from then as new."""
+
 RANGE_LOG_ERROR = 0.15
 """Standard deviation of the logarithm of the ends of a range: a few reports do not tell them exactly."""
 
@@ -77,6 +80,8 @@ class Seen(NamedTuple):
         Tokens that were written; 0 if nobody said.
     cache_on_cpu : bool
         Whether the KV cache is known to lie in the computer's memory.
+    build_number : int
+        Number of the build of llama.cpp; 0 if nobody said, or of another engine.
     by_tool : bool
         Whether the engine timed itself, rather than somebody with a watch.
     """
@@ -87,6 +92,7 @@ class Seen(NamedTuple):
     split: str = ""
     decode_tokens: int = 0
     cache_on_cpu: bool = False
+    build_number: int = 0
     by_tool: bool = False
 
 
@@ -293,6 +299,10 @@ def _laptop(row: Row, result: Estimate, seen: Seen) -> Span | None:
     return _ratio(row, result, seen) if namesakes else None
 
 
+def _old_build(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    return None if seen.build_number >= NEW_BUILD else _ratio(row, result, seen)
+
+
 def _cache_on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
     # An engine that timed itself and says nothing of it has the cache where it usually is.
     possible = not result.device.shares_memory and (seen.cache_on_cpu or not seen.by_tool)
@@ -398,6 +408,7 @@ _RULES: dict[str, Callable[[Row, Estimate, Seen], Span | None]] = {
     "swapping": _swapping,
     "backend": _backend,
     "laptop": _laptop,
+    "old_build": _old_build,
     "cache_on_cpu": _cache_on_cpu,
     "long_context": _long_context,
     "single_channel": _single_channel,

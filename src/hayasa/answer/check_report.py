@@ -219,5 +219,6 @@ def _seen(run: Run, result: Estimate) -> Seen:
         split=run.split,
         decode_tokens=run.decode_tokens,
         cache_on_cpu=run.cache_on_cpu,
+        build_number=run.build_number,
         by_tool=bool(run.tool),
     )

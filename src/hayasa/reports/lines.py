@@ -111,7 +111,7 @@ FACT_LINES: tuple[re.Pattern[str], ...] = tuple(
         r"\bggml_(?P<backend>vulkan): found (?P<devices>\d+) Vulkan devices",
         r"\bggml_(?P<backend>metal)",
         r"\bbuild: (?P<build>[0-9a-f]{7,10} \(\d+\))",
-        r"\bbuild = (?P<build>\d+ \([0-9a-f]{7,10}\))",
+        r"\bbuild(?:: | = )(?P<build>\d+ \([0-9a-f]{7,10}\))",
     )
 )
 """What other lines tell; every one that matches counts."""

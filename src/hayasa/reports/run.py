@@ -96,6 +96,12 @@ class Run(NamedTuple):
         before = self.depth + (0 if self.kind == PROMPT else self.prompt_tokens)
         return before + self.decode_tokens // 2
 
+    @property
+    def build_number(self) -> int:
+        """Number in the version, as llama.cpp counts its builds; 0 if there is none."""
+        found = re.search(r"\b\d{3,6}\b", self.build)
+        return int(found[0]) if found else 0
+
 
 class Unread(NamedTuple):
     """A line that speaks of a speed and was not understood.

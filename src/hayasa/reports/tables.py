@@ -36,7 +36,7 @@ _COLUMNS = {
     "n_gen": "decode_tokens",
     "n_depth": "depth",
     "avg_ts": "tokens_per_s",
-    "build_commit": "build",
+    "build_number": "build",
     # llama-batched-bench
     "pp": "prompt_tokens",
     "tg": "decode_tokens",
