@@ -304,6 +304,8 @@ def test_likelihoods_follow_the_range_and_the_number_of_reports(result: hayasa.E
         ("gpt-oss", 20.91e9, "gpt-oss-20b"),
         ("phi3", 3.82e9, "phi-3.5-mini"),
         ("glm4moe", 110.47e9, "glm-4.5-air"),
+        ("qwen35", 27.32e9, "qwen3.8-27b"),  # with its layers for drafts, without its image encoder
+        ("qwen35moe", 35.51e9, "qwen3.6-35b-a3b"),
     ],
 )
 def test_structure_and_count_tell_the_model(architecture: str, parameters: float, id_: str) -> None:
@@ -365,8 +367,18 @@ def test_a_table_is_answered_row_by_row() -> None:
     firsts = [row.check.causes[0].id for row in rows if row.check and row.check.causes]
     assert firsts[:2] == ["spilled", "wrong-backend"]
     assert "nosuch" in rows[5].reason
+    assert "99.90 億個" in rows[5].reason
     assert "nope" in rows[6].reason
     assert any("llama-3-8b" in note for note in rows[0].notes)
+
+
+def test_a_name_that_the_count_contradicts_is_not_believed() -> None:
+    """`llama 13B` is what llama.cpp calls every model of forty layers: this one has 14.66 billion parameters."""
+    text = TABLE.replace("llama 8B", "llama 13B").replace("8.03 B", "14.66 B")
+    assert {row.check for row in check_report(text)} == {None}
+    answered = check_report(text, model="phi-4")[1].check
+    assert answered is not None
+    assert answered.estimate.model.id == "phi-4"
 
 
 def test_what_is_known_better_counts() -> None:

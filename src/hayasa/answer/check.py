@@ -209,5 +209,5 @@ def check(
     elif ratio < 1:
         # What is known to slow it down is worth saying although the interval is wide enough for it.
         slowing = likely_causes(result, ratio, SLOW, seen, expected.log_error)
-        causes = tuple(cause for cause in slowing if cause.certain)
+        causes = tuple(cause for cause in slowing if cause.certain and cause.low_ratio <= ratio <= cause.high_ratio)
     return Check(result, measured, expected, verdict, causes)

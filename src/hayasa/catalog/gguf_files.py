@@ -44,8 +44,9 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
         if row["gguf_architecture"] == architecture:
             model = get_model(id_)
             total = total_parameters(model)
-            # A file of the language model alone has no image encoder, and may have no layers for drafts.
-            off = min(abs(count / parameters - 1) for count in (total, total - model.other_parameters))
+            # A file of the language model alone has no image encoder, and may or may not have layers for drafts.
+            least = total - model.other_parameters
+            off = max(0.0, least / parameters - 1, parameters / total - 1)
             if off <= PARAMETER_TOLERANCE:
                 found.append((round(off, 3), -int(row["released"]), model))
     return [model for _, _, model in sorted(found, key=lambda one: one[:2])]
