@@ -24,6 +24,11 @@ SHORTEST_PROMPT = 64
 DEFAULT_ENGINE = "llama.cpp"
 """What `hayasa.estimate` takes if nobody says."""
 
+MANY_TOKENS = 100
+"""Tokens of an answer from which the first one does not count."""
+
+_FIRST_TOKEN_FREE = ("ollama", "llama-server")
+
 _SPLITS = {"layer": "pipeline", "row": "pipeline", "tensor": "tensor"}
 """Our words for llama.cpp's ways to cut a model; rows are held against layers, than which they are rarely faster."""
 
@@ -125,6 +130,11 @@ def check_report(
 def _checked(run: Run, known: dict[str, Any]) -> CheckedRun:
     """Hold one run against its estimate, or say why that cannot be done."""
     notes: list[str] = []
+    if run.kind == DECODE and run.tool in _FIRST_TOKEN_FREE and 1 < run.decode_tokens < MANY_TOKENS:
+        notes.append(
+            f"{run.tool} は最初のトークンの時間を計っていないので、"
+            f"{run.decode_tokens} 個のうち残りの {run.decode_tokens - 1} 個の速さで比べました。"
+        )
     try:
         question = _question(run, known, notes)
         result = estimate(**question)

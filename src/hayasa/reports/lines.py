@@ -51,7 +51,7 @@ SPEED_LINES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"\beval time = # ms / (?P<decode_tokens>\d+) runs \( # ms per token, (?P<decode_speed>#|inf) tokens per second",
         ),
         (
-            "llama.cpp",
+            "llama-server",
             "llama.cpp",
             r"\beval time = (?P<decode_ms>#) ms / (?P<decode_tokens>\d+) tokens"
             r" \( # ms per token, (?P<decode_speed>#|inf) tokens per second",
@@ -68,6 +68,7 @@ SPEED_LINES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"avg prompt throughput: # tokens/s, avg generation throughput: (?P<decode_speed>#) tokens/s,"
             r" running: (?P<batch_size>\d+) reqs",
         ),
+        ("vllm", "vllm", r"^mean TPOT \(ms\): (?P<decode_ms_each>#)$"),
         # a speed alone, as people quote it
         ("", "", r"^\W*(?:(?:token )?generation(?: speed)?|decode|eval|output|tg\d*|speed|速度|生成(?:速度)?)?[\s:：=|]*"
                  r"(?P<decode_speed>#) (?:tok(?:en)?s?|t) ?(?:/|per) ?s(?:ec(?:ond)?)?\b[\W_]*$"),
@@ -89,6 +90,9 @@ FACT_LINES: tuple[re.Pattern[str], ...] = tuple(
         r"^(?P<model>\S+:\S+)\s+[0-9a-f]{12}\s+[\d.]+ [KMGT]i?B\s+(?P<cpu_percent>\d+)%/\d+% CPU/GPU",
         r"^(?P<model>\S+:\S+)\s+[0-9a-f]{12}\s+[\d.]+ [KMGT]i?B\s+(?P<cpu_percent>100)% CPU",
         r"^(?P<model>\S+:\S+)\s+[0-9a-f]{12}\s+[\d.]+ [KMGT]i?B\s+100% GPU",
+        # vLLM's benchmark of a server: its throughputs count the prompts too, the time per token does not
+        r"^maximum request concurrency: (?P<batch_size>\d+)$",
+        r"^(?:peak )?(?:output|total|input) token throughput \(tok/s\):",
         # the command itself
         r"\bollama\s+run\s+(?:--?\S+\s+)*(?P<model>[\w./:-]+)",
         r"\bmlx_lm(?:\.|\s+)(?:generate|benchmark|chat)\b.*--model\s+(?P<model>\S+)",
