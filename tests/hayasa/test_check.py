@@ -176,6 +176,18 @@ def test_the_speed_of_the_cpu_points_at_the_cpu(result: hayasa.Estimate) -> None
         assert first_cause(result, on_cpu.decode_tokens_per_s / result.decode_tokens_per_s) == "on-cpu"
 
 
+def test_a_prompt_read_by_the_cpu() -> None:
+    card = estimate("llama-3.1-8b", "rtx-4090", weights="q4_k_m", prompt_length=512)
+    expected = prompt_expectation(card)
+    assert expected is not None
+    # Prompt of a Ryzen 7 5700X3D beside the card: 53 tokens per second (LocalScore).
+    answer = check(card, 53, seen=Seen(of="prompt", by_tool=True), expected=expected)
+    assert answer.verdict == "slow"
+    assert answer.causes[0].id == "on-cpu"
+    half = check(card, 0.25 * expected.best, seen=Seen(of="prompt", by_tool=True), expected=expected)
+    assert half.causes[0].id != "on-cpu"
+
+
 def test_what_does_not_fit_is_spilled_first() -> None:
     large = estimate("qwen3-32b", "rtx-3060", weights="q4_k_m", context_length=512)
     assert [first_cause(large, ratio) for ratio in (0.05, 0.2, 0.6)] == ["spilled"] * 3
@@ -287,6 +299,25 @@ def test_likelihoods_follow_the_range_and_the_number_of_reports(result: hayasa.E
     assert near["laptop-variant"].likelihood > 0.05 > far["laptop-variant"].likelihood
     assert far["on-cpu"].likelihood > 0.9 > near["on-cpu"].likelihood
     assert sum(cause.likelihood for cause in near.values()) == pytest.approx(1)
+
+
+def test_whatever_is_asked_is_answered() -> None:
+    """Every tenth device with an engine that runs there, speeds from tiny to huge."""
+    models = ("llama-2-7b", "gpt-oss-20b", "deepseek-v2-lite", "gemma-3-1b")
+    cases = 0
+    for number, device in enumerate(list(hayasa.device_rows())[::10]):
+        for engine in ("llama.cpp", "mlx", "vllm", "ideal"):
+            try:
+                result = estimate(models[number % 4], device, engine=engine, devices=1 + number % 2)
+            except InvalidValueError:
+                continue
+            for factor in (1e-4, 0.3, 1, 3, 1e3):
+                for seen in (Seen(), Seen(cpu_share=0.3, backend="vulkan"), Seen(of="both", cpu_share=1.0)):
+                    answer = check(result, factor * result.decode_tokens_per_s, seen=seen)
+                    cases += 1
+                    assert answer.causes or answer.verdict in ("normal", "fast")
+                    assert all(0 < cause.low_ratio <= cause.high_ratio for cause in answer.causes)
+    assert cases > 200
 
 
 # ----------------------------------------------------------------------- GGUF files

@@ -246,6 +246,25 @@ def test_enough_forms() -> None:
             "AMD Radeon RX 7900 XT",
             1,
         ),
+        (
+            "Vulkan0: AMD Radeon RX 6800 XT (RADV NAVI21) | uma: 0 | fp16: 1 | warp size: 64",
+            "AMD Radeon RX 6800 XT",
+            1,
+        ),
+        (  # the GPU of the processor does not help the card, whichever comes first
+            "ggml_vulkan: Found 2 Vulkan devices:\n"
+            "ggml_vulkan: 0 = AMD Radeon RX 7900 XT (RADV NAVI31) (radv) | uma: 0 | fp16: 1\n"
+            "ggml_vulkan: 1 = V3D 7.1.10.2 (V3DV Mesa) | uma: 1 | fp16: 0",
+            "AMD Radeon RX 7900 XT",
+            1,
+        ),
+        (
+            "ggml_vulkan: 0 = Intel(R) UHD Graphics (Intel open-source Mesa driver) | uma: 1 | fp16: 1\n"
+            "ggml_vulkan: 1 = NVIDIA GeForce RTX 2070 with Max-Q Design (NVIDIA) | uma: 0 | fp16: 1",
+            "NVIDIA GeForce RTX 2070 with Max-Q Design",
+            1,
+        ),
+        ("ggml_vulkan: 0 = AMD Radeon 8060S Graphics (RADV GFX1151) | uma: 1 | fp16: 1", "AMD Radeon 8060S", 1),
         ("| 0| [level_zero:gpu:0]| Intel Arc A770 Graphics| 12.55| 512| 1024| 32| 16225M|", "Intel Arc A770", 1),
         (
             "llama_model_load_from_file_impl: using device Vulkan0 (Intel(R) Arc(TM) Pro B60 Graphics) - 23607 MiB free",

@@ -22,6 +22,13 @@ from .fit import DOES_NOT_FIT, TIGHT
 HOSTS = ("ddr4-2666-dual", "ddr5-6000-dual")
 """Memory of the computers that cards are put in, from slow to fast: what is spilled lies there."""
 
+PROMPT_OVER_DECODE_ON_CPU = (2.3, 16.0)
+"""How many times as fast as writing CPUs read a prompt, from little to much.
+
+Source: LocalScore's reports of 16 CPUs with Llama 3.1 8B (d893a/localscore-insights)
+and of a Ryzen 7 5800X3D with Llama 2 7B; retrieved 2026-11-28.
+"""
+
 LONG_CONTEXT = 65536
 """Tokens of a long conversation, if the model takes as many."""
 
@@ -243,9 +250,16 @@ def _host_steps_s(result: Estimate) -> tuple[float, float]:
     return fast.step_latency_s, 2 * slow.step_latency_s
 
 
-def _with_cpu_share(result: Estimate, least: float, most: float) -> tuple[float, float]:
+def _with_cpu_share(result: Estimate, seen: Seen, least: float, most: float) -> tuple[float, float]:
     """Return the ratio of speeds where the CPU multiplies a share of the weights: the times add up."""
     fast_s, slow_s = _host_steps_s(result)
+    if seen.of == "prompt" and result.prefill_tokens_per_s:
+        # How much of a prompt the GPU reads nevertheless differs from engine to engine.
+        low, high = (
+            factor / host_s / result.prefill_tokens_per_s
+            for factor, host_s in zip(PROMPT_OVER_DECODE_ON_CPU, (slow_s, fast_s), strict=True)
+        )
+        return min(low, 1.0), min(high, 1.0) if least == 1 else 1.0
     step_s = result.step_latency_s
     longest_s, shortest_s = (
         (1 - share) * step_s + share * host_s for share, host_s in ((most, slow_s), (least, fast_s))
@@ -257,23 +271,23 @@ def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.device.shares_memory or seen.cpu_share == 1:
         return None
     if seen.cpu_share:
-        return Span(*_with_cpu_share(result, seen.cpu_share, seen.cpu_share), certain=True)
+        return Span(*_with_cpu_share(result, seen, seen.cpu_share, seen.cpu_share), certain=True)
     least, most = _spilled_share(result)
-    return Span(*_with_cpu_share(result, least, most), certain=True) if least > 0 else None
+    return Span(*_with_cpu_share(result, seen, least, most), certain=True) if least > 0 else None
 
 
 def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
     least, most = _spilled_share(result)
     if result.device.shares_memory or seen.cpu_share or least > 0 or not most:
         return None
-    low, high = _with_cpu_share(result, least, most)
+    low, high = _with_cpu_share(result, seen, least, most)
     return Span(min(low, _ratio(row, result, seen).low), high)
 
 
 def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.device.family == "cpu" or seen.cpu_share not in (None, 1.0):
         return None
-    return Span(*_with_cpu_share(result, 1.0, 1.0), certain=seen.cpu_share == 1)
+    return Span(*_with_cpu_share(result, seen, 1.0, 1.0), certain=seen.cpu_share == 1)
 
 
 def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -288,7 +302,7 @@ def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if seen.backend in MAKERS_OWN_BACKENDS:
         return None
     there = result.engine.backends_on(result.device)
-    wrong = bool(seen.backend) and (seen.backend not in there or there[0] in MAKERS_OWN_BACKENDS)
+    wrong = bool(seen.backend and there) and (seen.backend not in there or there[0] in MAKERS_OWN_BACKENDS)
     return _ratio(row, result, seen)._replace(certain=wrong)
 
 
@@ -310,7 +324,7 @@ def _cache_on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    if result.context_length:  # somebody said how long it was
+    if result.context_length or not result.model.has_shape:  # somebody said how long it was, or nobody can tell
         return None
     longest = min(result.model.context_length_max or LONG_CONTEXT, LONG_CONTEXT)
     low, high = (_speedup(result, context_length=tokens) for tokens in (longest, longest // 16))

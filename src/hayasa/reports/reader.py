@@ -80,6 +80,7 @@ class _Reader:
         self.unread: list[Unread] = []
         self.known: dict[str, str] = {}
         self.first: dict[str, str] = {}
+        self.listed: list[tuple[str, bool]] = []
 
     def reading(self) -> Reading:
         """Return everything, each speed with what was said of it anywhere in the report."""
@@ -166,18 +167,26 @@ class _Reader:
             match = pattern.search(plain)
             if match:
                 told = True
-                self._say_of_device(match.groupdict())
+                self._say_of_line(match.groupdict())
         if not told and SPOKEN_OF.search(plain) and _has_digits(plain):
             self._not_understood(number, line, "知っている形の行ではありません。")
 
-    def _say_of_device(self, facts: dict[str, str | None]) -> None:
-        """Remember facts; devices that are not alike are named together."""
+    def _say_of_line(self, facts: dict[str, str | None]) -> None:
+        """Remember what a line of a log says."""
         said = {name: value for name, value in facts.items() if value is not None}
-        index = said.pop("index", "0")
-        if index != "0" and said["device"] not in self.known.get("device", said["device"]).split(" + "):
-            said["device"] = f"{self.known['device']} + {said['device']}"
-            self.first["device"] = said["device"]
+        index = said.pop("index", None)
+        if index is not None:
+            said |= self._devices_with(int(index), said.pop("device"), shared=said.pop("shared", "0") == "1")
+            self.first.update(said)
         self._say(said)
+
+    def _devices_with(self, index: int, name: str, *, shared: bool) -> dict[str, str]:
+        """Return all devices that a list names so far: a GPU inside the processor helps no card."""
+        if index == 0:
+            self.listed = []
+        self.listed.append((name.strip(), shared))
+        cards = [name for name, shared in self.listed if not shared] or [name for name, _ in self.listed]
+        return {"device": " + ".join(dict.fromkeys(cards)), "devices": str(len(cards))}
 
     def _read_speed(self, tool: str, engine: str, match: re.Match[str], number: int, line: str) -> None:
         said = {name: value for name, value in match.groupdict().items() if value is not None}
