@@ -35,6 +35,7 @@ TABLES = {
         "gguf_blocks",
         "gguf_mixes",
         "gguf_file_sizes",
+        "speed_causes",
         "memory_reserves",
         "engine_memory",
     )
@@ -623,6 +624,20 @@ def file_size_problems(row: Row) -> Iterator[str]:
         yield f"{row['model']} {row['weight_format']}: {computed / published:.4f} of the published"
 
 
+def speed_cause_problems(row: Row) -> Iterator[str]:
+    """Complain about a cause of a strange speed that cannot be weighed or told."""
+    if row["verdict"] not in {"slow", "impossible"}:
+        yield f"verdict: {row['verdict']!r}"
+    if not set(row["of"].split("|")) <= {"decode", "prompt", "both"}:
+        yield f"of: {row['of']!r}"
+    for column in ("name", "how_to_see", "what_to_do"):
+        if not row[column]:
+            yield f"{column}: empty but required"
+    yield from bounded(row, "low_ratio", 0.001, 100, required=row["rule"] == "ratio")
+    yield from bounded(row, "high_ratio", float(row["low_ratio"] or 0.001), 1000, required=row["rule"] == "ratio")
+    yield from bounded(row, "evidence", 1, 100, required=True)
+
+
 def reserve_problems(row: Row) -> Iterator[str]:
     """Complain about what a system is said to keep."""
     for column in ("kept_least_bytes", "kept_most_bytes"):
@@ -653,6 +668,7 @@ CHECKS: dict[str, Callable[[Row], Iterator[str]]] = {
     "gguf_blocks": block_problems,
     "gguf_mixes": mix_problems,
     "gguf_file_sizes": file_size_problems,
+    "speed_causes": speed_cause_problems,
     "memory_reserves": reserve_problems,
     "engine_memory": engine_memory_problems,
 }
@@ -868,12 +884,19 @@ BROKEN = [
     ("gguf_mixes", "weight_format", "q9_9"),
     ("gguf_file_sizes", "bits_per_weight", "4.8"),
     ("gguf_file_sizes", "source", ""),
+    ("speed_causes", "verdict", "odd"),
+    ("speed_causes", "of", "image"),
+    ("speed_causes", "how_to_see", ""),
+    ("speed_causes", "evidence", ""),
+    ("speed_causes", "low_ratio", "-1"),
+    ("speed_causes", "source", "somebody said so"),
 ]
 SOUND = {
     "devices": "a100-80gb-pcie",
     "models": "llama-3.1-8b",
     "weight_formats": "mlx-q4",
     "gguf_blocks": "q4_k",
+    "speed_causes": "old-build",
 }
 
 
