@@ -23,7 +23,6 @@ WANTED = (
     "hayasa.errors.MAX_DEVICES",
     "hayasa.answer.estimate.estimate",
     "hayasa.answer.explain.explanation",
-    "hayasa.answer.fit.max_context_length",
     "hayasa.engine.buffers.EngineMemory",
     "hayasa.machine.reserve.MemoryReserve",
     "hayasa.model.shape.Model",

@@ -31,7 +31,7 @@ from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
-from .fit import DOES_NOT_FIT, FITS, MemoryFit, memory_fit, remedies
+from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies
 from .step import calibrated_waits, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -219,6 +219,26 @@ class Estimate(NamedTuple):
         """Whether it fits in memory; None if that is tight, or the capacity unknown."""
         verdict = self.fit.verdict
         return verdict == FITS if verdict in (FITS, DOES_NOT_FIT) else None
+
+    @property
+    def longest_context_length(self) -> int | None:
+        """Longest context that fits for sure, and that the model takes.
+
+        -1 if not even the weights fit; None if memory or shape are unknown.
+        """
+        if self.fit.verdict is None or not self.model.has_shape:
+            return None
+        longest = max_context_length(
+            self.model,
+            self.device,
+            self.weights,
+            batch_size=self.batch_size,
+            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            engine=self.engine,
+            backend=self.backend,
+            devices=self.devices,
+        )
+        return min(longest, self.model.context_length_max or longest)
 
     @property
     def remedies(self) -> tuple[str, ...]:

@@ -152,7 +152,9 @@ def memory_fit(
         engine = get_engine(engine)
     capacity = memory_available_bytes(device, devices)
     needs, stored = memory_of(engine, backend), weight_bytes(model, weights)
-    on_host = stored.embedding_bytes if needs.embedding_on_host and not device.shares_memory else 0.0
+    # Of a bare number of parameters nobody knows which are an embedding.
+    is_split = needs.embedding_on_host and not device.shares_memory and model.has_shape
+    on_host = stored.embedding_bytes if is_split else 0.0
     cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
     state = state_bytes(model) * batch_size
     reserve = reserve_of(device)
@@ -184,6 +186,7 @@ def max_context_length(
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
     engine: str | Engine = "llama.cpp",
+    backend: str = "",
     screen: bool | None = None,
     tight: bool = False,
 ) -> int:
@@ -205,6 +208,8 @@ def max_context_length(
         Bytes per cached value.
     engine : str or Engine
         What runs it, as for `memory_fit`.
+    backend : str
+        What the engine computes with, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
     tight : bool
@@ -241,6 +246,7 @@ def max_context_length(
             context_length=tokens,
             bytes_per_value=bytes_per_value,
             engine=engine,
+            backend=backend,
             devices=devices,
             screen=screen,
         )
@@ -258,6 +264,7 @@ def max_batch_size(
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
     engine: str | Engine = "llama.cpp",
+    backend: str = "",
     screen: bool | None = None,
 ) -> int:
     """Most sequences of a context for which everything fits.
@@ -278,6 +285,8 @@ def max_batch_size(
         Bytes per cached value.
     engine : str or Engine
         What runs it, as for `memory_fit`.
+    backend : str
+        What the engine computes with, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
 
@@ -314,6 +323,7 @@ def max_batch_size(
                 context_length=context_length if sequences else 0,
                 bytes_per_value=bytes_per_value,
                 engine=engine,
+                backend=backend,
                 devices=devices,
                 screen=screen,
             ).left_bytes
