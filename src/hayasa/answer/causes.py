@@ -17,12 +17,19 @@ from typing import Any, NamedTuple
 from ..catalog.objects import get_device
 from ..catalog.reader import Row, data_directory, parse_number, read_rows
 from .estimate import Estimate, estimate
-from .fit import DOES_NOT_FIT, TIGHT, MemoryFit
+from .fit import DOES_NOT_FIT, TIGHT
 
 HOSTS = ("ddr4-2666-dual", "ddr5-6000-dual")
 """Memory of the computers that cards are put in, from slow to fast: what is spilled lies there."""
 
-LONG_CONTEXT = 32768
+PROMPT_OVER_DECODE_ON_CPU = (2.3, 16.0)
+"""How many times as fast as writing CPUs read a prompt, from little to much.
+
+Source: LocalScore's reports of 16 CPUs with Llama 3.1 8B (d893a/localscore-insights)
+and of a Ryzen 7 5800X3D with Llama 2 7B; retrieved 2026-11-28.
+"""
+
+LONG_CONTEXT = 65536
 """Tokens of a long conversation, if the model takes as many."""
 
 MANY_SEQUENCES = 64
@@ -31,18 +38,14 @@ MANY_SEQUENCES = 64
 FEWEST_BITS = 2.0
 """Bits per weight of the smallest files that people run."""
 
-MEMORY_EVIDENCE = 10.0
-"""How much likelier a lack of memory is where the sizes say that there hardly is enough.
-
-Of 962 published speeds of single devices 14 come from a memory so full.  The
-inverse of that share is more, but those who publish avoid such models.
-"""
-
 WIDEST_TWO_CHANNELS_BYTES_PER_S = 150e9
 """Bandwidth above which a memory is soldered or has more than two channels."""
 
 MAKERS_OWN_BACKENDS = ("cuda", "metal", "mlx")
 """Backends than which no other is usually faster where they run."""
+
+NEW_BUILD = 6021
+"""Number of llama.cpp's build of 2 August 2025 (``data/measurements``): the calibration counts builds from then as new."""
 
 RANGE_LOG_ERROR = 0.15
 """Standard deviation of the logarithm of the ends of a range: a few reports do not tell them exactly."""
@@ -55,15 +58,15 @@ class Span(NamedTuple):
     ----------
     low, high : float
         Ends of the range of the ratio.
-    evidence : float
-        How much likelier the case at hand makes the cause.
+    evident : bool
+        Whether the row's condition holds in the case at hand.
     certain : bool
         Whether the report, or the sizes, say that it is at work.
     """
 
     low: float
     high: float
-    evidence: float = 1.0
+    evident: bool = True
     certain: bool = False
 
 
@@ -82,6 +85,10 @@ class Seen(NamedTuple):
         How the model is known to be cut over several devices, in llama.cpp's words; empty if nobody said.
     decode_tokens : int
         Tokens that were written; 0 if nobody said.
+    cache_on_cpu : bool
+        Whether the KV cache is known to lie in the computer's memory.
+    build_number : int
+        Number of the build of llama.cpp; 0 if nobody said, or of another engine.
     by_tool : bool
         Whether the engine timed itself, rather than somebody with a watch.
     """
@@ -91,6 +98,8 @@ class Seen(NamedTuple):
     backend: str = ""
     split: str = ""
     decode_tokens: int = 0
+    cache_on_cpu: bool = False
+    build_number: int = 0
     by_tool: bool = False
 
 
@@ -127,7 +136,7 @@ class Cause(NamedTuple):
 @cache
 def cause_rows() -> tuple[Row, ...]:
     """Rows of ``speed_causes.csv``, as they stand."""
-    columns = ("id", "verdict", "rule", "of", "engines", "families", "weights", "low_ratio", "high_ratio")
+    columns = ("id", "verdict", "rule", "of", "engines", "families", "weights", "low_ratio", "high_ratio", "evidence")
     return tuple(read_rows(data_directory() / "speed_causes.csv", required=columns))
 
 
@@ -157,7 +166,9 @@ def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_
     A cause that changes the speed by a factor between two numbers, any of
     them as likely as another on a logarithmic scale, explains a ratio with
     the density of that range, blurred by the error of the estimate.  How
-    usual it is counts as the number of reports that its row names.
+    usual it is counts as the number of reports that its row names, times its
+    evidence: how much likelier it is where its condition (a full memory, a
+    format the device cannot compute in) is seen to hold.
     """
     error = math.hypot(log_error, RANGE_LOG_ERROR)
     weighed = []
@@ -165,8 +176,7 @@ def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_
         if row["verdict"] == verdict and _concerns(row, result, seen):
             span = _RULES[row["rule"]](row, result, seen)
             if span is not None:
-                reports = len(row["source"].split(" ; "))
-                weighed.append((span.evidence * reports * _density(ratio, span, error), span, row))
+                weighed.append((_weight(row, span) * _density(ratio, span, error), span, row))
     total = sum(weight for weight, _, _ in weighed) or 1.0
     causes = [
         Cause(
@@ -183,6 +193,12 @@ def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_
         for weight, span, row in weighed
     ]
     return tuple(sorted(causes, key=lambda cause: (not cause.certain, -cause.likelihood, _distance(ratio, cause))))
+
+
+def _weight(row: Row, span: Span) -> float:
+    """Return how usual a cause is: its reports, and how much its condition speaks for it where that holds."""
+    evidence = parse_number(row, "evidence", f"speed_causes.csv の {row['id']}")
+    return len(row["source"].split(" ; ")) * (evidence if span.evident else 1.0)
 
 
 def _distance(ratio: float, cause: Cause) -> float:
@@ -215,22 +231,13 @@ def _density(ratio: float, span: Span, error: float) -> float:
 # ---------------------------------------------------------------------- rules
 
 
-def _fit_of_the_smallest(result: Estimate) -> MemoryFit:
-    """Whether it fits the devices with the least memory that they are sold with, if nobody said how much."""
-    device = result.device
-    options = device.memory_options_bytes
-    if not options or device.memory_capacity_bytes != max(options):
-        return result.fit
-    return result._replace(device=replace(device, memory_capacity_bytes=min(options))).fit
-
-
 def _spilled_share(result: Estimate) -> tuple[float, float]:
     """Least and greatest share of what is needed that a card cannot hold; 0 if its memory is unknown."""
-    largest, smallest = result.fit, _fit_of_the_smallest(result)
-    if largest.verdict is None:
+    fit = result.fit
+    if fit.verdict is None:
         return 0.0, 0.0
-    least = max(0.0, 1 - largest.available_most_bytes / largest.required_bytes)
-    return least, max(0.0, 1 - smallest.available_least_bytes / smallest.required_bytes)
+    least = max(0.0, 1 - fit.available_most_bytes / fit.required_bytes)
+    return least, max(0.0, 1 - fit.available_least_bytes / fit.required_bytes)
 
 
 def _host_steps_s(result: Estimate) -> tuple[float, float]:
@@ -243,9 +250,16 @@ def _host_steps_s(result: Estimate) -> tuple[float, float]:
     return fast.step_latency_s, 2 * slow.step_latency_s
 
 
-def _with_cpu_share(result: Estimate, least: float, most: float) -> tuple[float, float]:
+def _with_cpu_share(result: Estimate, seen: Seen, least: float, most: float) -> tuple[float, float]:
     """Return the ratio of speeds where the CPU multiplies a share of the weights: the times add up."""
     fast_s, slow_s = _host_steps_s(result)
+    if seen.of == "prompt" and result.prefill_tokens_per_s:
+        # How much of a prompt the GPU reads nevertheless differs from engine to engine.
+        low, high = (
+            factor / host_s / result.prefill_tokens_per_s
+            for factor, host_s in zip(PROMPT_OVER_DECODE_ON_CPU, (slow_s, fast_s), strict=True)
+        )
+        return min(low, 1.0), min(high, 1.0) if least == 1 else 1.0
     step_s = result.step_latency_s
     longest_s, shortest_s = (
         (1 - share) * step_s + share * host_s for share, host_s in ((most, slow_s), (least, fast_s))
@@ -257,43 +271,60 @@ def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.device.shares_memory or seen.cpu_share == 1:
         return None
     if seen.cpu_share:
-        return Span(*_with_cpu_share(result, seen.cpu_share, seen.cpu_share), certain=True)
+        return Span(*_with_cpu_share(result, seen, seen.cpu_share, seen.cpu_share), certain=True)
     least, most = _spilled_share(result)
-    return Span(*_with_cpu_share(result, least, most), MEMORY_EVIDENCE, certain=True) if least > 0 else None
+    return Span(*_with_cpu_share(result, seen, least, most), certain=True) if least > 0 else None
 
 
 def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
     least, most = _spilled_share(result)
     if result.device.shares_memory or seen.cpu_share or least > 0 or not most:
         return None
-    low, high = _with_cpu_share(result, least, most)
-    return Span(min(low, _ratio(row, result, seen).low), high, MEMORY_EVIDENCE)
+    low, high = _with_cpu_share(result, seen, least, most)
+    return Span(min(low, _ratio(row, result, seen).low), high)
 
 
 def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.device.family == "cpu" or seen.cpu_share not in (None, 1.0):
         return None
-    return Span(*_with_cpu_share(result, 1.0, 1.0), certain=seen.cpu_share == 1)
+    return Span(*_with_cpu_share(result, seen, 1.0, 1.0), certain=seen.cpu_share == 1)
 
 
 def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if not result.device.shares_memory:
         return None
-    full = _fit_of_the_smallest(result).verdict in (TIGHT, DOES_NOT_FIT)
-    certain = result.fits is False
-    return _ratio(row, result, seen)._replace(evidence=MEMORY_EVIDENCE if full else 1.0, certain=certain)
+    full = result.fit.verdict in (TIGHT, DOES_NOT_FIT)
+    # Other programs may have taken the memory where nothing speaks for it.
+    return _ratio(row, result, seen)._replace(evident=full, certain=result.fit.verdict == DOES_NOT_FIT)
 
 
 def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if seen.backend in MAKERS_OWN_BACKENDS:
         return None
     there = result.engine.backends_on(result.device)
-    wrong = bool(seen.backend) and (seen.backend not in there or there[0] in MAKERS_OWN_BACKENDS)
+    wrong = bool(seen.backend and there) and (seen.backend not in there or there[0] in MAKERS_OWN_BACKENDS)
     return _ratio(row, result, seen)._replace(certain=wrong)
 
 
+def _laptop(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    name = result.device.name
+    # Cards for servers and workstations have names of their own.
+    namesakes = "GeForce" in name and "Laptop" not in name and "Mobile" not in name
+    return _ratio(row, result, seen) if namesakes else None
+
+
+def _old_build(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    return None if seen.build_number >= NEW_BUILD else _ratio(row, result, seen)
+
+
+def _cache_on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    # An engine that timed itself and says nothing of it has the cache where it usually is.
+    possible = not result.device.shares_memory and (seen.cache_on_cpu or not seen.by_tool)
+    return _ratio(row, result, seen)._replace(certain=seen.cache_on_cpu) if possible else None
+
+
 def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    if result.context_length:  # somebody said how long it was
+    if result.context_length or not result.model.has_shape:  # somebody said how long it was, or nobody can tell
         return None
     longest = min(result.model.context_length_max or LONG_CONTEXT, LONG_CONTEXT)
     low, high = (_speedup(result, context_length=tokens) for tokens in (longest, longest // 16))
@@ -390,6 +421,9 @@ _RULES: dict[str, Callable[[Row, Estimate, Seen], Span | None]] = {
     "on_cpu": _on_cpu,
     "swapping": _swapping,
     "backend": _backend,
+    "laptop": _laptop,
+    "old_build": _old_build,
+    "cache_on_cpu": _cache_on_cpu,
     "long_context": _long_context,
     "single_channel": _single_channel,
     "stopwatch": _stopwatch,

@@ -52,7 +52,8 @@ class Check(NamedTuple):
     verdict : {"normal", "fast", "slow", "impossible"}
         Inside the interval; above it but possible; below it; above what physics allows.
     causes : tuple of Cause
-        What usually brings it about where it is slow or impossible, most likely first.
+        What usually brings it about where it is slow or impossible, most likely
+        first; where it is not, only what is known to slow it down.
     """
 
     estimate: Estimate
@@ -201,7 +202,12 @@ def check(
         verdict = FAST
     else:
         verdict = NORMAL if measured >= expected.low else SLOW
+    ratio = measured / expected.best
     causes: tuple[Cause, ...] = ()
     if verdict in (SLOW, IMPOSSIBLE):
-        causes = likely_causes(result, measured / expected.best, verdict, seen, expected.log_error)
+        causes = likely_causes(result, ratio, verdict, seen, expected.log_error)
+    elif ratio < 1:
+        # What is known to slow it down is worth saying although the interval is wide enough for it.
+        slowing = likely_causes(result, ratio, SLOW, seen, expected.log_error)
+        causes = tuple(cause for cause in slowing if cause.certain and cause.low_ratio <= ratio <= cause.high_ratio)
     return Check(result, measured, expected, verdict, causes)

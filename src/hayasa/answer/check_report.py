@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from ..catalog.gguf_files import format_of_file, models_of_file
 from ..catalog.objects import get_device, get_model
 from ..engine.engines import Engine, get_engine
-from ..errors import HayasaError, InvalidValueError
+from ..errors import HayasaError, InvalidValueError, UnknownNameError
 from ..machine.device import Device
 from ..model.shape import Model
 from ..model.weights import WeightFormat
 from ..reports.reader import read_report
 from ..reports.run import BOTH, DECODE, PROMPT, Run
+from ..units import significant
 from .causes import MAKERS_OWN_BACKENDS, Seen
 from .check import Check, Expectation, check, decode_expectation, prompt_expectation, whole_expectation
 from .estimate import Estimate, estimate
@@ -22,6 +23,11 @@ SHORTEST_PROMPT = 64
 
 DEFAULT_ENGINE = "llama.cpp"
 """What `hayasa.estimate` takes if nobody says."""
+
+MANY_TOKENS = 100
+"""Tokens of an answer from which the first one does not count."""
+
+_FIRST_TOKEN_FREE = ("ollama", "llama-server")
 
 _SPLITS = {"layer": "pipeline", "row": "pipeline", "tensor": "tensor"}
 """Our words for llama.cpp's ways to cut a model; rows are held against layers, than which they are rarely faster."""
@@ -124,6 +130,11 @@ def check_report(
 def _checked(run: Run, known: dict[str, Any]) -> CheckedRun:
     """Hold one run against its estimate, or say why that cannot be done."""
     notes: list[str] = []
+    if run.kind == DECODE and run.tool in _FIRST_TOKEN_FREE and 1 < run.decode_tokens < MANY_TOKENS:
+        notes.append(
+            f"{run.tool} は最初のトークンの時間を計っていないので、"
+            f"{run.decode_tokens} 個のうち残りの {run.decode_tokens - 1} 個の速さで比べました。"
+        )
     try:
         question = _question(run, known, notes)
         result = estimate(**question)
@@ -175,11 +186,14 @@ def _comparable_backend(run: Run, known: dict[str, Any]) -> str:
     return run.backend if usable else ""
 
 
-def _model_of_file(run: Run, notes: list[str]) -> Model | str:
-    """Return the model of a file's structure and parameters, else its name as it stands."""
+def _model_of_file(run: Run, notes: list[str]) -> Model:
+    """Return the model of a file's structure and parameters: what its name says may be true of many."""
     found = models_of_file(run.architecture, run.parameters)
     if not found:
-        return run.model
+        count = significant(run.parameters / 1e8, 4)
+        raise UnknownNameError(
+            f"構造が {run.architecture} でパラメータが {count} 億個のモデルは登録されていません。--model で指定してください。"
+        )
     if len(found) > 1:
         others = "、".join(model.id for model in found[1:])
         notes.append(f"{run.model or run.architecture} は {found[0].id} として答えました（ほかに合うもの: {others}）。")
@@ -218,5 +232,7 @@ def _seen(run: Run, result: Estimate) -> Seen:
         backend=run.backend,
         split=run.split,
         decode_tokens=run.decode_tokens,
+        cache_on_cpu=run.cache_on_cpu,
+        build_number=run.build_number,
         by_tool=bool(run.tool),
     )

@@ -19,7 +19,7 @@ SIZE_TOLERANCE = 0.03
 
 
 def models_of_file(architecture: str, parameters: float) -> list[Model]:
-    """Return the models that a file could hold, nearest parameter count first.
+    """Return the models that a file could hold: those whose parameter count is nearest.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
     Returns
     -------
     list of Model
-        Those of that structure whose count agrees, the newest first among equals.
+        Those of that structure whose count agrees best, the newest first; empty if none agrees.
 
     Examples
     --------
@@ -44,11 +44,13 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
         if row["gguf_architecture"] == architecture:
             model = get_model(id_)
             total = total_parameters(model)
-            # A file of the language model alone has no image encoder, and may have no layers for drafts.
-            off = min(abs(count / parameters - 1) for count in (total, total - model.other_parameters))
+            # A file of the language model alone has no image encoder, and may or may not have layers for drafts.
+            least = total - model.other_parameters
+            off = max(0.0, least / parameters - 1, parameters / total - 1)
             if off <= PARAMETER_TOLERANCE:
                 found.append((round(off, 3), -int(row["released"]), model))
-    return [model for _, _, model in sorted(found, key=lambda one: one[:2])]
+    nearest = min((off for off, _, _ in found), default=0.0)
+    return [model for off, _, model in sorted(found, key=lambda one: one[:2]) if off == nearest]
 
 
 def format_of_file(name: str, model: Model, file_bytes: float = 0.0, parameters: float = 0.0) -> WeightFormat:

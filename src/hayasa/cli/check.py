@@ -30,6 +30,9 @@ VERDICTS = {
 MOST_CAUSES = 4
 """Causes that are printed."""
 
+MOST_LINES = 5
+"""Lines that are printed of those that cannot be answered for one reason."""
+
 LEAST_LIKELIHOOD = 0.03
 """Likelihood below which a cause is not worth a reader's time."""
 
@@ -139,10 +142,8 @@ def shown_causes(answer: Check) -> Sequence[Cause]:
 
 
 def _cause_lines(answer: Check) -> list[str]:
-    impossible = answer.verdict == IMPOSSIBLE
-    lines = [
-        "どの前提が違うか（ありそうな順）" if impossible else "よくある原因（ありそうな順）",
-    ]
+    title = {IMPOSSIBLE: "どの前提が違うか（ありそうな順）", SLOW: "よくある原因（ありそうな順）"}
+    lines = [title.get(answer.verdict, "速さを下げているもの")]
     for number, cause in enumerate(shown_causes(answer), 1):
         certain = "、報告や大きさからわかる" if cause.certain else ""
         span = _span(cause.low_ratio, cause.high_ratio)
@@ -177,10 +178,20 @@ def report_lines(rows: Sequence[CheckedRun]) -> list[str]:
         lines += ["", f"行 {numbers}: {_sentence(first)}", *_cause_lines(first)]
     notes = dict.fromkeys(note for row in rows for note in row.notes)
     lines += ["", *(f"注意: {note}" for note in notes)] if notes else []
-    open_ = [row for row in rows if row.check is None]
-    if open_:
-        lines += ["", "答えられない行"]
-        lines += [f"  {row.line}: {row.text}\n      {row.reason}" for row in open_]
+    return lines + _open_lines([row for row in rows if row.check is None])
+
+
+def _open_lines(rows: Sequence[CheckedRun]) -> list[str]:
+    """Tell what could not be answered, and why: each line, but of many with one reason only their numbers."""
+    reasons: dict[str, list[CheckedRun]] = {}
+    for row in rows:
+        reasons.setdefault(row.reason, []).append(row)
+    lines = ["", "答えられない行"] if rows else []
+    for reason, alike in reasons.items():
+        lines += [f"  {row.line}: {row.text}" for row in alike[:MOST_LINES]]
+        if len(alike) > MOST_LINES:
+            lines.append("  ほか " + "、".join(str(row.line) for row in alike[MOST_LINES:]))
+        lines.append(f"      {reason}")
     return lines
 
 

@@ -34,7 +34,7 @@ class Engine:
     reads : tuple of str
         Packings of weights that it reads (`WeightFormat.packing`); empty for any.
     caches : tuple of str
-        Packed formats, by id, in which it can keep keys and values.
+        Formats, by id, in which it can keep keys and values beside 16 bits.
     usual_formats : tuple of str
         Ids of the formats that models are usually run in with it, best first.
     runs : tuple of str
@@ -204,8 +204,10 @@ _ENGINES = (
         backends=(("nvidia-pascal", ""), ("nvidia-volta", ""), ("nvidia-turing", ""), ("nvidia", "cuda")),
         where="NVIDIA の GPU（Ampere 以降）",
         reads=("exl3",),
+        caches=("int8", "int4"),
         usual_formats=("exl3-4.0bpw",),
         kin=("gpt-fast",),
+        cautions=(("exl3", "ExLlamaV3 は、Ampere の GPU（RTX 3090 など）ではメモリの速さを出し切れません。"),),
         aliases=("exl3", "exllama", "tabbyapi"),
     ),
     Engine(
@@ -214,6 +216,7 @@ _ENGINES = (
         backends=(("nvidia", "cuda"), ("amd", "rocm")),
         where="NVIDIA と AMD の GPU",
         reads=("exl2", "gptq"),
+        caches=("int8", "int4"),
         usual_formats=("exl2-4.0bpw",),
         kin=("gpt-fast",),
         aliases=("exl2",),

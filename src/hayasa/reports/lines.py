@@ -51,7 +51,7 @@ SPEED_LINES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"\beval time = # ms / (?P<decode_tokens>\d+) runs \( # ms per token, (?P<decode_speed>#|inf) tokens per second",
         ),
         (
-            "llama.cpp",
+            "llama-server",
             "llama.cpp",
             r"\beval time = (?P<decode_ms>#) ms / (?P<decode_tokens>\d+) tokens"
             r" \( # ms per token, (?P<decode_speed>#|inf) tokens per second",
@@ -68,6 +68,7 @@ SPEED_LINES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"avg prompt throughput: # tokens/s, avg generation throughput: (?P<decode_speed>#) tokens/s,"
             r" running: (?P<batch_size>\d+) reqs",
         ),
+        ("vllm", "vllm", r"^mean TPOT \(ms\): (?P<decode_ms_each>#)$"),
         # a speed alone, as people quote it
         ("", "", r"^\W*(?:(?:token )?generation(?: speed)?|decode|eval|output|tg\d*|speed|速度|生成(?:速度)?)?[\s:：=|]*"
                  r"(?P<decode_speed>#) (?:tok(?:en)?s?|t) ?(?:/|per) ?s(?:ec(?:ond)?)?\b[\W_]*$"),
@@ -89,6 +90,9 @@ FACT_LINES: tuple[re.Pattern[str], ...] = tuple(
         r"^(?P<model>\S+:\S+)\s+[0-9a-f]{12}\s+[\d.]+ [KMGT]i?B\s+(?P<cpu_percent>\d+)%/\d+% CPU/GPU",
         r"^(?P<model>\S+:\S+)\s+[0-9a-f]{12}\s+[\d.]+ [KMGT]i?B\s+(?P<cpu_percent>100)% CPU",
         r"^(?P<model>\S+:\S+)\s+[0-9a-f]{12}\s+[\d.]+ [KMGT]i?B\s+100% GPU",
+        # vLLM's benchmark of a server: its throughputs count the prompts too, the time per token does not
+        r"^maximum request concurrency: (?P<batch_size>\d+)$",
+        r"^(?:peak )?(?:output|total|input) token throughput \(tok/s\):",
         # the command itself
         r"\bollama\s+run\s+(?:--?\S+\s+)*(?P<model>[\w./:-]+)",
         r"\bmlx_lm(?:\.|\s+)(?:generate|benchmark|chat)\b.*--model\s+(?P<model>\S+)",
@@ -103,15 +107,15 @@ FACT_LINES: tuple[re.Pattern[str], ...] = tuple(
         r"\boffloaded (?P<offloaded_layers>\d+)/(?P<layers>\d+) layers to GPU",
         # the machine
         r"^\W*device (?P<index>\d+): (?P<device>[^,|]+?),? (?:compute capability|gfx\w+|,|$)",
-        r"\bggml_vulkan: (?P<index>\d+) = (?P<device>[^(|]+)",
+        r"\b(?:ggml_vulkan: |vulkan)(?P<index>\d+)(?: = |: )(?P<device>[^(|]+?) (?:\(|\|).*\| uma: (?P<shared>[01])",
         r"\bggml_metal(?:_device)?_init: (?:GPU name|found device|picking default device): (?P<device>Apple M[\w ]+)$",
         r"^\| \d+ \| \[level_zero:gpu:\d+\] \| (?P<device>[^|]+?)(?: Graphics)? \|",
-        r"\busing device \w+ \((?P<device>[^)]+)\)",
-        r"\bggml_(?:cuda|hip|rocm)_init: found (?P<devices>\d+) (?P<backend>CUDA|ROCm) devices",
-        r"\bggml_(?P<backend>vulkan): found (?P<devices>\d+) Vulkan devices",
+        r"\busing device \w+ \((?P<device>.+?)\) (?:\([^()]*\) )?- \d+ MiB",
+        r"\bggml_(?:cuda|hip|rocm)_init: found \d+ (?P<backend>CUDA|ROCm) devices",
+        r"\bggml_(?P<backend>vulkan): found \d+ Vulkan devices",
         r"\bggml_(?P<backend>metal)",
         r"\bbuild: (?P<build>[0-9a-f]{7,10} \(\d+\))",
-        r"\bbuild = (?P<build>\d+ \([0-9a-f]{7,10}\))",
+        r"\bbuild(?:: | = )(?P<build>\d+ \([0-9a-f]{7,10}\))",
     )
 )
 """What other lines tell; every one that matches counts."""

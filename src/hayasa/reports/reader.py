@@ -80,6 +80,7 @@ class _Reader:
         self.unread: list[Unread] = []
         self.known: dict[str, str] = {}
         self.first: dict[str, str] = {}
+        self.listed: list[tuple[str, bool]] = []
 
     def reading(self) -> Reading:
         """Return everything, each speed with what was said of it anywhere in the report."""
@@ -166,18 +167,26 @@ class _Reader:
             match = pattern.search(plain)
             if match:
                 told = True
-                self._say_of_device(match.groupdict())
+                self._say_of_line(match.groupdict())
         if not told and SPOKEN_OF.search(plain) and _has_digits(plain):
             self._not_understood(number, line, "知っている形の行ではありません。")
 
-    def _say_of_device(self, facts: dict[str, str | None]) -> None:
-        """Remember facts; devices that are not alike are named together."""
+    def _say_of_line(self, facts: dict[str, str | None]) -> None:
+        """Remember what a line of a log says."""
         said = {name: value for name, value in facts.items() if value is not None}
-        index = said.pop("index", "0")
-        if index != "0" and said["device"] not in self.known.get("device", said["device"]).split(" + "):
-            said["device"] = f"{self.known['device']} + {said['device']}"
-            self.first["device"] = said["device"]
+        index = said.pop("index", None)
+        if index is not None:
+            said |= self._devices_with(int(index), said.pop("device"), shared=said.pop("shared", "0") == "1")
+            self.first.update(said)
         self._say(said)
+
+    def _devices_with(self, index: int, name: str, *, shared: bool) -> dict[str, str]:
+        """Return all devices that a list names so far: a GPU inside the processor helps no card."""
+        if index == 0:
+            self.listed = []
+        self.listed.append((name.strip(), shared))
+        cards = [name for name, shared in self.listed if not shared] or [name for name, _ in self.listed]
+        return {"device": " + ".join(dict.fromkeys(cards)), "devices": str(len(cards))}
 
     def _read_speed(self, tool: str, engine: str, match: re.Match[str], number: int, line: str) -> None:
         said = {name: value for name, value in match.groupdict().items() if value is not None}
@@ -190,6 +199,10 @@ class _Reader:
             return
         counts = {name: value for name, value in said.items() if name in _OF_ONE_ANSWER}
         self.known.update(counts)
+        if kind == DECODE and tool == "ollama":
+            tokens_per_s *= share_of_timed_tokens(int(self.known.get("decode_tokens", "0")))
+        if "decode_ms_each" in said:  # of each of the sequences
+            tokens_per_s *= int(self.known.get("batch_size", "1"))
         self._add(number, line, facts, kind, tokens_per_s)
         if kind == DECODE:
             for name in _OF_ONE_ANSWER:
@@ -257,22 +270,33 @@ def _speed(said: Mapping[str, str]) -> float:
         if each in said:
             return 1e3 / float(said[each])
     if "decode_ms" in said:
-        return decode_speed_of_server(int(said["decode_tokens"]), float(said["decode_ms"]) / 1e3)
+        tokens = int(said["decode_tokens"])
+        return share_of_timed_tokens(tokens) * tokens / float(said["decode_ms"]) * 1e3
     speed = float(said.get("decode_speed", said.get("prompt_speed", "")).replace(",", ""))
     if speed == float("inf"):
         raise ValueError(speed)
     return speed
 
 
-def decode_speed_of_server(tokens: int, seconds: float) -> float:
-    """Return tokens per second where the first token came with the prompt and took none of the time.
+def share_of_timed_tokens(tokens: int) -> float:
+    """Return how many of an answer's tokens a server has timed: the first came with the prompt and took no time.
+
+    Parameters
+    ----------
+    tokens : int
+        Tokens of the answer; 0 if nobody said.
+
+    Notes
+    -----
+    Source: ggml-org/llama.cpp, ``tools/server`` (``n_decoded``); ollama/ollama,
+    ``runner/llamarunner/runner.go`` (``startGenerationTime``).
 
     Examples
     --------
-    >>> decode_speed_of_server(101, 2.0)
-    50.0
+    >>> share_of_timed_tokens(101) * 101, share_of_timed_tokens(0)
+    (100.0, 1.0)
     """
-    return (tokens - 1) / seconds
+    return (tokens - 1) / tokens if tokens else 1.0
 
 
 def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str], str, float]]:
@@ -292,14 +316,15 @@ def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str],
         facts["prompt_tokens"] = str(timings.get("prompt_n", 0))
         if "prompt_per_second" in timings:
             yield facts, PROMPT, float(timings["prompt_per_second"])
-        seconds = float(timings["predicted_ms"]) / 1e3
-        yield facts, DECODE, decode_speed_of_server(int(timings["predicted_n"]), seconds)
+        tokens = int(timings["predicted_n"])
+        yield facts, DECODE, share_of_timed_tokens(tokens) * tokens / float(timings["predicted_ms"]) * 1e3
     elif "eval_duration" in entry:
         facts |= {"tool": "ollama", "engine": "ollama", "decode_tokens": str(entry["eval_count"])}
         facts["prompt_tokens"] = str(entry.get("prompt_eval_count", 0))
         if entry.get("prompt_eval_duration"):
             yield facts, PROMPT, int(facts["prompt_tokens"]) / entry["prompt_eval_duration"] * 1e9
-        yield facts, DECODE, int(facts["decode_tokens"]) / entry["eval_duration"] * 1e9
+        tokens = int(facts["decode_tokens"])
+        yield facts, DECODE, share_of_timed_tokens(tokens) * tokens / entry["eval_duration"] * 1e9
     elif "tokens_per_second" in stats:
         facts |= {"tool": "lm-studio", "engine": "lm-studio", "decode_tokens": str(usage.get("completion_tokens", 0))}
         facts["prompt_tokens"] = str(usage.get("prompt_tokens", 0))

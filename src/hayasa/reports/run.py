@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -58,6 +59,8 @@ class Run(NamedTuple):
         Share of the weights that the CPU multiplied; None if the report does not say.
     gpu_layers : int or None
         Layers that the GPU was asked to take, -1 for all; None if the report does not say.
+    cache_on_cpu : bool
+        Whether the report says that the KV cache lies in the computer's memory.
     build : str
         Version of the engine; empty if the report does not say.
     """
@@ -84,6 +87,7 @@ class Run(NamedTuple):
     backend: str = ""
     cpu_share: float | None = None
     gpu_layers: int | None = None
+    cache_on_cpu: bool = False
     build: str = ""
 
     @property
@@ -91,6 +95,12 @@ class Run(NamedTuple):
         """Tokens in the cache on average while tokens were written."""
         before = self.depth + (0 if self.kind == PROMPT else self.prompt_tokens)
         return before + self.decode_tokens // 2
+
+    @property
+    def build_number(self) -> int:
+        """Number in the version, as llama.cpp counts its builds; 0 if there is none."""
+        found = re.search(r"\b\d{3,6}\b", self.build)
+        return int(found[0]) if found else 0
 
 
 class Unread(NamedTuple):
@@ -155,6 +165,11 @@ def _cpu_share(facts: Facts) -> float | None:
     return None
 
 
+def _device_name(text: str) -> str:
+    """Return a device's name without what drivers put into it: marks of trade, the driver's own name."""
+    return re.sub(r"\((?:R|TM|C)\)| \(.*\)$| Graphics$", "", text.strip(), flags=re.IGNORECASE)
+
+
 def run_of(facts: Facts, *, line: int, text: str, kind: str, tokens_per_s: float) -> Run:
     """Make a run of what a report says about it.
 
@@ -181,11 +196,12 @@ def run_of(facts: Facts, *, line: int, text: str, kind: str, tokens_per_s: float
         weights=facts.get("weights", "").strip(),
         file_bytes=amount(facts.get("file_bytes", "0")),
         kv_cache=facts.get("kv_cache", "").strip(),
-        device=facts.get("device", "").strip(),
+        device=_device_name(facts.get("device", "")),
         devices=1 if facts.get("split") == "none" else int(devices),
         split=facts.get("split", ""),
         backend=backend_name(facts.get("backend", "")),
         cpu_share=_cpu_share(facts),
         gpu_layers=int(facts["gpu_layers"]) if "gpu_layers" in facts else None,
+        cache_on_cpu=facts.get("cache_on_cpu", "0").lower() in ("1", "true"),
         build=facts.get("build", "").strip(),
     )

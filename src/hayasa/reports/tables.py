@@ -19,6 +19,8 @@ _COLUMNS = {
     "n_cpu_moe": "cpu_experts",
     "ncmoe": "cpu_experts",
     "type_k": "kv_cache",
+    "nkvo": "cache_on_cpu",
+    "no_kv_offload": "cache_on_cpu",
     "sm": "split",
     "test": "test",
     "t/s": "tokens_per_s",
@@ -34,7 +36,7 @@ _COLUMNS = {
     "n_gen": "decode_tokens",
     "n_depth": "depth",
     "avg_ts": "tokens_per_s",
-    "build_commit": "build",
+    "build_number": "build",
     # llama-batched-bench
     "pp": "prompt_tokens",
     "tg": "decode_tokens",
@@ -99,9 +101,14 @@ class Cells:
             if column and cells[title].strip(" -*"):
                 yield _test(facts, column[1], cells[title])
         if "decode_speed" in facts:
-            batched = {**facts, "tool": BATCHED}
-            for kind, name in ((PROMPT, "prompt_speed"), (DECODE, "decode_speed")):
-                yield batched, kind, _number(facts[name])
+            reads = {**facts, "tool": BATCHED}
+            writes = dict(reads)
+            if "n_kv" in cells and "b" not in cells:
+                # A sweep over contexts: both start behind so many tokens, not one behind the other.
+                reads["depth"] = writes["depth"] = cells["n_kv"].strip()
+                del writes["prompt_tokens"]
+            yield reads, PROMPT, _number(facts["prompt_speed"])
+            yield writes, DECODE, _number(facts["decode_speed"])
         elif "test" in facts:
             yield _test(facts, facts["test"], facts.get("tokens_per_s", ""))
         elif "tokens_per_s" in facts:
