@@ -284,7 +284,8 @@ def mixer_matrices(row: Row, mixer: str) -> Iterator[tuple[str, int, int]]:
     if mixer in "IQ":
         width = whole(row, "index_head_dim")
         yield "indexer_q_b", whole(row, "index_heads") * width, rank or hidden
-        yield "indexer_proj", whole(row, "index_heads"), hidden
+        if row["attention_kind"] in {"mla", "shared"}:
+            yield "indexer_proj", whole(row, "index_heads"), hidden
         if mixer == "Q":
             yield "attn_compressor", 4 * width, hidden
         else:
