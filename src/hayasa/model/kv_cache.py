@@ -112,7 +112,7 @@ def cache_layers(model: Model) -> tuple[CacheLayers, ...]:
                     mixer,
                     layers,
                     values,
-                    index_values=model.index_head_dim if has_index else 0,
+                    index_values=model.index_head_dim // max(1, model.index_pool) if has_index else 0,
                     is_stored=mixer not in ("a", "w"),
                     tokens_per_entry=COMPRESSED_TOKENS.get(mixer, 1),
                     window=model.sliding_window if mixer in ("W", "w") else 0,

@@ -131,6 +131,8 @@ class Model:
     index_heads, index_head_dim, index_top_k : int
         Heads of the indexer that chooses what sparse attention reads, their
         width, and how many cached entries it chooses.
+    index_pool : int
+        Tokens that one entry of the index stands for; 0 means each its own.
     state_heads, state_head_dim, state_groups, state_dim : int
         Recurrent state: per head a matrix of `state_head_dim` (of a value) by
         `state_dim` (of a key); keys and queries come in `state_groups`.
@@ -213,6 +215,7 @@ class Model:
     index_heads: int = 0
     index_head_dim: int = 0
     index_top_k: int = 0
+    index_pool: int = 0
     state_heads: int = 0
     state_head_dim: int = 0
     state_groups: int = 0
@@ -233,8 +236,9 @@ class Model:
         for name in ("layers", "hidden_size", "attention_heads", "vocab_size"):
             require_integer(name, getattr(self, name), 1, 10**8)
         if self.attention_kind == "mla":
-            for name in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"):
+            for name in ("kv_lora_rank", "qk_nope_head_dim", "v_head_dim"):
                 require_integer(name, getattr(self, name), 1, 10**6)
+            require_integer("qk_rope_head_dim", self.qk_rope_head_dim, 0, 10**6)
         else:
             for name in ("kv_heads", "head_dim"):
                 require_integer(name, getattr(self, name), 1, 10**6)
@@ -279,6 +283,7 @@ class Model:
             "state_dim": STATE_MIXERS,
             "conv_kernel": (*STATE_MIXERS, "C"),
         }
+        require_integer("index_pool", self.index_pool, 0, 10**6)
         for name, mixers in needed.items():
             if any(kind in mixers for kind in kinds):
                 require_integer(name, getattr(self, name), 1, 10**8)
