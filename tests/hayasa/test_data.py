@@ -511,7 +511,6 @@ WHEN: dict[str, Callable[[Row], bool]] = {
     "experts_eq_8": lambda m: whole(m, "experts") == 8,
     "experts_ge_4": lambda m: whole(m, "experts") >= 4,
     "gqa_ge_4": lambda m: whole(m, "attention_heads") // whole(m, "kv_heads") >= 4,
-    "recurrent": lambda m: any(mixer in "LKM" for mixer, _ in layer_letters(m)),
     "llama_70b": lambda m: (
         whole(m, "layers") == 80
         and m["gguf_architecture"] in {"llama", "qwen2"}

@@ -100,9 +100,10 @@ def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
         tensors.append(WeightTensor("norm", -1, model.per_layer_embedding_size, 1))
     if model.further_parameters:
         tensors.append(WeightTensor("further", -1, model.further_parameters, 1))
+    mixers, mlps = model.layer_mixers, model.layer_mlps
     for layer in range(model.layers):
-        tensors += _mixer_tensors(model, layer)
-        tensors += _mlp_tensors(model, layer)
+        tensors += _mixer_tensors(model, layer, mixers[layer])
+        tensors += _mlp_tensors(model, layer, mlps[layer])
         if model.per_layer_embedding_size:
             tensors.append(WeightTensor("inp_gate", layer, model.hidden_size, model.per_layer_embedding_size))
             tensors.append(WeightTensor("proj", layer, model.per_layer_embedding_size, model.hidden_size))
@@ -113,8 +114,7 @@ def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
     return tuple(tensors)
 
 
-def _mixer_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    mixer = model.layer_mixers[layer]
+def _mixer_tensors(model: Model, layer: int, mixer: str) -> list[WeightTensor]:
     if mixer in ("L", "K"):
         return _linear_attention_tensors(model, layer, mixer)
     if mixer == "M":
@@ -293,11 +293,10 @@ def _latent_attention_tensors(model: Model, layer: int) -> list[WeightTensor]:
     ]
 
 
-def _mlp_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    kind, width = model.layer_mlps[layer], model.intermediate_size
+def _mlp_tensors(model: Model, layer: int, kind: str) -> list[WeightTensor]:
     tensors: list[WeightTensor] = []
     if kind in ("D", "2", "B"):
-        width = 2 * width if kind == "2" else width
+        width = model.intermediate_size * (2 if kind == "2" else 1)
         tensors += _ffn_tensors(model, layer, model.hidden_size, width, "", bias=model.mlp_bias)
     if kind in ("E", "B"):
         tensors += _expert_tensors(model, layer)

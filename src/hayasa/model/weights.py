@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import require_integer, require_positive
 from ..names import hash_of_id
-from .shape import STATE_MIXERS, Model
+from .shape import Model
 from .tensors import WeightTensor, experts_touched, is_looked_up, weight_tensors
 
 
@@ -156,7 +156,6 @@ CONDITIONS: dict[str, Callable[[Model], bool]] = {
     "experts_eq_8": lambda model: model.experts == 8,
     "experts_ge_4": lambda model: model.experts >= 4,
     "gqa_ge_4": lambda model: model.attention_heads >= 4 * (model.kv_heads or 1),
-    "recurrent": lambda model: any(mixer in STATE_MIXERS for mixer in model.layer_mixers),
     "llama_70b": lambda model: (
         model.layers == 80 and model.gguf_architecture in ("llama", "qwen2") and model.kv_heads < model.attention_heads
     ),
