@@ -160,17 +160,66 @@ def test_a_cache_is_what_grows_and_what_does_not(id_: str, growing: int, fixed_m
     assert hayasa.kv_cache_bytes(model, 2**16) == growing * 2**16 + fixed_mib * MIB
 
 
+@pytest.mark.parametrize(
+    ("id_", "mixers"),
+    [
+        ("nemotron-3-nano-30b-a3b", {"M": 23, "A": 6, "-": 23}),
+        ("nemotron-3-super-120b-a12b", {"M": 40, "A": 8, "-": 40}),
+        ("nemotron-3-ultra-550b-a55b", {"M": 48, "A": 12, "-": 48}),
+        ("granite-4.0-h-small", {"M": 36, "A": 4}),
+        ("lfm2-1.2b", {"C": 10, "A": 6}),
+        ("qwen3.5-397b-a17b", {"L": 45, "A": 15}),
+        ("kimi-linear-48b-a3b", {"K": 20, "A": 7}),
+        ("kimi-k3", {"K": 69, "A": 24}),
+        ("gemma-4-e2b", {"W": 12, "A": 3, "w": 16, "a": 4}),
+        ("deepseek-v4-flash", {"W": 2, "Q": 21, "Z": 20}),
+        ("mimo-v2-flash", {"W": 39, "A": 9}),
+        ("gpt-oss-20b", {"W": 12, "A": 12}),
+    ],
+)
+def test_layers_of_each_kind_are_as_many_as_published(id_: str, mixers: dict[str, int]) -> None:
+    model = hayasa.get_model(id_)
+    found = [*model.layer_mixers]
+    assert {mixer: found.count(mixer) for mixer in mixers} == mixers
+    assert len(found) == model.layers == sum(mixers.values())
+    assert model.moe_layers == sum(kind in "EB" for kind in model.layer_mlps)
+
+
+PLAIN = {
+    "layers": 8,
+    "hidden_size": 512,
+    "attention_heads": 8,
+    "kv_heads": 2,
+    "head_dim": 64,
+    "intermediate_size": 2048,
+    "vocab_size": 32000,
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"mixer_pattern": "AX"}, "mixer_pattern"),
+        ({"mlp_pattern": "DX"}, "mlp_pattern"),
+        ({"mlp_pattern": "DDDDDDDDD"}, "mlp_pattern"),
+        ({"mixer_pattern": "LA"}, "state_heads"),
+        ({"mixer_pattern": "CA"}, "conv_kernel"),
+        ({"mixer_pattern": "WA"}, "sliding_window"),
+        ({"mixer_pattern": "IA"}, "index_heads"),
+        ({"mlp_pattern": "DE"}, "experts"),
+        ({"mixer_pattern": "WA", "sliding_window": 64, "sliding_window_layers": 4}, "sliding_window_layers"),
+    ],
+)
+def test_layers_that_cannot_be_are_refused_by_name(wrong: dict[str, object], named: str) -> None:
+    with pytest.raises(hayasa.InvalidValueError, match=named):
+        hayasa.Model(id="wrong", **{**PLAIN, **wrong})
+
+
 @given(st.integers(0, 200_000), st.sampled_from(["A", "WA", "WAwa", "LLLA", "IR", "WQZ", "MCA-"]))
 def test_a_longer_context_never_needs_less(context_length: int, mixer_pattern: str) -> None:
     model = hayasa.Model(
         id="any",
-        layers=8,
-        hidden_size=512,
-        attention_heads=8,
-        kv_heads=2,
-        head_dim=64,
-        intermediate_size=2048,
-        vocab_size=32000,
+        **PLAIN,
         mixer_pattern=mixer_pattern,
         sliding_window=1024,
         index_heads=4,
