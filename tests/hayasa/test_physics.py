@@ -200,6 +200,12 @@ PLAIN = {
     ("wrong", "named"),
     [
         ({"mixer_pattern": "AX"}, "mixer_pattern"),
+        ({"mixer_pattern": 7}, "mixer_pattern"),
+        ({"mlp_pattern": ["D"]}, "mlp_pattern"),
+        ({"attention_kind": "shared"}, "q_lora_rank"),
+        ({"v_head_dim": -1}, "v_head_dim"),
+        ({"window_kv_heads": 1.5}, "window_kv_heads"),
+        ({"mtp_layers": float("nan")}, "mtp_layers"),
         ({"mlp_pattern": "DX"}, "mlp_pattern"),
         ({"mlp_pattern": "DDDDDDDDD"}, "mlp_pattern"),
         ({"mixer_pattern": "LA"}, "state_heads"),

@@ -40,6 +40,26 @@ MLPS = ("D", "2", "E", "B", "-")
 Dense; dense of twice the width; a mixture of experts; both, side by side; none.
 """
 
+_MAY_BE_ABSENT = (
+    "q_lora_rank",
+    "qk_rope_head_dim",
+    "v_head_dim",
+    "sliding_window",
+    "shared_experts",
+    "shared_expert_intermediate_size",
+    "window_attention_heads",
+    "window_kv_heads",
+    "window_head_dim",
+    "attention_gate_dim",
+    "index_pool",
+    "moe_latent_size",
+    "per_layer_embedding_size",
+    "further_parameters",
+    "other_parameters",
+    "mtp_layers",
+)
+"""Counts and widths that are 0 where a model has no such thing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -235,12 +255,16 @@ class Model:
         require_choice("mlp_kind", self.mlp_kind, MLP_KINDS)
         for name in ("layers", "hidden_size", "attention_heads", "vocab_size"):
             require_integer(name, getattr(self, name), 1, 10**8)
+        for name in _MAY_BE_ABSENT:
+            require_integer(name, getattr(self, name), 0, 10**15)
         if self.attention_kind == "mla":
             for name in ("kv_lora_rank", "qk_nope_head_dim", "v_head_dim"):
                 require_integer(name, getattr(self, name), 1, 10**6)
-            require_integer("qk_rope_head_dim", self.qk_rope_head_dim, 0, 10**6)
         else:
             for name in ("kv_heads", "head_dim"):
+                require_integer(name, getattr(self, name), 1, 10**6)
+        if self.attention_kind == "shared":
+            for name in ("q_lora_rank", "o_lora_rank", "o_groups"):
                 require_integer(name, getattr(self, name), 1, 10**6)
         self._check_patterns()
         self._check_feed_forward()
@@ -249,6 +273,8 @@ class Model:
     def _check_patterns(self) -> None:
         for name, known in (("mixer_pattern", tuple(MIXERS)), ("mlp_pattern", MLPS)):
             pattern: str = getattr(self, name)
+            if not isinstance(pattern, str):
+                raise InvalidValueError(f"{name} は文字列で指定してください（与えられた値: {pattern!r}）。")
             if len(pattern) > self.layers:
                 raise InvalidValueError(
                     f"{name} は {self.layers} 文字まで（layers と同じ）です。{len(pattern)} 文字あります。"
@@ -283,7 +309,6 @@ class Model:
             "state_dim": STATE_MIXERS,
             "conv_kernel": (*STATE_MIXERS, "C"),
         }
-        require_integer("index_pool", self.index_pool, 0, 10**6)
         for name, mixers in needed.items():
             if any(kind in mixers for kind in kinds):
                 require_integer(name, getattr(self, name), 1, 10**8)
@@ -299,15 +324,13 @@ class Model:
     def layer_mixers(self) -> tuple[str, ...]:
         """Letter of `MIXERS` of each layer."""
         windowed = self.sliding_window_layers
-        pattern = self.mixer_pattern or "W" * windowed + "A" * (self.layers - windowed)
-        return tuple(pattern[layer % len(pattern)] for layer in range(self.layers))
+        return _repeated(self.mixer_pattern, self.layers, "W", windowed, "A")
 
     @property
     def layer_mlps(self) -> tuple[str, ...]:
         """Letter of `MLPS` of each layer."""
         dense = self.dense_layers if self.experts else self.layers
-        pattern = self.mlp_pattern or "D" * dense + "E" * (self.layers - dense)
-        return tuple(pattern[layer % len(pattern)] for layer in range(self.layers))
+        return _repeated(self.mlp_pattern, self.layers, "D", dense, "E")
 
     @property
     def moe_layers(self) -> int:
@@ -337,6 +360,12 @@ class Model:
                 f"model {self.id!r} はパラメータ数しか分からないため、{purpose}を計算できません。"
                 "layers などの形を指定した Model を渡してください。"
             )
+
+
+def _repeated(pattern: str, layers: int, first: str, firsts: int, other: str) -> tuple[str, ...]:
+    """Return the letter of each layer; without a pattern, so many of the first and then the other."""
+    letters = pattern or first * int(firsts) + other * int(layers - firsts)
+    return tuple(letters[layer % len(letters)] for layer in range(int(layers)))
 
 
 class Heads(NamedTuple):

@@ -101,7 +101,7 @@ def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
     if model.further_parameters:
         tensors.append(WeightTensor("further", -1, model.further_parameters, 1))
     mixers, mlps = model.layer_mixers, model.layer_mlps
-    for layer in range(model.layers):
+    for layer in range(len(mixers)):
         tensors += _mixer_tensors(model, layer, mixers[layer])
         tensors += _mlp_tensors(model, layer, mlps[layer])
         if model.per_layer_embedding_size:
