@@ -117,38 +117,115 @@ def test_recurrent_states_are_there_from_the_first_token(id_: str, mib: float) -
 
 
 def test_sparse_attention_stores_more_than_a_step_reads() -> None:
-    latent = {"kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128}
-    sparse = hayasa.Model(
-        id="sparse",
-        layers=61,
-        hidden_size=7168,
-        attention_heads=128,
-        attention_kind="mla",
-        intermediate_size=18432,
-        vocab_size=129280,
-        mixer_pattern="I",
-        index_heads=64,
-        index_head_dim=128,
-        index_top_k=2048,
-        **latent,
-    )
-    # DeepSeek V3.2 at 128K: 10.48 GiB.
-    assert hayasa.kv_cache_bytes(sparse, 2**17) / 2**30 == pytest.approx(10.48, abs=0.01)
+    sparse = hayasa.get_model("deepseek-v3.2")
     assert hayasa.kv_read_bytes(sparse, 2**17) == 61 * 2 * (2048 * 576 + 2**17 * 128)
     assert hayasa.kv_read_bytes(sparse, 2000) == hayasa.kv_cache_bytes(sparse, 2000)
+
+
+@pytest.mark.parametrize(
+    ("id_", "context_length", "gib"),
+    [
+        # Published; bf16.
+        ("deepseek-v3.2", 2**17, 10.48),
+        ("deepseek-v4-flash", 2**20, 6.72),
+        ("deepseek-v4-pro", 2**20, 9.62),
+    ],
+)
+def test_cache_sizes_that_were_published(id_: str, context_length: int, gib: float) -> None:
+    model = hayasa.get_model(id_)
+    assert hayasa.kv_cache_bytes(model, context_length) / 2**30 == pytest.approx(gib, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("id_", "growing", "fixed_mib"),
+    [
+        ("gemma-4-31b", 81_920, 800),
+        ("gemma-4-26b-a4b", 20_480, 200),
+        ("gemma-4-12b", 16_384, 320),
+        ("gemma-4-e4b", 16_384, 20),
+        ("gemma-4-e2b", 6_144, 6),
+        ("nemotron-3-nano-30b-a3b", 6_144, 46 + 1.6171875),
+        ("nemotron-3-super-120b-a12b", 8_192, 160 + 4.6875),
+        ("granite-4.0-h-small", 16_384, 144 + 3.48046875),
+        ("glm-4.7-flash", 54_144, 0),
+        ("kimi-k2.5", 70_272, 0),
+        ("deepseek-v4-flash", 6_880, 5.375),
+        ("minimax-m2", 253_952, 0),
+        ("llama-4-scout", 12 * 4096, 36 * 8192 * 4096 / 2**20),
+    ],
+)
+def test_a_cache_is_what_grows_and_what_does_not(id_: str, growing: int, fixed_mib: float) -> None:
+    """Windows that are full and states stay; the rest grows by the same with every token."""
+    model = hayasa.get_model(id_)
+    assert hayasa.kv_cache_bytes(model, 2**16) == growing * 2**16 + fixed_mib * MIB
+
+
+@pytest.mark.parametrize(
+    ("id_", "mixers"),
+    [
+        ("nemotron-3-nano-30b-a3b", {"M": 23, "A": 6, "-": 23}),
+        ("nemotron-3-super-120b-a12b", {"M": 40, "A": 8, "-": 40}),
+        ("nemotron-3-ultra-550b-a55b", {"M": 48, "A": 12, "-": 48}),
+        ("granite-4.0-h-small", {"M": 36, "A": 4}),
+        ("lfm2-1.2b", {"C": 10, "A": 6}),
+        ("qwen3.5-397b-a17b", {"L": 45, "A": 15}),
+        ("kimi-linear-48b-a3b", {"K": 20, "A": 7}),
+        ("kimi-k3", {"K": 69, "A": 24}),
+        ("gemma-4-e2b", {"W": 12, "A": 3, "w": 16, "a": 4}),
+        ("deepseek-v4-flash", {"W": 2, "Q": 21, "Z": 20}),
+        ("mimo-v2-flash", {"W": 39, "A": 9}),
+        ("gpt-oss-20b", {"W": 12, "A": 12}),
+    ],
+)
+def test_layers_of_each_kind_are_as_many_as_published(id_: str, mixers: dict[str, int]) -> None:
+    model = hayasa.get_model(id_)
+    found = [*model.layer_mixers]
+    assert {mixer: found.count(mixer) for mixer in mixers} == mixers
+    assert len(found) == model.layers == sum(mixers.values())
+    assert model.moe_layers == sum(kind in "EB" for kind in model.layer_mlps)
+
+
+PLAIN = {
+    "layers": 8,
+    "hidden_size": 512,
+    "attention_heads": 8,
+    "kv_heads": 2,
+    "head_dim": 64,
+    "intermediate_size": 2048,
+    "vocab_size": 32000,
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"mixer_pattern": "AX"}, "mixer_pattern"),
+        ({"mixer_pattern": 7}, "mixer_pattern"),
+        ({"mlp_pattern": ["D"]}, "mlp_pattern"),
+        ({"attention_kind": "shared"}, "q_lora_rank"),
+        ({"v_head_dim": -1}, "v_head_dim"),
+        ({"window_kv_heads": 1.5}, "window_kv_heads"),
+        ({"mtp_layers": float("nan")}, "mtp_layers"),
+        ({"mlp_pattern": "DX"}, "mlp_pattern"),
+        ({"mlp_pattern": "DDDDDDDDD"}, "mlp_pattern"),
+        ({"mixer_pattern": "LA"}, "state_heads"),
+        ({"mixer_pattern": "CA"}, "conv_kernel"),
+        ({"mixer_pattern": "WA"}, "sliding_window"),
+        ({"mixer_pattern": "IA"}, "index_heads"),
+        ({"mlp_pattern": "DE"}, "experts"),
+        ({"mixer_pattern": "WA", "sliding_window": 64, "sliding_window_layers": 4}, "sliding_window_layers"),
+    ],
+)
+def test_layers_that_cannot_be_are_refused_by_name(wrong: dict[str, object], named: str) -> None:
+    with pytest.raises(hayasa.InvalidValueError, match=named):
+        hayasa.Model(id="wrong", **{**PLAIN, **wrong})
 
 
 @given(st.integers(0, 200_000), st.sampled_from(["A", "WA", "WAwa", "LLLA", "IR", "WQZ", "MCA-"]))
 def test_a_longer_context_never_needs_less(context_length: int, mixer_pattern: str) -> None:
     model = hayasa.Model(
         id="any",
-        layers=8,
-        hidden_size=512,
-        attention_heads=8,
-        kv_heads=2,
-        head_dim=64,
-        intermediate_size=2048,
-        vocab_size=32000,
+        **PLAIN,
         mixer_pattern=mixer_pattern,
         sliding_window=1024,
         index_heads=4,

@@ -179,7 +179,7 @@ _OWN_MODELS: tuple[Fields, ...] = (
     # A share of 7 in 10 is no binary fraction, so that what is active has to be rounded.
     {**_EXPERTS, "experts": 10, "experts_per_token": 7},
     _LATENT,
-    {**_LATENT, **_SPARSE, "mixer_pattern": "IRR"},
+    {**_LATENT, **_SPARSE, "mixer_pattern": "IRR", "qk_rope_head_dim": 0, "index_pool": 16},
     {**_DENSE, **_SPARSE, "mixer_pattern": "AII"},
     _LINEAR,
     _ONE_OPERATION,

@@ -69,7 +69,7 @@ def attention_flop_per_token_and_layer(model: Model, mixer: str = "A") -> int:
 
 def _index_flop(model: Model) -> int:
     """Return the work of an indexer with one cached entry, in one layer."""
-    return 2 * model.index_heads * model.index_head_dim
+    return 2 * model.index_heads * model.index_head_dim // max(1, model.index_pool)
 
 
 @lru_cache(maxsize=256)

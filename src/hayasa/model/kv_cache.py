@@ -100,19 +100,17 @@ def cache_layers(model: Model) -> tuple[CacheLayers, ...]:
     mixers = model.layer_mixers
     found = []
     for mixer in ATTENTION_MIXERS:
-        layers = sum(1 for one in mixers if one == mixer)
-        values = kv_values_per_layer(model, mixer)
-        if layers and mixer in COMPRESSED_TOKENS:
-            # What is compressed lies behind a window of single tokens.
-            found.append(CacheLayers(mixer, layers, values, window=model.sliding_window))
+        # What is compressed lies behind a window of single tokens.
+        alike = ("W", *COMPRESSED_TOKENS) if mixer == "W" else (mixer,)
+        layers = sum(1 for one in mixers if one in alike)
         if layers:
             has_index = mixer in ("I", "Q")
             found.append(
                 CacheLayers(
                     mixer,
                     layers,
-                    values,
-                    index_values=model.index_head_dim if has_index else 0,
+                    kv_values_per_layer(model, mixer),
+                    index_values=model.index_head_dim // max(1, model.index_pool) if has_index else 0,
                     is_stored=mixer not in ("a", "w"),
                     tokens_per_entry=COMPRESSED_TOKENS.get(mixer, 1),
                     window=model.sliding_window if mixer in ("W", "w") else 0,

@@ -40,6 +40,26 @@ MLPS = ("D", "2", "E", "B", "-")
 Dense; dense of twice the width; a mixture of experts; both, side by side; none.
 """
 
+_MAY_BE_ABSENT = (
+    "q_lora_rank",
+    "qk_rope_head_dim",
+    "v_head_dim",
+    "sliding_window",
+    "shared_experts",
+    "shared_expert_intermediate_size",
+    "window_attention_heads",
+    "window_kv_heads",
+    "window_head_dim",
+    "attention_gate_dim",
+    "index_pool",
+    "moe_latent_size",
+    "per_layer_embedding_size",
+    "further_parameters",
+    "other_parameters",
+    "mtp_layers",
+)
+"""Counts and widths that are 0 where a model has no such thing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -138,6 +158,8 @@ class Model:
     index_heads, index_head_dim, index_top_k : int
         Heads of the indexer that chooses what sparse attention reads, their
         width, and how many cached entries it chooses.
+    index_pool : int
+        Tokens that one entry of the index stands for; 0 means each its own.
     state_heads, state_head_dim, state_groups, state_dim : int
         Recurrent state: per head a matrix of `state_head_dim` (of a value) by
         `state_dim` (of a key); keys and queries come in `state_groups`.
@@ -223,6 +245,7 @@ class Model:
     index_heads: int = 0
     index_head_dim: int = 0
     index_top_k: int = 0
+    index_pool: int = 0
     state_heads: int = 0
     state_head_dim: int = 0
     state_groups: int = 0
@@ -251,11 +274,16 @@ class Model:
         require_choice("mlp_kind", self.mlp_kind, MLP_KINDS)
         for name in ("layers", "hidden_size", "attention_heads", "vocab_size"):
             require_integer(name, getattr(self, name), 1, 10**8)
+        for name in _MAY_BE_ABSENT:
+            require_integer(name, getattr(self, name), 0, 10**15)
         if self.attention_kind == "mla":
-            for name in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"):
+            for name in ("kv_lora_rank", "qk_nope_head_dim", "v_head_dim"):
                 require_integer(name, getattr(self, name), 1, 10**6)
         else:
             for name in ("kv_heads", "head_dim"):
+                require_integer(name, getattr(self, name), 1, 10**6)
+        if self.attention_kind == "shared":
+            for name in ("q_lora_rank", "o_lora_rank", "o_groups"):
                 require_integer(name, getattr(self, name), 1, 10**6)
         self._check_patterns()
         self._check_feed_forward()
@@ -264,6 +292,8 @@ class Model:
     def _check_patterns(self) -> None:
         for name, known in (("mixer_pattern", tuple(MIXERS)), ("mlp_pattern", MLPS)):
             pattern: str = getattr(self, name)
+            if not isinstance(pattern, str):
+                raise InvalidValueError(f"{name} は文字列で指定してください（与えられた値: {pattern!r}）。")
             if len(pattern) > self.layers:
                 raise InvalidValueError(
                     f"{name} は {self.layers} 文字まで（layers と同じ）です。{len(pattern)} 文字あります。"
@@ -313,15 +343,13 @@ class Model:
     def layer_mixers(self) -> tuple[str, ...]:
         """Letter of `MIXERS` of each layer."""
         windowed = self.sliding_window_layers
-        pattern = self.mixer_pattern or "W" * windowed + "A" * (self.layers - windowed)
-        return tuple(pattern[layer % len(pattern)] for layer in range(self.layers))
+        return _repeated(self.mixer_pattern, self.layers, "W", windowed, "A")
 
     @property
     def layer_mlps(self) -> tuple[str, ...]:
         """Letter of `MLPS` of each layer."""
         dense = self.dense_layers if self.experts else self.layers
-        pattern = self.mlp_pattern or "D" * dense + "E" * (self.layers - dense)
-        return tuple(pattern[layer % len(pattern)] for layer in range(self.layers))
+        return _repeated(self.mlp_pattern, self.layers, "D", dense, "E")
 
     @property
     def has_experts(self) -> bool:
@@ -357,6 +385,12 @@ class Model:
                 f"model {self.id!r} はパラメータ数しか分からないため、{purpose}を計算できません。"
                 "layers などの形を指定した Model を渡してください。"
             )
+
+
+def _repeated(pattern: str, layers: int, first: str, firsts: int, other: str) -> tuple[str, ...]:
+    """Return the letter of each layer; without a pattern, so many of the first and then the other."""
+    letters = pattern or first * int(firsts) + other * int(layers - firsts)
+    return tuple(letters[layer % len(letters)] for layer in range(int(layers)))
 
 
 class Heads(NamedTuple):

@@ -100,9 +100,10 @@ def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
         tensors.append(WeightTensor("norm", -1, model.per_layer_embedding_size, 1))
     if model.further_parameters:
         tensors.append(WeightTensor("further", -1, model.further_parameters, 1))
-    for layer in range(model.layers):
-        tensors += _mixer_tensors(model, layer)
-        tensors += _mlp_tensors(model, layer)
+    mixers, mlps = model.layer_mixers, model.layer_mlps
+    for layer in range(len(mixers)):
+        tensors += _mixer_tensors(model, layer, mixers[layer])
+        tensors += _mlp_tensors(model, layer, mlps[layer])
         if model.per_layer_embedding_size:
             tensors.append(WeightTensor("inp_gate", layer, model.hidden_size, model.per_layer_embedding_size))
             tensors.append(WeightTensor("proj", layer, model.per_layer_embedding_size, model.hidden_size))
@@ -113,8 +114,7 @@ def weight_tensors(model: Model) -> tuple[WeightTensor, ...]:
     return tuple(tensors)
 
 
-def _mixer_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    mixer = model.layer_mixers[layer]
+def _mixer_tensors(model: Model, layer: int, mixer: str) -> list[WeightTensor]:
     if mixer in ("L", "K"):
         return _linear_attention_tensors(model, layer, mixer)
     if mixer == "M":
@@ -209,15 +209,18 @@ def _compressor_tensors(model: Model, layer: int, mixer: str, width: int) -> lis
 
 
 def _indexer_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    """Return the tensors by which sparse attention chooses what to read."""
+    """Return the tensors by which sparse attention chooses what to read.
+
+    With compressed keys and values, DeepSeek's way, a weight per head sums
+    up what its heads say.
+    """
     hidden, width = model.hidden_size, model.index_head_dim
-    tensors = [
-        WeightTensor("indexer_q_b", layer, model.q_lora_rank or hidden, model.index_heads * width),
-        WeightTensor("indexer_proj", layer, hidden, model.index_heads),
-    ]
+    tensors = [WeightTensor("indexer_q_b", layer, model.q_lora_rank or hidden, model.index_heads * width)]
+    if model.attention_kind in ("mla", "shared"):
+        tensors.append(WeightTensor("indexer_proj", layer, hidden, model.index_heads))
     if model.attention_kind == "shared":
         return [*tensors, *_compressor_tensors(model, layer, "Q", width)]
-    # The norm of the one key has a bias.
+    # A scale and a bias of the norm of the key, or the norms of query and key.
     return [*tensors, WeightTensor("indexer_k", layer, hidden, width), WeightTensor("norm", layer, width, 2)]
 
 
@@ -290,11 +293,10 @@ def _latent_attention_tensors(model: Model, layer: int) -> list[WeightTensor]:
     ]
 
 
-def _mlp_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    kind, width = model.layer_mlps[layer], model.intermediate_size
+def _mlp_tensors(model: Model, layer: int, kind: str) -> list[WeightTensor]:
     tensors: list[WeightTensor] = []
     if kind in ("D", "2", "B"):
-        width = 2 * width if kind == "2" else width
+        width = model.intermediate_size * (2 if kind == "2" else 1)
         tensors += _ffn_tensors(model, layer, model.hidden_size, width, "", bias=model.mlp_bias)
     if kind in ("E", "B"):
         tensors += _expert_tensors(model, layer)
