@@ -5,10 +5,46 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import hayasa
 from hayasa.catalog.device_names import read_name
 from hayasa.units import GIB
+
+WORDS = [
+    *("RTX", "4090", "3060", "M4", "Max", "Pro", "Ultra", "A100", "SXM4", "PCIe", "Ryzen", "AI", "395", "Core", "i7"),
+    *(
+        "8GB",
+        "16 GB",
+        "0GB",
+        "24ギガ",
+        "メモリ",
+        "ノート",
+        "Laptop",
+        "の",
+        "GPU",
+        "40コア",
+        "10-core",
+        "CPU",
+        "2x",
+        "220W",
+    ),
+    *(
+        "DDR5-5600",
+        "DDR4-0000",
+        "2ch",
+        "シングル",
+        "NVIDIA",
+        "Apple",
+        "MacBook Pro",
+        "Mac",
+        "@ 3.0GHz",
+        "(znver4)",
+        "(",
+        ",",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +115,7 @@ def test_a_laptops_card_is_another_card() -> None:
         ("富士通のM4", "apple-m4-10c"),
         ("Surface M4", "apple-m4-10c"),
         ("RTX 4090 SuperDuper", "rtx-4090"),
-        ("RTX 5000 Ada ノート", "rtx-5000-ada"),
+        ("RTX 4500 Ada ノート", "rtx-4500-ada"),
         ("M4 Max 64GB 日本語", "apple-m4-max-40c"),
         ("RTX 3060 Turbo", "rtx-3060"),
     ],
@@ -147,7 +183,7 @@ def test_of_two_readings_the_common_one_answers_and_says_so(name: str, id_: str,
     result = hayasa.estimate("llama-3.1-8b", name)
     assert result.device.id == id_
     said = [note for note in result.notes if repr(name) in note]
-    assert len(said) == 1 and other in said[0] and "として答えました" in said[0]
+    assert len(said) == 1 and other in said[0] and "」として答えました" in said[0]
     assert said[0] in hayasa.estimate("llama-3.1-8b", name, engine="ideal").notes
 
 
@@ -192,6 +228,13 @@ def test_no_two_rows_share_a_name() -> None:
         for name in (id_, row["name"], *filter(None, row["aliases"].split("|"))):
             if not name.startswith("?"):
                 assert owner.setdefault(read_name(name), id_) == id_, name
+            assert read_name(name.removeprefix("?")).key, name
+
+
+@pytest.mark.parametrize("name", ["", "  ", "NVIDIA", "Apple GPU", "ノートPC", "MacBook Pro", "16GB", "40コア", "2x"])
+def test_a_name_that_names_nothing_is_refused(name: str) -> None:
+    with pytest.raises(hayasa.UnknownNameError, match="登録されていません"):
+        hayasa.get_device(name)
 
 
 def test_what_counts_for_nothing_is_said() -> None:
@@ -219,3 +262,50 @@ def test_a_processor_reads_as_fast_as_its_memory(name: str, gb_per_s: float, id_
     assert device.memory_bandwidth_bytes_per_s == pytest.approx(gb_per_s * 1e9)
     assert device.id == id_
     assert device.family == "cpu"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.lists(st.sampled_from(WORDS), max_size=7).map(" ".join),
+        st.lists(st.sampled_from(WORDS), max_size=7).map("".join),
+    )
+)
+def test_any_text_is_a_device_or_an_error_of_the_package(name: str) -> None:
+    try:
+        device = hayasa.get_device(name)
+    except hayasa.HayasaError as error:
+        assert repr(name) in str(error)
+    else:
+        assert device.id in hayasa.device_rows() or device.family == "cpu"
+
+
+def test_a_long_name_is_refused_soon() -> None:
+    for name in ("RTX 4090 " * 2000, "1" * 20_000, "(" * 20_000, "16gb " * 5000, "メモリ" * 5000, "core " * 5000):
+        with pytest.raises(hayasa.HayasaError):
+            hayasa.get_device(name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("estimated", "gpu_clock_hz"),
+        ("estimated", ("gpu_speed",)),
+        ("estimated", None),
+        ("notes", "a note"),
+        ("memory_options_bytes", [16 * GIB]),
+        ("memory_options_bytes", (-1.0,)),
+        ("memory_options_bytes", ("16 GB",)),
+        ("memory_options_bytes", (16.0 * GIB,)),
+    ],
+)
+def test_a_device_that_cannot_be_is_refused(field: str, value: object) -> None:
+    with pytest.raises(hayasa.InvalidValueError):
+        hayasa.Device(id="own", memory_bandwidth_bytes_per_s=1e12, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("memory", [float("nan"), -1, "16", None, True, 1e30])
+def test_an_amount_of_memory_that_cannot_be_is_refused(memory: object) -> None:
+    with pytest.raises(hayasa.InvalidValueError, match="memory_bytes"):
+        hayasa.get_device("RTX 3060", memory_bytes=memory)  # type: ignore[arg-type]

@@ -97,7 +97,7 @@ _LAPTOP = re.compile(
 _TRADEMARKS = re.compile(r"[™®©]|\((?:r|tm|c)\)")
 # A computer that a chip is sold in says nothing of the chip: "MacBook Pro M4" has no M4 Pro.
 _COMPUTERS = re.compile(
-    r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio|neo)(?=[\s\d(,-]|$)|(?<![a-z])(?:macbook|mbp|mba|imac|mac|studio)(?![a-z])"
+    r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio)(?=[\s\d(,-]|$)|(?<![a-z])(?:macbook|mbp|mba|imac|mac|studio)(?![a-z])"
     r"|マックブック(?:・?(?:プロ|エアー?))?|マック(?:・?(?:ミニ|スタジオ))|アイマック"
 )
 _GENERATION = re.compile(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])|第\s*\d{1,2}\s*世代")
@@ -260,8 +260,8 @@ def device_of_name(
     if said.cores and chosen.gpu_cores and _cores_are_the_cpus(said, fitting):
         notes = (*notes, f"名前にある {said.cores} コアは、CPU のものと読みました。見積りには入りません。")
     if len(fitting) > 1:
-        others = "、".join([_called(device) for device in fitting if device is not chosen])
-        notes = (f"{name!r} には {others} もあります。{_called(chosen)} として答えました。", *notes)
+        others = "".join([f"「{_called(device)}」" for device in fitting if device is not chosen])
+        notes = (f"{name!r} には{others}もあります。「{_called(chosen)}」として答えました。", *notes)
     return _with_memory(said, chosen, rows[chosen.id], notes)
 
 
@@ -292,7 +292,7 @@ def _named(key: str, laptop: bool, names: Sequence[SpelledName]) -> dict[str, li
     """Return the names that have a key, by row; a further reading adds a row, but no name."""
     found: dict[str, list[DeviceName]] = {}
     for id_, name, text in names:
-        if not _could_have_key(text, key):
+        if not key or not _could_have_key(text, key):
             continue
         said = read_name(name.removeprefix("?"))
         if (said.key, said.laptop) == (key, laptop):
