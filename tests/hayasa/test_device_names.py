@@ -96,6 +96,14 @@ WORDS = [
         ("Ryzen 7 PRO 5850U", "ryzen-4000-laptop", 0),
         ("Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz", "core-8000", 0),
         ("i7 8550U", "core-7000", 0),
+        ("A100 80GB HBM2e", "a100-80gb-sxm", 80),
+        ("GeForce RTX™ 4070 Laptop GPU 8GB GDDR6", "rtx-4070-laptop", 8),
+        ("MacBook Pro (14-inch, 2024) M4 Pro 10-core CPU 16-core GPU 24GB", "apple-m4-pro-16c", 24),
+        ("MacBook Air 13インチ 2025年モデル M4 10コアGPU 16GB", "apple-m4-10c", 16),
+        ("Mac mini (M4, 2024)", "apple-m4-10c", 32),
+        ("NVIDIA Jetson Orin Nano Super Developer Kit", "jetson-orin-nano-super", 8),
+        ("ラズパイ5 8GB", "raspberry-pi-5", 8),
+        ("Steam Deck OLED", "steam-deck-oled", 16),
     ],
 )
 def test_a_name_is_the_right_device_with_the_right_memory(spelling: str, id_: str, memory_gb: float) -> None:

@@ -38,6 +38,8 @@ class DeviceName(NamedTuple):
         ``"sxm"``, ``"pcie"``, ``"nvl"``, ``"oam"``, or empty.
     memory_gb : float
         Memory; 0 if not said.
+    memory_type : str
+        ``"gddr6"``, ``"hbm3"``, …, or empty.
     gpu_cores : int
         GPU cores; 0 if not said.
     cores : int
@@ -54,6 +56,7 @@ class DeviceName(NamedTuple):
     laptop: bool = False
     form: str = ""
     memory_gb: float = 0.0
+    memory_type: str = ""
     gpu_cores: int = 0
     cores: int = 0
     memory_kind: str = ""
@@ -78,6 +81,7 @@ _CHANNELS = re.compile(
     r"|(シングル|single|デュアル|dual|クアッド|quad)(?:\s*-?\s*(?:チャンネル|channel))?"
 )
 _CHANNELS_OF_WORD = {"シングル": 1, "single": 1, "デュアル": 2, "dual": 2, "クアッド": 4, "quad": 4}
+_MEMORY_TYPE = re.compile(r"(?<![a-z])(gddr\d[xw]?|hbm\d?e?|lpddr\d?x?)(?![a-z\d])")
 _CLUSTERS = re.compile(r"\d{1,2}p\s*\+\s*\d{1,2}e(?:\s*\+\s*(\d{1,2})\s*-?(?:core\s*)?gpu)?")
 _CORE_WORD = r"(?:\s*-?\s*(?:cores?|コア))"
 _GPU_CORES = re.compile(
@@ -101,6 +105,10 @@ _COMPUTERS = re.compile(
     r"|マックブック(?:・?(?:プロ|エアー?))?|マック(?:・?(?:ミニ|スタジオ))|アイマック"
 )
 _GENERATION = re.compile(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])|第\s*\d{1,2}\s*世代")
+# The size of a screen and the year tell computers apart that have the same chip.
+_MODEL_YEAR = re.compile(
+    r"(?<![a-z\d.-])1\d(?:\.\d)?[\s-]*(?:inch(?:es)?|インチ|型)|(?<![a-z\d-])20(?:1[5-9]|2\d)(?![\d.])(?:\s*年(?:\s*(?:モデル|版))?)?"
+)
 # What a driver or a compiler calls a chip stands beside its name.
 _CODE_NAMES = re.compile(
     r"\((?:znver\d|[a-z]*lake(?:-[a-z\d]+)?|[a-z]*bridge|haswell|broadwell|sapphirerapids|graniterapids|radv[^)]*|navi\s*\d+)\)"
@@ -108,7 +116,7 @@ _CODE_NAMES = re.compile(
 _SILENT = re.compile(
     r"(?<![a-z])(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|qualcomm|gpu|cpu|igpu|graphics|card|processor"
     r"|chip|tensor|desktop|workstation|edition|generation|pc|w/|with|windows|linux)(?![a-z\d])"
-    r"|搭載|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
+    r"|developer\s*kit|dev\s*kit|搭載|開発キット|モデル|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
 )
 # The tier of a processor is said by its number, too: "Ryzen 7 5800X" is the 5800X.
 _TIER = re.compile(r"(?<=ryzen)[\s-]*[3579]\b(?:[\s-]+pro\b)?(?=[\s-]*\d)|(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)")
@@ -152,19 +160,21 @@ def read_name(name: str) -> DeviceName:
     cut(_CODE_NAMES)
     cut(_CLOCK)
     memory_gb = cut(_MEMORY)
+    memory_type = cut(_MEMORY_TYPE)
     gpu_cores = cut(_CLUSTERS) or cut(_GPU_CORES)
     cut(_CPU_CORES)
     cores = cut(_CORES)
     form = cut(_FORM)
     laptop = _LAPTOP.search(text) is not None
     cut(_LAPTOP)
-    for pattern in (_COMPUTERS, _GENERATION, _SILENT, _TIER):
+    for pattern in (_COMPUTERS, _MODEL_YEAR, _GENERATION, _SILENT, _TIER):
         text = pattern.sub(" ", text)
     return DeviceName(
         key=_SEPARATORS.sub("", text) or (f"{transfers[1]}{transfers[2]}" if transfers else ""),
         laptop=laptop,
         form=form.replace("-", ""),
         memory_gb=float(memory_gb or 0),
+        memory_type=memory_type,
         gpu_cores=int(gpu_cores or 0),
         cores=int(cores or 0),
         memory_kind=transfers[1] if transfers else "",
@@ -203,7 +213,8 @@ def spelled_names(rows: Mapping[str, Row]) -> list[SpelledName]:
 
 
 def _plain(name: str) -> str:
-    return _TRADEMARKS.sub(" ", unicodedata.normalize("NFKC", name).lower()).strip()
+    # First the signs, which would become letters.
+    return unicodedata.normalize("NFKC", _TRADEMARKS.sub(" ", name.lower())).lower().strip()
 
 
 def device_of_name(
@@ -254,7 +265,11 @@ def device_of_name(
         return _memory_alone(said)
     if not readings:
         raise unknown_name(name, rows, argument="device", what="デバイス")
-    fitting = _fitting(name, said, readings, [listed(id_) for id_ in readings])
+    devices = [listed(id_) for id_ in readings]
+    if said.memory_type:
+        # Two makes of a chip may differ in the type of their memory, which makers do not always tell.
+        devices = [one for one in devices if rows[one.id]["memory_kind"].lower() == said.memory_type] or devices
+    fitting = _fitting(name, said, readings, devices)
     chosen = _common(name, said, readings, fitting)
     notes = said.remarks
     if said.cores and chosen.gpu_cores and _cores_are_the_cpus(said, fitting):
