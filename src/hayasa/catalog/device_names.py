@@ -130,8 +130,9 @@ def read_name(name: str) -> DeviceName:
     --------
     >>> read_name("NVIDIA GeForce RTX 4060 Ti 16G")[:4]
     ('rtx4060ti', False, '', 16.0)
-    >>> read_name("MacBook Pro M4 Max（GPU 40コア、メモリ64GB）")[:5]
-    ('m4max', False, '', 64.0, 40)
+    >>> said = read_name("MacBook Pro M4 Max（GPU 40コア、メモリ64GB）")
+    >>> said.key, said.memory_gb, said.gpu_cores
+    ('m4max', 64.0, 40)
     >>> read_name("富士通のM4").key
     '富士通m4'
     """
