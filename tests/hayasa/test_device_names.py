@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -109,6 +111,24 @@ WORDS = [
 def test_a_name_is_the_right_device_with_the_right_memory(spelling: str, id_: str, memory_gb: float) -> None:
     device = hayasa.get_device(spelling)
     assert (device.id, device.memory_capacity_bytes / GIB) == (id_, memory_gb)
+
+
+with (Path(__file__).parent / "reported_devices.csv").open(encoding="utf-8", newline="") as file:
+    REPORTED = [(row["reported"], row["device"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(("reported", "id_"), [pair for pair in REPORTED if pair[1]])
+def test_devices_as_those_who_measured_wrote_them(reported: str, id_: str) -> None:
+    assert hayasa.get_device(reported).id == id_
+
+
+def test_what_was_reported_of_no_known_device_is_refused() -> None:
+    """A virtual machine says nothing of the memory that it shares with others."""
+    unknown = [reported for reported, id_ in REPORTED if not id_]
+    assert len(unknown) == 2 and all(name.startswith("DO-Premium") for name in unknown)
+    for name in unknown:
+        with pytest.raises(hayasa.UnknownNameError):
+            hayasa.get_device(name)
 
 
 def test_a_laptops_card_is_another_card() -> None:

@@ -65,61 +65,91 @@ class DeviceName(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-_COUNT = re.compile(
-    r"^\s*(\d{1,3})\s*[x×]\s*(?=\S)|(?:\sx|\s?×)\s*(\d{1,3})\s*$|(?<![a-z\d.])(\d{1,3})\s*[枚台基](?:の(?=\s*[a-z]))?"
+# Letters are ASCII here and digits stand by themselves: Japanese is written without blanks around them.
+_START, _END = r"(?<![a-z\d.])", r"(?![a-z\d])"
+
+
+def _pattern(*ways: str) -> re.Pattern[str]:
+    return re.compile("|".join(ways))
+
+
+def _words(*words: str) -> str:
+    return rf"(?<![a-z])(?:{'|'.join(words)}){_END}"
+
+
+_TRADEMARKS = _pattern(r"[™®©]", r"\((?:r|tm|c)\)")
+_COUNT = _pattern(
+    r"^\s*(\d{1,3})\s*[x×]\s*(?=\S)",
+    r"(?:\sx|\s?×)\s*(\d{1,3})\s*$",
+    rf"{_START}(\d{{1,3}})\s*[枚台基](?:の(?=\s*[a-z]))?",
 )
-_WATTS = re.compile(r"(?<![a-z\d.])(\d{2,4})\s*w\b(?!/)(?:\s*(?:power\s*)?(?:limit|cap|tgp|tdp|制限))?")
-_STORAGE = re.compile(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage|ストレージ)")
-_MEMORY_WORD = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|memories|メモリー?|v?ram)"
-_MEMORY = re.compile(
-    rf"(?:{_MEMORY_WORD}\s*[:：]?\s*)?(?:(?<![\d.])(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?)"
-    rf"|(?<![a-z\d.])(\d{{1,3}})\s*g)(?![a-z\d])(?:\s*(?:の\s*)?{_MEMORY_WORD})?"
-)
-_TRANSFERS = re.compile(r"(?<![a-z])((?:lp)?ddr\d?x?)[\s-]*(\d{4,5})(?:\s*mt/s)?(?!\d)")
-_CHANNELS = re.compile(
-    r"(?<![a-z\d.])(\d{1,2})\s*-?\s*(?:ch\b|channels?|チャンネル)"
-    r"|(シングル|single|デュアル|dual|クアッド|quad)(?:\s*-?\s*(?:チャンネル|channel))?"
+_STORAGE = _pattern(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage|ストレージ)")
+_WATTS = _pattern(rf"{_START}(\d{{2,4}})\s*w(?![a-z\d/])(?:\s*(?:power\s*)?(?:limit|cap|tgp|tdp|制限))?")
+
+_RAM = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|メモリー?|v?ram)"
+_AMOUNT = rf"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?){_END}"
+_SHORT_AMOUNT = rf"{_START}(\d{{1,3}})\s*g{_END}"  # "16G", but the Ryzen 5600G has no 5600 GB
+_MEMORY = _pattern(rf"(?:{_RAM}\s*[:：]?\s*)?(?:{_AMOUNT}|{_SHORT_AMOUNT})(?:\s*(?:の\s*)?{_RAM})?")
+_MEMORY_TYPE = _pattern(rf"(?<![a-z])(gddr\d[xw]?|hbm\d?e?|lpddr\d?x?){_END}")
+_TRANSFERS = _pattern(r"(?<![a-z])((?:lp)?ddr\d?x?)[\s-]*(\d{4,5})(?:\s*mt/s)?(?!\d)")
+_CHANNELS = _pattern(
+    rf"{_START}(\d{{1,2}})\s*-?\s*(?:ch{_END}|channels?|チャンネル)",
+    r"(シングル|single|デュアル|dual|クアッド|quad)(?:\s*-?\s*(?:チャンネル|channel))?",
 )
 _CHANNELS_OF_WORD = {"シングル": 1, "single": 1, "デュアル": 2, "dual": 2, "クアッド": 4, "quad": 4}
-_MEMORY_TYPE = re.compile(r"(?<![a-z])(gddr\d[xw]?|hbm\d?e?|lpddr\d?x?)(?![a-z\d])")
-_CLUSTERS = re.compile(r"\d{1,2}p\s*\+\s*\d{1,2}e(?:\s*\+\s*(\d{1,2})\s*-?(?:core\s*)?gpu)?")
-_CORE_WORD = r"(?:\s*-?\s*(?:cores?|コア))"
-_GPU_CORES = re.compile(
-    rf"(?<![a-z\d.])(\d{{1,2}}){_CORE_WORD}?\s*(?:の\s*)?-?gpu(?:{_CORE_WORD})?|gpu\s*:?\s*(\d{{1,2}}){_CORE_WORD}"
-    r"|(?<![a-z\d.])(\d{1,2})\s*cus?\b"
+
+_CORE = r"\s*-?\s*(?:cores?|コア)"
+_CLUSTERS = _pattern(r"\d{1,2}p\s*\+\s*\d{1,2}e(?:\s*\+\s*(\d{1,2})\s*-?(?:core\s*)?gpu)?")
+_GPU_CORES = _pattern(
+    rf"{_START}(\d{{1,2}})(?:{_CORE})?\s*(?:の\s*)?-?gpu(?:{_CORE})?",
+    rf"gpu\s*:?\s*(\d{{1,2}}){_CORE}",
+    rf"{_START}(\d{{1,2}})\s*cus?{_END}",
 )
-_CPU_CORES = re.compile(
-    rf"(?<![a-z\d.])\d{{1,3}}{_CORE_WORD}\s*(?:の\s*)?-?cpu|(?<![a-z\d.])\d{{1,2}}\s*cpu(?=\s*(?:[,、)]|$))|cpu\s*:?\s*\d{{1,3}}{_CORE_WORD}"
+_CPU_CORES = _pattern(
+    rf"{_START}\d{{1,3}}{_CORE}\s*(?:の\s*)?-?cpu",
+    rf"{_START}\d{{1,2}}\s*cpu(?=\s*(?:[,、)]|$))",
+    rf"cpu\s*:?\s*\d{{1,3}}{_CORE}",
 )
-_CORES = re.compile(rf"(?<![a-z\d.])(\d{{1,3}})(?:{_CORE_WORD}|c\b)(?:\s*processor)?")
-_CLOCK = re.compile(r"@?\s*\d+(?:\.\d+)?\s*[gm]hz")
-_FORM = re.compile(r"(?<![a-z])(sxm|pcie|pci-e|nvl|oam)\d?(?![a-z\d])")
-_LAPTOP = re.compile(
-    r"(?<![a-z])(?:laptop|notebook|mobile)(?:\s*(?:gpu|pc))?(?![a-z])"
-    r"|ノート(?:\s*pc|パソコン|ブック)?(?:\s*(?:用|版|向け))?|ラップトップ(?:\s*(?:用|版|向け))?|モバイル(?:\s*版)?"
+_CORES = _pattern(rf"{_START}(\d{{1,3}})(?:{_CORE}|c{_END})")
+
+_FORM = _pattern(rf"(?<![a-z])(sxm|pcie|pci-e|nvl|oam)\d?{_END}")
+_LAPTOP = _pattern(
+    r"(?<![a-z])(?:laptop|notebook|mobile)(?:\s*(?:gpu|pc))?(?![a-z])",
+    r"(?:ノート(?:\s*pc|パソコン|ブック)?|ラップトップ|モバイル)(?:\s*(?:用|版|向け))?",
 )
-_TRADEMARKS = re.compile(r"[™®©]|\((?:r|tm|c)\)")
-# A computer that a chip is sold in says nothing of the chip: "MacBook Pro M4" has no M4 Pro.
-_COMPUTERS = re.compile(
-    r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio)(?=[\s\d(,-]|$)|(?<![a-z])(?:macbook|mbp|mba|imac|mac|studio)(?![a-z])"
-    r"|マックブック(?:・?(?:プロ|エアー?))?|マック(?:・?(?:ミニ|スタジオ))|アイマック"
+
+# What tells nothing of a device, so that a name may have it or not.
+_SILENT = (
+    # A computer that a chip is sold in: "MacBook Pro M4" has no M4 Pro.
+    _pattern(
+        r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio)(?=[\s\d(,-]|$)",
+        _words("macbook", "mbp", "mba", "imac", "mac", "studio"),
+        r"マックブック(?:・?(?:プロ|エアー?))?|マック・?(?:ミニ|スタジオ)|アイマック",
+    ),
+    # Its screen and its year.
+    _pattern(r"(?<![a-z\d.-])1\d(?:\.\d)?[\s-]*(?:inch(?:es)?|インチ|型)"),
+    _pattern(r"(?<![a-z\d-])20(?:1[5-9]|2\d)(?![\d.])(?:\s*年(?:\s*(?:モデル|版))?)?"),
+    # A generation or a tier that the number says, too: "Ryzen 7 5800X" is the 5800X.
+    _pattern(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])", r"第\s*\d{1,2}\s*世代"),
+    _pattern(
+        r"(?<=ryzen)[\s-]*[3579](?!\d)(?:[\s-]+pro(?![a-z]))?(?=[\s-]*\d)", r"(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)"
+    ),
+    # What a driver or a compiler calls a chip, and its clock.
+    _pattern(
+        r"\((?:znver\d|[a-z]*lake(?:-[a-z\d]+)?|[a-z]*bridge|haswell|broadwell|[a-z]*rapids|radv[^)]*|navi\s*\d+)\)",
+        r"@?\s*\d+(?:\.\d+)?\s*[gm]hz",
+    ),
+    # Who makes it, and what kind of thing it is.
+    _pattern(
+        _words(
+            *("nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple", "qualcomm"),
+            *("gpu", "igpu", "cpu", "graphics", "card", "processor", "chip", "desktop", "pc", "windows", "linux"),
+            *("workstation", "edition", "generation", r"developer\s*kit", r"dev\s*kit", "with", "w/"),
+        ),
+        r"エヌビディア|アップル|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン",
+        r"搭載|開発キット|モデル|版|の(?=\s*[a-z\d])",
+    ),
 )
-_GENERATION = re.compile(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])|第\s*\d{1,2}\s*世代")
-# The size of a screen and the year tell computers apart that have the same chip.
-_MODEL_YEAR = re.compile(
-    r"(?<![a-z\d.-])1\d(?:\.\d)?[\s-]*(?:inch(?:es)?|インチ|型)|(?<![a-z\d-])20(?:1[5-9]|2\d)(?![\d.])(?:\s*年(?:\s*(?:モデル|版))?)?"
-)
-# What a driver or a compiler calls a chip stands beside its name.
-_CODE_NAMES = re.compile(
-    r"\((?:znver\d|[a-z]*lake(?:-[a-z\d]+)?|[a-z]*bridge|haswell|broadwell|sapphirerapids|graniterapids|radv[^)]*|navi\s*\d+)\)"
-)
-_SILENT = re.compile(
-    r"(?<![a-z])(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|qualcomm|gpu|cpu|igpu|graphics|card|processor"
-    r"|chip|tensor|desktop|workstation|edition|generation|pc|w/|with|windows|linux)(?![a-z\d])"
-    r"|developer\s*kit|dev\s*kit|搭載|開発キット|モデル|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
-)
-# The tier of a processor is said by its number, too: "Ryzen 7 5800X" is the 5800X.
-_TIER = re.compile(r"(?<=ryzen)[\s-]*[3579]\b(?:[\s-]+pro\b)?(?=[\s-]*\d)|(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)")
 _SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
 
 
@@ -158,8 +188,6 @@ def read_name(name: str) -> DeviceName:
     transfers = _TRANSFERS.search(text)
     cut(_TRANSFERS)
     channels = cut(_CHANNELS)
-    cut(_CODE_NAMES)
-    cut(_CLOCK)
     memory_gb = cut(_MEMORY)
     memory_type = cut(_MEMORY_TYPE)
     gpu_cores = cut(_CLUSTERS) or cut(_GPU_CORES)
@@ -168,7 +196,7 @@ def read_name(name: str) -> DeviceName:
     form = cut(_FORM)
     laptop = _LAPTOP.search(text) is not None
     cut(_LAPTOP)
-    for pattern in (_COMPUTERS, _MODEL_YEAR, _GENERATION, _SILENT, _TIER):
+    for pattern in _SILENT:
         text = pattern.sub(" ", text)
     return DeviceName(
         key=_SEPARATORS.sub("", text) or (f"{transfers[1]}{transfers[2]}" if transfers else ""),
