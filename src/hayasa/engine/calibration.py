@@ -354,7 +354,7 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
     if device.estimated:
         fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])
-        notes.append(f"このデバイスの{fields_said}は、同じ系統の製品からの推定です。")
+        notes.append(f"このデバイスの{fields_said}には確かな資料がなく、推定した値を使いました。")
     if not device.gpu_clock_hz and row.cycles_per_layer:
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
