@@ -132,7 +132,9 @@ _SILENT = (
     # A generation or a tier that the number says, too: "Ryzen 7 5800X" is the 5800X.
     _pattern(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])", r"第\s*\d{1,2}\s*世代"),
     _pattern(
-        r"(?<=ryzen)[\s-]*[3579](?!\d)(?:[\s-]+pro(?![a-z]))?(?=[\s-]*\d)", r"(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)"
+        r"(?<=ryzen)[\s-]*[3579](?!\d)(?:[\s-]+pro(?![a-z]))?(?=[\s-]*\d)",
+        r"(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)",
+        r"(?<![a-z])xeon[\s-]+(?:cpu[\s-]+)?(?=(?:platinum|gold|silver|bronze)\s*\d|e5|w\d)",
     ),
     # What a driver or a compiler calls a chip, and its clock.
     _pattern(
@@ -286,11 +288,7 @@ def device_of_name(
         raise InvalidValueError(f"device の名前 {name!r} にあるメモリと、指定されたメモリ {given} が合いません。")
     said = said._replace(memory_gb=said.memory_gb or memory_bytes / GIB)
     readings = _readings(said, names, rows)
-    if (
-        said.key
-        and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
-        and not _channels_listed(said, readings)
-    ):
+    if _is_memory_alone(said) and not _channels_listed(said, readings):
         return _memory_alone(said)
     if not readings:
         raise unknown_name(name, rows, argument="device", what="デバイス")
@@ -318,7 +316,7 @@ def _called(device: Device) -> str:
 
 def _amounts(said: DeviceName) -> tuple[object, ...]:
     """What a name says beside the key."""
-    return said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels
+    return said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels, said.mega_transfers_per_s
 
 
 def _readings(said: DeviceName, names: Sequence[SpelledName], rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
@@ -371,8 +369,9 @@ def _fitting(
         ]
         if not fitting:
             raise unknown_name(name, readings, argument="device", what="デバイス")
-    if said.channels:
-        fitting = [device for device in fitting if names_say(device, "channels")] or fitting
+    for part in ("channels", "mega_transfers_per_s"):
+        if getattr(said, part):  # where no name says it, any processor may have it
+            fitting = [device for device in fitting if names_say(device, part)] or fitting
     known = {device.gpu_cores for device in fitting}
     cores = said.gpu_cores or (0 if _cores_are_the_cpus(said, fitting) else said.cores)
     if cores and 0 not in known:
@@ -419,29 +418,32 @@ def _common(name: str, said: DeviceName, readings: Mapping[str, list[DeviceName]
 
 def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, ...]) -> Device:
     """Return a device with the amount and the speed of memory that the name says."""
-    size, bandwidth = said.memory_gb * GIB, device.memory_bandwidth_bytes_per_s
-    if not size or (device.memory_options_bytes and size not in device.memory_options_bytes):
-        size = device.memory_capacity_bytes
+    size = said.memory_gb * GIB
+    if size and (size in device.memory_options_bytes or not device.memory_options_bytes):
+        device = replace(device, memory_capacity_bytes=size)
     usual = int(row["memory_channels"] or 0)
-    estimated = device.estimated
-    if usual and (said.mega_transfers_per_s or said.channels):
-        # The name says what the row could only assume.
-        channels = said.channels or usual
-        speed = said.mega_transfers_per_s or round(bandwidth / _bandwidth_bytes_per_s(usual, 1))
-        bandwidth = _bandwidth_bytes_per_s(channels, speed)
-        estimated = tuple(name for name in estimated if name != "memory_bandwidth_bytes_per_s")
-        notes = (*notes, f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。")
-    else:
-        notes = (*device.notes, *notes)
-        if said.mega_transfers_per_s or said.channels:
-            notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
+    if not said.mega_transfers_per_s and not said.channels:
+        return replace(device, notes=(*device.notes, *notes))
+    if not usual:
+        unused = "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。"
+        return replace(device, notes=(*device.notes, *notes, unused))
+    if _is_memory_alone(said):
+        return replace(device, notes=notes)
+    # The name says what the row could only assume.
+    channels = said.channels or usual
+    speed = said.mega_transfers_per_s or round(device.memory_bandwidth_bytes_per_s / _bandwidth_bytes_per_s(usual, 1))
+    bandwidth = _bandwidth_bytes_per_s(channels, speed)
+    used = f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。"
     return replace(
         device,
-        memory_capacity_bytes=size,
         memory_bandwidth_bytes_per_s=bandwidth,
-        estimated=estimated,
-        notes=notes,
+        estimated=tuple(name for name in device.estimated if name != "memory_bandwidth_bytes_per_s"),
+        notes=(*notes, used),
     )
+
+
+def _is_memory_alone(said: DeviceName) -> bool:
+    return bool(said.key) and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
 
 
 def _memory_alone(said: DeviceName) -> Device:
