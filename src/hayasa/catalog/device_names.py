@@ -443,7 +443,7 @@ def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, .
 
 
 def _is_memory_alone(said: DeviceName) -> bool:
-    return bool(said.key) and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
+    return said.mega_transfers_per_s > 0 and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
 
 
 def _memory_alone(said: DeviceName) -> Device:
