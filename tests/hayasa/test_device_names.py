@@ -150,6 +150,8 @@ def test_a_laptops_card_is_another_card() -> None:
         ("RTX 4500 Ada ノート", "rtx-4500-ada"),
         ("M4 Max 64GB 日本語", "apple-m4-max-40c"),
         ("RTX 3060 Turbo", "rtx-3060"),
+        ("RTX 3060 0GB", "rtx-3060"),
+        ("M4 0コアGPU", "apple-m4-10c"),
     ],
 )
 def test_what_is_not_understood_is_not_dropped(name: str, near: str) -> None:

@@ -65,8 +65,9 @@ class DeviceName(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-# Letters are ASCII here and digits stand by themselves: Japanese is written without blanks around them.
-_START, _END = r"(?<![a-z\d.])", r"(?![a-z\d])"
+# Letters are ASCII here and digits stand by themselves, as Japanese is written without blanks around them.
+# Nothing has 0 of anything.
+_START, _END = r"(?<![a-z\d.])(?!0+\D)", r"(?![a-z\d])"
 
 
 def _pattern(*ways: str) -> re.Pattern[str]:
@@ -79,7 +80,7 @@ def _words(*words: str) -> str:
 
 _TRADEMARKS = _pattern(r"[™®©]", r"\((?:r|tm|c)\)")
 _COUNT = _pattern(
-    r"^\s*(\d{1,3})\s*[x×]\s*(?=\S)",
+    r"^\s*(?!0+\D)(\d{1,3})\s*[x×]\s*(?=\S)",
     r"(?:\sx|\s?×)\s*(\d{1,3})\s*$",
     rf"{_START}(\d{{1,3}})\s*[枚台基](?:の(?=\s*[a-z]))?",
 )
@@ -87,7 +88,7 @@ _STORAGE = _pattern(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage|�
 _WATTS = _pattern(rf"{_START}(\d{{2,4}})\s*w(?![a-z\d/])(?:\s*(?:power\s*)?(?:limit|cap|tgp|tdp|制限))?")
 
 _RAM = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|メモリー?|v?ram)"
-_AMOUNT = rf"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?){_END}"
+_AMOUNT = rf"(?<![\d.])(?!0+\D)(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?){_END}"
 _SHORT_AMOUNT = rf"{_START}(\d{{1,3}})\s*g{_END}"  # "16G", but the Ryzen 5600G has no 5600 GB
 _MEMORY = _pattern(rf"(?:{_RAM}\s*[:：]?\s*)?(?:{_AMOUNT}|{_SHORT_AMOUNT})(?:\s*(?:の\s*)?{_RAM})?")
 _MEMORY_TYPE = _pattern(rf"(?<![a-z])(gddr\d[xw]?|hbm\d?e?|lpddr\d?x?){_END}")
