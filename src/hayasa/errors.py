@@ -168,3 +168,18 @@ def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
             f"{name} は {' / '.join(allowed)} のどれかにしてください（与えられた値: {shown(value)}）。"
         )
     return value
+
+
+def require_tuple(name: str, value: object) -> None:
+    """Refuse what is no tuple.
+
+    Examples
+    --------
+    >>> require_tuple("notes", ("a note",))
+    >>> require_tuple("notes", "a note")
+    Traceback (most recent call last):
+        ...
+    hayasa.errors.InvalidValueError: notes は tuple で指定してください（与えられた値: 'a note'）。
+    """
+    if not isinstance(value, tuple):
+        raise InvalidValueError(f"{name} は tuple で指定してください（与えられた値: {value!r}）。")

@@ -106,10 +106,19 @@ _LISTED_BY = {
 """The command that lists what an argument may name."""
 
 
+MAX_NAME_LENGTH = 200
+"""No name of anything is longer; a longer text is a slip, and would take long to compare."""
+
+
 def require_name(name: str, *, argument: str, what: str) -> str:
-    """Return `name` if it is a text, else raise: `argument` is how the caller calls it, `what` what it names."""
+    """Return `name` if it is a short text, else raise: `argument` is how the caller calls it, `what` what it names."""
     if not isinstance(name, str):
         raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。")
+    if len(name) > MAX_NAME_LENGTH:
+        raise UnknownNameError(
+            f"{argument} は {MAX_NAME_LENGTH} 文字までの{what}の名前で指定してください"
+            f"（与えられた値: {name[:20]!r} で始まる {len(name):,} 文字）。"
+        )
     return name
 
 

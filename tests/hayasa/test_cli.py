@@ -242,6 +242,24 @@ def test_memory_is_read_as_it_is_sold(capsys: pytest.CaptureFixture[str], text: 
     assert answer["memory_available_bytes"] == 24 * 2**30
 
 
+@pytest.mark.parametrize("memory", ["76", "24576"])
+@pytest.mark.parametrize("command", ["estimate", "explain", "fit"])
+def test_memory_that_the_device_cannot_have_is_refused(
+    capsys: pytest.CaptureFixture[str], command: str, memory: str
+) -> None:
+    model = [] if command == "fit" else ["--model", "llama-3.1-8b"]
+    with pytest.raises(SystemExit) as stopped:
+        main([command, *model, "--device", "RTX 3060", "--memory", memory])
+    assert stopped.value.code == 2
+    assert f"'RTX 3060' のメモリは 8 GB か 12 GB です（与えられた値: {memory} GB）" in capsys.readouterr().err
+
+
+def test_of_two_readings_the_answer_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "estimate", "--model", "llama-3.1-8b", "--device", "M4 Max")
+    assert "注意: 'M4 Max' には「Apple M4 Max (32 コア GPU)（36 GB）」もあります。" in text
+    assert "もあります" not in run(capsys, "estimate", "--model", "llama-3.1-8b", "--device", "M4 Max 64GB")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932", "euc-jp", "utf-8"])
 @pytest.mark.parametrize(
     "arguments", [["-h"], ["estimate", "-h"], EXAMPLE, ["explain", *EXAMPLE[1:]], ["estimate", "--device", "無い機械"]]

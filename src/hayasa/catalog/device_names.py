@@ -38,6 +38,8 @@ class DeviceName(NamedTuple):
         ``"sxm"``, ``"pcie"``, ``"nvl"``, ``"oam"``, or empty.
     memory_gb : float
         Memory; 0 if not said.
+    memory_type : str
+        ``"gddr6"``, ``"hbm3"``, …, or empty.
     gpu_cores : int
         GPU cores; 0 if not said.
     cores : int
@@ -54,6 +56,7 @@ class DeviceName(NamedTuple):
     laptop: bool = False
     form: str = ""
     memory_gb: float = 0.0
+    memory_type: str = ""
     gpu_cores: int = 0
     cores: int = 0
     memory_kind: str = ""
@@ -62,56 +65,94 @@ class DeviceName(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-_COUNT = re.compile(
-    r"^\s*(\d{1,3})\s*[x×]\s*(?=\S)|(?:\sx|\s?×)\s*(\d{1,3})\s*$|(?<![a-z\d.])(\d{1,3})\s*[枚台基](?:の(?=\s*[a-z]))?"
+# Letters are ASCII here and digits stand by themselves, as Japanese is written without blanks around them.
+# Nothing has 0 of anything.
+_START, _END = r"(?<![a-z\d.])(?!0+\D)", r"(?![a-z\d])"
+
+
+def _pattern(*ways: str) -> re.Pattern[str]:
+    return re.compile("|".join(ways))
+
+
+def _words(*words: str) -> str:
+    return rf"(?<![a-z])(?:{'|'.join(words)}){_END}"
+
+
+_TRADEMARKS = _pattern(r"[™®©]", r"\((?:r|tm|c)\)")
+_COUNT = _pattern(
+    r"^\s*(?!0+\D)(\d{1,3})\s*[x×]\s*(?=\S)",
+    r"(?:\sx|\s?×)\s*(\d{1,3})\s*$",
+    rf"{_START}(\d{{1,3}})\s*[枚台基](?:の(?=\s*[a-z]))?",
 )
-_WATTS = re.compile(r"(?<![a-z\d.])(\d{2,4})\s*w\b(?!/)(?:\s*(?:power\s*)?(?:limit|cap|tgp|tdp|制限))?")
-_STORAGE = re.compile(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage|ストレージ)")
-_MEMORY_WORD = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|memories|メモリー?|v?ram)"
-_MEMORY = re.compile(
-    rf"(?:{_MEMORY_WORD}\s*[:：]?\s*)?(?:(?<![\d.])(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?)"
-    rf"|(?<![a-z\d.])(\d{{1,3}})\s*g)(?![a-z\d])(?:\s*(?:の\s*)?{_MEMORY_WORD})?"
-)
-_TRANSFERS = re.compile(r"(?<![a-z])((?:lp)?ddr\d?x?)[\s-]*(\d{4,5})(?:\s*mt/s)?(?!\d)")
-_CHANNELS = re.compile(
-    r"(?<![a-z\d.])(\d{1,2})\s*-?\s*(?:ch\b|channels?|チャンネル)"
-    r"|(シングル|single|デュアル|dual|クアッド|quad)(?:\s*-?\s*(?:チャンネル|channel))?"
+_STORAGE = _pattern(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage|ストレージ)")
+_WATTS = _pattern(rf"{_START}(\d{{2,4}})\s*w(?![a-z\d/])(?:\s*(?:power\s*)?(?:limit|cap|tgp|tdp|制限))?")
+
+_RAM = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|メモリー?|v?ram)"
+_AMOUNT = rf"(?<![\d.])(?!0+\D)(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?){_END}"
+_SHORT_AMOUNT = rf"{_START}(\d{{1,3}})\s*g{_END}"  # "16G", but the Ryzen 5600G has no 5600 GB
+_MEMORY = _pattern(rf"(?:{_RAM}\s*[:：]?\s*)?(?:{_AMOUNT}|{_SHORT_AMOUNT})(?:\s*(?:の\s*)?{_RAM})?")
+_MEMORY_TYPE = _pattern(rf"(?<![a-z])(gddr\d[xw]?|hbm\d?e?|lpddr\d?x?){_END}")
+_TRANSFERS = _pattern(r"(?<![a-z])((?:lp)?ddr\d?x?)[\s-]*(\d{4,5})(?:\s*mt/s)?(?!\d)")
+_CHANNELS = _pattern(
+    rf"{_START}(\d{{1,2}})\s*-?\s*(?:ch{_END}|channels?|チャンネル)",
+    r"(シングル|single|デュアル|dual|クアッド|quad)(?:\s*-?\s*(?:チャンネル|channel))?",
 )
 _CHANNELS_OF_WORD = {"シングル": 1, "single": 1, "デュアル": 2, "dual": 2, "クアッド": 4, "quad": 4}
-_CLUSTERS = re.compile(r"\d{1,2}p\s*\+\s*\d{1,2}e(?:\s*\+\s*(\d{1,2})\s*-?(?:core\s*)?gpu)?")
-_CORE_WORD = r"(?:\s*-?\s*(?:cores?|コア))"
-_GPU_CORES = re.compile(
-    rf"(?<![a-z\d.])(\d{{1,2}}){_CORE_WORD}?\s*(?:の\s*)?-?gpu(?:{_CORE_WORD})?|gpu\s*:?\s*(\d{{1,2}}){_CORE_WORD}"
-    r"|(?<![a-z\d.])(\d{1,2})\s*cus?\b"
+
+_CORE = r"\s*-?\s*(?:cores?|コア)"
+_CLUSTERS = _pattern(r"\d{1,2}p\s*\+\s*\d{1,2}e(?:\s*\+\s*(\d{1,2})\s*-?(?:core\s*)?gpu)?")
+_GPU_CORES = _pattern(
+    rf"{_START}(\d{{1,2}})(?:{_CORE})?\s*(?:の\s*)?-?gpu(?:{_CORE})?",
+    rf"gpu\s*:?\s*(\d{{1,2}}){_CORE}",
+    rf"{_START}(\d{{1,2}})\s*cus?{_END}",
 )
-_CPU_CORES = re.compile(
-    rf"(?<![a-z\d.])\d{{1,3}}{_CORE_WORD}\s*(?:の\s*)?-?cpu|(?<![a-z\d.])\d{{1,2}}\s*cpu(?=\s*(?:[,、)]|$))|cpu\s*:?\s*\d{{1,3}}{_CORE_WORD}"
+_CPU_CORES = _pattern(
+    rf"{_START}\d{{1,3}}{_CORE}\s*(?:の\s*)?-?cpu",
+    rf"{_START}\d{{1,2}}\s*cpu(?=\s*(?:[,、)]|$))",
+    rf"cpu\s*:?\s*\d{{1,3}}{_CORE}",
 )
-_CORES = re.compile(rf"(?<![a-z\d.])(\d{{1,3}})(?:{_CORE_WORD}|c\b)(?:\s*processor)?")
-_CLOCK = re.compile(r"@?\s*\d+(?:\.\d+)?\s*[gm]hz")
-_FORM = re.compile(r"(?<![a-z])(sxm|pcie|pci-e|nvl|oam)\d?(?![a-z\d])")
-_LAPTOP = re.compile(
-    r"(?<![a-z])(?:laptop|notebook|mobile)(?:\s*(?:gpu|pc))?(?![a-z])"
-    r"|ノート(?:\s*pc|パソコン|ブック)?(?:\s*(?:用|版|向け))?|ラップトップ(?:\s*(?:用|版|向け))?|モバイル(?:\s*版)?"
+_CORES = _pattern(rf"{_START}(\d{{1,3}})(?:{_CORE}|c{_END})")
+
+_FORM = _pattern(rf"(?<![a-z])(sxm|pcie|pci-e|nvl|oam)\d?{_END}")
+_LAPTOP = _pattern(
+    r"(?<![a-z])(?:laptop|notebook|mobile)(?:\s*(?:gpu|pc))?(?![a-z])",
+    r"(?:ノート(?:\s*pc|パソコン|ブック)?|ラップトップ|モバイル)(?:\s*(?:用|版|向け))?",
 )
-_TRADEMARKS = re.compile(r"[™®©]|\((?:r|tm|c)\)")
-# A computer that a chip is sold in says nothing of the chip: "MacBook Pro M4" has no M4 Pro.
-_COMPUTERS = re.compile(
-    r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio|neo)(?=[\s\d(,-]|$)|(?<![a-z])(?:macbook|mbp|mba|imac|mac|studio)(?![a-z])"
-    r"|マックブック(?:・?(?:プロ|エアー?))?|マック(?:・?(?:ミニ|スタジオ))|アイマック"
+
+# What tells nothing of a device, so that a name may have it or not.
+_SILENT = (
+    # A computer that a chip is sold in: "MacBook Pro M4" has no M4 Pro.
+    _pattern(
+        r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio)(?=[\s\d(,-]|$)",
+        _words("macbook", "mbp", "mba", "imac", "mac", "studio"),
+        r"マックブック(?:・?(?:プロ|エアー?))?|マック・?(?:ミニ|スタジオ)|アイマック",
+    ),
+    # Its screen and its year.
+    _pattern(r"(?<![a-z\d.-])1\d(?:\.\d)?[\s-]*(?:inch(?:es)?|インチ|型)"),
+    _pattern(r"(?<![a-z\d-])20(?:1[5-9]|2\d)(?![\d.])(?:\s*年(?:\s*(?:モデル|版))?)?"),
+    # A generation or a tier that the number says, too: "Ryzen 7 5800X" is the 5800X.
+    _pattern(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])", r"第\s*\d{1,2}\s*世代"),
+    _pattern(
+        r"(?<=ryzen)[\s-]*[3579](?!\d)(?:[\s-]+pro(?![a-z]))?(?=[\s-]*\d)",
+        r"(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)",
+        r"(?<![a-z])xeon[\s-]+(?:cpu[\s-]+)?(?=(?:platinum|gold|silver|bronze)\s*\d|e5|w\d)",
+    ),
+    # What a driver or a compiler calls a chip, and its clock.
+    _pattern(
+        r"\((?:znver\d|[a-z]*lake(?:-[a-z\d]+)?|[a-z]*bridge|haswell|broadwell|[a-z]*rapids|radv[^)]*|navi\s*\d+)\)",
+        r"@?\s*\d+(?:\.\d+)?\s*[gm]hz",
+    ),
+    # Who makes it, and what kind of thing it is.
+    _pattern(
+        _words(
+            *("nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple", "qualcomm"),
+            *("gpu", "igpu", "cpu", "graphics", "card", "processor", "chip", "desktop", "pc", "windows", "linux"),
+            *("workstation", "edition", "generation", r"developer\s*kit", r"dev\s*kit", "with", "w/"),
+        ),
+        r"エヌビディア|アップル|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン",
+        r"搭載|開発キット|モデル|版|の(?=\s*[a-z\d])",
+    ),
 )
-_GENERATION = re.compile(r"(?<![a-z\d])\d{1,2}(?:st|nd|rd|th)\s*gen(?:eration)?(?![a-z])|第\s*\d{1,2}\s*世代")
-# What a driver or a compiler calls a chip stands beside its name.
-_CODE_NAMES = re.compile(
-    r"\((?:znver\d|[a-z]*lake(?:-[a-z\d]+)?|[a-z]*bridge|haswell|broadwell|sapphirerapids|graniterapids|radv[^)]*|navi\s*\d+)\)"
-)
-_SILENT = re.compile(
-    r"(?<![a-z])(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|qualcomm|gpu|cpu|igpu|graphics|card|processor"
-    r"|chip|tensor|desktop|workstation|edition|generation|pc|w/|with|windows|linux)(?![a-z\d])"
-    r"|搭載|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
-)
-# The tier of a processor is said by its number, too: "Ryzen 7 5800X" is the 5800X.
-_TIER = re.compile(r"(?<=ryzen)[\s-]*[3579]\b(?:[\s-]+pro\b)?(?=[\s-]*\d)|(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)")
 _SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
 
 
@@ -122,8 +163,9 @@ def read_name(name: str) -> DeviceName:
     --------
     >>> read_name("NVIDIA GeForce RTX 4060 Ti 16G")[:4]
     ('rtx4060ti', False, '', 16.0)
-    >>> read_name("MacBook Pro M4 Max（GPU 40コア、メモリ64GB）")[:5]
-    ('m4max', False, '', 64.0, 40)
+    >>> said = read_name("MacBook Pro M4 Max（GPU 40コア、メモリ64GB）")
+    >>> said.key, said.memory_gb, said.gpu_cores
+    ('m4max', 64.0, 40)
     >>> read_name("富士通のM4").key
     '富士通m4'
     """
@@ -149,22 +191,22 @@ def read_name(name: str) -> DeviceName:
     transfers = _TRANSFERS.search(text)
     cut(_TRANSFERS)
     channels = cut(_CHANNELS)
-    cut(_CODE_NAMES)
-    cut(_CLOCK)
     memory_gb = cut(_MEMORY)
+    memory_type = cut(_MEMORY_TYPE)
     gpu_cores = cut(_CLUSTERS) or cut(_GPU_CORES)
     cut(_CPU_CORES)
     cores = cut(_CORES)
     form = cut(_FORM)
     laptop = _LAPTOP.search(text) is not None
     cut(_LAPTOP)
-    for pattern in (_COMPUTERS, _GENERATION, _SILENT, _TIER):
+    for pattern in _SILENT:
         text = pattern.sub(" ", text)
     return DeviceName(
         key=_SEPARATORS.sub("", text) or (f"{transfers[1]}{transfers[2]}" if transfers else ""),
         laptop=laptop,
         form=form.replace("-", ""),
         memory_gb=float(memory_gb or 0),
+        memory_type=memory_type,
         gpu_cores=int(gpu_cores or 0),
         cores=int(cores or 0),
         memory_kind=transfers[1] if transfers else "",
@@ -203,7 +245,8 @@ def spelled_names(rows: Mapping[str, Row]) -> list[SpelledName]:
 
 
 def _plain(name: str) -> str:
-    return _TRADEMARKS.sub(" ", unicodedata.normalize("NFKC", name).lower()).strip()
+    # First the signs, which would become letters.
+    return unicodedata.normalize("NFKC", _TRADEMARKS.sub(" ", name.lower())).lower().strip()
 
 
 def device_of_name(
@@ -246,22 +289,22 @@ def device_of_name(
         raise InvalidValueError(f"device の名前 {name!r} にあるメモリと、指定されたメモリ {given} が合いません。")
     said = said._replace(memory_gb=said.memory_gb or memory_bytes / GIB)
     readings = _readings(said, names, rows)
-    if (
-        said.key
-        and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
-        and not _channels_listed(said, readings)
-    ):
+    if _is_memory_alone(said) and not _channels_listed(said, readings):
         return _memory_alone(said)
     if not readings:
         raise unknown_name(name, rows, argument="device", what="デバイス")
-    fitting = _fitting(name, said, readings, [listed(id_) for id_ in readings])
+    devices = [listed(id_) for id_ in readings]
+    if said.memory_type:
+        # Two makes of a chip may differ in the type of their memory, which makers do not always tell.
+        devices = [one for one in devices if rows[one.id]["memory_kind"].lower() == said.memory_type] or devices
+    fitting = _fitting(name, said, readings, devices)
     chosen = _common(name, said, readings, fitting)
     notes = said.remarks
     if said.cores and chosen.gpu_cores and _cores_are_the_cpus(said, fitting):
         notes = (*notes, f"名前にある {said.cores} コアは、CPU のものと読みました。見積りには入りません。")
     if len(fitting) > 1:
-        others = "、".join([_called(device) for device in fitting if device is not chosen])
-        notes = (f"{name!r} には {others} もあります。{_called(chosen)} として答えました。", *notes)
+        others = "".join([f"「{_called(device)}」" for device in fitting if device is not chosen])
+        notes = (f"{name!r} には{others}もあります。「{_called(chosen)}」として答えました。", *notes)
     return _with_memory(said, chosen, rows[chosen.id], notes)
 
 
@@ -274,7 +317,7 @@ def _called(device: Device) -> str:
 
 def _amounts(said: DeviceName) -> tuple[object, ...]:
     """What a name says beside the key."""
-    return said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels
+    return said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels, said.mega_transfers_per_s
 
 
 def _readings(said: DeviceName, names: Sequence[SpelledName], rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
@@ -292,7 +335,7 @@ def _named(key: str, laptop: bool, names: Sequence[SpelledName]) -> dict[str, li
     """Return the names that have a key, by row; a further reading adds a row, but no name."""
     found: dict[str, list[DeviceName]] = {}
     for id_, name, text in names:
-        if not _could_have_key(text, key):
+        if not key or not _could_have_key(text, key):
             continue
         said = read_name(name.removeprefix("?"))
         if (said.key, said.laptop) == (key, laptop):
@@ -327,8 +370,9 @@ def _fitting(
         ]
         if not fitting:
             raise unknown_name(name, readings, argument="device", what="デバイス")
-    if said.channels:
-        fitting = [device for device in fitting if names_say(device, "channels")] or fitting
+    for part in ("channels", "mega_transfers_per_s"):
+        if getattr(said, part):  # where no name says it, any processor may have it
+            fitting = [device for device in fitting if names_say(device, part)] or fitting
     known = {device.gpu_cores for device in fitting}
     cores = said.gpu_cores or (0 if _cores_are_the_cpus(said, fitting) else said.cores)
     if cores and 0 not in known:
@@ -375,29 +419,32 @@ def _common(name: str, said: DeviceName, readings: Mapping[str, list[DeviceName]
 
 def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, ...]) -> Device:
     """Return a device with the amount and the speed of memory that the name says."""
-    size, bandwidth = said.memory_gb * GIB, device.memory_bandwidth_bytes_per_s
-    if not size or (device.memory_options_bytes and size not in device.memory_options_bytes):
-        size = device.memory_capacity_bytes
+    size = said.memory_gb * GIB
+    if size and (size in device.memory_options_bytes or not device.memory_options_bytes):
+        device = replace(device, memory_capacity_bytes=size)
     usual = int(row["memory_channels"] or 0)
-    estimated = device.estimated
-    if usual and (said.mega_transfers_per_s or said.channels):
-        # The name says what the row could only assume.
-        channels = said.channels or usual
-        speed = said.mega_transfers_per_s or round(bandwidth / _bandwidth_bytes_per_s(usual, 1))
-        bandwidth = _bandwidth_bytes_per_s(channels, speed)
-        estimated = tuple(name for name in estimated if name != "memory_bandwidth_bytes_per_s")
-        notes = (*notes, f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。")
-    else:
-        notes = (*device.notes, *notes)
-        if said.mega_transfers_per_s or said.channels:
-            notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
+    if not said.mega_transfers_per_s and not said.channels:
+        return replace(device, notes=(*device.notes, *notes))
+    if not usual:
+        unused = "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。"
+        return replace(device, notes=(*device.notes, *notes, unused))
+    if _is_memory_alone(said):
+        return replace(device, notes=notes)
+    # The name says what the row could only assume.
+    channels = said.channels or usual
+    speed = said.mega_transfers_per_s or round(device.memory_bandwidth_bytes_per_s / _bandwidth_bytes_per_s(usual, 1))
+    bandwidth = _bandwidth_bytes_per_s(channels, speed)
+    used = f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。"
     return replace(
         device,
-        memory_capacity_bytes=size,
         memory_bandwidth_bytes_per_s=bandwidth,
-        estimated=estimated,
-        notes=notes,
+        estimated=tuple(name for name in device.estimated if name != "memory_bandwidth_bytes_per_s"),
+        notes=(*notes, used),
     )
+
+
+def _is_memory_alone(said: DeviceName) -> bool:
+    return said.mega_transfers_per_s > 0 and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
 
 
 def _memory_alone(said: DeviceName) -> Device:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..catalog.reader import read_objects
 from ..errors import DataFileError
-from ..machine.device import Device
+from ..machine.device import ESTIMATED_LABELS, Device
 from ..model.weights import WeightFormat
 from .engines import Engine
 from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
@@ -361,8 +361,8 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
             wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
     if device.estimated:
-        fields_said = "、".join([_FIELD_LABELS[name] for name in device.estimated])
-        notes.append(f"このデバイスの{fields_said}は、同じ系統の製品からの推定です。")
+        fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])
+        notes.append(f"このデバイスの{fields_said}には確かな資料がなく、推定した値を使いました。")
     if not device.gpu_clock_hz and row.cycles_per_layer:
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
@@ -370,17 +370,3 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
         known = "fp32 のピーク" if device.peak_fp32_flop_per_s else "帯域幅"
         notes.append(f"GPU のコアの数が分からないため、{known}から推定しました。")
     return notes
-
-
-_FIELD_LABELS = {
-    "memory_bandwidth_bytes_per_s": "帯域幅",
-    "gpu_cores": "コアの数",
-    "gpu_clock_hz": "クロック",
-    "peak_fp32_flop_per_s": "fp32 のピーク",
-    "peak_fp16_dense_flop_per_s": "fp16 のピーク",
-    "peak_bf16_dense_flop_per_s": "bf16 のピーク",
-    "peak_fp8_dense_flop_per_s": "fp8 のピーク",
-    "peak_int8_dense_op_per_s": "int8 のピーク",
-    "peak_fp4_dense_flop_per_s": "fp4 のピーク",
-}
-"""What fields of a device that may be estimated are called, in Japanese."""

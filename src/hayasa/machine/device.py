@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InvalidValueError, require_integer, require_non_negative, require_positive
+from ..errors import (
+    InvalidValueError,
+    require_choice,
+    require_integer,
+    require_non_negative,
+    require_positive,
+    require_tuple,
+)
 from ..names import hash_of_id
 from ..units import GIB
 
 # Formats a device may have a peak for, from many bits to few.
 PEAK_FORMATS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "fp4")
+
+ESTIMATED_LABELS = {
+    "memory_bandwidth_bytes_per_s": "帯域幅",
+    "gpu_cores": "コアの数",
+    "gpu_clock_hz": "クロック",
+    "peak_fp32_flop_per_s": "fp32 のピーク",
+    "peak_fp16_dense_flop_per_s": "fp16 のピーク",
+    "peak_bf16_dense_flop_per_s": "bf16 のピーク",
+    "peak_fp8_dense_flop_per_s": "fp8 のピーク",
+    "peak_int8_dense_op_per_s": "int8 のピーク",
+    "peak_fp4_dense_flop_per_s": "fp4 のピーク",
+}
+"""What of a device may be estimated, and what each is called in Japanese."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +71,8 @@ peak_fp4_dense_flop_per_s : float
         Amounts of memory, in bytes, that it is sold with; empty if any will do,
         as on a device of the reader's own.
     estimated : tuple of str
-        Fields above whose value is published nowhere and was estimated from kin.
+        Fields above, of `ESTIMATED_LABELS`, whose value is published nowhere
+        and was estimated from kin.
     notes : tuple of str
         What to know about it, in Japanese; every estimate repeats it.
 
@@ -100,6 +121,13 @@ peak_fp4_dense_flop_per_s : float
         require_integer("gpu_cores", self.gpu_cores, 0, 10**6)
         require_integer("dies", self.dies, 1, 10**4)
         require_non_negative("gpu_clock_hz", self.gpu_clock_hz, maximum=1e12)
+        require_tuple("memory_options_bytes", self.memory_options_bytes)
+        require_tuple("estimated", self.estimated)
+        require_tuple("notes", self.notes)
+        for size in self.memory_options_bytes:
+            require_positive("memory_options_bytes", size, maximum=1e18)
+        for name in self.estimated:
+            require_choice("estimated", name, tuple(ESTIMATED_LABELS))
         if self.memory_options_bytes and self.memory_capacity_bytes not in self.memory_options_bytes:
             raise InvalidValueError(
                 f"{self.name or self.id} のメモリは {sizes_text(self.memory_options_bytes)} です"
