@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ..errors import DataFileError, UnknownNameError
+from ..errors import DataFileError, UnknownNameError, shown
 from ..names import suggest
 
 # Words that the shape of a model does not depend on: who packed it, for what, in which container.
@@ -180,6 +180,6 @@ def _unknown(name: str, words: list[str], index: ModelIndex, argument: str) -> U
     if inside:
         hint += f"{inside[0]} から作られたものなら、形は同じなので、その名前で答えられます。"
     message = (
-        f"{argument} に指定されたモデル {name!r} は登録されていません。{hint}一覧は hayasa models で表示できます。"
+        f"{argument} に指定されたモデル {shown(name)} は登録されていません。{hint}一覧は hayasa models で表示できます。"
     )
     return UnknownNameError(message, near)
