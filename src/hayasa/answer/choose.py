@@ -163,9 +163,15 @@ def choose_models(
     formats.sort(key=lambda one: one.bits_per_weight, reverse=True)
     best = []
     for id_ in model_rows():
-        found = list(_fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s))
-        # One that is sure to fit is better than one with more bits.
-        best += sorted(found, key=lambda one: one.fits is not True)[:1]
+        kept: Estimate | None = None
+        for result in _fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s):
+            kept = kept or result
+            # One that is sure to fit is better than one with more bits.
+            if result.fits:
+                kept = result
+                break
+        if kept:
+            best.append(kept)
     return tuple(sorted(best, key=_speed, reverse=True))
 
 

@@ -43,6 +43,9 @@ NOTEWORTHY = 1.05
 PUBLISHED_BITS = 16
 """Bits of a number as models are published: fewer are packed in some way."""
 
+TERNARY_FORMATS = ("tq1_0", "tq2_0")
+"""Formats for models that were trained in three values: of any other they keep nothing."""
+
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
 
@@ -399,7 +402,9 @@ def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
     return [
         one
         for one in weight_formats()
-        if engine.reads_with(backend, one) and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+        if engine.reads_with(backend, one)
+        and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+        and one.id not in TERNARY_FORMATS
     ]
 
 

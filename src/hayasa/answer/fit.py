@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..engine.buffers import memory_of
@@ -14,7 +15,7 @@ from ..machine.reserve import reserve_of
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
-from ..units import gibibytes
+from ..units import GIB, gibibytes
 
 FITS = "fits"
 TIGHT = "tight"
@@ -377,7 +378,7 @@ def remedies(
     if fit.verdict in (FITS, None):
         return []
 
-    def spare_bytes(weights: WeightFormat, context_length: int, bytes_per_value: float) -> float:
+    def spare_bytes(device: Device, weights: WeightFormat, context_length: int, bytes_per_value: float) -> float:
         return memory_fit(
             model,
             device,
@@ -392,21 +393,29 @@ def remedies(
 
     found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
     smaller_cache = "q8_0" in engine.caches and bytes_per_value > _Q8_0_BYTES
-    if context_length and smaller_cache and spare_bytes(weights, context_length, _Q8_0_BYTES) >= 0:
+    if context_length and smaller_cache and spare_bytes(device, weights, context_length, _Q8_0_BYTES) >= 0:
         found.append("KV キャッシュを q8_0 にすると入ります。")
-    if context_length > ENOUGH_CONTEXT and spare_bytes(weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
-        longest = _largest(lambda tokens: spare_bytes(weights, tokens, bytes_per_value) >= 0, context_length)
+    if context_length > ENOUGH_CONTEXT and spare_bytes(device, weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
+        longest = _largest(lambda tokens: spare_bytes(device, weights, tokens, bytes_per_value) >= 0, context_length)
         found.append(f"文脈を {longest:,} トークンまでにすると入ります。")
     smaller = [
         other
         for other in formats
         if weight_bytes(model, other).resident_bytes < weight_bytes(model, weights).resident_bytes
-        and spare_bytes(other, context_length, bytes_per_value) >= 0
+        and spare_bytes(device, other, context_length, bytes_per_value) >= 0
     ]
     if smaller:
         largest = max(smaller, key=lambda other: weight_bytes(model, other).resident_bytes)
         size = gibibytes(weight_bytes(model, largest).resident_bytes)
         found.append(f"重みを {largest.id}（{size}）にすると入ります。")
+    larger = [
+        option
+        for option in device.memory_options_bytes
+        if option > device.memory_capacity_bytes
+        and spare_bytes(replace(device, memory_capacity_bytes=option), weights, context_length, bytes_per_value) >= 0
+    ]
+    if larger:
+        found.append(f"メモリが {min(larger) / GIB:g} GB のものなら入ります。")
     # Each further device brings its memory, less what is kept there and its own buffers.
     gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
     if gain > 0:
