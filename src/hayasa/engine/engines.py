@@ -87,6 +87,10 @@ class Engine:
                     break
                 if backend not in found:
                     found.append(backend)
+        # The processor beside an integrated GPU reads the same memory; Apple's reaches far less of it than the GPU.
+        beside = device.unified_memory and not device.family.startswith("apple")
+        if beside and "cpu" not in found and any(backend == "cpu" for _, backend in self.backends):
+            found.append("cpu")
         return tuple(found)
 
     def reads_with(self, backend: str, weights: WeightFormat) -> bool:
