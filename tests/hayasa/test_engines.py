@@ -168,6 +168,9 @@ UNSLOTH_FILES = [
     ("qwen3.5-35b-a3b", "UD-IQ4_XS", 17.5e9),
     ("qwen3.5-122b-a10b", "UD-Q5_K_XL", 86e9),
     ("qwen3-4b", "UD-Q4_K_XL", 2_546_339_456),
+    ("qwen3-30b-a3b", "UD-Q4_K_XL", 17_709_692_928),
+    ("qwen3-235b-a22b", "UD-Q3_K_XL", 104_146_921_472),
+    ("glm-4.5-air", "UD-Q4_K_XL", 73_028_549_632),
     ("qwen3-0.6b", "UD-Q4_K_XL", 405_372_608),
 ]
 
@@ -181,12 +184,12 @@ def test_files_of_unsloth_lie_within_the_spread(model: str, weights: str, n_byte
 
 def test_a_mix_of_its_own_is_said_and_is_less_sure() -> None:
     own, plain = (ask("rtx-4090", weights=weights) for weights in ("UD-Q4_K_XL", "Q4_K_M"))
-    assert any("ud-q4_k_xl" in note and "6.0%" in note for note in own.notes)
+    assert any("ud-q4_k_xl" in note and "9.0%" in note for note in own.notes)
 
     def width(result: hayasa.Estimate) -> float:
         return result.decode_tokens_per_s / result.decode_tokens_per_s_low
 
-    assert width(own) == pytest.approx(1.06 * width(plain))
+    assert width(own) == pytest.approx(1.09 * width(plain))
 
 
 # Strix Halo, llama-bench, best backend of each, builds of May 2026.
