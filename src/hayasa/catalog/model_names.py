@@ -18,13 +18,20 @@ from ..names import suggest
 # Words that the shape of a model does not depend on: who packed it, for what, in which container.
 _SILENT = frozenset(
     """
-    instruct chat it base pt hf gguf safetensors latest moe preview thinking reasoning nonthinking
+    instruct chat it base text pt hf gguf safetensors latest moe preview thinking reasoning nonthinking
     quantized imatrix imat i1 qat mlx meta google microsoft openai mistralai unsloth bartowski thebloke mradermacher
     パラメータ パラメーター モデル
     """.split()
 )
 # The month of a release (2507, 0528) or the longest context (128k) of what is one shape.
 _RELEASE = re.compile(r"2[3-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[0-3]\d|\d{1,3}k|1m")
+# Who made a model, in the names of files that keep it before an underscore.
+_MAKER = re.compile(
+    r"(?:qwen|meta-llama|google|microsoft|mistralai|deepseek-ai|nvidia|openai|zai-org|thudm|ibm-granite|allenai"
+    r"|huggingfacetb|cohereforai|coherelabs|lgai-exaone|tiiuae|baidu|tencent|moonshotai|minimaxai|arcee-ai|liquidai"
+    r"|swiss-ai|internlm|01-ai)_"
+)
+_SIZE = re.compile(r"\d+(?:\.\d+)?[bmt]")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _LONE_DOT = re.compile(r"\.(?!\d)|(?<!\d)\.")
 _HUNDRED_MILLIONS = re.compile(r"(\d+)億")
@@ -76,10 +83,12 @@ def words_of(name: str) -> list[str]:
     ['qwen3', '30b', 'a3b', 'gguf', 'q4', 'k', 'm']
     >>> words_of("Llama-2-7B-chat.Q4_0.gguf"), words_of("Ｌｌａｍａ 3.1 80億")
     (['llama', '2', '7b', 'chat', 'q4', '0'], ['llama', '3.1', '8b'])
+    >>> words_of("Qwen_Qwen3-32B-IQ4_XS.gguf")
+    ['qwen3', '32b', 'iq4', 'xs']
     """
     text = unicodedata.normalize("NFKC", name).lower().strip()
     text = re.split(r"[/\\]", text)[-1].removesuffix(".gguf")
-    text = _SHARD.sub("", text)
+    text = _SHARD.sub("", _MAKER.sub("", text, count=1) if _MAKER.match(text) else text)
     text = _HUNDRED_MILLIONS.sub(lambda found: f"{int(found[1]) / 10:g}b", text)
     return _WORD.findall(_LONE_DOT.sub(" ", text))
 
@@ -177,7 +186,7 @@ def _unknown(name: str, words: list[str], index: ModelIndex, argument: str) -> U
     inside.sort(key=lambda id_: (_key(words_of(id_)) not in "".join(words), -len(id_)))
     near = tuple(dict.fromkeys([*inside, *suggest(name, ids)]))[:4]
     hint = f"近い名前: {', '.join(near)}。" if near else ""
-    if inside:
+    if inside and not any(_SIZE.fullmatch(word) for word in set(words) - set(words_of(inside[0]))):
         hint += f"{inside[0]} から作られたものなら、形は同じなので、その名前で答えられます。"
     message = (
         f"{argument} に指定されたモデル {shown(name)} は登録されていません。{hint}一覧は hayasa models で表示できます。"
