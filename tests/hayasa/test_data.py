@@ -304,7 +304,8 @@ def mixer_matrices(row: Row, mixer: str) -> Iterator[tuple[str, int, int]]:
     if mixer in "IQ":
         width = whole(row, "index_head_dim")
         yield "indexer_q_b", whole(row, "index_heads") * width, rank or hidden
-        yield "indexer_proj", whole(row, "index_heads"), hidden
+        if row["attention_kind"] in {"mla", "shared"}:
+            yield "indexer_proj", whole(row, "index_heads"), hidden
         if mixer == "Q":
             yield "attn_compressor", 4 * width, hidden
         else:
@@ -584,9 +585,11 @@ def matrices(model: Row) -> Iterator[tuple[str, int, int, int]]:
 
 def block_of(weight_format: str, model: Row, role: str, layer: int, width: int) -> Row:
     """The block type that the rules give to one matrix."""
-    if role == "router":
+    if role in {"router", "conv"}:
         return BLOCKS["f32"]
-    names = [role, re.sub("_(exps|shexp)$", "", role), "default"]
+    if role == "per_layer_model_proj":
+        return BLOCKS["bf16"]
+    names = [role, re.sub("_(exps|shexp)$|^per_layer_", "", role), "default"]
     rules = [r for r in TABLES["gguf_mixes"] if r["weight_format"] == weight_format]
     for name in names:
         for rule in rules:
@@ -603,8 +606,8 @@ def block_of(weight_format: str, model: Row, role: str, layer: int, width: int) 
 
 
 def file_bytes(weight_format: str, model: Row) -> float:
-    """Bytes of all tensors; what is no matrix stays in 32 bits."""
-    matrix_weights, total = 0, 0.0
+    """Bytes of all tensors; what is no matrix stays in 32 bits, what no column describes in 16."""
+    matrix_weights, total = whole(model, "further_parameters"), 2.0 * whole(model, "further_parameters")
     for role, layer, rows, width in matrices(model):
         matrix_weights += rows * width
         block = block_of(weight_format, model, role, layer, width)

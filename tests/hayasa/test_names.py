@@ -170,6 +170,8 @@ def test_names_in_other_letters_are_told_apart() -> None:
         ("Llama-3.1-8B-Instruct-Q4_0_4_4.gguf", "llama-3.1-8b", "q4_0"),
         ("llama3:8b-text-q4_0", "llama-3-8b", "q4_0"),
         ("deepseek-r1:70b", "llama-3.3-70b", ""),
+        ("moonshotai/Kimi-K2-Instruct-0905", "kimi-k2", ""),
+        ("unsloth/Kimi-K2-Thinking-GGUF:Q4_K_M", "kimi-k2.5", "q4_k_m"),
         ("gpt-oss-20b-MXFP4", "gpt-oss-20b", "mxfp4"),
         ("gpt-oss 20B MXFP4 MoE", "gpt-oss-20b", "mxfp4"),
         ("Qwen3-30B-A3B-Instruct-2507-Q4_K_M", "qwen3-30b-a3b", "q4_k_m"),

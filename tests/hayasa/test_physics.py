@@ -117,25 +117,47 @@ def test_recurrent_states_are_there_from_the_first_token(id_: str, mib: float) -
 
 
 def test_sparse_attention_stores_more_than_a_step_reads() -> None:
-    latent = {"kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128}
-    sparse = hayasa.Model(
-        id="sparse",
-        layers=61,
-        hidden_size=7168,
-        attention_heads=128,
-        attention_kind="mla",
-        intermediate_size=18432,
-        vocab_size=129280,
-        mixer_pattern="I",
-        index_heads=64,
-        index_head_dim=128,
-        index_top_k=2048,
-        **latent,
-    )
-    # DeepSeek V3.2 at 128K: 10.48 GiB.
-    assert hayasa.kv_cache_bytes(sparse, 2**17) / 2**30 == pytest.approx(10.48, abs=0.01)
+    sparse = hayasa.get_model("deepseek-v3.2")
     assert hayasa.kv_read_bytes(sparse, 2**17) == 61 * 2 * (2048 * 576 + 2**17 * 128)
     assert hayasa.kv_read_bytes(sparse, 2000) == hayasa.kv_cache_bytes(sparse, 2000)
+
+
+@pytest.mark.parametrize(
+    ("id_", "context_length", "gib"),
+    [
+        # Published; bf16.
+        ("deepseek-v3.2", 2**17, 10.48),
+        ("deepseek-v4-flash", 2**20, 6.72),
+        ("deepseek-v4-pro", 2**20, 9.62),
+    ],
+)
+def test_cache_sizes_that_were_published(id_: str, context_length: int, gib: float) -> None:
+    model = hayasa.get_model(id_)
+    assert hayasa.kv_cache_bytes(model, context_length) / 2**30 == pytest.approx(gib, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("id_", "growing", "fixed_mib"),
+    [
+        ("gemma-4-31b", 81_920, 800),
+        ("gemma-4-26b-a4b", 20_480, 200),
+        ("gemma-4-12b", 16_384, 320),
+        ("gemma-4-e4b", 16_384, 20),
+        ("gemma-4-e2b", 6_144, 6),
+        ("nemotron-3-nano-30b-a3b", 6_144, 46 + 1.6171875),
+        ("nemotron-3-super-120b-a12b", 8_192, 160 + 4.6875),
+        ("granite-4.0-h-small", 16_384, 144 + 3.48046875),
+        ("glm-4.7-flash", 54_144, 0),
+        ("kimi-k2.5", 70_272, 0),
+        ("deepseek-v4-flash", 6_880, 5.375),
+        ("minimax-m2", 253_952, 0),
+        ("llama-4-scout", 12 * 4096, 36 * 8192 * 4096 / 2**20),
+    ],
+)
+def test_a_cache_is_what_grows_and_what_does_not(id_: str, growing: int, fixed_mib: float) -> None:
+    """Windows that are full and states stay; the rest grows by the same with every token."""
+    model = hayasa.get_model(id_)
+    assert hayasa.kv_cache_bytes(model, 2**16) == growing * 2**16 + fixed_mib * MIB
 
 
 @given(st.integers(0, 200_000), st.sampled_from(["A", "WA", "WAwa", "LLLA", "IR", "WQZ", "MCA-"]))

@@ -209,15 +209,18 @@ def _compressor_tensors(model: Model, layer: int, mixer: str, width: int) -> lis
 
 
 def _indexer_tensors(model: Model, layer: int) -> list[WeightTensor]:
-    """Return the tensors by which sparse attention chooses what to read."""
+    """Return the tensors by which sparse attention chooses what to read.
+
+    With compressed keys and values, DeepSeek's way, a weight per head sums
+    up what its heads say.
+    """
     hidden, width = model.hidden_size, model.index_head_dim
-    tensors = [
-        WeightTensor("indexer_q_b", layer, model.q_lora_rank or hidden, model.index_heads * width),
-        WeightTensor("indexer_proj", layer, hidden, model.index_heads),
-    ]
+    tensors = [WeightTensor("indexer_q_b", layer, model.q_lora_rank or hidden, model.index_heads * width)]
+    if model.attention_kind in ("mla", "shared"):
+        tensors.append(WeightTensor("indexer_proj", layer, hidden, model.index_heads))
     if model.attention_kind == "shared":
         return [*tensors, *_compressor_tensors(model, layer, "Q", width)]
-    # The norm of the one key has a bias.
+    # A scale and a bias of the norm of the key, or the norms of query and key.
     return [*tensors, WeightTensor("indexer_k", layer, hidden, width), WeightTensor("norm", layer, width, 2)]
 
 

@@ -221,13 +221,18 @@ CONDITIONS: dict[str, Callable[[Model], bool]] = {
 """Whether a rule holds for a model, by the rule's word."""
 
 
+KEPT_BITS = {"router": 32.0, "conv": 32.0, "per_layer_model_proj": 16.0, "further": 16.0}
+"""Bits per weight that GGUF files keep for matrices too small to quantize, by their role."""
+
+
 def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> float:
     """Bytes of one tensor, all copies together.
 
-    The first rule counts that names the tensor's role (or, for an expert, the
-    role without its suffix) and holds for model and layer; then the
-    ``default`` rule; else `WeightFormat.bits_per_weight`.  Norms, biases,
-    routers and convolutions are too small to quantize.
+    The first rule counts that names the tensor's role (or the role that it
+    is a kind of: an expert's without the suffix, for instance) and holds for
+    model and layer; then the ``default`` rule; else
+    `WeightFormat.bits_per_weight`.  Norms, biases and what `KEPT_BITS` names
+    are too small to quantize.
 
     Examples
     --------
@@ -238,8 +243,9 @@ def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> f
     9.0
     """
     bits = weights.bits_per_weight
-    if not tensor.is_matrix or tensor.role in ("router", "conv"):
-        bits = 32.0 if weights.kind == "file" else max(bits, 16.0)
+    if not tensor.is_matrix or tensor.role in KEPT_BITS:
+        kept = KEPT_BITS.get(tensor.role, 32.0) if weights.kind == "file" else 16.0
+        bits = max(bits, kept)
     else:
         rule = _rule_for(tensor, model, weights)
         if rule:
@@ -248,7 +254,8 @@ def tensor_bytes(tensor: WeightTensor, model: Model, weights: WeightFormat) -> f
 
 
 def _rule_for(tensor: WeightTensor, model: Model, weights: WeightFormat) -> TensorRule | None:
-    base = tensor.role.removesuffix("_exps").removesuffix("_shexp")
+    per_layer = tensor.role == "per_layer_token_embd"
+    base = "token_embd" if per_layer else tensor.role.removesuffix("_exps").removesuffix("_shexp")
     for role in (tensor.role, base, "default"):
         for rule in weights.rules:
             if (
