@@ -15,14 +15,15 @@ from typing import NamedTuple
 from ..errors import DataFileError, UnknownNameError, shown
 from ..names import suggest
 
-# Words that the shape of a model does not depend on: who packed it, for what, in which container.
-_SILENT = frozenset(
+# Words that say nothing of a model: who packed it, in which container.
+_CONTAINER = frozenset(
     """
-    instruct chat it base text pt hf gguf safetensors latest moe preview thinking reasoning nonthinking
-    quantized imatrix imat i1 qat mlx meta google microsoft openai mistralai unsloth bartowski thebloke mradermacher
-    パラメータ パラメーター モデル
+    hf gguf safetensors latest mlx quantized imatrix imat i1 meta google microsoft openai mistralai unsloth bartowski
+    thebloke mradermacher パラメータ パラメーター モデル
     """.split()
 )
+# Words that its shape does not depend on, unless the table has a model that they tell apart.
+_FLAVOUR = frozenset("instruct chat it base text pt moe preview thinking reasoning nonthinking qat".split())
 # The month of a release (2507, 0528) or the longest context (128k) of what is one shape.
 _RELEASE = re.compile(r"2[3-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[0-3]\d|\d{1,3}k|1m")
 # Who made a model, in the names of files that keep it before an underscore.
@@ -93,9 +94,14 @@ def words_of(name: str) -> list[str]:
     return _WORD.findall(_LONE_DOT.sub(" ", text))
 
 
+def _whole(words: Iterable[str]) -> str:
+    """Return the key of a name with all that it says of the model."""
+    return "".join(word for word in words if word not in _CONTAINER)
+
+
 def _key(words: Iterable[str]) -> str:
-    """Return what tells models apart."""
-    return "".join(word for word in words if word not in _SILENT)
+    """Return what is left of it without the flavour."""
+    return _whole(word for word in words if word not in _FLAVOUR)
 
 
 def _undated(words: Iterable[str]) -> list[str]:
@@ -116,10 +122,9 @@ def index_models(rows: Iterable[str], names_of: Callable[[str], Iterable[str]]) 
     for id_ in rows:
         for name in (id_, *names_of(id_)):
             words = words_of(name)
-            whole, key, undated = "".join(words), _key(words), _key(_undated(words))
+            whole, key, undated = _whole(words), _key(words), _key(_undated(words))
             if ids.setdefault(whole, id_) != id_:
                 raise DataFileError(f"モデルの別名 {name!r} が {ids[whole]} と {id_} の両方にあります。")
-            # Kimi K2 Thinking is not Kimi K2: a word is silent unless the table has a model that it tells apart.
             short[key] = id_ if short.get(key, id_) == id_ else ""
             if undated != key:
                 dated.add(undated)
@@ -162,7 +167,7 @@ def read_model_name(
     readings = [(words[:start] + words[end:], id_) for start, end, id_ in _formats_in(words, find_format)]
     for rest, format_ in [*readings, (words, "")]:
         key, undated = _key(rest), _key(_undated(rest))
-        for written in ("".join(rest), key, undated if undated not in index.dated else key):
+        for written in (_whole(rest), key, undated if undated not in index.dated else key):
             if written in index.ids:
                 return NamedModel(index.ids[written], format_)
     raise _unknown(name, words, index, argument)
