@@ -125,6 +125,10 @@ def test_a_device_of_unknown_kind_runs_anything_and_says_so() -> None:
         ("llama-3.1-8b", "rtx-4090", "vllm", None, "bf16"),
         ("llama-3.1-8b", "rtx-4090", "ideal", None, "q4_k_m"),
         ("deepseek-v3", "h200-141gb-sxm", "sglang", None, "fp8-block"),
+        ("kimi-k2.5", "h200-141gb-sxm", "vllm", None, "int4-experts"),
+        ("deepseek-v4-flash", "h200-141gb-sxm", "vllm", None, "mxfp4-fp8"),
+        ("minimax-m2", "h200-141gb-sxm", "vllm", None, "fp8-block"),
+        ("kimi-k2.5", "apple-m3-ultra-80c", "llama.cpp", None, "q4_k_m"),
         ("deepseek-r1", "apple-m3-ultra-80c", "llama.cpp", None, "q4_k_m"),
     ],
 )
@@ -212,3 +216,16 @@ def test_something_runs_on_every_device() -> None:
     for id_ in hayasa.device_rows():
         device = hayasa.get_device(id_)
         assert any(engine.backends_on(device) for engine in hayasa.ENGINES.values()), (id_, device.family)
+
+
+def test_every_usual_format_is_known_and_read_by_someone() -> None:
+    for id_ in hayasa.model_rows():
+        usual = hayasa.get_model(id_).usual_format
+        if usual:
+            stored = hayasa.get_weight_format(usual)
+            assert any(engine.reads_with("", stored) for engine in hayasa.ENGINES.values() if engine.reads), id_
+
+
+def test_kimi_takes_as_much_as_published() -> None:
+    stored = hayasa.get_weight_format("int4-experts")
+    assert hayasa.weight_bytes_resident(hayasa.get_model("kimi-k2.5"), stored) == pytest.approx(595e9, rel=0.002)
