@@ -28,6 +28,7 @@ from .catalog.objects import model_rows as model_rows
 from .catalog.objects import weight_format_rows as weight_format_rows
 from .engine.calibration import Calibration as Calibration
 from .engine.calibration import calibrations as calibrations
+from .engine.engines import BACKENDS as BACKENDS
 from .engine.engines import ENGINES as ENGINES
 from .engine.engines import Engine as Engine
 from .engine.engines import get_engine as get_engine

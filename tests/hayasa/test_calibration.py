@@ -100,7 +100,9 @@ def test_every_measurement_is_below_the_bound(measurements: list[Measurement]) -
                 engine="ideal",
                 context_length=m.context_length,
             )
-            assert 1 / m.step_s <= 1.05 * result.decode_tokens_per_s_bound, m.row["id"]
+            # A file of a mix of its own may be smaller than the estimate's.
+            highest = 1.05 * (1 + m.weights.spread) * result.decode_tokens_per_s_bound
+            assert 1 / m.step_s <= highest, m.row["id"]
 
 
 def test_every_prompt_is_read_below_the_bound(measurements: list[Measurement]) -> None:

@@ -92,8 +92,16 @@ def test_compare_ranks_from_fast_to_slow(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_compare_takes_every_device_by_default(capsys: pytest.CaptureFixture[str]) -> None:
-    answers = json.loads(run(capsys, "compare", "--model", "llama-3-8b", "--json"))
+    answers = json.loads(run(capsys, "compare", "--model", "llama-3-8b", "--engine", "ideal", "--json"))
     assert {answer["device"] for answer in answers} == set(hayasa.device_rows())
+
+
+def test_compare_takes_the_devices_that_the_engine_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = json.loads(run(capsys, "compare", "--model", "llama-3-8b", "--engine", "mlx", "--json"))
+    assert answers and {answer["device"].partition("-")[0] for answer in answers} == {"apple"}
+    answers = json.loads(run(capsys, "compare", "--model", "llama-3-8b", "--backend", "rocm", "--json"))
+    assert answers and {answer["backend"] for answer in answers} == {"rocm"}
+    assert "npu" in refusal(capsys, "compare", "--model", "llama-3-8b", "--backend", "npu")
 
 
 def test_fit_lists_only_what_fits(capsys: pytest.CaptureFixture[str]) -> None:

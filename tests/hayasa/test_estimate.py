@@ -303,7 +303,11 @@ def test_a_batch_without_a_known_peak_says_what_is_missing() -> None:
 @pytest.mark.parametrize("device", hayasa.device_rows())
 def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     """Whatever a calibration has a coefficient for, a step on every device has; what was guessed is said."""
-    result = hayasa.estimate("llama-3.1-70b", device, weights="q4_k_m", context_length=1000, batch_size=4)
+    everywhere = hayasa.get_engine("llama.cpp").backends_on(hayasa.get_device(device))
+    engine = "llama.cpp" if everywhere else "vllm"
+    result = hayasa.estimate(
+        "llama-3.1-70b", device, weights="q4_k_m", engine=engine, context_length=1000, batch_size=4
+    )
     calibration = result.calibration
     assert calibration
     waits = {wait.kind.name for wait in result.waits}

@@ -160,6 +160,18 @@ def test_names_in_other_letters_are_told_apart() -> None:
         ("Meta-Llama-3.1-8B-Instruct-quantized.w8a8", "llama-3.1-8b", "int8-w8a8"),
         ("unsloth/llama-3-8b-bnb-4bit", "llama-3-8b", "bnb-nf4"),
         ("turboderp/Qwen3-14B-exl3:4.25bpw", "qwen3-14b", "exl3-4.25bpw"),
+        ("LoneStriker/Mistral-7B-Instruct-v0.2-4.0bpw-h6-exl2", "mistral-7b-v0.2", "exl2-4.0bpw"),
+        ("mlx-community/Qwen3-32B-mixed-3-6bit", "qwen3-32b", "mlx-mixed-3-6"),
+        ("mlx-community/gemma-3-27b-it-qat-4bit", "gemma-3-27b", "mlx-q4"),
+        ("Qwen_Qwen3-32B-IQ4_XS.gguf", "qwen3-32b", "iq4_xs"),
+        ("meta-llama_Llama-3.3-70B-Instruct-Q4_K_M.gguf", "llama-3.3-70b", "q4_k_m"),
+        ("Intel/Qwen3-30B-A3B-Instruct-2507-int4-AutoRound", "qwen3-30b-a3b", "autoround-int4-g128"),
+        ("nvidia/Qwen3-30B-A3B-NVFP4", "qwen3-30b-a3b", "nvfp4"),
+        ("Llama-3.1-8B-Instruct-Q4_0_4_4.gguf", "llama-3.1-8b", "q4_0"),
+        ("llama3:8b-text-q4_0", "llama-3-8b", "q4_0"),
+        ("deepseek-r1:70b", "llama-3.3-70b", ""),
+        ("moonshotai/Kimi-K2-Instruct-0905", "kimi-k2", ""),
+        ("unsloth/Kimi-K2-Thinking-GGUF:Q4_K_M", "kimi-k2.5", "q4_k_m"),
         ("gpt-oss-20b-MXFP4", "gpt-oss-20b", "mxfp4"),
         ("gpt-oss 20B MXFP4 MoE", "gpt-oss-20b", "mxfp4"),
         ("Qwen3-30B-A3B-Instruct-2507-Q4_K_M", "qwen3-30b-a3b", "q4_k_m"),
@@ -196,6 +208,14 @@ def test_no_word_of_a_model_is_dropped(name: str, near: str) -> None:
         hayasa.get_model(name)
     assert near in caught.value.suggestions
     assert name in str(caught.value)
+
+
+def test_another_size_is_not_said_to_have_the_same_shape() -> None:
+    with pytest.raises(hayasa.UnknownNameError) as caught:
+        hayasa.get_model("deepseek-r1:13b")
+    assert "同じ" not in str(caught.value)
+    with pytest.raises(hayasa.UnknownNameError, match="qwen3-8b から作られたものなら、形は同じ"):
+        hayasa.get_model("Qwen3-8B-abliterated")
 
 
 def test_another_release_is_no_other_shape_only_if_the_name_has_none() -> None:

@@ -110,7 +110,7 @@ def choose_formats(
     --------
     >>> found = choose_formats("gemma-3-27b", "rtx-3090", context_length=8192)
     >>> [one.weights.id for one in found if one.fits][0]
-    'q5_1'
+    'ud-q5_k_xl'
     """
     questions = ({**question, "model": model, "device": device, "weights": weights} for weights in _stored(question))
     found = _fast_enough(questions, at_least_tokens_per_s)

@@ -8,11 +8,12 @@ that is.
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
-from ..engine.engines import ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
+from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import OLD_BUILDS, Wait
 from ..errors import (
     MAX_BATCH_SIZE,
@@ -489,6 +490,8 @@ def estimate(
     (34, 2714)
     """
     model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
+    if backend is not None:
+        require_choice("backend", backend, BACKENDS)
     backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
     remarks: list[str] = []
     weights = _weights(weights, model, named, engine, backends, remarks)
@@ -617,6 +620,7 @@ def _usual_weights(model: Model, engine: Engine, backend: str) -> WeightFormat:
     return get_weight_format("bf16")
 
 
+@lru_cache(maxsize=4096)
 def _meant(weights: WeightFormat, engine: Engine, backends: tuple[str, ...]) -> WeightFormat | None:
     """Return what the name of a format means to an engine; None if it reads nothing of that name."""
     cautious = [packing for packing, _ in engine.cautions]

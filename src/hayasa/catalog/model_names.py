@@ -12,19 +12,27 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ..errors import DataFileError, UnknownNameError
+from ..errors import DataFileError, UnknownNameError, shown
 from ..names import suggest
 
-# Words that the shape of a model does not depend on: who packed it, for what, in which container.
-_SILENT = frozenset(
+# Words that say nothing of a model: who packed it, in which container.
+_CONTAINER = frozenset(
     """
-    instruct chat it base pt hf gguf safetensors latest moe preview thinking reasoning nonthinking
-    quantized imatrix imat i1 qat mlx meta google microsoft openai mistralai unsloth bartowski thebloke mradermacher
-    パラメータ パラメーター モデル
+    hf gguf safetensors latest mlx quantized imatrix imat i1 meta google microsoft openai mistralai unsloth bartowski
+    thebloke mradermacher パラメータ パラメーター モデル
     """.split()
 )
+# Words that its shape does not depend on, unless the table has a model that they tell apart.
+_FLAVOUR = frozenset("instruct chat it base text pt moe preview thinking reasoning nonthinking qat".split())
 # The month of a release (2507, 0528) or the longest context (128k) of what is one shape.
 _RELEASE = re.compile(r"2[3-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[0-3]\d|\d{1,3}k|1m")
+# Who made a model, in the names of files that keep it before an underscore.
+_MAKER = re.compile(
+    r"(?:qwen|meta-llama|google|microsoft|mistralai|deepseek-ai|nvidia|openai|zai-org|thudm|ibm-granite|allenai"
+    r"|huggingfacetb|cohereforai|coherelabs|lgai-exaone|tiiuae|baidu|tencent|moonshotai|minimaxai|arcee-ai|liquidai"
+    r"|swiss-ai|internlm|01-ai)_"
+)
+_SIZE = re.compile(r"\d+(?:\.\d+)?[bmt]")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _LONE_DOT = re.compile(r"\.(?!\d)|(?<!\d)\.")
 _HUNDRED_MILLIONS = re.compile(r"(\d+)億")
@@ -76,17 +84,24 @@ def words_of(name: str) -> list[str]:
     ['qwen3', '30b', 'a3b', 'gguf', 'q4', 'k', 'm']
     >>> words_of("Llama-2-7B-chat.Q4_0.gguf"), words_of("Ｌｌａｍａ 3.1 80億")
     (['llama', '2', '7b', 'chat', 'q4', '0'], ['llama', '3.1', '8b'])
+    >>> words_of("Qwen_Qwen3-32B-IQ4_XS.gguf")
+    ['qwen3', '32b', 'iq4', 'xs']
     """
     text = unicodedata.normalize("NFKC", name).lower().strip()
     text = re.split(r"[/\\]", text)[-1].removesuffix(".gguf")
-    text = _SHARD.sub("", text)
+    text = _SHARD.sub("", _MAKER.sub("", text, count=1) if _MAKER.match(text) else text)
     text = _HUNDRED_MILLIONS.sub(lambda found: f"{int(found[1]) / 10:g}b", text)
     return _WORD.findall(_LONE_DOT.sub(" ", text))
 
 
+def _whole(words: Iterable[str]) -> str:
+    """Return the key of a name with all that it says of the model."""
+    return "".join(word for word in words if word not in _CONTAINER)
+
+
 def _key(words: Iterable[str]) -> str:
-    """Return what tells models apart."""
-    return "".join(word for word in words if word not in _SILENT)
+    """Return what is left of it without the flavour."""
+    return _whole(word for word in words if word not in _FLAVOUR)
 
 
 def _undated(words: Iterable[str]) -> list[str]:
@@ -102,16 +117,18 @@ def index_models(rows: Iterable[str], names_of: Callable[[str], Iterable[str]]) 
         If two models answer to the same spelling.
     """
     ids: dict[str, str] = {}
+    short: dict[str, str] = {}
     dated = set()
     for id_ in rows:
         for name in (id_, *names_of(id_)):
             words = words_of(name)
-            key, undated = _key(words), _key(_undated(words))
-            if ids.setdefault(key, id_) != id_:
-                raise DataFileError(f"モデルの別名 {name!r} が {ids[key]} と {id_} の両方にあります。")
+            whole, key, undated = _whole(words), _key(words), _key(_undated(words))
+            if ids.setdefault(whole, id_) != id_:
+                raise DataFileError(f"モデルの別名 {name!r} が {ids[whole]} と {id_} の両方にあります。")
+            short[key] = id_ if short.get(key, id_) == id_ else ""
             if undated != key:
                 dated.add(undated)
-    return ModelIndex(ids, frozenset(dated))
+    return ModelIndex({key: id_ for key, id_ in (short | ids).items() if id_}, frozenset(dated))
 
 
 def read_model_name(
@@ -150,7 +167,7 @@ def read_model_name(
     readings = [(words[:start] + words[end:], id_) for start, end, id_ in _formats_in(words, find_format)]
     for rest, format_ in [*readings, (words, "")]:
         key, undated = _key(rest), _key(_undated(rest))
-        for written in (key, undated if undated not in index.dated else key):
+        for written in (_whole(rest), key, undated if undated not in index.dated else key):
             if written in index.ids:
                 return NamedModel(index.ids[written], format_)
     raise _unknown(name, words, index, argument)
@@ -177,9 +194,9 @@ def _unknown(name: str, words: list[str], index: ModelIndex, argument: str) -> U
     inside.sort(key=lambda id_: (_key(words_of(id_)) not in "".join(words), -len(id_)))
     near = tuple(dict.fromkeys([*inside, *suggest(name, ids)]))[:4]
     hint = f"近い名前: {', '.join(near)}。" if near else ""
-    if inside:
+    if inside and not any(_SIZE.fullmatch(word) for word in set(words) - set(words_of(inside[0]))):
         hint += f"{inside[0]} から作られたものなら、形は同じなので、その名前で答えられます。"
     message = (
-        f"{argument} に指定されたモデル {name!r} は登録されていません。{hint}一覧は hayasa models で表示できます。"
+        f"{argument} に指定されたモデル {shown(name)} は登録されていません。{hint}一覧は hayasa models で表示できます。"
     )
     return UnknownNameError(message, near)

@@ -316,30 +316,35 @@ def weight_formats() -> tuple[WeightFormat, ...]:
     return tuple(get_weight_format(id_) for id_ in weight_format_rows())
 
 
-_BITS_OF_ITS_OWN = re.compile(r"(exl[23])-?(\d(?:\.\d+)?)-?bpw(?:-?h\d)?(?:-?(?:mcg|mul1))?")
-"""EXL2 and EXL3 take any average number of bits; what follows is how, not how many."""
+_BITS_OF_ITS_OWN = re.compile(
+    r"(?P<packing>exl[23])-?(?P<bits>\d(?:\.\d+)?)-?bpw(?:-?h\d)?(?:-?(?:mcg|mul1))?"
+    r"|(?P<bits_first>\d(?:\.\d+)?)-?bpw(?:-?h\d)?-?(?P<packing_last>exl[23])"
+)
+"""EXL2 and EXL3 take any average number of bits; the bits of the output layer and the codebook say nothing of it."""
 
 
 @lru_cache(maxsize=1024)
 def _weight_format(name: str, argument: str) -> WeightFormat:
-    own = _BITS_OF_ITS_OWN.fullmatch(name.strip().lower())
-    if own and 1 <= float(own[2]) <= 8:
-        id_ = f"{own[1]}-{float(own[2])}bpw"
-        # The row that stands for all of them: only the bits differ.
-        row = weight_format_rows().get(id_) or {
-            **weight_format_rows()[f"{own[1]}-4.0bpw"],
-            **_bits(own[1], id_, own[2]),
-        }
-    else:
+    row = _row_of_own_bits(name)
+    if row is None:
         row = weight_format_rows()[find_id(name, _weight_format_index(), argument=argument, what="重みの形式")]
     id_ = row["id"]
     rules = _mix_rules().get(id_) or _group_rules(row)
     return _build(WeightFormat, row, "weight_formats.csv", compute_format=_compute_format(row), rules=rules)
 
 
-def _bits(packing: str, id_: str, bits: str) -> dict[str, str]:
-    """Return the cells in which a format differs that has a number of bits of its own."""
-    return {"id": id_, "name": f"{packing.upper()} {float(bits)} bpw", "bits_per_weight": bits}
+def _row_of_own_bits(name: str) -> Row | None:
+    """Return the row of a format whose name has a number of bits of its own; None if it is no such name."""
+    own = _BITS_OF_ITS_OWN.fullmatch(name.strip().lower().replace(" ", "-"))
+    if own is None:
+        return None
+    packing, bits = own["packing"] or own["packing_last"], own["bits"] or own["bits_first"]
+    if not 1 <= float(bits) <= 8:
+        return None
+    rows, id_ = weight_format_rows(), f"{packing}-{float(bits)}bpw"
+    # One row stands for those that are not listed: only the bits differ.
+    own_cells = {"id": id_, "name": f"{packing.upper()} {float(bits)} bpw", "bits_per_weight": bits}
+    return rows.get(id_) or {**rows[f"{packing}-4.0bpw"], **own_cells}
 
 
 def _compute_format(row: Row) -> str:

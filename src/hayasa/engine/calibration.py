@@ -360,6 +360,8 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
         if backend and backend not in usual[:1]:
             wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
+    if backend == "cpu" and device.family not in ("cpu", ""):
+        notes.append("CPU は、GPU と同じ速さでメモリを読むものとしました。")
     if device.estimated:
         fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])
         notes.append(f"このデバイスの{fields_said}には確かな資料がなく、推定した値を使いました。")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from ..errors import InvalidValueError, UnknownNameError, require_choice
+from ..errors import InvalidValueError, UnknownNameError
 from ..machine.device import Device
 from ..model.weights import WeightFormat
 from ..names import find_id, hash_of_id, name_key
@@ -87,6 +88,10 @@ class Engine:
                     break
                 if backend not in found:
                     found.append(backend)
+        # The processor beside an integrated GPU reads the same memory; Apple's reaches far less of it than the GPU.
+        beside = device.unified_memory and not device.family.startswith("apple")
+        if beside and "cpu" not in found and any(backend == "cpu" for _, backend in self.backends):
+            found.append("cpu")
         return tuple(found)
 
     def reads_with(self, backend: str, weights: WeightFormat) -> bool:
@@ -345,6 +350,7 @@ def get_engine(name: str) -> Engine:
         raise UnknownNameError(message, error.suggestions) from None
 
 
+@lru_cache(maxsize=4096)
 def backends_to_choose(engine: Engine, device: Device, backend: str | None) -> tuple[str, ...]:
     """Return the backends that a question leaves open, the usual one first.
 
@@ -355,7 +361,7 @@ def backends_to_choose(engine: Engine, device: Device, backend: str | None) -> t
     device : Device
         Where.
     backend : str or None
-        What was asked for.
+        What was asked for, one of `BACKENDS`.
 
     Returns
     -------
@@ -374,8 +380,6 @@ def backends_to_choose(engine: Engine, device: Device, backend: str | None) -> t
     >>> backends_to_choose(ENGINES["llama.cpp"], rtx, None)
     ('cuda', 'vulkan')
     """
-    if backend is not None:
-        require_choice("backend", backend, BACKENDS)
     if not engine.backends or not device.family:
         return (backend or "",)
     known = engine.backends_on(device)
@@ -394,6 +398,7 @@ def backends_to_choose(engine: Engine, device: Device, backend: str | None) -> t
     return (backend,)
 
 
+@lru_cache(maxsize=4096)
 def backend_that_reads(
     engine: Engine, backends: tuple[str, ...], weights: WeightFormat, kv_cache: WeightFormat, device: Device
 ) -> str:
