@@ -67,13 +67,11 @@ def choose_devices(
         for device in among or device_rows()
         for option in _from_small_to_large(device)
     )
-    found: dict[str, Estimate] = {}
+    by_device: dict[str, list[Estimate]] = {}
     for result in _fast_enough(questions, at_least_tokens_per_s):
-        # The smallest comes first, but one that is sure is better than a smaller one that is tight.
-        kept = found.get(result.device.id)
-        if kept is None or (kept.fits is None and result.fits):
-            found[result.device.id] = result
-    return tuple(sorted(found.values(), key=_speed, reverse=True))
+        by_device.setdefault(result.device.id, []).append(result)
+    best = [first_that_fits(options) for options in by_device.values()]
+    return tuple(sorted((one for one in best if one), key=speed_per_sequence, reverse=True))
 
 
 def choose_formats(
@@ -157,22 +155,38 @@ def choose_models(
     """
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())
-        return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=_speed, reverse=True))
+        return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=speed_per_sequence, reverse=True))
     machine = device if isinstance(device, Device) else get_device(device)
     formats = [one for one in _stored(question) if one.bits_per_weight >= FEWEST_BITS]
     formats.sort(key=lambda one: one.bits_per_weight, reverse=True)
-    best = []
-    for id_ in model_rows():
-        kept: Estimate | None = None
-        for result in _fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s):
-            kept = kept or result
-            # One that is sure to fit is better than one with more bits.
-            if result.fits:
-                kept = result
-                break
-        if kept:
-            best.append(kept)
-    return tuple(sorted(best, key=_speed, reverse=True))
+    best = [
+        first_that_fits(_fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s))
+        for id_ in model_rows()
+    ]
+    return tuple(sorted((one for one in best if one), key=speed_per_sequence, reverse=True))
+
+
+def first_that_fits(results: Iterable[Estimate]) -> Estimate | None:
+    """Return the first that is sure to fit, else the first that may fit; None if none does.
+
+    Examples
+    --------
+    >>> found = [estimate("qwen3-32b", card) for card in ("rtx-3060", "rtx-4090", "rtx-5090")]
+    >>> first_that_fits(found).device.id
+    'rtx-4090'
+    """
+    may_fit = None
+    for result in results:
+        if result.fits:
+            return result
+        if may_fit is None and result.fit.verdict != DOES_NOT_FIT:
+            may_fit = result
+    return may_fit
+
+
+def speed_per_sequence(result: Estimate) -> float:
+    """Tokens per second of each of the sequences that advance together."""
+    return result.decode_tokens_per_s / result.batch_size
 
 
 def _in_formats(
@@ -223,12 +237,7 @@ def _fast_enough(questions: Iterable[dict[str, object]], at_least_tokens_per_s: 
             refusal = refusal or error
             continue
         is_answered = True
-        if result.fit.verdict != DOES_NOT_FIT and _speed(result) >= at_least_tokens_per_s:
+        if result.fit.verdict != DOES_NOT_FIT and speed_per_sequence(result) >= at_least_tokens_per_s:
             yield result
     if refusal and not is_answered:
         raise refusal
-
-
-def _speed(result: Estimate) -> float:
-    """Tokens per second of each sequence."""
-    return result.decode_tokens_per_s / result.batch_size
