@@ -330,6 +330,9 @@ def test_whatever_is_asked_is_answered() -> None:
         ("llama", 8.03e9, "llama-3.1-8b"),
         ("llama", 7.25e9, "mistral-7b"),
         ("qwen2", 14.77e9, "qwen2.5-14b"),
+        ("qwen2", 7.62e9, "qwen2.5-7b"),  # and mimo-7b without its layers for drafts
+        ("qwen2", 494.03e6, "qwen2.5-0.5b"),
+        ("llama", 7.24e9, "mistral-7b-v0.1"),
         ("qwen3moe", 30.53e9, "qwen3-30b-a3b"),
         ("gemma3", 27.01e9, "gemma-3-27b"),  # without its image encoder
         ("gpt-oss", 20.91e9, "gpt-oss-20b"),
@@ -341,6 +344,16 @@ def test_whatever_is_asked_is_answered() -> None:
 )
 def test_structure_and_count_tell_the_model(architecture: str, parameters: float, id_: str) -> None:
     assert models_of_file(architecture, parameters)[0].id == id_
+
+
+def test_every_model_is_found_by_the_count_that_llama_cpp_prints() -> None:
+    for id_, row in hayasa.model_rows().items():
+        model = hayasa.get_model(id_)
+        total = hayasa.total_parameters(model)
+        for count in (total, total - model.other_parameters):
+            unit = 1e9 if count >= 1e9 else 1e6
+            printed = round(round(count / unit, 2) * unit)
+            assert model in models_of_file(row["gguf_architecture"], printed), id_
 
 
 def test_another_count_is_another_model() -> None:

@@ -72,6 +72,8 @@ def test_what_stands_in_is_said_and_is_less_sure(device: str, engine: str, weigh
         ("apple-m4-10c", {"engine": "gpt-fast"}, ["gpt-fast", "AMD"]),
         ("rx-7900-xtx", {"engine": "exllamav3"}, ["exllamav3", "Ampere", "exllamav2"]),
         ("gtx-1080-ti", {"engine": "vllm"}, ["vllm", "Volta"]),
+        ("rx-6800-xt", {"engine": "vllm"}, ["vllm", "RDNA 3", "llama.cpp"]),
+        ("rx-7900-xtx", {"engine": "sglang"}, ["sglang", "MI300", "vllm"]),
         ("rtx-4090", {"backend": "metal"}, ["metal", "cuda", "vulkan"]),
         ("apple-m4-10c", {"backend": "cuda"}, ["cuda", "metal"]),
         ("rtx-4090", {"backend": "cpu"}, ["cpu", "cuda"]),
@@ -198,3 +200,9 @@ DYNAMIC_SPEEDS = [
 def test_dynamic_mixes_come_out_as_measured(model: str, weights: str, measured: float) -> None:
     result = hayasa.estimate(model, "ryzen-ai-max-395", weights=weights, context_length=64)
     assert result.decode_tokens_per_s == pytest.approx(measured, rel=0.1)
+
+
+def test_something_runs_on_every_device() -> None:
+    for id_ in hayasa.device_rows():
+        device = hayasa.get_device(id_)
+        assert any(engine.backends_on(device) for engine in hayasa.ENGINES.values()), (id_, device.family)

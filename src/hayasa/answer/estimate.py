@@ -444,8 +444,8 @@ def estimate(
         or ``"vllm"``; ``"ideal"`` for physics alone.
     backend : str, optional
         What it computes with, among what it has on that device: ``"cuda"``,
-        ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"`` or
-        ``"cpu"``; by default the usual one there.
+        ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"``, ``"cpu"``,
+        ``"tpu"``, ``"neuron"`` or ``"hpu"``; by default the usual one there.
     devices : int
         How many devices, all alike, from 1.
     split : {"pipeline", "tensor"}

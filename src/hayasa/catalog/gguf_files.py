@@ -14,6 +14,9 @@ from .objects import get_model, get_weight_format, model_rows
 PARAMETER_TOLERANCE = 0.01
 """How far a file's parameter count may lie from a model's: it is printed in three digits."""
 
+PARTS_DISTANCE = 0.001
+"""What a count between a model with and without its further parts counts as: worse than a hit, better than a miss."""
+
 SIZE_TOLERANCE = 0.03
 """How far a file's size may lie from that of a format before it counts as a mix of its own."""
 
@@ -31,7 +34,8 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
     Returns
     -------
     list of Model
-        Those of that structure whose count agrees best, the newest first; empty if none agrees.
+        Those of that structure whose count agrees best: whole models before
+        those that lack parts, the newest first; empty if none agrees.
 
     Examples
     --------
@@ -44,13 +48,21 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
         if row["gguf_architecture"] == architecture:
             model = get_model(id_)
             total = total_parameters(model)
-            # A file of the language model alone has no image encoder, and may or may not have layers for drafts.
+            # A file of the language model alone has no image encoder and no layers for drafts, or only one of both.
             least = total - model.other_parameters
-            off = max(0.0, least / parameters - 1, parameters / total - 1)
+            off = min(_distance(parameters, total), _distance(parameters, least))
+            if least < parameters < total:
+                off = min(off, PARTS_DISTANCE)
             if off <= PARAMETER_TOLERANCE:
-                found.append((round(off, 3), -int(row["released"]), model))
-    nearest = min((off for off, _, _ in found), default=0.0)
-    return [model for off, _, model in sorted(found, key=lambda one: one[:2]) if off == nearest]
+                found.append((round(off, 4), model.other_parameters > 0, -int(row["released"]), model))
+    nearest = min((off for off, *_ in found), default=0.0)
+    return [model for off, *_, model in sorted(found, key=lambda one: one[:3]) if off == nearest]
+
+
+def _distance(printed: float, count: float) -> float:
+    """Return how far a printed number lies from a count beyond its own rounding, relative to the count."""
+    half_a_digit = next((step / 2 for step in (1e7, 1e4) if printed % step == 0), 0.0)
+    return max(0.0, abs(printed - count) - half_a_digit) / count
 
 
 def format_of_file(name: str, model: Model, file_bytes: float = 0.0, parameters: float = 0.0) -> WeightFormat:
