@@ -72,7 +72,8 @@ function foundParts(found, speed) {
     return h("p", {}, `この条件で ${significant(speed)} トークン/秒以上になる機械は、登録されたものの中にありません。`);
   }
   const shown = found.slice(0, MACHINES_SHOWN);
-  const more = found.length > shown.length ? `${found.length}機種のうち、速い順に${shown.length}機種を載せました。` : "";
+  const more =
+    found.length > shown.length ? `${found.length}機種のうち、速い順に${shown.length}機種を載せました。` : "";
   return [
     h(
       "div.hy-scroll",

@@ -57,5 +57,7 @@ function plain(result, names) {
 
 /** The machines that the page finds for a choice, and the memory of each. */
 export function machines(choice, speed) {
-  return JSON.stringify(machinesFor(tables, choice, speed).map(({ device }) => [device.id, device.memory_capacity_bytes]));
+  return JSON.stringify(
+    machinesFor(tables, choice, speed).map(({ device }) => [device.id, device.memory_capacity_bytes]),
+  );
 }
