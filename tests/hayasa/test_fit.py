@@ -100,7 +100,9 @@ def test_every_device_answers_to_a_reserve_of_its_kind() -> None:
         "rx-7900-xtx": "card",
     }
     assert {id_: kinds[id_] for id_ in expected} == expected
-    assert not [id_ for id_, kind in kinds.items() if id_.startswith(("rtx", "rx", "gtx", "arc")) and kind != "card"]
+    cards = [id_ for id_ in kinds if id_.startswith(("rtx", "rx", "gtx", "arc"))]
+    unified = {id_ for id_ in cards if hayasa.get_device(id_).unified_memory}
+    assert {id_ for id_ in cards if kinds[id_] != "card"} == unified | {"rtx-pro-6000-blackwell-server"}
     assert not [id_ for id_, kind in kinds.items() if id_.startswith("apple") and not kind.startswith("mac")]
 
 
@@ -109,6 +111,8 @@ RAN, SPILLED, DEPENDS = (FITS, TIGHT), (TIGHT, DOES_NOT_FIT), (TIGHT,)
 RTX_2080 = "https://github.com/AlexsJones/llmfit/pull/778"
 RTX_2080_8B = "https://github.com/AlexsJones/llmfit/pull/773"
 RTX_2080_14B = "https://github.com/AlexsJones/llmfit/pull/774"
+LOCALSCORE = "https://github.com/d893a/localscore-insights/blob/a4f81747b3e6f0841f48c7bea6496d4f0e4a464c/assets/localscore_results.tsv"
+RX_7900_XT = "https://github.com/AlexsJones/llmfit/blob/3f44fd30a43d2619146f7bc0aa66c90aa54d78e6/llmfit-core/data/community/amd-radeon-rx-7900-xt/1785258762-ee642f2d.json"
 CASES = [
     # gemma-3-27b needs 15.4 GiB for its weights alone; macOS leaves the GPU 10.7 GiB of 16.
     ("gemma-3-27b", "apple-m4-10c", 16, "q4_k_m", 0, (DOES_NOT_FIT,), "https://github.com/ise-uiuc/magicoder/issues/19"),
@@ -125,6 +129,13 @@ CASES = [
     ("qwen3-8b", "rtx-2080", 8, "q4_k_m", 4096, RAN, RTX_2080_8B),
     ("qwen2.5-7b", "rtx-2080", 8, "q4_k_m", 4096, (FITS,), RTX_2080),
     ("mistral-7b", "rtx-2080", 8, "q4_k_m", 4096, (FITS,), RTX_2080),
+    # 4.3, 2.8 and 30.0 tokens/s, where the memory would allow 25 to 51.
+    ("llama-3.1-8b", "rtx-3050-ti-laptop", 4, "q4_k_m", 1837, (DOES_NOT_FIT,), LOCALSCORE),
+    ("llama-3.1-8b", "gtx-1650-ti-laptop", 4, "q4_k_m", 1837, (DOES_NOT_FIT,), LOCALSCORE),
+    ("llama-3.1-8b", "rtx-3060-laptop", 6, "q4_k_m", 1837, DEPENDS, LOCALSCORE),
+    # 31.6 and 32.7 tokens/s.
+    ("qwen3-32b", "rx-7900-xt", 20, "q4_k_m", 173, RAN, RX_7900_XT),
+    ("gemma-3-27b", "rx-7900-xt", 20, "q4_k_m", 141, (FITS,), RX_7900_XT),
     # LM Studio runs it, the makers' own app keeps a margin and refuses.
     ("gpt-oss-20b", "apple-m4-10c", 16, "mxfp4", 4096, DEPENDS, "https://github.com/ggml-org/Llama-macOS/issues/58"),
     # 43.18 tokens/s with all 48 layers on the GPU.
@@ -169,10 +180,13 @@ def test_nothing_that_was_measured_is_said_not_to_fit() -> None:
             )
         except hayasa.HayasaError:
             continue
-        verdicts[result.fit.verdict] += 1
+        # Who measures a Strix Halo has given its GPU more than the half that it gets by default.
+        is_set_by_hand = result.fit.verdict == TIGHT and reserve_of(result.device).id == "shared"
+        verdicts["set by hand" if is_set_by_hand else result.fit.verdict] += 1
     assert verdicts[DOES_NOT_FIT] == 0
     assert verdicts[FITS] > 1300
     assert verdicts[TIGHT] < 0.02 * verdicts[FITS]
+    assert verdicts["set by hand"] < 0.05 * verdicts[FITS]
 
 
 def test_a_screen_decides_where_it_is_tight() -> None:
