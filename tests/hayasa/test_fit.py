@@ -54,6 +54,22 @@ def test_the_input_embedding_of_its_own_stays_in_the_computers_memory() -> None:
     assert on_a_mac.weights_bytes > fit.weights_bytes
 
 
+def test_all_of_it_together_is_what_a_card_was_seen_to_use() -> None:
+    """9.2 GB: https://inventivehq.com/blog/vram-offload-cliff-gpu-layers-benchmark."""
+    fit = asked("qwen2.5-14b", "rtx-5060-ti", 16, "q4_k_m", 2048).fit
+    assert fit.required_bytes / 1e9 == pytest.approx(9.2, rel=0.05)
+
+
+def test_a_cache_of_blocks_takes_their_bits_and_no_more() -> None:
+    """8.5 and 4.5 bits a value, not the average of a file that keeps its output in more."""
+    sizes = {
+        cache: hayasa.estimate("llama-3.1-8b", "rtx-4090", context_length=8192, kv_cache=cache).fit.kv_cache_bytes
+        for cache in ("f16", "q8_0", "q4_0")
+    }
+    assert sizes["q8_0"] / sizes["f16"] == pytest.approx(8.5 / 16)
+    assert sizes["q4_0"] / sizes["f16"] == pytest.approx(4.5 / 16)
+
+
 def test_all_of_a_bare_number_of_parameters_lies_in_the_gpus_memory() -> None:
     mixture = hayasa.Model(id="own", stated_parameters=30e9, stated_active_parameters=3e9)
     q8 = hayasa.WeightFormat(id="q8", bits_per_weight=8)

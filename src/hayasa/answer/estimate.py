@@ -194,7 +194,7 @@ class Estimate(NamedTuple):
             self.weights,
             batch_size=self.batch_size,
             context_length=self.context_length,
-            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
         )
 
     @property
@@ -211,7 +211,7 @@ class Estimate(NamedTuple):
             self.weights,
             batch_size=self.batch_size,
             context_length=self.context_length,
-            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
@@ -236,7 +236,7 @@ class Estimate(NamedTuple):
             self.device,
             self.weights,
             batch_size=self.batch_size,
-            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
@@ -255,7 +255,7 @@ class Estimate(NamedTuple):
                 formats_of(self.engine, self.backend),
                 batch_size=self.batch_size,
                 context_length=self.context_length,
-                bytes_per_value=self.kv_cache.bits_per_weight / 8,
+                bytes_per_value=self.kv_cache.bytes_per_cached_value,
                 engine=self.engine,
                 backend=self.backend,
                 devices=self.devices,
