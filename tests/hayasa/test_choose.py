@@ -210,6 +210,21 @@ def test_a_speed_that_is_none_is_refused(tokens_per_s: object) -> None:
         hayasa.choose_devices("llama-3.1-8b", at_least_tokens_per_s=tokens_per_s)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((None, 5), "result は hayasa.Estimate"),
+        (("llama", 5), "result は hayasa.Estimate"),
+        ((hayasa.estimate("llama-2-7b", "rtx-4090"), 0), "answer_tokens"),
+        ((hayasa.estimate("llama-2-7b", "rtx-4090"), 1.5), "answer_tokens"),
+        ((hayasa.estimate("llama-2-7b", "rtx-4090"), 5, -1), "thinking_tokens"),
+    ],
+)
+def test_an_answer_of_no_length_is_refused(arguments: tuple, said: str) -> None:
+    with pytest.raises(hayasa.InvalidValueError, match=said):
+        hayasa.answer_time(*arguments)
+
+
 def test_what_every_machine_refuses_is_refused() -> None:
     with pytest.raises(hayasa.InvalidValueError, match="context_length"):
         hayasa.choose_devices("llama-3.1-8b", context_length=-1)
