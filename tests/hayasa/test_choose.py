@@ -71,6 +71,10 @@ def test_the_memory_that_a_machine_needs() -> None:
     }
 
 
+def test_one_machine_alone_is_no_row_of_letters() -> None:
+    assert [one.device.id for one in hayasa.choose_devices("llama-3.1-8b", "RTX 4090")] == ["rtx-4090"]
+
+
 def test_machines_that_are_too_small_are_no_answer() -> None:
     found = hayasa.choose_devices("gpt-oss-120b", context_length=4096, at_least_tokens_per_s=30)
     fast = {one.device.id for one in found}
@@ -230,6 +234,12 @@ def test_what_every_machine_refuses_is_refused() -> None:
         hayasa.choose_devices("llama-3.1-8b", context_length=-1)
     with pytest.raises(hayasa.UnknownNameError, match="model"):
         hayasa.choose_devices("llama-99")
+    with pytest.raises(hayasa.InvalidValueError, match="among"):
+        hayasa.choose_devices("llama-3.1-8b", 5)  # type: ignore[arg-type]
+    with pytest.raises(hayasa.InvalidValueError, match="weights"):
+        hayasa.choose_formats("llama-3.1-8b", "rtx-4090", weights="q8_0")
+    with pytest.raises(hayasa.InvalidValueError, match="devices"):
+        hayasa.choose_models("rtx-4090", devices="two")
     with pytest.raises(hayasa.InvalidValueError, match="mlx"):
         hayasa.choose_formats("llama-3.1-8b", "rtx-4090", engine="mlx")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..catalog.objects import device_rows, get_device, get_model, model_rows
 from ..engine.engines import Engine, get_engine
-from ..errors import InvalidValueError, require_non_negative
+from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, shown
 from ..machine.device import Device
 from ..model.shape import Model
 from ..model.tensors import total_parameters
@@ -64,7 +64,7 @@ def choose_devices(
     """
     questions = (
         {**question, "model": model, "device": option}
-        for device in among or device_rows()
+        for device in _named(among) or device_rows()
         for option in _from_small_to_large(device)
     )
     by_device: dict[str, list[Estimate]] = {}
@@ -189,15 +189,25 @@ def speed_per_sequence(result: Estimate) -> float:
     return result.decode_tokens_per_s / result.batch_size
 
 
+def _named(among: Iterable[str | Device]) -> list[str | Device]:
+    """Return the machines to choose from; one alone is no row of letters."""
+    if isinstance(among, (str, Device)):
+        return [among]
+    try:
+        return list(among)
+    except TypeError:
+        raise InvalidValueError(f"among はデバイスの並びで指定してください（与えられた値: {shown(among)}）。") from None
+
+
 def _in_formats(
     model: Model, machine: Device, formats: Iterable[WeightFormat], question: dict[str, object]
 ) -> Iterator[dict[str, object]]:
     """Yield a question per format whose weights alone are not more than the whole memory."""
-    devices = question.get("devices", 1)
+    devices = require_integer("devices", question.get("devices", 1), 1, MAX_DEVICES)  # type: ignore[arg-type]
     for weights in formats:
         least_bytes = total_parameters(model) * weights.bits_per_weight / 8
         # Some tensors may be stored in fewer bits than the format says of them all.
-        if not machine.memory_capacity_bytes or least_bytes < 1.2 * machine.memory_capacity_bytes * devices:  # type: ignore[operator]
+        if not machine.memory_capacity_bytes or least_bytes < 1.2 * machine.memory_capacity_bytes * devices:
             yield {**question, "model": model, "device": machine, "weights": weights}
 
 
