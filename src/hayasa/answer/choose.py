@@ -110,6 +110,8 @@ def choose_formats(
     >>> [one.weights.id for one in found if one.fits][0]
     'q5_1'
     """
+    if "weights" in question:
+        raise InvalidValueError("weights は choose_formats が選ぶものなので、指定できません。")
     questions = ({**question, "model": model, "device": device, "weights": weights} for weights in _stored(question))
     found = _fast_enough(questions, at_least_tokens_per_s)
     return tuple(sorted(found, key=lambda one: one.memory_required_bytes, reverse=True))
