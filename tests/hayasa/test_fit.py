@@ -220,6 +220,29 @@ def test_vllm_takes_nine_tenths_and_no_more() -> None:
     assert result.fit.available_most_bytes == pytest.approx(0.92 * 80 * GIB)
 
 
+# What vLLM says when it starts: tokens for which it has room beside the weights.
+@pytest.mark.parametrize(
+    ("model", "device", "gib", "devices", "tokens", "source"),
+    [
+        ("llama-3-8b", "h100-80gb-sxm", 80, 1, 53.29 * GIB / 131072, "https://github.com/vllm-project/vllm/pull/10511"),
+        ("qwen3-1.7b", "rtx-4090", 24, 1, 175_856, "https://github.com/vllm-project/vllm/issues/33263"),
+        # Told to take 98 %.
+        ("qwen2.5-14b", "rtx-4090", 24, 2, 81_536, "https://github.com/vllm-project/vllm/issues/13061"),
+    ],
+)
+def test_vllm_has_room_for_as_many_tokens_as_it_says(
+    model: str, device: str, gib: float, devices: int, tokens: float, source: str
+) -> None:
+    bf16 = hayasa.get_weight_format("bf16")
+    room = [
+        hayasa.max_context_length(
+            hayasa.get_model(model), with_memory(device, gib), bf16, engine="vllm", devices=devices, tight=tight
+        )
+        for tight in (False, True)
+    ]
+    assert room[0] * 0.93 < tokens < room[1] * 1.07, source
+
+
 def test_physics_alone_holds_nothing_back() -> None:
     fit = hayasa.estimate("llama-3.1-8b", "apple-m4-10c", engine="ideal").fit
     assert fit.available_least_bytes == fit.available_most_bytes == fit.capacity_bytes
