@@ -398,12 +398,16 @@ def available_text(fit: MemoryFit) -> str:
 
 
 def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
-    """Return the formats of files that an engine reads with a backend, in the order of the table."""
+    """Return the formats of files that an engine reads with a backend, in the order of the table.
+
+    Those that are mixed anew for each model are not among them: nobody knows whether there is such a file.
+    """
     return [
         one
         for one in weight_formats()
         if engine.reads_with(backend, one)
         and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+        and not one.spread
         and one.id not in TERNARY_FORMATS
     ]
 
