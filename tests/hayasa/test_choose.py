@@ -264,6 +264,12 @@ def test_the_commands_answer_as_the_functions_do(capsys: pytest.CaptureFixture[s
 
 
 def test_tables_name_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, titles in (
+        (("compare", "--model", "llama-3.1-8b", "--devices", "rtx-4090"), ["デバイス"]),
+        (("formats", "--model", "llama-3.1-8b", "--device", "rtx-4090"), ["形式"]),
+        (("fit", "--device", "rtx-4090"), ["モデル", "形式"]),
+    ):
+        assert run(capsys, *arguments).split("見積り")[0].split() == titles
     text = run(capsys, "choose", "--model", "llama-3.3-70b", "--devices", "m4 max,m4 pro", "--context", "1k")
     assert text.split("\n")[0].split() == ["デバイス", "メモリ", "見積り", "下端", "上端", "上限", "必要量", "入るか"]
     assert "apple-m4-max-40c" in text and "64.0 GiB" in text
