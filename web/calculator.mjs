@@ -5,7 +5,8 @@
 //
 //   what is chosen          state, as text in address, and in the browser's addressbar
 //   how it is chosen        form and machines, of fields and menus; input reads numbers
-//   what is said to it      answers; in the cards of the machines, in charts, sums and, read out, by the announcer
+//   what is said to it      answers; in the cards of the machines, in charts, sums and, read out, by the announcer;
+//                           in choosing, other machines that would do
 //   what others have found  measurements, and their comparison with what is estimated
 //   how all is drawn        dom and plot
 
@@ -14,6 +15,7 @@ import { addressBar, copyButton } from "./addressbar.mjs";
 import { announcer } from "./announcer.mjs";
 import { announcementOf, answersTo, verdictOf } from "./answers.mjs";
 import { rooflinePanel, speedPanel } from "./charts.mjs";
+import { choosingPanel } from "./choosing.mjs";
 import { comparisonPanel } from "./comparison.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
 import { conditionsForm } from "./form.mjs";
@@ -76,6 +78,7 @@ class Calculator {
     this.roofline = rooflinePanel();
     this.comparison = comparisonPanel(() => this.askForMeasurements(true));
     this.sums = sumsPanel();
+    this.choosing = choosingPanel(tables);
     this.code = h("pre.hy-code", { tabindex: 0, "aria-label": "同じ計算をするPythonのコード" });
     this.announcer = announcer();
     const copy = copyButton(() => writeAddress(this.view.state));
@@ -87,6 +90,7 @@ class Calculator {
       h("p.hy-actions", {}, this.machines.addButton, copy),
       this.verdict,
       [this.speed, this.roofline, this.comparison, this.sums].map(({ element }) => element),
+      this.choosing.element,
       h("details.hy-panel", {}, h("summary", {}, "同じ計算をPythonでする"), this.code),
       this.announcer.element,
     );
@@ -180,6 +184,7 @@ class Calculator {
     this.roofline.show(view);
     this.comparison.show(view);
     this.sums.show(view);
+    this.choosing.show(view);
     this.code.textContent = pythonCode(view.state);
     if (view.near) this.comeNear();
   }

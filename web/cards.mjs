@@ -84,6 +84,11 @@ function verdictText({ verdict, left_bytes }) {
   return verdict === "tight" ? "きわどい量です" : `入りません（${gibibytes(-left_bytes)} 不足）`;
 }
 
+/** Whether it fits, in a word. */
+export function shortVerdict({ verdict }) {
+  return { fits: "入る", tight: "きわどい", does_not_fit: "入らない" }[verdict] ?? "不明";
+}
+
 function memoryBar(share) {
   const filled = h("div");
   // Not as an attribute, which a strict Content-Security-Policy forbids.

@@ -23,9 +23,11 @@ function listed(table, id) {
 
 export const GIB = hayasa.GIB;
 export const duration = hayasa.duration;
+export const firstThatFits = hayasa.first_that_fits;
 export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
 export const significant = hayasa.significant;
+export const speedPerSequence = hayasa.speed_per_sequence;
 
 /** How an estimate was computed: parts with `id`, `title` and `lines`. */
 export const explanation = hayasa.explanation;

@@ -71,6 +71,10 @@ def test_the_memory_that_a_machine_needs() -> None:
     }
 
 
+def test_one_machine_alone_is_no_row_of_letters() -> None:
+    assert [one.device.id for one in hayasa.choose_devices("llama-3.1-8b", "RTX 4090")] == ["rtx-4090"]
+
+
 def test_machines_that_are_too_small_are_no_answer() -> None:
     found = hayasa.choose_devices("gpt-oss-120b", context_length=4096, at_least_tokens_per_s=30)
     fast = {one.device.id for one in found}
@@ -153,7 +157,7 @@ def test_the_largest_model_of_the_largest_mac() -> None:
 def test_how_long_a_context_fits() -> None:
     """llama.cpp keeps 2720.00 MiB for 32,768 tokens of Mistral Small 24B in q8_0, beside 306.75 MiB of buffers."""
     result = hayasa.estimate("mistral-small-24b", "rtx-3090", weights="q4_k_m", context_length=32768, kv_cache="q8_0")
-    assert result.fit.kv_cache_bytes / 2**20 == pytest.approx(2720, rel=1e-3)
+    assert result.fit.kv_cache_bytes / 2**20 == pytest.approx(2720)
     assert result.fits
     longest = result.longest_context_length
     assert longest is not None and longest >= 32768
@@ -210,11 +214,32 @@ def test_a_speed_that_is_none_is_refused(tokens_per_s: object) -> None:
         hayasa.choose_devices("llama-3.1-8b", at_least_tokens_per_s=tokens_per_s)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((None, 5), "result は hayasa.Estimate"),
+        (("llama", 5), "result は hayasa.Estimate"),
+        ((hayasa.estimate("llama-2-7b", "rtx-4090"), 0), "answer_tokens"),
+        ((hayasa.estimate("llama-2-7b", "rtx-4090"), 1.5), "answer_tokens"),
+        ((hayasa.estimate("llama-2-7b", "rtx-4090"), 5, -1), "thinking_tokens"),
+    ],
+)
+def test_an_answer_of_no_length_is_refused(arguments: tuple, said: str) -> None:
+    with pytest.raises(hayasa.InvalidValueError, match=said):
+        hayasa.answer_time(*arguments)
+
+
 def test_what_every_machine_refuses_is_refused() -> None:
     with pytest.raises(hayasa.InvalidValueError, match="context_length"):
         hayasa.choose_devices("llama-3.1-8b", context_length=-1)
     with pytest.raises(hayasa.UnknownNameError, match="model"):
         hayasa.choose_devices("llama-99")
+    with pytest.raises(hayasa.InvalidValueError, match="among"):
+        hayasa.choose_devices("llama-3.1-8b", 5)  # type: ignore[arg-type]
+    with pytest.raises(hayasa.InvalidValueError, match="weights"):
+        hayasa.choose_formats("llama-3.1-8b", "rtx-4090", weights="q8_0")
+    with pytest.raises(hayasa.InvalidValueError, match="devices"):
+        hayasa.choose_models("rtx-4090", devices="two")
     with pytest.raises(hayasa.InvalidValueError, match="mlx"):
         hayasa.choose_formats("llama-3.1-8b", "rtx-4090", engine="mlx")
 
@@ -239,6 +264,12 @@ def test_the_commands_answer_as_the_functions_do(capsys: pytest.CaptureFixture[s
 
 
 def test_tables_name_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, titles in (
+        (("compare", "--model", "llama-3.1-8b", "--devices", "rtx-4090"), ["デバイス"]),
+        (("formats", "--model", "llama-3.1-8b", "--device", "rtx-4090"), ["形式"]),
+        (("fit", "--device", "rtx-4090"), ["モデル", "形式"]),
+    ):
+        assert run(capsys, *arguments).split("見積り")[0].split() == titles
     text = run(capsys, "choose", "--model", "llama-3.3-70b", "--devices", "m4 max,m4 pro", "--context", "1k")
     assert text.split("\n")[0].split() == ["デバイス", "メモリ", "見積り", "下端", "上端", "上限", "必要量", "入るか"]
     assert "apple-m4-max-40c" in text and "64.0 GiB" in text

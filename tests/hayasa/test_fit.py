@@ -54,6 +54,22 @@ def test_the_input_embedding_of_its_own_stays_in_the_computers_memory() -> None:
     assert on_a_mac.weights_bytes > fit.weights_bytes
 
 
+def test_all_of_it_together_is_what_a_card_was_seen_to_use() -> None:
+    """9.2 GB: https://inventivehq.com/blog/vram-offload-cliff-gpu-layers-benchmark."""
+    fit = asked("qwen2.5-14b", "rtx-5060-ti", 16, "q4_k_m", 2048).fit
+    assert fit.required_bytes / 1e9 == pytest.approx(9.2, rel=0.05)
+
+
+def test_a_cache_of_blocks_takes_their_bits_and_no_more() -> None:
+    """8.5 and 4.5 bits a value, not the average of a file that keeps its output in more."""
+    sizes = {
+        cache: hayasa.estimate("llama-3.1-8b", "rtx-4090", context_length=8192, kv_cache=cache).fit.kv_cache_bytes
+        for cache in ("f16", "q8_0", "q4_0")
+    }
+    assert sizes["q8_0"] / sizes["f16"] == pytest.approx(8.5 / 16)
+    assert sizes["q4_0"] / sizes["f16"] == pytest.approx(4.5 / 16)
+
+
 def test_all_of_a_bare_number_of_parameters_lies_in_the_gpus_memory() -> None:
     mixture = hayasa.Model(id="own", stated_parameters=30e9, stated_active_parameters=3e9)
     q8 = hayasa.WeightFormat(id="q8", bits_per_weight=8)
@@ -100,7 +116,9 @@ def test_every_device_answers_to_a_reserve_of_its_kind() -> None:
         "rx-7900-xtx": "card",
     }
     assert {id_: kinds[id_] for id_ in expected} == expected
-    assert not [id_ for id_, kind in kinds.items() if id_.startswith(("rtx", "rx", "gtx", "arc")) and kind != "card"]
+    cards = [id_ for id_ in kinds if id_.startswith(("rtx", "rx", "gtx", "arc"))]
+    unified = {id_ for id_ in cards if hayasa.get_device(id_).unified_memory}
+    assert {id_ for id_ in cards if kinds[id_] != "card"} == unified | {"rtx-pro-6000-blackwell-server"}
     assert not [id_ for id_, kind in kinds.items() if id_.startswith("apple") and not kind.startswith("mac")]
 
 
@@ -109,6 +127,8 @@ RAN, SPILLED, DEPENDS = (FITS, TIGHT), (TIGHT, DOES_NOT_FIT), (TIGHT,)
 RTX_2080 = "https://github.com/AlexsJones/llmfit/pull/778"
 RTX_2080_8B = "https://github.com/AlexsJones/llmfit/pull/773"
 RTX_2080_14B = "https://github.com/AlexsJones/llmfit/pull/774"
+LOCALSCORE = "https://github.com/d893a/localscore-insights/blob/a4f81747b3e6f0841f48c7bea6496d4f0e4a464c/assets/localscore_results.tsv"
+RX_7900_XT = "https://github.com/AlexsJones/llmfit/blob/3f44fd30a43d2619146f7bc0aa66c90aa54d78e6/llmfit-core/data/community/amd-radeon-rx-7900-xt/1785258762-ee642f2d.json"
 CASES = [
     # gemma-3-27b needs 15.4 GiB for its weights alone; macOS leaves the GPU 10.7 GiB of 16.
     ("gemma-3-27b", "apple-m4-10c", 16, "q4_k_m", 0, (DOES_NOT_FIT,), "https://github.com/ise-uiuc/magicoder/issues/19"),
@@ -125,6 +145,13 @@ CASES = [
     ("qwen3-8b", "rtx-2080", 8, "q4_k_m", 4096, RAN, RTX_2080_8B),
     ("qwen2.5-7b", "rtx-2080", 8, "q4_k_m", 4096, (FITS,), RTX_2080),
     ("mistral-7b", "rtx-2080", 8, "q4_k_m", 4096, (FITS,), RTX_2080),
+    # 4.3, 2.8 and 30.0 tokens/s, where the memory would allow 25 to 51.
+    ("llama-3.1-8b", "rtx-3050-ti-laptop", 4, "q4_k_m", 1837, (DOES_NOT_FIT,), LOCALSCORE),
+    ("llama-3.1-8b", "gtx-1650-ti-laptop", 4, "q4_k_m", 1837, (DOES_NOT_FIT,), LOCALSCORE),
+    ("llama-3.1-8b", "rtx-3060-laptop", 6, "q4_k_m", 1837, DEPENDS, LOCALSCORE),
+    # 31.6 and 32.7 tokens/s.
+    ("qwen3-32b", "rx-7900-xt", 20, "q4_k_m", 173, RAN, RX_7900_XT),
+    ("gemma-3-27b", "rx-7900-xt", 20, "q4_k_m", 141, (FITS,), RX_7900_XT),
     # LM Studio runs it, the makers' own app keeps a margin and refuses.
     ("gpt-oss-20b", "apple-m4-10c", 16, "mxfp4", 4096, DEPENDS, "https://github.com/ggml-org/Llama-macOS/issues/58"),
     # 43.18 tokens/s with all 48 layers on the GPU.
@@ -169,10 +196,13 @@ def test_nothing_that_was_measured_is_said_not_to_fit() -> None:
             )
         except hayasa.HayasaError:
             continue
-        verdicts[result.fit.verdict] += 1
+        # Who measures a Strix Halo has given its GPU more than the half that it gets by default.
+        is_set_by_hand = result.fit.verdict == TIGHT and reserve_of(result.device).id == "shared"
+        verdicts["set by hand" if is_set_by_hand else result.fit.verdict] += 1
     assert verdicts[DOES_NOT_FIT] == 0
     assert verdicts[FITS] > 1300
-    assert verdicts[TIGHT] < 0.05 * verdicts[FITS]  # most of them large mixes on a PC that shares its memory
+    assert verdicts[TIGHT] < 0.02 * verdicts[FITS]
+    assert verdicts["set by hand"] < 0.05 * verdicts[FITS]
 
 
 def test_a_screen_decides_where_it_is_tight() -> None:
@@ -188,6 +218,29 @@ def test_vllm_takes_nine_tenths_and_no_more() -> None:
     result = hayasa.estimate("llama-3.1-8b", "a100-80gb-pcie", weights="bf16", engine="vllm")
     assert result.fit.available_least_bytes == pytest.approx(0.9 * 80 * GIB)
     assert result.fit.available_most_bytes == pytest.approx(0.92 * 80 * GIB)
+
+
+# What vLLM says when it starts: tokens for which it has room beside the weights.
+@pytest.mark.parametrize(
+    ("model", "device", "gib", "devices", "tokens", "source"),
+    [
+        ("llama-3-8b", "h100-80gb-sxm", 80, 1, 53.29 * GIB / 131072, "https://github.com/vllm-project/vllm/pull/10511"),
+        ("qwen3-1.7b", "rtx-4090", 24, 1, 175_856, "https://github.com/vllm-project/vllm/issues/33263"),
+        # Told to take 98 %.
+        ("qwen2.5-14b", "rtx-4090", 24, 2, 81_536, "https://github.com/vllm-project/vllm/issues/13061"),
+    ],
+)
+def test_vllm_has_room_for_as_many_tokens_as_it_says(
+    model: str, device: str, gib: float, devices: int, tokens: float, source: str
+) -> None:
+    bf16 = hayasa.get_weight_format("bf16")
+    room = [
+        hayasa.max_context_length(
+            hayasa.get_model(model), with_memory(device, gib), bf16, engine="vllm", devices=devices, tight=tight
+        )
+        for tight in (False, True)
+    ]
+    assert room[0] * 0.93 < tokens < room[1] * 1.07, source
 
 
 def test_physics_alone_holds_nothing_back() -> None:

@@ -1,5 +1,6 @@
 // The entry of the script that the tests run: the answers to the questions of questions.py.
 
+import { machinesFor } from "./choosing.mjs";
 import {
   duration,
   estimate,
@@ -10,6 +11,7 @@ import {
   makeWeightFormat,
   scaled,
   significant,
+  tables,
 } from "./estimator.mjs";
 
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
@@ -51,4 +53,11 @@ function plain(result, names) {
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));
   return values;
+}
+
+/** The machines that the page finds for a choice, and the memory of each. */
+export function machines(choice, speed) {
+  return JSON.stringify(
+    machinesFor(tables, choice, speed).map(({ device }) => [device.id, device.memory_capacity_bytes]),
+  );
 }

@@ -21,6 +21,8 @@ WANTED = (
     "hayasa.errors.MAX_BATCH_SIZE",
     "hayasa.errors.MAX_CONTEXT_LENGTH",
     "hayasa.errors.MAX_DEVICES",
+    "hayasa.answer.choose.first_that_fits",
+    "hayasa.answer.choose.speed_per_sequence",
     "hayasa.answer.estimate.estimate",
     "hayasa.answer.explain.explanation",
     "hayasa.engine.buffers.EngineMemory",

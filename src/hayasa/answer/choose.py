@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..catalog.objects import device_rows, get_device, get_model, model_rows
 from ..engine.engines import Engine, get_engine
-from ..errors import InvalidValueError, require_non_negative
+from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, shown
 from ..machine.device import Device
 from ..model.shape import Model
 from ..model.tensors import total_parameters
@@ -64,16 +64,14 @@ def choose_devices(
     """
     questions = (
         {**question, "model": model, "device": option}
-        for device in among or device_rows()
+        for device in _named(among) or device_rows()
         for option in _from_small_to_large(device)
     )
-    found: dict[str, Estimate] = {}
+    by_device: dict[str, list[Estimate]] = {}
     for result in _fast_enough(questions, at_least_tokens_per_s):
-        # The smallest comes first, but one that is sure is better than a smaller one that is tight.
-        kept = found.get(result.device.id)
-        if kept is None or (kept.fits is None and result.fits):
-            found[result.device.id] = result
-    return tuple(sorted(found.values(), key=_speed, reverse=True))
+        by_device.setdefault(result.device.id, []).append(result)
+    best = [first_that_fits(options) for options in by_device.values()]
+    return tuple(sorted((one for one in best if one), key=speed_per_sequence, reverse=True))
 
 
 def choose_formats(
@@ -109,9 +107,12 @@ def choose_formats(
     Examples
     --------
     >>> found = choose_formats("gemma-3-27b", "rtx-3090", context_length=8192)
-    >>> [one.weights.id for one in found if one.fits][0]
-    'ud-q5_k_xl'
+    >>> sure = [one.weights.id for one in found if one.fits]
+    >>> "q5_k_m" in sure, "q8_0" in sure
+    (True, False)
     """
+    if "weights" in question:
+        raise InvalidValueError("weights は choose_formats が選ぶものなので、指定できません。")
     questions = ({**question, "model": model, "device": device, "weights": weights} for weights in _stored(question))
     found = _fast_enough(questions, at_least_tokens_per_s)
     return tuple(sorted(found, key=lambda one: one.memory_required_bytes, reverse=True))
@@ -157,33 +158,59 @@ def choose_models(
     """
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())
-        return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=_speed, reverse=True))
+        return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=speed_per_sequence, reverse=True))
     machine = device if isinstance(device, Device) else get_device(device)
     formats = [one for one in _stored(question) if one.bits_per_weight >= FEWEST_BITS]
     formats.sort(key=lambda one: one.bits_per_weight, reverse=True)
-    best = []
-    for id_ in model_rows():
-        kept: Estimate | None = None
-        for result in _fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s):
-            kept = kept or result
-            # One that is sure to fit is better than one with more bits.
-            if result.fits:
-                kept = result
-                break
-        if kept:
-            best.append(kept)
-    return tuple(sorted(best, key=_speed, reverse=True))
+    best = [
+        first_that_fits(_fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s))
+        for id_ in model_rows()
+    ]
+    return tuple(sorted((one for one in best if one), key=speed_per_sequence, reverse=True))
+
+
+def first_that_fits(results: Iterable[Estimate]) -> Estimate | None:
+    """Return the first that is sure to fit, else the first that may fit; None if none does.
+
+    Examples
+    --------
+    >>> found = [estimate("qwen3-32b", card) for card in ("rtx-3060", "rtx-4090", "rtx-5090")]
+    >>> first_that_fits(found).device.id
+    'rtx-4090'
+    """
+    may_fit = None
+    for result in results:
+        if result.fits:
+            return result
+        if may_fit is None and result.fit.verdict != DOES_NOT_FIT:
+            may_fit = result
+    return may_fit
+
+
+def speed_per_sequence(result: Estimate) -> float:
+    """Tokens per second of each of the sequences that advance together."""
+    return result.decode_tokens_per_s / result.batch_size
+
+
+def _named(among: Iterable[str | Device]) -> list[str | Device]:
+    """Return the machines to choose from; one alone is no row of letters."""
+    if isinstance(among, (str, Device)):
+        return [among]
+    try:
+        return list(among)
+    except TypeError:
+        raise InvalidValueError(f"among はデバイスの並びで指定してください（与えられた値: {shown(among)}）。") from None
 
 
 def _in_formats(
     model: Model, machine: Device, formats: Iterable[WeightFormat], question: dict[str, object]
 ) -> Iterator[dict[str, object]]:
     """Yield a question per format whose weights alone are not more than the whole memory."""
-    devices = question.get("devices", 1)
+    devices = require_integer("devices", question.get("devices", 1), 1, MAX_DEVICES)  # type: ignore[arg-type]
     for weights in formats:
         least_bytes = total_parameters(model) * weights.bits_per_weight / 8
         # Some tensors may be stored in fewer bits than the format says of them all.
-        if not machine.memory_capacity_bytes or least_bytes < 1.2 * machine.memory_capacity_bytes * devices:  # type: ignore[operator]
+        if not machine.memory_capacity_bytes or least_bytes < 1.2 * machine.memory_capacity_bytes * devices:
             yield {**question, "model": model, "device": machine, "weights": weights}
 
 
@@ -223,12 +250,7 @@ def _fast_enough(questions: Iterable[dict[str, object]], at_least_tokens_per_s: 
             refusal = refusal or error
             continue
         is_answered = True
-        if result.fit.verdict != DOES_NOT_FIT and _speed(result) >= at_least_tokens_per_s:
+        if result.fit.verdict != DOES_NOT_FIT and speed_per_sequence(result) >= at_least_tokens_per_s:
             yield result
     if refusal and not is_answered:
         raise refusal
-
-
-def _speed(result: Estimate) -> float:
-    """Tokens per second of each sequence."""
-    return result.decode_tokens_per_s / result.batch_size

@@ -195,7 +195,7 @@ class Estimate(NamedTuple):
             self.weights,
             batch_size=self.batch_size,
             context_length=self.context_length,
-            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
         )
 
     @property
@@ -212,7 +212,7 @@ class Estimate(NamedTuple):
             self.weights,
             batch_size=self.batch_size,
             context_length=self.context_length,
-            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
@@ -237,7 +237,7 @@ class Estimate(NamedTuple):
             self.device,
             self.weights,
             batch_size=self.batch_size,
-            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
@@ -256,7 +256,7 @@ class Estimate(NamedTuple):
                 formats_of(self.engine, self.backend),
                 batch_size=self.batch_size,
                 context_length=self.context_length,
-                bytes_per_value=self.kv_cache.bits_per_weight / 8,
+                bytes_per_value=self.kv_cache.bytes_per_cached_value,
                 engine=self.engine,
                 backend=self.backend,
                 devices=self.devices,
@@ -399,12 +399,16 @@ def available_text(fit: MemoryFit) -> str:
 
 
 def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
-    """Return the formats of files that an engine reads with a backend, in the order of the table."""
+    """Return the formats of files that an engine reads with a backend, in the order of the table.
+
+    Those that are mixed anew for each model are not among them: nobody knows whether there is such a file.
+    """
     return [
         one
         for one in weight_formats()
         if engine.reads_with(backend, one)
         and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+        and not one.spread
         and one.id not in TERNARY_FORMATS
     ]
 

@@ -112,7 +112,7 @@ def _compare_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
     named = [name for text in arguments.devices or () for name in text.split(",") if name]
     results = [_ask(arguments.model, name, question) for name in named or _devices_of(arguments)]
-    print_ranking(results, "model", as_csv=arguments.csv, as_json=arguments.json)
+    print_ranking(results, "device", as_csv=arguments.csv, as_json=arguments.json)
 
 
 def _devices_of(arguments: argparse.Namespace) -> list[str]:

@@ -179,6 +179,23 @@ class WeightFormat:
         """Bytes per weight of the bulk of the tensors."""
         return self.bits_per_weight / 8
 
+    @property
+    def bytes_per_cached_value(self) -> float:
+        """Bytes of a key or a value that is kept so: a file's average also counts what is kept better.
+
+        Examples
+        --------
+        >>> q4_0 = BlockType("q4_0", 32, 4.5)
+        >>> cache = WeightFormat(id="q4_0", kind="file", bits_per_weight=4.6358,
+        ...                      rules=(TensorRule("default", "always", "all", q4_0),))
+        >>> cache.bytes_per_cached_value
+        0.5625
+        """
+        for rule in self.rules:
+            if rule.role == "default":
+                return rule.block.bits_per_weight / 8
+        return self.bytes_per_weight
+
 
 def use_more_bits(layer: int, layers: int) -> bool:
     """Whether llama.cpp's mixes give this layer the better block type.

@@ -66,7 +66,7 @@ def step_work(
     """
     return Work(
         weight_bytes(model, weights).read_bytes(batch_size),
-        kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bits_per_weight / 8),
+        kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bytes_per_cached_value),
         weight_flop_per_token(model) * batch_size,
         attention_flop_per_token(model, context_length) * batch_size,
         layer_count(model) * (2 + model.norms_per_layer) / 4,
