@@ -453,6 +453,28 @@ def test_a_short_prompt_is_not_judged() -> None:
     assert answer.check.verdict == "normal"
 
 
+def test_experts_on_the_cpu_are_a_share_of_a_step() -> None:
+    header = "| model | size | params | backend | ngl | n_cpu_moe | test | t/s |\n| - | - | - | - | - | - | - | - |\n"
+    shares = []
+    for layers in (12, 36):
+        row = f"| gpt-oss 120B MXFP4 MoE | 59.02 GiB | 116.83 B | CUDA | 99 | {layers} | tg128 | 21.3 ± 0.1 |\n"
+        [answered] = check_report(header + row, device="RTX 4090")
+        assert answered.check is not None
+        cause = answered.check.causes[0]
+        assert (cause.id, cause.certain) == ("spilled", True)
+        shares.append(cause.high_ratio)
+    assert shares[0] > shares[1]
+
+
+def test_drafts_that_a_report_tells_of_are_said() -> None:
+    text = "draft acceptance rate = 0.57000 (  171 accepted /   300 generated)\n"
+    lines = "eval time =  1000.00 ms /   401 tokens (   2.50 ms per token,   400.00 tokens per second)\n"
+    [row] = check_report(lines + text, model="llama-3.1-8b", device="RTX 4090", weights="q4_k_m")
+    assert row.check is not None
+    assert row.check.verdict == "impossible"
+    assert (row.check.causes[0].id, row.check.causes[0].certain) == ("drafts", True)
+
+
 def test_devices_of_two_kinds_need_a_word() -> None:
     text = (
         "ggml_cuda_init: found 2 CUDA devices:\n  Device 0: NVIDIA GeForce RTX 5090, compute capability 12.0\n"
