@@ -377,7 +377,7 @@ def _prompt_speed(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _fewer_bits(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.weights.bits_per_weight <= FEWEST_BITS:
         return None
-    fewest = replace(result.weights, kind="plain", bits_per_weight=FEWEST_BITS, rules=())
+    fewest = replace(result.weights, kind="plain", bits_per_weight=FEWEST_BITS, rules=(), stored=None)
     return Span(1.0, max(_speedup(result, weights=fewest), 1.0))
 
 
