@@ -18,7 +18,7 @@ import numpy as np
 
 from hayasa.catalog.reader import data_directory
 from hayasa.engine.calibration import Calibration, DeviceFactor, prefill_kind, weight_kind
-from hayasa.engine.waits import FITTED_WAITS
+from hayasa.engine.waits import FITTED_WAITS, READ_CACHE
 from hayasa.machine.split import messages_per_step
 from hayasa.model.flops import prefill_flop
 
@@ -35,6 +35,9 @@ SHORTEST_PROMPT = 256
 """Tokens from which on a prompt keeps the cores busy."""
 
 SIGNIFICANT_DIGITS = 4
+
+NOT_FITTED = {READ_CACHE.name: 1.0}
+"""Coefficients of what is there whether it is fitted or not: no cache is read faster than the memory allows."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,10 @@ def calibrate(form: Form, measurements: Sequence[Measurement]) -> tuple[Calibrat
         engine=form.engine,
         backend=form.backend,
         unpacked_kinds="|".join(form.unpacked_kinds),
-        **{fitted.coefficient: _round(coefficients.get(fitted.kind.name, 0.0)) for fitted in FITTED_WAITS},
+        **{
+            fitted.coefficient: _round(coefficients.get(fitted.kind.name, NOT_FITTED.get(fitted.kind.name, 0.0)))
+            for fitted in FITTED_WAITS
+        },
         pipeline_message_s=_round(_pipeline_message_s(mine, coefficients, factors)),
         tensor_message_s=_round(_tensor_message_s(mine, coefficients, factors)),
         prefill_share_float=_round(shares["float"]),

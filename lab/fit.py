@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hayasa.engine.calibration import weight_kind
-from hayasa.engine.waits import FITTED_WAITS, READ_WEIGHTS, UNPACK_WEIGHTS
+from hayasa.engine.waits import FITTED_WAITS, READ_CACHE, READ_WEIGHTS, UNPACK_WEIGHTS
 
 from .rows import Measurement
 
@@ -101,7 +101,8 @@ def fit_coefficients(rows: Sequence[Measurement], waits: Sequence[str]) -> Coeff
     t = np.array([m.step_s for m in rows])
     importance = configuration_weights(rows)
     free = np.array([name in waits for name in _NAMES])
-    lower = np.where(np.arange(len(_NAMES)) == _READ, 1.0, 0.0)
+    # Nothing is read faster than the memory allows.
+    lower = np.array([1.0 if name in (READ_WEIGHTS.name, READ_CACHE.name) else 0.0 for name in _NAMES])
     current = np.where(free, [_START[name] for name in _NAMES], 0.0)
     for _ in range(MAX_ROUNDS):
         active, predicted = _active_waits(x, current)

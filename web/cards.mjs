@@ -1,7 +1,7 @@
 // What stands in the card of a machine: its speed, what limits it, and whether the model fits.
 
 import { h } from "./dom.mjs";
-import { duration, gibibytes, maxContextLength, significant } from "./estimator.mjs";
+import { duration, gibibytes, significant } from "./estimator.mjs";
 
 /**
  * An answer in words.
@@ -91,11 +91,9 @@ function memoryBar(share) {
   return h("div.hy-bar", { "aria-hidden": "true" }, filled);
 }
 
-function longestContext(result) {
-  if (!result.model.layers) return null;
-  const fitting = maxContextLength(result);
-  const longest = Math.min(fitting, result.model.context_length_max || fitting).toLocaleString("en-US");
-  return h("p.hy-hint", {}, `文脈長 ${longest} トークンまで入ります。`);
+function longestContext({ longest_context_length: longest }) {
+  if (longest === null) return null;
+  return h("p.hy-hint", {}, `文脈長 ${longest.toLocaleString("en-US")} トークンまで入ります。`);
 }
 
 // The article's numbers with one decimal; small ones with three digits.

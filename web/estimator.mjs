@@ -52,15 +52,6 @@ export function estimate({ model, device, weights, kv_cache, ...choice }) {
 
 const objectOf = (value, make) => (value?.constructor === Object ? make(value) : value);
 
-/**
- * The longest context per sequence for which all of an estimate fits.
- * @returns {number} Tokens; -1 if not even the weights fit.
- */
-export function maxContextLength({ model, device, weights, engine, kv_cache, batch_size, devices }) {
-  const bytes_per_value = kv_cache.bits_per_weight / 8;
-  return hayasa.max_context_length(model, device, weights, { batch_size, devices, bytes_per_value, engine });
-}
-
 // ---------------------------------------------------------------- tables
 
 // The symbols that places are written with: from "(" on, but for the backslash.

@@ -6,6 +6,11 @@ from .answer.check import Check as Check
 from .answer.check import check as check
 from .answer.check_report import CheckedRun as CheckedRun
 from .answer.check_report import check_report as check_report
+from .answer.choose import choose_devices as choose_devices
+from .answer.choose import choose_formats as choose_formats
+from .answer.choose import choose_models as choose_models
+from .answer.duration import AnswerTime as AnswerTime
+from .answer.duration import answer_time as answer_time
 from .answer.estimate import Estimate as Estimate
 from .answer.estimate import estimate as estimate
 from .answer.explain import explain as explain

@@ -56,7 +56,7 @@ def name_key(name: str) -> str:
 
 
 def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
-    """Known ids that look like `name`: those it begins, similar ones, those that share a word.
+    """Known ids that look like `name`: those it begins, those that begin it, similar ones, those that share a word.
 
     Examples
     --------
@@ -68,11 +68,12 @@ def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
     keys = {name_key(id_): id_ for id_ in ids}
     wanted = name_key(name)
     inside = [key for key in keys if wanted and key.startswith(wanted)]
+    begun = sorted([key for key in keys if wanted.startswith(key)], key=len, reverse=True)
     close = difflib.get_close_matches(wanted, list(keys), n=limit, cutoff=0.5)
     # "Surface M4" is like nothing, but the 4 of M4 tells much: a word with a digit is a clue.
     words = [word for word in _SPLIT.split(name.lower()) if re.search(r"\d", word)]
     sharing = [key for key, id_ in keys.items() if set(words) & set(_SPLIT.split(id_.lower()))]
-    ordered = dict.fromkeys([*inside, *close, *sharing])
+    ordered = dict.fromkeys([*inside, *begun, *close, *sharing])
     return tuple(keys[key] for key in ordered)[:limit]
 
 

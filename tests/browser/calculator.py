@@ -11,7 +11,6 @@ from itertools import zip_longest
 from urllib.parse import parse_qs
 
 import hayasa
-from hayasa.answer.fit import max_context_length
 from hayasa.units import GIB, duration, gibibytes, significant
 from tests.browser.waiting import wait_until
 
@@ -169,19 +168,10 @@ def memory(result: hayasa.Estimate) -> str:
         return f"必要なメモリ {needed}（機械のメモリは分かりません）"
     short = "きわどい量です" if fit.verdict == "tight" else f"入りません（{gibibytes(-fit.left_bytes)} 不足）"
     text = f"メモリ {needed} ／ {gibibytes(fit.capacity_bytes)}：{'入ります' if result.fits else short}"
-    if not (result.fits and result.model.layers):
+    if not result.fits:
         return text + "".join(result.remedies)
-    longest = max_context_length(
-        result.model,
-        result.device,
-        result.weights,
-        batch_size=result.batch_size,
-        devices=result.devices,
-        bytes_per_value=result.kv_cache.bits_per_weight / 8,
-        engine=result.engine,
-    )
-    longest = min(longest, result.model.context_length_max or longest)
-    return f"{text}文脈長 {longest:,} トークンまで入ります。"
+    longest = result.longest_context_length
+    return text if longest is None else f"{text}文脈長 {longest:,} トークンまで入ります。"
 
 
 # The lower parts and the address follow when the frame with the numbers has been painted.

@@ -72,6 +72,8 @@ def test_what_stands_in_is_said_and_is_less_sure(device: str, engine: str, weigh
         ("apple-m4-10c", {"engine": "gpt-fast"}, ["gpt-fast", "AMD"]),
         ("rx-7900-xtx", {"engine": "exllamav3"}, ["exllamav3", "Ampere", "exllamav2"]),
         ("gtx-1080-ti", {"engine": "vllm"}, ["vllm", "Volta"]),
+        ("rx-6800-xt", {"engine": "vllm"}, ["vllm", "RDNA 3", "llama.cpp"]),
+        ("rx-7900-xtx", {"engine": "sglang"}, ["sglang", "MI300", "vllm"]),
         ("rtx-4090", {"backend": "metal"}, ["metal", "cuda", "vulkan"]),
         ("apple-m4-10c", {"backend": "cuda"}, ["cuda", "metal"]),
         ("rtx-4090", {"backend": "cpu"}, ["cpu", "cuda"]),
@@ -150,3 +152,57 @@ def test_the_table_of_engines_is_sound() -> None:
             assert hayasa.get_weight_format(id_).id == id_
         for id_ in engine.usual_formats:
             assert any(engine.reads_with(backend, hayasa.get_weight_format(id_)) for _, backend in engine.backends)
+
+
+# Sizes that Unsloth's pages list, none of which the bits were taken from.
+UNSLOTH_FILES = [
+    ("qwen3.6-27b", "UD-Q4_K_XL", 17.6e9),
+    ("qwen3.6-27b", "UD-Q5_K_XL", 18.83 * 2**30),
+    ("qwen3.6-27b", "UD-Q8_K_XL", 29.30 * 2**30),
+    ("qwen3.6-35b-a3b", "UD-IQ3_XXS", 13.2e9),
+    ("qwen3.6-35b-a3b", "UD-Q6_K_XL", 31.8e9),
+    ("qwen3.6-35b-a3b", "UD-Q8_K_XL", 38.5e9),
+    ("qwen3.5-35b-a3b", "UD-IQ4_XS", 17.5e9),
+    ("qwen3.5-122b-a10b", "UD-Q5_K_XL", 86e9),
+    ("qwen3-4b", "UD-Q4_K_XL", 2_546_339_456),
+    ("qwen3-0.6b", "UD-Q4_K_XL", 405_372_608),
+]
+
+
+@pytest.mark.parametrize(("model", "weights", "n_bytes"), UNSLOTH_FILES)
+def test_files_of_unsloth_lie_within_the_spread(model: str, weights: str, n_bytes: float) -> None:
+    stored = hayasa.get_weight_format(weights)
+    computed = hayasa.weight_bytes_resident(hayasa.get_model(model), stored)
+    assert abs(computed / n_bytes - 1) <= stored.spread
+
+
+def test_a_mix_of_its_own_is_said_and_is_less_sure() -> None:
+    own, plain = (ask("rtx-4090", weights=weights) for weights in ("UD-Q4_K_XL", "Q4_K_M"))
+    assert any("ud-q4_k_xl" in note and "6.0%" in note for note in own.notes)
+
+    def width(result: hayasa.Estimate) -> float:
+        return result.decode_tokens_per_s / result.decode_tokens_per_s_low
+
+    assert width(own) == pytest.approx(1.06 * width(plain))
+
+
+# Strix Halo, llama-bench, best backend of each, builds of May 2026.
+# https://github.com/kyuz0/amd-strix-halo-toolboxes/blob/d1a34be/docs/results.json
+DYNAMIC_SPEEDS = [
+    ("qwen3.6-35b-a3b", "UD-Q4_K_XL", 60.4),
+    ("qwen3.6-35b-a3b", "UD-Q8_K_XL", 46.5),
+    ("qwen3.6-27b", "UD-Q8_K_XL", 6.5),
+    ("qwen3.5-122b-a10b", "UD-Q5_K_XL", 22.3),
+]
+
+
+@pytest.mark.parametrize(("model", "weights", "measured"), DYNAMIC_SPEEDS)
+def test_dynamic_mixes_come_out_as_measured(model: str, weights: str, measured: float) -> None:
+    result = hayasa.estimate(model, "ryzen-ai-max-395", weights=weights, context_length=64)
+    assert result.decode_tokens_per_s == pytest.approx(measured, rel=0.1)
+
+
+def test_something_runs_on_every_device() -> None:
+    for id_ in hayasa.device_rows():
+        device = hayasa.get_device(id_)
+        assert any(engine.backends_on(device) for engine in hayasa.ENGINES.values()), (id_, device.family)

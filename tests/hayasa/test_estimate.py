@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hayasa
+from hayasa.engine.waits import (
+    ASSUMED_CORE_CYCLES_PER_BYTE,
+    ASSUMED_CORE_CYCLES_PER_S_AT_MOST,
+    ASSUMED_FLOP_PER_CORE_CYCLE,
+    FITTED_WAITS,
+)
 
 MODELS = ["llama-2-7b", "llama-3-70b", "qwen3-30b-a3b", "gemma-3-4b", "gpt-oss-20b", "deepseek-v3"]
 DEVICES = [
@@ -250,3 +257,79 @@ def test_an_estimate_that_was_copied_is_equal() -> None:
     result = hayasa.estimate("llama-2-7b", "rtx-4090", context_length=100)
     assert copy.deepcopy(result) == pickle.loads(pickle.dumps(result)) == result
     assert result != hayasa.estimate("llama-2-7b", "rtx-4090", context_length=101)
+
+
+@pytest.mark.parametrize(("device", "right"), [("b200-180gb-sxm", 38), ("h20-96gb", 22.5)])
+def test_a_device_whose_cores_were_missing(device: str, right: float) -> None:
+    """Without the cores' share of the time these were 98.3 and 60.1 tokens/s."""
+    result = hayasa.estimate("llama-3.1-70b", device, weights="q4_k_m", engine="llama.cpp")
+    assert result.decode_tokens_per_s == pytest.approx(right, rel=0.03)
+
+
+def test_what_is_estimated_of_a_device_is_said_and_widens_the_interval() -> None:
+    h20 = hayasa.get_device("h20-96gb")
+    assert h20.estimated == ("gpu_clock_hz",)
+    estimated = hayasa.estimate("llama-3.1-8b", h20)
+    sure = hayasa.estimate("llama-3.1-8b", replace(h20, estimated=()))
+    assert any("クロックは、同じ系統の製品からの推定です" in note for note in estimated.notes)
+    assert not any("推定" in note for note in sure.notes)
+    assert estimated.decode_tokens_per_s == sure.decode_tokens_per_s
+    assert estimated.chosen and sure.chosen
+    assert estimated.chosen.low_factor < sure.chosen.low_factor
+    assert estimated.chosen.high_factor > sure.chosen.high_factor
+
+
+@pytest.mark.parametrize(
+    ("known", "from_what"),
+    [({}, "帯域幅"), ({"peak_fp32_flop_per_s": 82.58e12}, "fp32 のピーク")],
+)
+def test_of_a_device_of_ones_own_missing_cores_are_estimated(known: dict[str, float], from_what: str) -> None:
+    family = {"family": "nvidia-ada", "memory_bandwidth_bytes_per_s": 1008e9}
+    own = hayasa.Device(id="own", **family, **known)  # type: ignore[arg-type]
+    whole = hayasa.Device(id="own", **family, gpu_cores=128, gpu_clock_hz=2.52e9)  # type: ignore[arg-type]
+    guessed, sure = hayasa.estimate("llama-3.1-70b", own), hayasa.estimate("llama-3.1-70b", whole)
+    assert {wait.kind.name for wait in guessed.waits} >= {wait.kind.name for wait in sure.waits}
+    assert f"GPU のコアの数が分からないため、{from_what}から推定しました。" in guessed.notes
+    assert guessed.chosen and sure.chosen and guessed.chosen.low_factor < sure.chosen.low_factor
+    assert guessed.decode_tokens_per_s == pytest.approx(sure.decode_tokens_per_s, rel=0.2)
+
+
+def test_a_batch_without_a_known_peak_says_what_is_missing() -> None:
+    own = hayasa.Device(id="own", family="nvidia", memory_bandwidth_bytes_per_s=1e12)
+    assert any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own, batch_size=8).notes)
+    assert not any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own).notes)
+
+
+@pytest.mark.parametrize("device", hayasa.device_rows())
+def test_no_row_drops_a_wait_in_silence(device: str) -> None:
+    """Whatever a calibration has a coefficient for, a step on every device has; what was guessed is said."""
+    result = hayasa.estimate("llama-3.1-70b", device, weights="q4_k_m", context_length=1000, batch_size=4)
+    calibration = result.calibration
+    assert calibration
+    waits = {wait.kind.name for wait in result.waits}
+    for fitted in FITTED_WAITS:
+        if fitted.kind.name not in ("dies", "moe_layers", "old_builds"):
+            used = fitted.kind.name != "unpack_weights" or "k" in calibration.unpacked_kinds
+            assert (fitted.kind.name in waits) == bool(getattr(calibration, fitted.coefficient) and used)
+    notes = "".join(result.notes)
+    if result.chosen and result.chosen.batch_share and "further_sequences" not in waits:
+        assert "ピークが分からない" in notes
+    on_cores = calibration.unpack_cycles_per_byte or calibration.attention_cycles_per_flop
+    if on_cores and not result.device.gpu_cores:
+        assert "コアの数が分からない" in notes
+    if result.device.family != "cpu":
+        assert result.device.peak_flop_per_s("bf16"), "a GPU's peak is published, or estimated from kin"
+    if result.device.estimated:
+        assert "同じ系統の製品からの推定です" in notes
+
+
+def test_what_stands_in_for_unknown_cores_is_what_the_table_says() -> None:
+    devices = [hayasa.get_device(id_) for id_ in hayasa.device_rows()]
+    devices = [device for device in devices if device.gpu_cores and device.gpu_clock_hz]
+    cycles = {device.id: device.gpu_cores * device.gpu_clock_hz for device in devices}
+    per_byte = [cycles[device.id] / device.memory_bandwidth_bytes_per_s for device in devices]
+    flop = [device.peak_fp32_flop_per_s / cycles[device.id] for device in devices if device.peak_fp32_flop_per_s]
+    fastest = [cycles[device.id] for device in devices if device.memory_bandwidth_bytes_per_s >= 1.5e12]
+    assert float(f"{statistics.median(per_byte):.2g}") == ASSUMED_CORE_CYCLES_PER_BYTE
+    assert round(statistics.median(flop)) == ASSUMED_FLOP_PER_CORE_CYCLE
+    assert float(f"{statistics.median(fastest):.2g}") == ASSUMED_CORE_CYCLES_PER_S_AT_MOST

@@ -54,6 +54,12 @@ def test_the_input_embedding_of_its_own_stays_in_the_computers_memory() -> None:
     assert on_a_mac.weights_bytes > fit.weights_bytes
 
 
+def test_all_of_a_bare_number_of_parameters_lies_in_the_gpus_memory() -> None:
+    mixture = hayasa.Model(id="own", stated_parameters=30e9, stated_active_parameters=3e9)
+    q8 = hayasa.WeightFormat(id="q8", bits_per_weight=8)
+    assert hayasa.memory_fit(mixture, hayasa.get_device("rtx-3090"), q8).weights_bytes == 30e9
+
+
 # What macOS lets the GPU have by default (recommendedMaxWorkingSetSize), in MiB, before macOS 26.
 @pytest.mark.parametrize(
     ("gib", "mib"),

@@ -181,8 +181,8 @@ def test_a_name_says_model_and_format(name: str, model: str, weights: str) -> No
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("Hermes-3-Llama-3.1-8B-Q4_K_M", "llama-3.1-8b"),
-        ("Llama-3.1-Tulu-3-8B", "llama-3.1-8b"),
+        ("Nameless-3-Llama-3.1-8B-Q4_K_M", "llama-3.1-8b"),
+        ("Llama-3.1-Nameless-3-8B", "llama-3.1-8b"),
         ("dolphin-2.9-llama3-8b", "llama-3-8b"),
         ("富士通のllama-3.1-8b", "llama-3.1-8b"),
         ("Qwen3 8B スーパー", "qwen3-8b"),

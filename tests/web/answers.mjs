@@ -8,7 +8,6 @@ import {
   makeDevice,
   makeModel,
   makeWeightFormat,
-  maxContextLength,
   scaled,
   significant,
 } from "./estimator.mjs";
@@ -51,6 +50,5 @@ function plain(result, names) {
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));
-  if (result.model.has_shape) values.max_context_length = maxContextLength(result);
   return values;
 }

@@ -13,7 +13,6 @@ from typing import Any
 
 from hayasa.answer.estimate import Estimate, estimate
 from hayasa.answer.explain import explanation
-from hayasa.answer.fit import max_context_length
 from hayasa.catalog.objects import device_rows, get_device, get_weight_format, model_rows, weight_format_rows
 from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
@@ -377,7 +376,7 @@ def _answer(choice: Fields) -> dict[str, Any]:
 
 def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
     """Return what else the page shows of an estimate."""
-    model, chosen = result.model, result.chosen
+    chosen = result.chosen
     further: dict[str, Any] = {
         "weight_flop_per_step": result.weight_flop_per_step,
         "attention_flop_per_step": result.attention_flop_per_step,
@@ -392,16 +391,6 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
             "paces": [[pace.kind._asdict(), *pace[1:]] for pace in chosen.paces],
             "notes": list(chosen.notes),
         }
-    if model.has_shape:
-        further["max_context_length"] = max_context_length(
-            model,
-            result.device,
-            result.weights,
-            batch_size=result.batch_size,
-            devices=result.devices,
-            bytes_per_value=result.kv_cache.bits_per_weight / 8,
-            engine=result.engine,
-        )
     return further
 
 

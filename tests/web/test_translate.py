@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from py_mini_racer import MiniRacer
 
@@ -168,6 +168,8 @@ PROPERTIES = [
 @given(data=st.data())
 def test_whatever_it_is_given(translated, name, arguments, data):
     given_now = data.draw(arguments)
+    # Of two shortest ways to write a large fraction the languages choose differently.
+    assume(not any(isinstance(one, float) and 1e14 < abs(one) < 1e16 and one % 1 for one in given_now))
     # A number is never minus zero when it is written, and characters of a later Unicode are written as they are.
     assert different(translated, name, tuple(abs(one) if one == 0 else one for one in given_now)) == []
 

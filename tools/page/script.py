@@ -23,7 +23,6 @@ WANTED = (
     "hayasa.errors.MAX_DEVICES",
     "hayasa.answer.estimate.estimate",
     "hayasa.answer.explain.explanation",
-    "hayasa.answer.fit.max_context_length",
     "hayasa.engine.buffers.EngineMemory",
     "hayasa.machine.reserve.MemoryReserve",
     "hayasa.model.shape.Model",
@@ -55,7 +54,6 @@ LEFT_OUT = (
     "Estimate.to_dict",
     "Wait.name",
     "Engine.aliases",
-    "WeightFormat.bytes_per_weight",
     *(f"Calibration.{name}" for name in NOT_SHOWN),
 )
 

@@ -31,7 +31,7 @@ from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
-from .fit import DOES_NOT_FIT, FITS, MemoryFit, memory_fit, remedies
+from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies
 from .step import calibrated_waits, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -42,6 +42,9 @@ NOTEWORTHY = 1.05
 
 PUBLISHED_BITS = 16
 """Bits of a number as models are published: fewer are packed in some way."""
+
+TERNARY_FORMATS = ("tq1_0", "tq2_0")
+"""Formats for models that were trained in three values: of any other they keep nothing."""
 
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
 
@@ -221,6 +224,26 @@ class Estimate(NamedTuple):
         return verdict == FITS if verdict in (FITS, DOES_NOT_FIT) else None
 
     @property
+    def longest_context_length(self) -> int | None:
+        """Longest context that fits for sure, and that the model takes.
+
+        -1 if not even the weights fit; None if memory or shape are unknown.
+        """
+        if self.fit.verdict is None or not self.model.has_shape:
+            return None
+        longest = max_context_length(
+            self.model,
+            self.device,
+            self.weights,
+            batch_size=self.batch_size,
+            bytes_per_value=self.kv_cache.bits_per_weight / 8,
+            engine=self.engine,
+            backend=self.backend,
+            devices=self.devices,
+        )
+        return min(longest, self.model.context_length_max or longest)
+
+    @property
     def remedies(self) -> tuple[str, ...]:
         """What makes it fit where it does not, or may not, in Japanese."""
         return tuple(
@@ -379,7 +402,9 @@ def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
     return [
         one
         for one in weight_formats()
-        if engine.reads_with(backend, one) and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+        if engine.reads_with(backend, one)
+        and (one.packing or one.bits_per_weight >= PUBLISHED_BITS)
+        and one.id not in TERNARY_FORMATS
     ]
 
 
@@ -419,8 +444,8 @@ def estimate(
         or ``"vllm"``; ``"ideal"`` for physics alone.
     backend : str, optional
         What it computes with, among what it has on that device: ``"cuda"``,
-        ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"`` or
-        ``"cpu"``; by default the usual one there.
+        ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"``, ``"cpu"``,
+        ``"tpu"``, ``"neuron"`` or ``"hpu"``; by default the usual one there.
     devices : int
         How many devices, all alike, from 1.
     split : {"pipeline", "tensor"}
@@ -467,6 +492,9 @@ def estimate(
     backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
     remarks: list[str] = []
     weights = _weights(weights, model, named, engine, backends, remarks)
+    if weights.spread:
+        percent = significant(100 * weights.spread, 2)
+        remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)

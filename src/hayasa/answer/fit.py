@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..engine.buffers import memory_of
@@ -14,7 +15,7 @@ from ..machine.reserve import reserve_of
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
-from ..units import gibibytes
+from ..units import GIB, gibibytes
 
 FITS = "fits"
 TIGHT = "tight"
@@ -152,7 +153,9 @@ def memory_fit(
         engine = get_engine(engine)
     capacity = memory_available_bytes(device, devices)
     needs, stored = memory_of(engine, backend), weight_bytes(model, weights)
-    on_host = stored.embedding_bytes if needs.embedding_on_host and not device.shares_memory else 0.0
+    # Of a bare number of parameters nobody knows which are an embedding.
+    is_split = needs.embedding_on_host and not device.shares_memory and model.has_shape
+    on_host = stored.embedding_bytes if is_split else 0.0
     cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
     state = state_bytes(model) * batch_size
     reserve = reserve_of(device)
@@ -184,6 +187,7 @@ def max_context_length(
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
     engine: str | Engine = "llama.cpp",
+    backend: str = "",
     screen: bool | None = None,
     tight: bool = False,
 ) -> int:
@@ -205,6 +209,8 @@ def max_context_length(
         Bytes per cached value.
     engine : str or Engine
         What runs it, as for `memory_fit`.
+    backend : str
+        What the engine computes with, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
     tight : bool
@@ -241,6 +247,7 @@ def max_context_length(
             context_length=tokens,
             bytes_per_value=bytes_per_value,
             engine=engine,
+            backend=backend,
             devices=devices,
             screen=screen,
         )
@@ -258,6 +265,7 @@ def max_batch_size(
     devices: int = 1,
     bytes_per_value: float = FP16_BYTES,
     engine: str | Engine = "llama.cpp",
+    backend: str = "",
     screen: bool | None = None,
 ) -> int:
     """Most sequences of a context for which everything fits.
@@ -278,6 +286,8 @@ def max_batch_size(
         Bytes per cached value.
     engine : str or Engine
         What runs it, as for `memory_fit`.
+    backend : str
+        What the engine computes with, as for `memory_fit`.
     screen : bool, optional
         Whether a screen takes its part, as for `memory_fit`.
 
@@ -314,6 +324,7 @@ def max_batch_size(
                 context_length=context_length if sequences else 0,
                 bytes_per_value=bytes_per_value,
                 engine=engine,
+                backend=backend,
                 devices=devices,
                 screen=screen,
             ).left_bytes
@@ -367,7 +378,7 @@ def remedies(
     if fit.verdict in (FITS, None):
         return []
 
-    def spare_bytes(weights: WeightFormat, context_length: int, bytes_per_value: float) -> float:
+    def spare_bytes(device: Device, weights: WeightFormat, context_length: int, bytes_per_value: float) -> float:
         return memory_fit(
             model,
             device,
@@ -382,21 +393,29 @@ def remedies(
 
     found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
     smaller_cache = "q8_0" in engine.caches and bytes_per_value > _Q8_0_BYTES
-    if context_length and smaller_cache and spare_bytes(weights, context_length, _Q8_0_BYTES) >= 0:
+    if context_length and smaller_cache and spare_bytes(device, weights, context_length, _Q8_0_BYTES) >= 0:
         found.append("KV キャッシュを q8_0 にすると入ります。")
-    if context_length > ENOUGH_CONTEXT and spare_bytes(weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
-        longest = _largest(lambda tokens: spare_bytes(weights, tokens, bytes_per_value) >= 0, context_length)
+    if context_length > ENOUGH_CONTEXT and spare_bytes(device, weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
+        longest = _largest(lambda tokens: spare_bytes(device, weights, tokens, bytes_per_value) >= 0, context_length)
         found.append(f"文脈を {longest:,} トークンまでにすると入ります。")
     smaller = [
         other
         for other in formats
         if weight_bytes(model, other).resident_bytes < weight_bytes(model, weights).resident_bytes
-        and spare_bytes(other, context_length, bytes_per_value) >= 0
+        and spare_bytes(device, other, context_length, bytes_per_value) >= 0
     ]
     if smaller:
         largest = max(smaller, key=lambda other: weight_bytes(model, other).resident_bytes)
         size = gibibytes(weight_bytes(model, largest).resident_bytes)
         found.append(f"重みを {largest.id}（{size}）にすると入ります。")
+    larger = [
+        option
+        for option in device.memory_options_bytes
+        if option > device.memory_capacity_bytes
+        and spare_bytes(replace(device, memory_capacity_bytes=option), weights, context_length, bytes_per_value) >= 0
+    ]
+    if larger:
+        found.append(f"メモリが {min(larger) / GIB:g} GB のものなら入ります。")
     # Each further device brings its memory, less what is kept there and its own buffers.
     gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
     if gain > 0:

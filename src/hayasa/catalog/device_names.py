@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..errors import DataFileError, InvalidValueError, UnknownNameError
+from ..errors import InvalidValueError, UnknownNameError
 from ..machine.device import Device, sizes_text
 from ..names import unknown_name
 from ..units import GIB
@@ -70,7 +70,7 @@ _STORAGE = re.compile(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage
 _MEMORY_WORD = r"(?:(?:unified|ユニファイド)\s*)?(?:memory|memories|メモリー?|v?ram)"
 _MEMORY = re.compile(
     rf"(?:{_MEMORY_WORD}\s*[:：]?\s*)?(?:(?<![\d.])(\d+(?:\.\d+)?)\s*(?:gib|gb|ギガ(?:バイト)?)"
-    rf"|(?<![a-z\d.])(\d+)\s*g)(?![a-z\d])(?:\s*(?:の\s*)?{_MEMORY_WORD})?"
+    rf"|(?<![a-z\d.])(\d{{1,3}})\s*g)(?![a-z\d])(?:\s*(?:の\s*)?{_MEMORY_WORD})?"
 )
 _TRANSFERS = re.compile(r"(?<![a-z])((?:lp)?ddr\d?x?)[\s-]*(\d{4,5})(?:\s*mt/s)?(?!\d)")
 _CHANNELS = re.compile(
@@ -107,9 +107,11 @@ _CODE_NAMES = re.compile(
 )
 _SILENT = re.compile(
     r"(?<![a-z])(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|qualcomm|gpu|cpu|igpu|graphics|card|processor"
-    r"|chip|tensor|desktop|workstation|edition|generation|pc|hbm\d?e?|w/|with|windows|linux)(?![a-z\d])"
+    r"|chip|tensor|desktop|workstation|edition|generation|pc|w/|with|windows|linux)(?![a-z\d])"
     r"|搭載|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|アップル|エヌビディア|版|の(?=\s*[a-z\d])"
 )
+# The tier of a processor is said by its number, too: "Ryzen 7 5800X" is the 5800X.
+_TIER = re.compile(r"(?<=ryzen)[\s-]*[3579]\b(?:[\s-]+pro\b)?(?=[\s-]*\d)|(?<![a-z])core[\s-]+(?=i[3579][\s-]*\d)")
 _SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
 
 
@@ -125,7 +127,7 @@ def read_name(name: str) -> DeviceName:
     >>> read_name("富士通のM4").key
     '富士通m4'
     """
-    text = _TRADEMARKS.sub(" ", unicodedata.normalize("NFKC", name).lower()).strip()
+    text = _plain(name)
 
     def cut(pattern: re.Pattern[str]) -> str:
         """Cut what a pattern finds first out of the text, and return the first of its groups that found something."""
@@ -156,7 +158,7 @@ def read_name(name: str) -> DeviceName:
     form = cut(_FORM)
     laptop = _LAPTOP.search(text) is not None
     cut(_LAPTOP)
-    for pattern in (_COMPUTERS, _GENERATION, _SILENT):
+    for pattern in (_COMPUTERS, _GENERATION, _SILENT, _TIER):
         text = pattern.sub(" ", text)
     return DeviceName(
         key=_SEPARATORS.sub("", text) or (f"{transfers[1]}{transfers[2]}" if transfers else ""),
@@ -172,35 +174,41 @@ def read_name(name: str) -> DeviceName:
     )
 
 
-DeviceIndex = dict[str, dict[str, list[DeviceName]]]
-"""By key: by the ids of the rows that it may mean, the names of each that have this key."""
+class SpelledName(NamedTuple):
+    """A name of a row.
 
-
-def device_index(rows: Mapping[str, Row]) -> DeviceIndex:
-    """Read every name of every row.
-
-    Raises
-    ------
-    DataFileError
-        If two rows share a name that neither marks as a further reading.
+    Parameters
+    ----------
+    id : str
+        The row.
+    name : str
+        As it stands there.
+    text : str
+        The same in lower case, without what differs in look only.
     """
-    index: DeviceIndex = {}
-    owner: dict[DeviceName, str] = {}
-    for id_, row in rows.items():
-        for name in filter(None, (id_, row["name"], *row["aliases"].split("|"))):
-            said = read_name(name.removeprefix("?"))
-            names = index.setdefault(_key(said), {}).setdefault(id_, [])
-            if name.startswith("?"):
-                continue
-            if owner.setdefault(said, id_) != id_:
-                raise DataFileError(f"デバイスの別名 {name!r} が {owner[said]} と {id_} の両方にあります。")
-            names.append(said)
-    return index
+
+    id: str
+    name: str
+    text: str
+
+
+def spelled_names(rows: Mapping[str, Row]) -> list[SpelledName]:
+    """Return every name of every row."""
+    return [
+        SpelledName(id_, name, _plain(name))
+        for id_, row in rows.items()
+        for name in (id_, row["name"], *row["aliases"].split("|"))
+        if name
+    ]
+
+
+def _plain(name: str) -> str:
+    return _TRADEMARKS.sub(" ", unicodedata.normalize("NFKC", name).lower()).strip()
 
 
 def device_of_name(
     name: str,
-    index: DeviceIndex,
+    names: Sequence[SpelledName],
     rows: Mapping[str, Row],
     listed: Callable[[str], Device],
     memory_bytes: float = 0.0,
@@ -211,8 +219,8 @@ def device_of_name(
     ----------
     name : str
         As typed.
-    index : dict
-        From `device_index`.
+    names : sequence of SpelledName
+        From `spelled_names`.
     rows : mapping
         Rows by id.
     listed : callable
@@ -237,7 +245,7 @@ def device_of_name(
         given = f"{memory_bytes / GIB:g} GB"
         raise InvalidValueError(f"device の名前 {name!r} にあるメモリと、指定されたメモリ {given} が合いません。")
     said = said._replace(memory_gb=said.memory_gb or memory_bytes / GIB)
-    readings = _readings(said, index, rows)
+    readings = _readings(said, names, rows)
     if (
         said.key
         and said.key == f"{said.memory_kind}{said.mega_transfers_per_s}"
@@ -252,13 +260,16 @@ def device_of_name(
     if said.cores and chosen.gpu_cores and _cores_are_the_cpus(said, fitting):
         notes = (*notes, f"名前にある {said.cores} コアは、CPU のものと読みました。見積りには入りません。")
     if len(fitting) > 1:
-        others = "、".join([device.name for device in fitting if device is not chosen])
-        notes = (f"{name!r} には {others} もあります。{chosen.name} として答えました。", *notes)
+        others = "、".join([_called(device) for device in fitting if device is not chosen])
+        notes = (f"{name!r} には {others} もあります。{_called(chosen)} として答えました。", *notes)
     return _with_memory(said, chosen, rows[chosen.id], notes)
 
 
-def _key(said: DeviceName) -> str:
-    return f"{said.key} laptop" if said.laptop else said.key
+def _called(device: Device) -> str:
+    """What a device is called where its kin have other amounts of memory."""
+    if "GB" in device.name or len(device.memory_options_bytes) != 1:
+        return device.name
+    return f"{device.name}（{sizes_text(device.memory_options_bytes)}）"
 
 
 def _amounts(said: DeviceName) -> tuple[object, ...]:
@@ -266,15 +277,37 @@ def _amounts(said: DeviceName) -> tuple[object, ...]:
     return said.form, said.memory_gb, said.gpu_cores, said.cores, said.channels
 
 
-def _readings(said: DeviceName, index: DeviceIndex, rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
+def _readings(said: DeviceName, names: Sequence[SpelledName], rows: Mapping[str, Row]) -> dict[str, list[DeviceName]]:
     """Return the rows that a name may mean by its key, each with its own names.
 
-    A chip that is a computer by itself has no laptop's variant: there the word tells nothing.
+    A processor, with graphics or without, has no laptop's variant: there the word tells nothing.
     """
-    found = index.get(_key(said), {})
+    found = _named(said.key, said.laptop, names)
     if said.laptop and not found:
-        return {id_: names for id_, names in index.get(said.key, {}).items() if rows[id_]["unified_memory"] == "1"}
+        found = _named(said.key, False, [name for name in names if _is_processor(rows[name.id])])
     return found
+
+
+def _named(key: str, laptop: bool, names: Sequence[SpelledName]) -> dict[str, list[DeviceName]]:
+    """Return the names that have a key, by row; a further reading adds a row, but no name."""
+    found: dict[str, list[DeviceName]] = {}
+    for id_, name, text in names:
+        if not _could_have_key(text, key):
+            continue
+        said = read_name(name.removeprefix("?"))
+        if (said.key, said.laptop) == (key, laptop):
+            found.setdefault(id_, []).extend([] if name.startswith("?") else [said])
+    return found
+
+
+def _could_have_key(text: str, key: str) -> bool:
+    """A key is what is left of a text, so its letters stand there in their order; this is quickly seen."""
+    letters = iter(text)
+    return all(letter in letters for letter in key)
+
+
+def _is_processor(row: Row) -> bool:
+    return row["unified_memory"] == "1" or row["family"] == "cpu"
 
 
 def _fitting(
@@ -346,22 +379,24 @@ def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, .
     if not size or (device.memory_options_bytes and size not in device.memory_options_bytes):
         size = device.memory_capacity_bytes
     usual = int(row["memory_channels"] or 0)
+    estimated = device.estimated
     if usual and (said.mega_transfers_per_s or said.channels):
+        # The name says what the row could only assume.
         channels = said.channels or usual
         speed = said.mega_transfers_per_s or round(bandwidth / _bandwidth_bytes_per_s(usual, 1))
-        if bandwidth != _bandwidth_bytes_per_s(channels, speed):
-            bandwidth = _bandwidth_bytes_per_s(channels, speed)
-            notes = (
-                *notes,
-                f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。",
-            )
-    elif said.mega_transfers_per_s or said.channels:
-        notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
+        bandwidth = _bandwidth_bytes_per_s(channels, speed)
+        estimated = tuple(name for name in estimated if name != "memory_bandwidth_bytes_per_s")
+        notes = (*notes, f"メモリは {speed} MT/s、{channels} チャンネルとして、{bandwidth / 1e9:g} GB/s としました。")
+    else:
+        notes = (*device.notes, *notes)
+        if said.mega_transfers_per_s or said.channels:
+            notes = (*notes, "名前にあるメモリの速さやチャンネル数は使わず、この機種の公称の帯域幅で答えました。")
     return replace(
         device,
         memory_capacity_bytes=size,
         memory_bandwidth_bytes_per_s=bandwidth,
-        notes=(*device.notes, *notes),
+        estimated=estimated,
+        notes=notes,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import DataFileError, HayasaError, require_non_negative
 from ..machine.device import PEAK_FORMATS, Device
@@ -20,9 +20,11 @@ from ..model.shape import Model
 from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFormat
 from ..names import find_id, index_by_name, require_name
 from ..units import GIB
-from .device_names import DeviceIndex, device_index, device_of_name
 from .model_names import ModelIndex, index_models, read_model_name
 from .reader import Row, data_directory, parse_number, read_rows
+
+if TYPE_CHECKING:
+    from .device_names import SpelledName
 
 T = TypeVar("T")
 
@@ -159,16 +161,20 @@ def get_device(name: str, *, memory_bytes: float = 0.0) -> Device:
     return _device(name, require_non_negative("memory_bytes", memory_bytes, maximum=1e18))
 
 
-@cache
-def _device_index() -> DeviceIndex:
-    return device_index(device_rows())
-
-
 @lru_cache(maxsize=1024)
 def _device(name: str, memory_bytes: float) -> Device:
     if name in device_rows() and not memory_bytes:
         return listed_device(name)
-    return device_of_name(name, _device_index(), device_rows(), listed_device, memory_bytes)
+    from .device_names import device_of_name  # its patterns take a while to compile
+
+    return device_of_name(name, _device_names(), device_rows(), listed_device, memory_bytes)
+
+
+@cache
+def _device_names() -> list[SpelledName]:
+    from .device_names import spelled_names
+
+    return spelled_names(device_rows())
 
 
 @cache

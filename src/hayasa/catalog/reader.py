@@ -34,21 +34,22 @@ def read_rows(path: Path, required: Iterable[str] = ("id",)) -> list[dict[str, s
 
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in required if name not in (reader.fieldnames or ())]
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            missing = [name for name in required if name not in header]
             if missing:
                 raise DataFileError(f"{path.name}: 列 {', '.join(missing)} がありません。")
-            return [_whole_row(path, reader.line_num, row) for row in reader]
+            return [_whole_row(path, reader.line_num, header, cells) for cells in reader if cells]
     except FileNotFoundError:
         raise DataFileError(f"{path.name} が見つかりません（場所: {path.parent}）。") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataFileError(f"{path.name} を CSV として読めません: {error}。") from None
 
 
-def _whole_row(path: Path, line: int, row: dict[Any, Any]) -> dict[str, str]:
-    if None in row or None in row.values():
+def _whole_row(path: Path, line: int, header: list[str], cells: list[str]) -> dict[str, str]:
+    if len(cells) != len(header):
         raise DataFileError(f"{path.name} の {line} 行目: 列の数が見出しと合いません。")
-    return row
+    return dict(zip(header, cells, strict=True))
 
 
 def parse_number(row: Row, column: str, where: str) -> float:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
+from ..answer.duration import AnswerTime
 from ..answer.estimate import Estimate, available_text
 from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT, MemoryFit
 from ..listing import table_lines
@@ -46,6 +47,7 @@ def estimate_lines(result: Estimate) -> list[str]:
             "必要なメモリ",
             _memory_text(result.fit),
         ),
+        *_context_rows(result),
         (
             f"プロンプト {result.prompt_length:,} トークン",
             f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで {'不明' if first is None else duration(first)}",
@@ -67,6 +69,33 @@ def _memory_text(fit: MemoryFit) -> str:
     )
 
 
+def _context_rows(result: Estimate) -> list[tuple[str, str]]:
+    longest = result.longest_context_length
+    if longest is None or longest < 0:
+        return []
+    limit = "（モデルの上限）" if longest == result.model.context_length_max else ""
+    return [("入る文脈", f"{longest:,} トークン{limit}")]
+
+
+def answer_lines(result: Estimate, time: AnswerTime, answer_tokens: int, thinking_tokens: int) -> list[str]:
+    """Lay out how long a whole answer takes, step by step."""
+    rows = [(f"プロンプト {result.prompt_length:,} トークンを読む", _time(time.first_token_s))]
+    if thinking_tokens:
+        rows.append((f"{thinking_tokens:,} トークン考える", _time(time.thinking_s)))
+    rows += [(f"{answer_tokens:,} トークン答える", _time(time.answer_s)), ("合わせて", _time(time.total_s))]
+    return table_lines(rows, right="lr")
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "不明"
+    return duration(seconds) if seconds < LONG_S else f"{significant(seconds / 60)} 分"
+
+
+LONG_S = 120.0
+"""Seconds from which minutes are easier to read."""
+
+
 def _calibration_text(result: Estimate) -> str:
     calibration = result.calibration
     if calibration is None:
@@ -79,6 +108,8 @@ def _calibration_text(result: Estimate) -> str:
 _RANK_COLUMNS: tuple[tuple[str, str, Callable[[Estimate], object]], ...] = (
     ("model", "モデル", lambda result: result.model.id),
     ("device", "デバイス", lambda result: result.device.id),
+    ("weights", "形式", lambda result: result.weights.id),
+    ("memory_capacity_bytes", "メモリ", lambda result: result.device.memory_capacity_bytes or None),
     ("decode_tokens_per_s", "見積り", lambda result: result.decode_tokens_per_s),
     ("decode_tokens_per_s_low", "下端", lambda result: result.decode_tokens_per_s_low),
     ("decode_tokens_per_s_high", "上端", lambda result: result.decode_tokens_per_s_high),
@@ -88,20 +119,30 @@ _RANK_COLUMNS: tuple[tuple[str, str, Callable[[Estimate], object]], ...] = (
 )
 
 
-def print_ranking(results: Sequence[Estimate], subject: str, *, as_csv: bool, as_json: bool) -> None:
-    """Print estimates fastest first, what fits before what does not; all are about the same `subject`."""
-    ranked = sorted(results, key=lambda result: (result.fits is False, -result.decode_tokens_per_s))
+_SUBJECTS = ("model", "device", "weights", "memory_capacity_bytes")
+
+
+def print_ranking(
+    results: Sequence[Estimate], *subjects: str, as_csv: bool, as_json: bool, ranked: bool = True
+) -> None:
+    """Print estimates, as a table with those columns that tell what each is about: `subjects`.
+
+    They come fastest first, what fits before what does not, unless they are in an order of their own.
+    """
+    if ranked:
+        results = sorted(results, key=lambda result: (result.fits is False, -result.decode_tokens_per_s))
     if as_json:
-        print_json([result.to_dict() for result in ranked])
+        print_json([result.to_dict() for result in results])
         return
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(name for name, _, _ in _RANK_COLUMNS)
-        writer.writerows([_cell(read(result)) for *_, read in _RANK_COLUMNS] for result in ranked)
+        writer.writerows([_cell(read(result)) for *_, read in _RANK_COLUMNS] for result in results)
         return
-    columns = [column for column in _RANK_COLUMNS if column[0] != subject]
-    rows = [[_text(name, read(result)) for name, _, read in columns] for result in ranked]
-    print("\n".join(table_lines(rows, header=[title for _, title, _ in columns], right="lrrrrrl")))
+    columns = [column for column in _RANK_COLUMNS if column[0] in subjects or column[0] not in _SUBJECTS]
+    rows = [[_text(name, read(result)) for name, _, read in columns] for result in results]
+    right = "".join("l" if name in ("model", "device", "weights", "fits") else "r" for name, _, _ in columns)
+    print("\n".join(table_lines(rows, header=[title for _, title, _ in columns], right=right)))
     print("\n見積り・下端・上端・上限の単位はトークン/秒、区間は90%。")
 
 
@@ -117,4 +158,4 @@ def _text(name: str, value: object) -> str:
         return _SHORT_VERDICTS[value] if isinstance(value, str) else "不明"
     if isinstance(value, float):
         return gibibytes(value) if name.endswith("bytes") else significant(value)
-    return str(value)
+    return "不明" if value is None else str(value)

@@ -9,9 +9,10 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from ..answer.duration import answer_time
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
-from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT
+from ..answer.fit import DOES_NOT_FIT, TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
@@ -23,7 +24,8 @@ from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
 from .amounts import integer, memory_bytes
-from .answers import estimate_lines, print_json, print_ranking
+from .answers import answer_lines, estimate_lines, print_json, print_ranking
+from .choose import add_at_least, choose_command, fit_command, formats_command
 from .parser import Parser, fail
 
 INTERRUPTED = 130
@@ -86,10 +88,18 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
     result = _ask(arguments.model, _own_device(arguments), _question(arguments))
     if arguments.require_fit:
         result.require_fit()
+    thinking = integer("--thinking", arguments.thinking)
+    answer = None if arguments.answer is None else integer("--answer", arguments.answer)
+    if answer is None and thinking:
+        raise InvalidValueError("--thinking は --answer と一緒に指定してください。")
+    time = None if answer is None else answer_time(result, answer, thinking)
     if arguments.json:
-        print_json(result.to_dict())
+        more = {"answer_time": {**time._asdict(), "total_s": time.total_s}} if time else {}
+        print_json({**result.to_dict(), **more})
     else:
         print("\n".join(estimate_lines(result)))
+        if time and answer:
+            print("\n" + "\n".join(answer_lines(result, time, answer, thinking)))
     if result.fit.verdict in (DOES_NOT_FIT, TIGHT):
         print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
 
@@ -120,16 +130,16 @@ def _devices_of(arguments: argparse.Namespace) -> list[str]:
     return found
 
 
+def _choose_command(arguments: argparse.Namespace) -> None:
+    choose_command(arguments, _question(arguments))
+
+
+def _formats_command(arguments: argparse.Namespace) -> None:
+    formats_command(arguments, _own_device(arguments), _question(arguments))
+
+
 def _fit_command(arguments: argparse.Namespace) -> None:
-    question = _question(arguments)
-    device = _own_device(arguments)
-    results = [_ask(id_, device, question) for id_ in model_rows()]
-    fitting = [result for result in results if result.fit.verdict in (FITS, TIGHT)]
-    if not fitting:
-        known = results[0].memory_available_bytes
-        capacity = gibibytes(known) if known else "不明"
-        fail(f"device {arguments.device} のメモリ（{capacity}）に入るモデルがありません。")
-    print_ranking(fitting, "device", as_csv=arguments.csv, as_json=arguments.json)
+    fit_command(arguments, _own_device(arguments), _question(arguments))
 
 
 def _check_command(arguments: argparse.Namespace) -> None:
@@ -268,7 +278,9 @@ def _measure_command(arguments: argparse.Namespace) -> None:
 _EXAMPLES = """例:
   hayasa estimate --model llama-3.1-8b --device apple-m4-pro-20c --weights q4_k_m --context 8192
   hayasa compare --model qwen3-30b-a3b --devices rtx-4090 rtx-5090 apple-m4-max-40c
-  hayasa fit --device apple-m4-10c --memory 16
+  hayasa choose --model llama-3.3-70b --at-least 8 --context 8k
+  hayasa formats --model gemma-3-27b --device rtx-3090 --context 8k
+  hayasa fit --device apple-m4-10c --memory 16 --at-least 20 --weights any
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
   hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
   llama-bench -m model.gguf | hayasa check - --device "RTX 4060 Ti"
@@ -302,6 +314,8 @@ def _parser() -> Parser:
 
     command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
     add_pair(command)
+    command.add_argument("--answer", metavar="数", help="回答のトークン数。回答が終わるまでの時間も答えます")
+    command.add_argument("--thinking", default="0", metavar="数", help="回答の前に考えるトークン数（既定: 0）")
     command.add_argument("--json", action="store_true", help="JSON で出力します")
     command.add_argument("--require-fit", action="store_true", help="メモリに入らないときはエラーにします")
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
@@ -315,8 +329,21 @@ def _parser() -> Parser:
     _add_question(command, one_device=False)
     _add_formats(command)
 
-    command = add("fit", "デバイスのメモリに入るモデルを、速い順に並べます", _fit_command)
+    command = add("choose", "モデルが動くデバイスを、要るメモリとともに、速い順に並べます", _choose_command)
+    command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
+    command.add_argument("--devices", nargs="+", metavar="名前", help="選ぶ範囲（既定: すべて、一覧: hayasa devices）")
+    add_at_least(command)
+    _add_question(command, one_device=False)
+    _add_formats(command)
+
+    command = add("formats", "モデルがデバイスに入る重みの形式を、ビットの多い順に並べます", _formats_command)
+    add_pair(command)
+    add_at_least(command)
+    _add_formats(command)
+
+    command = add("fit", "デバイスに入るモデルを、速い順に並べます", _fit_command)
     add_device(command)
+    add_at_least(command)
     _add_question(command, one_device=True)
     _add_formats(command)
 

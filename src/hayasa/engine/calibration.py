@@ -18,7 +18,7 @@ from ..errors import DataFileError
 from ..machine.device import Device
 from ..model.weights import WeightFormat
 from .engines import Engine
-from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, READ_CACHE, UNPACK_WEIGHTS, WaitKind
+from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -47,7 +47,7 @@ class Calibration:
     attention_cycles_per_flop : float
         Core cycles per FLOP of attention.
     kv_read_factor : float
-        Time to read the KV cache over the ideal; below 1 the ideal counts.
+        Time to read the KV cache over the ideal, at least 1.
     cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
 cycles_per_layer_in_old_builds : float
         Clock cycles that each layer costs whatever its size, and in addition
@@ -343,8 +343,6 @@ def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_sha
     paces = []
     for fitted in FITTED_WAITS:
         factor: float = getattr(row, fitted.coefficient)
-        if fitted.kind is READ_CACHE:
-            factor = max(factor, 1.0)  # no cache is read faster than the memory allows
         pace_s = fitted.pace_s(device) * shares.get(fitted.kind.name, 1.0)
         if factor and pace_s:
             paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s, fitted.beside))

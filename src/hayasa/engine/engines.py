@@ -9,7 +9,7 @@ from ..machine.device import Device
 from ..model.weights import WeightFormat
 from ..names import find_id, hash_of_id, name_key
 
-BACKENDS = ("cuda", "vulkan", "rocm", "sycl", "metal", "mlx", "cpu")
+BACKENDS = ("cuda", "vulkan", "rocm", "sycl", "metal", "mlx", "cpu", "tpu", "neuron", "hpu")
 """What an engine computes with, as `hayasa.estimate` takes it."""
 
 _MLX_READS = ("mlx", "awq", "gptq")
@@ -34,7 +34,7 @@ class Engine:
     reads : tuple of str
         Packings of weights that it reads (`WeightFormat.packing`); empty for any.
     caches : tuple of str
-        Packed formats, by id, in which it can keep keys and values.
+        Formats, by id, in which it can keep keys and values beside 16 bits.
     usual_formats : tuple of str
         Ids of the formats that models are usually run in with it, best first.
     runs : tuple of str
@@ -121,6 +121,19 @@ _GGUF_BACKENDS = (
     ("intel", "sycl"),
     ("cpu", "cpu"),
 )
+_DESKTOP_BACKENDS = (
+    ("apple-a", ""),
+    ("apple", "metal"),
+    ("nvidia", "cuda"),
+    ("nvidia", "vulkan"),
+    ("amd", "rocm"),
+    ("amd", "vulkan"),
+    ("intel", "vulkan"),
+    ("cpu", "cpu"),
+)
+_BEFORE_VOLTA = (("nvidia-maxwell", ""), ("nvidia-pascal", ""))
+_BEFORE_TURING = (*_BEFORE_VOLTA, ("nvidia-volta", ""))
+_BEFORE_AMPERE = (*_BEFORE_TURING, ("nvidia-turing", ""))
 _SERVER_READS = ("awq", "gptq", "autoround", "fp8", "int8", "nvfp4", "mxfp4", "bitsandbytes", "torchao")
 
 # Each list is what the makers' documentation says in November 2026: README.md and docs/ of ggml-org/llama.cpp,
@@ -167,8 +180,22 @@ _ENGINES = (
     Engine(
         id="vllm",
         name="vLLM",
-        backends=(("nvidia-pascal", ""), ("nvidia", "cuda"), ("amd", "rocm"), ("intel", "sycl"), ("cpu", "cpu")),
-        where="NVIDIA（Volta 以降）、AMD、Intel の GPU と、CPU（Mac では vllm-mlx が別にあります）",
+        backends=(
+            *_BEFORE_VOLTA,
+            ("nvidia", "cuda"),
+            ("amd-gcn", ""),
+            ("amd-rdna1", ""),
+            ("amd-rdna2", ""),
+            ("amd", "rocm"),
+            ("intel-xe", ""),
+            ("intel", "sycl"),
+            ("cpu", "cpu"),
+            ("google-tpu", "tpu"),
+            ("aws", "neuron"),
+            ("habana", "hpu"),
+        ),
+        where="NVIDIA（Volta 以降）、AMD（RDNA 3 以降と Instinct）、Intel Arc の GPU、TPU、Trainium、Gaudi、CPU"
+        "（Mac では vllm-mlx が別にあります）",
         reads=(*_SERVER_READS, "gguf"),
         caches=("fp8",),
         usual_formats=("bf16",),
@@ -178,8 +205,15 @@ _ENGINES = (
     Engine(
         id="sglang",
         name="SGLang",
-        backends=(("nvidia-pascal", ""), ("nvidia-volta", ""), ("nvidia", "cuda"), ("amd", "rocm"), ("cpu", "cpu")),
-        where="NVIDIA（Turing 以降）と AMD の GPU、CPU",
+        backends=(
+            *_BEFORE_TURING,
+            ("nvidia", "cuda"),
+            ("amd-cdna3", "rocm"),
+            ("amd-cdna4", "rocm"),
+            ("cpu", "cpu"),
+            ("google-tpu", "tpu"),
+        ),
+        where="NVIDIA（Turing 以降）と AMD の Instinct MI300 以降の GPU、TPU、CPU",
         reads=(*_SERVER_READS, "gguf"),
         caches=("fp8",),
         usual_formats=("bf16",),
@@ -190,7 +224,7 @@ _ENGINES = (
     Engine(
         id="tensorrt-llm",
         name="TensorRT-LLM",
-        backends=(("nvidia-pascal", ""), ("nvidia-volta", ""), ("nvidia-turing", ""), ("nvidia", "cuda")),
+        backends=(*_BEFORE_AMPERE, ("nvidia", "cuda")),
         where="NVIDIA の GPU（Ampere 以降）",
         reads=("awq", "gptq", "fp8", "int8", "nvfp4", "mxfp4"),
         caches=("fp8", "nvfp4"),
@@ -201,19 +235,22 @@ _ENGINES = (
     Engine(
         id="exllamav3",
         name="ExLlamaV3（TabbyAPI）",
-        backends=(("nvidia-pascal", ""), ("nvidia-volta", ""), ("nvidia-turing", ""), ("nvidia", "cuda")),
+        backends=(*_BEFORE_AMPERE, ("nvidia", "cuda")),
         where="NVIDIA の GPU（Ampere 以降）",
         reads=("exl3",),
+        caches=("int8", "int4"),
         usual_formats=("exl3-4.0bpw",),
         kin=("gpt-fast",),
+        cautions=(("exl3", "ExLlamaV3 は、Ampere の GPU（RTX 3090 など）ではメモリの速さを出し切れません。"),),
         aliases=("exl3", "exllama", "tabbyapi"),
     ),
     Engine(
         id="exllamav2",
         name="ExLlamaV2",
-        backends=(("nvidia", "cuda"), ("amd", "rocm")),
-        where="NVIDIA と AMD の GPU",
+        backends=(("nvidia-maxwell", ""), ("nvidia", "cuda"), ("amd", "rocm")),
+        where="NVIDIA（Pascal 以降）と AMD の GPU",
         reads=("exl2", "gptq"),
+        caches=("int8", "int4"),
         usual_formats=("exl2-4.0bpw",),
         kin=("gpt-fast",),
         aliases=("exl2",),
@@ -221,7 +258,7 @@ _ENGINES = (
     Engine(
         id="ik_llama.cpp",
         name="ik_llama.cpp（llama.cpp の分家）",
-        backends=(("nvidia-pascal", ""), ("nvidia-volta", ""), ("nvidia", "cuda"), ("cpu", "cpu")),
+        backends=(*_BEFORE_TURING, ("nvidia", "cuda"), ("cpu", "cpu")),
         where="NVIDIA の GPU（Turing 以降）と CPU",
         reads=("gguf",),
         caches=_GGUF_CACHES,
@@ -232,15 +269,7 @@ _ENGINES = (
     Engine(
         id="ollama",
         name="Ollama",
-        backends=(
-            ("apple", "metal"),
-            ("nvidia", "cuda"),
-            ("nvidia", "vulkan"),
-            ("amd", "rocm"),
-            ("amd", "vulkan"),
-            ("intel", "vulkan"),
-            ("cpu", "cpu"),
-        ),
+        backends=_DESKTOP_BACKENDS,
         where="GPU と CPU のほとんど",
         reads=("gguf",),
         caches=("q8_0", "q4_0"),
@@ -250,7 +279,7 @@ _ENGINES = (
     Engine(
         id="lm-studio",
         name="LM Studio",
-        backends=(("apple", "metal"), ("apple", "mlx"), *_GGUF_BACKENDS),
+        backends=(("apple-a", ""), ("apple", "metal"), ("apple", "mlx"), *_GGUF_BACKENDS),
         where="GPU と CPU のほとんど",
         reads=("gguf",),
         caches=_GGUF_CACHES,
@@ -261,15 +290,7 @@ _ENGINES = (
     Engine(
         id="llamafile",
         name="llamafile（LocalScore）",
-        backends=(
-            ("apple", "metal"),
-            ("nvidia", "cuda"),
-            ("nvidia", "vulkan"),
-            ("amd", "rocm"),
-            ("amd", "vulkan"),
-            ("intel", "vulkan"),
-            ("cpu", "cpu"),
-        ),
+        backends=_DESKTOP_BACKENDS,
         where="GPU と CPU のほとんど",
         reads=("gguf",),
         caches=_GGUF_CACHES,
@@ -280,7 +301,7 @@ _ENGINES = (
     Engine(
         id="vllm-mlx",
         name="vllm-mlx（MLX の上のサーバー）",
-        backends=(("apple", "mlx"),),
+        backends=(("apple-a", ""), ("apple", "mlx")),
         where="Apple の GPU",
         reads=_MLX_READS,
         usual_formats=("mlx-q4",),

@@ -22,7 +22,7 @@ ASSUMED_FLOP_PER_CORE_CYCLE = 256
 ASSUMED_CORE_CYCLES_PER_BYTE = 0.15
 """Core cycles in the time of reading a byte, where nothing but the bandwidth is known: the median of `devices.csv`."""
 
-ASSUMED_CORE_CYCLES_PER_S_AT_MOST = 2.6e11
+ASSUMED_CORE_CYCLES_PER_S_AT_MOST = 2.9e11
 """Cycles per second of all cores, where only a bandwidth beyond 1.5 TB/s is known: the median of those devices."""
 
 

@@ -235,7 +235,9 @@ class Model:
     mtp_layers: int = 0
 
     def __post_init__(self) -> None:
-        if not self.layers:
+        if self.layers:
+            require_non_negative("stated_parameters", self.stated_parameters, maximum=1e16)
+        else:
             require_positive("stated_parameters", self.stated_parameters, maximum=1e16)
         require_non_negative("stated_active_parameters", self.stated_active_parameters, maximum=1e16)
         if self.stated_active_parameters > self.stated_parameters:

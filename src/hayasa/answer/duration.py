@@ -1,0 +1,116 @@
+"""How long a whole answer takes: the prompt is read, then thought and answer are written."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..errors import MAX_CONTEXT_LENGTH, require_integer
+from .estimate import Estimate, estimate
+
+PIECES = 8
+"""Pieces in which the time of a step is taken for linear in the context.
+
+It is linear but where a window fills up or another limit takes over: one of
+these pieces then is off by a little.  `tests/hayasa/test_choose.py` compares
+with the sum over all tokens.
+"""
+
+
+class AnswerTime(NamedTuple):
+    """Seconds from the question to the last token of the answer.
+
+    Parameters
+    ----------
+    first_token_s : float or None
+        Until the first token: the prompt is read; None if that speed is not known.
+    thinking_s, answer_s : float
+        For the tokens of thought, and for those of the answer that a reader sees.
+    """
+
+    first_token_s: float | None
+    thinking_s: float
+    answer_s: float
+
+    @property
+    def total_s(self) -> float | None:
+        """All of it; None if the first part is not known."""
+        return None if self.first_token_s is None else self.first_token_s + self.thinking_s + self.answer_s
+
+    @property
+    def first_answer_token_s(self) -> float | None:
+        """Until a reader sees the answer begin; None if the first part is not known."""
+        return None if self.first_token_s is None else self.first_token_s + self.thinking_s
+
+
+def answer_time(result: Estimate, answer_tokens: int, thinking_tokens: int = 0) -> AnswerTime:
+    r"""Return how long an answer takes to a prompt of `Estimate.prompt_length` tokens.
+
+    Every token is added to the cache, so that the steps grow longer.  With
+    :math:`t(c)` for a step at context :math:`c`, a prompt of :math:`n` and
+    :math:`m` tokens to write:
+
+    .. math:: t_\mathrm{prompt}(n) + \sum_{i=1}^{m-1} t(n + i)
+
+    The first of them comes with the prompt.
+
+    Parameters
+    ----------
+    result : Estimate
+        What `hayasa.estimate` returned; its context length does not count here.
+    answer_tokens : int
+        Tokens of the answer, at least 1.
+    thinking_tokens : int
+        Tokens that the model writes before, for itself.
+
+    Returns
+    -------
+    AnswerTime
+        The parts, of each of the sequences that advance together.
+
+    Raises
+    ------
+    InvalidValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> result = estimate("llama-3.1-8b", "rtx-4090", prompt_length=1000)
+    >>> time = answer_time(result, 500, thinking_tokens=2000)
+    >>> round(time.answer_s / time.thinking_s, 2)
+    0.26
+    """
+    answer_tokens = require_integer("answer_tokens", answer_tokens, 1, MAX_CONTEXT_LENGTH)
+    thinking_tokens = require_integer("thinking_tokens", thinking_tokens, 0, MAX_CONTEXT_LENGTH)
+    start = result.prompt_length + 1
+    between = result.prompt_length + thinking_tokens
+    # What is written first costs no step of its own.
+    thinking_s = _steps_s(result, start, between)
+    answer_s = _steps_s(result, max(start, between), result.prompt_length + thinking_tokens + answer_tokens)
+    return AnswerTime(result.time_to_first_token_s, thinking_s, answer_s)
+
+
+def _steps_s(result: Estimate, start: int, end: int) -> float:
+    """Return the time of the steps at contexts from `start` to before `end`."""
+    steps = max(0, end - start)
+    pieces = min(PIECES, steps)
+    total_s = 0.0
+    for piece in range(pieces):
+        first, behind = start + steps * piece // pieces, start + steps * (piece + 1) // pieces
+        total_s += (behind - first) * (_step_s(result, first) + _step_s(result, behind - 1)) / 2
+    return total_s
+
+
+def _step_s(result: Estimate, context_length: int) -> float:
+    """Return the time of a step of the same question at another context."""
+    return estimate(
+        result.model,
+        result.device,
+        weights=result.weights,
+        batch_size=result.batch_size,
+        context_length=context_length,
+        engine=result.engine,
+        backend=result.backend or None,
+        devices=result.devices,
+        split=result.split,
+        kv_cache=result.kv_cache,
+    ).step_latency_s

@@ -1,0 +1,69 @@
+"""The commands that ask the other way round: which machine, which format, which model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ..answer.choose import choose_devices, choose_formats, choose_models
+from ..answer.estimate import Estimate
+from ..catalog.objects import get_device
+from ..machine.device import Device
+from ..units import gibibytes
+from .amounts import quantity
+from .answers import print_ranking
+from .parser import fail
+
+
+def add_at_least(command: argparse.ArgumentParser) -> None:
+    """Add the option that asks for a speed."""
+    command.add_argument(
+        "--at-least", metavar="速さ", help="1 系列あたりの速さ（トークン/秒）。見積りがこれ以上のものに絞ります"
+    )
+
+
+def choose_command(arguments: argparse.Namespace, question: dict[str, object]) -> None:
+    """Print the machines that run a model."""
+    names = [name for text in arguments.devices or () for name in text.split(",") if name]
+    found = choose_devices(arguments.model, names, at_least_tokens_per_s=_at_least(arguments), **question)
+    _print(
+        arguments,
+        found,
+        f"model {arguments.model} が{_wish(arguments)}入るデバイスがありません。",
+        "device",
+        "memory_capacity_bytes",
+    )
+
+
+def formats_command(arguments: argparse.Namespace, device: str | Device, question: dict[str, object]) -> None:
+    """Print the formats in which a model fits a machine."""
+    del question["weights"]
+    found = choose_formats(arguments.model, device, at_least_tokens_per_s=_at_least(arguments), **question)
+    none = f"device {arguments.device} に、model {arguments.model} が{_wish(arguments)}入る形式がありません。"
+    _print(arguments, found, none, "weights", ranked=False)
+
+
+def fit_command(arguments: argparse.Namespace, device: str | Device, question: dict[str, object]) -> None:
+    """Print the models that fit a machine."""
+    capacity = (device if isinstance(device, Device) else get_device(device)).memory_capacity_bytes
+    if not capacity:
+        fail(f"device {arguments.device} のメモリの量が分かりません。--memory 32 のように指定してください。")
+    found = choose_models(device, at_least_tokens_per_s=_at_least(arguments), **question)  # type: ignore[arg-type]
+    none = f"device {arguments.device} のメモリ（{gibibytes(capacity)}）に{_wish(arguments)}入るモデルがありません。"
+    _print(arguments, found, none, "model", "weights")
+
+
+def _at_least(arguments: argparse.Namespace) -> float:
+    return 0.0 if arguments.at_least is None else quantity("--at-least", arguments.at_least, {"": 1.0}, "20")
+
+
+def _wish(arguments: argparse.Namespace) -> str:
+    return f" {arguments.at_least} トークン/秒以上で" if arguments.at_least else ""
+
+
+def _print(
+    arguments: argparse.Namespace, found: Sequence[Estimate], none: str, *subjects: str, ranked: bool = True
+) -> None:
+    if not found:
+        fail(none)
+    print_ranking(found, *subjects, as_csv=arguments.csv, as_json=arguments.json, ranked=ranked)
