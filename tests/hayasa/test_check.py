@@ -140,6 +140,13 @@ def test_a_mixture_of_experts_may_take_the_same_ones() -> None:
     assert check(result, measured).verdict != "impossible"
 
 
+def test_a_mix_may_be_smaller_than_usual() -> None:
+    """GLM-4.5-Air in Unsloth's mix: 24.5 tokens per second are above the bound of its usual bits (kyuz0, Strix Halo)."""
+    result = estimate("glm-4.5-air", "ryzen-ai-max-395", weights="ud-q4_k_xl", context_length=64)
+    assert result.decode_tokens_per_s_bound * BOUND_TOLERANCE < 24.54
+    assert check(result, 24.54).verdict == "fast"
+
+
 def test_reading_and_writing_add_their_times(result: hayasa.Estimate) -> None:
     prompt, whole = prompt_expectation(result), whole_expectation(result, 100)
     assert prompt is not None
@@ -258,7 +265,7 @@ def test_a_long_context_explains_what_nobody_said() -> None:
 
 def test_what_is_known_is_said_of_a_normal_speed_too() -> None:
     wide = estimate("llama-2-13b", "rx-6800-xt", weights="q6_k", context_length=64)
-    answer = check(wide, 21.17, seen=Seen(backend="opencl", by_tool=True))
+    answer = check(wide, 0.8 * wide.decode_tokens_per_s, seen=Seen(backend="opencl", by_tool=True))
     assert answer.verdict == "normal"
     assert [cause.id for cause in answer.causes] == ["wrong-backend"]
 
