@@ -91,7 +91,7 @@ FORMS: dict[str, tuple[str, str, float, dict[str, object]]] = {
     "bench-experts-on-cpu": (
         "| model | size | params | backend | ngl | n_cpu_moe | test | t/s |\n| - | - | - | - | - | - | - | - |\n"
         "| gpt-oss 120B MXFP4 MoE | 59.02 GiB | 116.83 B | CUDA | 99 | 36 | tg128 | 21.3 ± 0.1 |\n",
-        DECODE, 21.3, {"cpu_share": 1.0},
+        DECODE, 21.3, {"cpu_share": None, "cpu_expert_layers": 36},
     ),
     "bench-csv": (
         "build_commit,build_number,gpu_info,backends,model_filename,model_type,model_size,model_n_params,n_gpu_layers,"
@@ -197,6 +197,15 @@ FORMS: dict[str, tuple[str, str, float, dict[str, object]]] = {
         json.dumps({"content": "…", "timings": {"prompt_n": 1, "prompt_per_second": 20.0, "predicted_n": 101,
                                                 "predicted_ms": 2000.0, "predicted_per_second": 50.5}}),
         DECODE, pytest.approx(50.0), {"tool": "llama-server"},
+    ),
+    "llama-server-drafts": (
+        "       eval time =   100.00 ms /    11 tokens (   10.00 ms per token,   100.00 tokens per second)\n"
+        "draft acceptance rate = 0.57000 (  171 accepted /   300 generated)\n",
+        DECODE, pytest.approx(100.0), {"drafts": True},
+    ),
+    "lm-studio-drafts": (
+        "61.35 tok/sec • 187 tokens • 0.40s to first token • Accepted 121/188 draft tokens (64.4%)\n",
+        DECODE, 61.35, {"drafts": True},
     ),
     "llama-cli-2026": ("[ Prompt: 150.2 t/s | Generation: 45.3 t/s ]\n", DECODE, 45.3, {"engine": "llama.cpp"}),
     # ----------------------------------------------------------------------- vLLM

@@ -85,6 +85,8 @@ class Seen(NamedTuple):
         How the model is known to be cut over several devices, in llama.cpp's words; empty if nobody said.
     decode_tokens : int
         Tokens that were written; 0 if nobody said.
+    drafts : bool
+        Whether tokens are known to have been drafted.
     cache_on_cpu : bool
         Whether the KV cache is known to lie in the computer's memory.
     build_number : int
@@ -98,6 +100,7 @@ class Seen(NamedTuple):
     backend: str = ""
     split: str = ""
     decode_tokens: int = 0
+    drafts: bool = False
     cache_on_cpu: bool = False
     build_number: int = 0
     by_tool: bool = False
@@ -352,6 +355,10 @@ def _several_devices(row: Row, result: Estimate, seen: Seen) -> Span | None:
     return _ratio(row, result, seen) if result.devices > 1 else None
 
 
+def _drafts(row: Row, result: Estimate, seen: Seen) -> Span | None:
+    return _ratio(row, result, seen)._replace(certain=seen.drafts)
+
+
 def _several_sequences(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.batch_size > 1:
         return None
@@ -370,7 +377,7 @@ def _prompt_speed(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _fewer_bits(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.weights.bits_per_weight <= FEWEST_BITS:
         return None
-    fewest = replace(result.weights, kind="plain", bits_per_weight=FEWEST_BITS, rules=())
+    fewest = replace(result.weights, kind="plain", bits_per_weight=FEWEST_BITS, rules=(), stored=None)
     return Span(1.0, max(_speedup(result, weights=fewest), 1.0))
 
 
@@ -429,6 +436,7 @@ _RULES: dict[str, Callable[[Row, Estimate, Seen], Span | None]] = {
     "stopwatch": _stopwatch,
     "row_split": _row_split,
     "several_devices": _several_devices,
+    "drafts": _drafts,
     "several_sequences": _several_sequences,
     "prompt_speed": _prompt_speed,
     "fewer_bits": _fewer_bits,

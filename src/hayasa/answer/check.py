@@ -53,7 +53,7 @@ class Check(NamedTuple):
         Inside the interval; above it but possible; below it; above what physics allows.
     causes : tuple of Cause
         What usually brings it about where it is slow or impossible, most likely
-        first; where it is not, only what is known to slow it down.
+        first; where it is not, only what is known to be at work.
     """
 
     estimate: Estimate
@@ -91,13 +91,16 @@ class Check(NamedTuple):
 
 
 def decode_expectation(result: Estimate) -> Expectation:
-    """Return what the speed of writing tokens should be."""
+    """Return what the speed of writing tokens should be.
+
+    Files of a format that is mixed for each model anew may be smaller by its
+    `spread`, so that the bound is higher by as much.
+    """
     return Expectation(
         result.decode_tokens_per_s,
         result.decode_tokens_per_s_low,
         result.decode_tokens_per_s_high,
-        # A file of a mix that differs from model to model may be smaller than the estimate's.
-        _decode_bound(result) * (1 + result.weights.spread),
+        _decode_bound(result) / (1 - result.weights.spread),
     )
 
 
@@ -207,8 +210,8 @@ def check(
     causes: tuple[Cause, ...] = ()
     if verdict in (SLOW, IMPOSSIBLE):
         causes = likely_causes(result, ratio, verdict, seen, expected.log_error)
-    elif ratio < 1:
-        # What is known to slow it down is worth saying although the interval is wide enough for it.
-        slowing = likely_causes(result, ratio, SLOW, seen, expected.log_error)
-        causes = tuple(cause for cause in slowing if cause.certain and cause.low_ratio <= ratio <= cause.high_ratio)
+    else:
+        # What is known to be at work is worth saying although the interval is wide enough for it.
+        possible = likely_causes(result, ratio, SLOW if ratio < 1 else IMPOSSIBLE, seen, expected.log_error)
+        causes = tuple(cause for cause in possible if cause.certain and cause.low_ratio <= ratio <= cause.high_ratio)
     return Check(result, measured, expected, verdict, causes)

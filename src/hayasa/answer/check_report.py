@@ -10,7 +10,7 @@ from ..engine.engines import Engine, get_engine
 from ..errors import HayasaError, InvalidValueError, UnknownNameError
 from ..machine.device import Device
 from ..model.shape import Model
-from ..model.weights import WeightFormat
+from ..model.weights import WeightFormat, weight_bytes
 from ..reports.reader import read_report
 from ..reports.run import BOTH, DECODE, PROMPT, Run
 from ..units import significant
@@ -219,20 +219,29 @@ def _why_not(run: Run, result: Estimate) -> str:
 
 def _seen(run: Run, result: Estimate) -> Seen:
     """Return what a report says beside the speed."""
-    share = run.cpu_share
-    if share is None and run.gpu_layers is not None:
-        layers = result.model.layers + 1  # the output counts as one
-        all_on_gpu = run.gpu_layers < 0 or run.gpu_layers >= result.model.layers
-        share = 0.0 if all_on_gpu else 1 - run.gpu_layers / layers
-    if run.backend == "cpu":
-        share = 1.0
     return Seen(
         of=run.kind,
-        cpu_share=share,
+        cpu_share=_cpu_share(run, result),
         backend=run.backend,
         split=run.split,
         decode_tokens=run.decode_tokens,
+        drafts=run.drafts,
         cache_on_cpu=run.cache_on_cpu,
         build_number=run.build_number,
         by_tool=bool(run.tool),
     )
+
+
+def _cpu_share(run: Run, result: Estimate) -> float | None:
+    """Return the share of the weights of a step that the report gives to the CPU; None if it does not say."""
+    if run.backend == "cpu":
+        return 1.0
+    model, share = result.model, run.cpu_share
+    if share is None and run.gpu_layers is not None:
+        all_on_gpu = run.gpu_layers < 0 or run.gpu_layers >= model.layers
+        share = 0.0 if all_on_gpu else 1 - run.gpu_layers / (model.layers + 1)  # the output counts as a layer
+    if run.cpu_expert_layers and model.experts:
+        parts = weight_bytes(model, result.weights)
+        routed = parts.routed_bytes_per_expert * parts.experts_per_token / parts.read_bytes(1)
+        share = max(share or 0.0, routed * min(1.0, run.cpu_expert_layers / model.layers))
+    return share

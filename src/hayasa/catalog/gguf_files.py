@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..errors import UnknownNameError
 from ..model.shape import Model
 from ..model.tensors import total_parameters
-from ..model.weights import WeightFormat, weight_bytes_resident
+from ..model.weights import WeightBytes, WeightFormat, weight_bytes
 from .objects import get_model, get_weight_format, model_rows
 
 PARAMETER_TOLERANCE = 0.01
@@ -81,8 +81,9 @@ def format_of_file(name: str, model: Model, file_bytes: float = 0.0, parameters:
     -------
     WeightFormat
         The format of that name.  A file of another size is a mix of its own
-        (Unsloth's, a model published in a small format): then a format of its
-        bits per weight.
+        (Unsloth's, gpt-oss with its small experts): then one with the bytes of
+        that file, which differs in its experts if the model has any, else
+        everywhere.
 
     Raises
     ------
@@ -93,9 +94,10 @@ def format_of_file(name: str, model: Model, file_bytes: float = 0.0, parameters:
     --------
     >>> format_of_file("mostly Q4_0", get_model("llama-2-7b")).id
     'q4_0'
-    >>> big = format_of_file("Q8_0", get_model("gpt-oss-20b"), 12.28 * 2**30, 20.91e9)
-    >>> round(big.bits_per_weight, 2)
-    5.04
+    >>> model = get_model("gpt-oss-20b")
+    >>> mixed = format_of_file("F16", model, 12.83 * 2**30, 20.91e9)
+    >>> mixed.id, weight_bytes(model, mixed).resident_bytes / 2**30
+    ('f16-mix', 12.83)
     """
     try:
         known = get_weight_format(_plain_name(name))
@@ -103,12 +105,34 @@ def format_of_file(name: str, model: Model, file_bytes: float = 0.0, parameters:
         if not (file_bytes and parameters):
             raise
         known = WeightFormat(id=_plain_name(name).lower(), bits_per_weight=8 * file_bytes / parameters)
-    if not (file_bytes and parameters):
-        return known
-    if abs(weight_bytes_resident(model, known) / file_bytes - 1) <= SIZE_TOLERANCE:
+    parts = weight_bytes(model, known)
+    if not (file_bytes and parameters) or abs(parts.resident_bytes / file_bytes - 1) <= SIZE_TOLERANCE:
         return known
     bits = 8 * file_bytes / parameters
-    return replace(known, name=f"{name}（{bits:.2f} ビット）", kind="plain", bits_per_weight=bits, rules=())
+    return replace(
+        known,
+        id=f"{known.id}-mix",
+        name=f"{name}（{bits:.2f} ビット）",
+        bits_per_weight=bits,
+        spread=0.0,
+        stored=_of_size(parts, file_bytes),
+    )
+
+
+def _of_size(parts: WeightBytes, file_bytes: float) -> WeightBytes:
+    """Return the parts of a file of another size than its name says."""
+    others = parts.embedding_bytes + parts.shared_bytes
+    if parts.experts and file_bytes > others:
+        return parts._replace(routed_bytes_per_expert=(file_bytes - others) / parts.experts)
+    scale = file_bytes / parts.resident_bytes
+    return WeightBytes(
+        parts.embedding_bytes * scale,
+        parts.embedding_row_bytes * scale,
+        parts.shared_bytes * scale,
+        parts.routed_bytes_per_expert * scale,
+        parts.experts,
+        parts.experts_per_token,
+    )
 
 
 def _plain_name(name: str) -> str:

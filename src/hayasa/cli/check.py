@@ -143,7 +143,7 @@ def shown_causes(answer: Check) -> Sequence[Cause]:
 
 def _cause_lines(answer: Check) -> list[str]:
     title = {IMPOSSIBLE: "どの前提が違うか（ありそうな順）", SLOW: "よくある原因（ありそうな順）"}
-    lines = [title.get(answer.verdict, "速さを下げているもの")]
+    lines = [title.get(answer.verdict, "速さを変えているもの")]
     for number, cause in enumerate(shown_causes(answer), 1):
         certain = "、報告や大きさからわかる" if cause.certain else ""
         span = _span(cause.low_ratio, cause.high_ratio)

@@ -98,6 +98,9 @@ FACT_LINES: tuple[re.Pattern[str], ...] = tuple(
         r"\bmlx_lm(?:\.|\s+)(?:generate|benchmark|chat)\b.*--model\s+(?P<model>\S+)",
         r"\bvllm\s+serve\s+(?P<model>\S+)",
         r"\bn_kv_max = \d+,.* n_gpu_layers = (?P<gpu_layers>-?\d+)",
+        # tokens that were drafted: llama.cpp's server, LM Studio
+        r"\bdraft acceptance(?: rate)? = # \( (?P<drafts>\d+) accepted / \d+ generated",
+        r"\baccepted (?P<drafts>\d+)/\d+ draft tokens",
         # llama.cpp's log: the model
         r"\bloaded meta data with .* from (?:\S*[/\\])?(?P<model>[^/\\\s]+)\.gguf\b",
         r"\b(?:model )?arch\s+= (?P<architecture>[\w.-]+)$",

@@ -160,16 +160,18 @@ class _Reader:
         for tool, engine, pattern in SPEED_LINES:
             match = pattern.search(plain)
             if match:
+                self._read_facts(plain)
                 self._read_speed(tool, engine, match, number, line)
                 return
-        told = False
-        for pattern in FACT_LINES:
-            match = pattern.search(plain)
-            if match:
-                told = True
-                self._say_of_line(match.groupdict())
-        if not told and SPOKEN_OF.search(plain) and _has_digits(plain):
+        if not self._read_facts(plain) and SPOKEN_OF.search(plain) and _has_digits(plain):
             self._not_understood(number, line, "知っている形の行ではありません。")
+
+    def _read_facts(self, line: str) -> bool:
+        """Remember whatever a line says beside a speed, and return whether that is anything."""
+        matches = [match for match in (pattern.search(line) for pattern in FACT_LINES) if match]
+        for match in matches:
+            self._say_of_line(match.groupdict())
+        return bool(matches)
 
     def _say_of_line(self, facts: dict[str, str | None]) -> None:
         """Remember what a line of a log says."""
@@ -313,7 +315,7 @@ def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str],
     facts = {"model": str(entry["model"])} if "model" in entry else {}
     if "predicted_ms" in timings:
         facts |= {"tool": "llama-server", "engine": "llama.cpp", "decode_tokens": str(timings["predicted_n"])}
-        facts["prompt_tokens"] = str(timings.get("prompt_n", 0))
+        facts |= {"prompt_tokens": str(timings.get("prompt_n", 0)), "drafts": str(timings.get("draft_n_accepted", 0))}
         if "prompt_per_second" in timings:
             yield facts, PROMPT, float(timings["prompt_per_second"])
         tokens = int(timings["predicted_n"])

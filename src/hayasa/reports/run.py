@@ -59,6 +59,10 @@ class Run(NamedTuple):
         Share of the weights that the CPU multiplied; None if the report does not say.
     gpu_layers : int or None
         Layers that the GPU was asked to take, -1 for all; None if the report does not say.
+    cpu_expert_layers : int
+        Layers whose experts the CPU was given.
+    drafts : bool
+        Whether the report says that tokens were drafted.
     cache_on_cpu : bool
         Whether the report says that the KV cache lies in the computer's memory.
     build : str
@@ -87,6 +91,8 @@ class Run(NamedTuple):
     backend: str = ""
     cpu_share: float | None = None
     gpu_layers: int | None = None
+    cpu_expert_layers: int = 0
+    drafts: bool = False
     cache_on_cpu: bool = False
     build: str = ""
 
@@ -202,6 +208,8 @@ def run_of(facts: Facts, *, line: int, text: str, kind: str, tokens_per_s: float
         backend=backend_name(facts.get("backend", "")),
         cpu_share=_cpu_share(facts),
         gpu_layers=int(facts["gpu_layers"]) if "gpu_layers" in facts else None,
+        cpu_expert_layers=int(facts.get("cpu_expert_layers", "0")),
+        drafts=facts.get("drafts", "0") != "0",
         cache_on_cpu=facts.get("cache_on_cpu", "0").lower() in ("1", "true"),
         build=facts.get("build", "").strip(),
     )

@@ -16,8 +16,8 @@ _COLUMNS = {
     "params": "parameters",
     "backend": "backend",
     "ngl": "gpu_layers",
-    "n_cpu_moe": "cpu_experts",
-    "ncmoe": "cpu_experts",
+    "n_cpu_moe": "cpu_expert_layers",
+    "ncmoe": "cpu_expert_layers",
     "type_k": "kv_cache",
     "nkvo": "cache_on_cpu",
     "no_kv_offload": "cache_on_cpu",
@@ -94,8 +94,6 @@ class Cells:
             if title in _COLUMNS and cell.strip():
                 facts[_COLUMNS[title]] = cell.strip()
         _read_model_type(facts)
-        if "cpu_experts" in facts and facts["cpu_experts"] != "0":
-            facts["cpu_percent"] = "100"  # of the experts, which are nearly all of such a model
         for title in self.titles:
             column = _TEST_COLUMN.fullmatch(title)
             if column and cells[title].strip(" -*"):
