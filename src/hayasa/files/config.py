@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ..catalog.objects import weight_format_rows
-from ..errors import InvalidValueError, shown
+from ..errors import InvalidValueError, require_integer, shown
 from ..model.shape import Model
-from .kin import kin_among, mixers_of_kin, shared_kv, with_traits
+from .kin import MOST_LAYERS, kin_among, mixers_of_kin, shared_kv, with_traits
+
+T = TypeVar("T")
 
 KIN: dict[str, tuple[str, ...]] = {
     "llama": ("llama-3.1-8b",),
@@ -159,7 +161,7 @@ LAYER_TYPES: dict[str, str] = {
 BLOCKS: dict[str, tuple[str, str]] = {"M": ("M", "-"), "*": ("A", "-"), "E": ("-", "E"), "-": ("-", "D")}
 """Mixer and feed-forward part of each letter of NVIDIA's ``hybrid_override_pattern``."""
 
-COMPRESSED = {0: "W", 4: "Q", 128: "Z"}
+COMPRESSED = {"0": "W", "4": "Q", "128": "Z"}
 """The letter of `MIXERS` for each entry of DeepSeek's ``compress_ratios``."""
 
 
@@ -201,6 +203,7 @@ def model_from_config(config: Mapping[str, Any], name: str = "config.json") -> M
     fields = _sizes(config)
     if not fields.get("layers"):
         raise InvalidValueError("モデルの config.json ではありません（num_hidden_layers が書かれていません）。")
+    require_integer("num_hidden_layers", fields["layers"], 1, MOST_LAYERS)
     family = next((one for one in families if one in KIN), "")
     kin = kin_among(KIN.get(family, ()), fields)
     fields |= _flags(config, kin)
@@ -221,6 +224,16 @@ def _whole(value: object) -> int | None:
     if isinstance(value, list) and value:
         value = value[0]
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _known(key: str, entries: list[Any], meanings: Mapping[str, T]) -> list[T]:
+    """Return what each entry of a list means."""
+    unknown = [one for one in entries if str(one) not in meanings]
+    if unknown:
+        raise InvalidValueError(
+            f"{key} の {shown(unknown[0])} は登録がありません（登録のあるもの: {'、'.join(meanings)}）。"
+        )
+    return [meanings[str(one)] for one in entries]
 
 
 def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,10 +309,7 @@ def _layers(config: Mapping[str, Any], sizes: Mapping[str, Any], kin: Model | No
     layers = sizes["layers"]
     blocks = config.get("hybrid_override_pattern")
     if isinstance(blocks, str) and blocks:
-        unknown = [one for one in blocks if one not in BLOCKS]
-        if unknown:
-            raise InvalidValueError(f"hybrid_override_pattern の {unknown[0]!r} は登録がありません。")
-        made = [BLOCKS[one] for one in blocks]
+        made = _known("hybrid_override_pattern", list(blocks), BLOCKS)
         return {"mixer_pattern": "".join(one for one, _ in made), "mlp_pattern": "".join(one for _, one in made)}
     mixers = _mixers(config, sizes, kin)
     if sizes.get("index_heads"):
@@ -320,22 +330,19 @@ def _mixers(config: Mapping[str, Any], sizes: Mapping[str, Any], kin: Model | No
     layers = sizes["layers"]
     linear = "K" if kin is not None and "K" in kin.mixer_pattern else "L"
     types = config.get("layer_types") or config.get("layers_block_type")
-    if isinstance(types, list):
-        unknown = [one for one in types if one not in LAYER_TYPES]
-        if unknown:
-            raise InvalidValueError(f"layer_types の {shown(unknown[0])} は登録がありません。")
-        return "".join(LAYER_TYPES[one] for one in types[:layers]).replace("L", linear)
+    if isinstance(types, list) and types:
+        return "".join(_known("layer_types", types[:layers], LAYER_TYPES)).replace("L", linear)
     ratios = config.get("compress_ratios")
-    if isinstance(ratios, list):
-        return "".join(COMPRESSED.get(ratio, "A") for ratio in ratios[:layers])
+    if isinstance(ratios, list) and ratios:
+        return "".join(_known("compress_ratios", ratios[:layers], COMPRESSED))
     full = config.get("full_attn_idxs")
-    if isinstance(full, list):
+    if isinstance(full, list) and full:
         return "".join("A" if layer in full else "C" for layer in range(layers))
     kimi = config.get("linear_attn_config")
     if isinstance(kimi, Mapping) and isinstance(kimi.get("kda_layers"), list):
         return "".join("K" if layer + 1 in kimi["kda_layers"] else "A" for layer in range(layers))
     windowed = config.get("hybrid_layer_pattern")
-    if isinstance(windowed, list):
+    if isinstance(windowed, list) and windowed:
         return "".join("W" if one else "A" for one in windowed[:layers])
     interval = _whole(config.get("full_attention_interval"))
     if interval:
@@ -354,9 +361,9 @@ def _mixers(config: Mapping[str, Any], sizes: Mapping[str, Any], kin: Model | No
 def _mlps(config: Mapping[str, Any], layers: int, kin: Model | None) -> str:
     """Return the pattern of feed-forward parts of a model with experts; empty where `dense_layers` says it."""
     types, frequencies = config.get("mlp_layer_types"), config.get("moe_layer_freq")
-    if isinstance(types, list):
+    if isinstance(types, list) and types:
         return "".join("D" if one == "dense" else "E" for one in types[:layers])
-    if isinstance(frequencies, list):
+    if isinstance(frequencies, list) and frequencies:
         return "".join("E" if one else "D" for one in frequencies[:layers])
     dense = config.get("mlp_only_layers")
     if isinstance(dense, list) and dense:

@@ -7,11 +7,11 @@ from typing import Any
 
 from ..catalog.gguf_files import models_of_file
 from ..catalog.objects import get_weight_format, gguf_block_types, model_rows, weight_format_rows, weight_formats
-from ..errors import InvalidValueError
+from ..errors import InvalidValueError, require_integer
 from ..model.shape import Model
 from ..model.weights import BlockType, WeightBytes, WeightFormat
 from .gguf import GgufHeader, StoredTensor
-from .kin import kin_among, mixers_of_kin, shared_kv, with_traits
+from .kin import MOST_LAYERS, kin_among, mixers_of_kin, shared_kv, with_traits
 
 MIXER_TENSORS: tuple[tuple[str, str], ...] = (
     ("indexer", "I"),
@@ -69,6 +69,7 @@ def model_from_gguf(header: GgufHeader, name: str = "model.gguf") -> tuple[Model
         raise InvalidValueError("重みがありません（語彙だけのファイルです）。")
     keys = _Keys(header, architecture)
     fields = _fields(keys)
+    require_integer("block_count", fields["layers"], 1, MOST_LAYERS)
     layers, mtp = fields["layers"], fields["mtp_layers"]
     experts, used = fields["experts"], fields["experts_per_token"]
     stored, active = _stored(header.tensors, layers, experts, used)
@@ -294,7 +295,7 @@ def _format(header: GgufHeader, stored: WeightBytes, total: int) -> WeightFormat
     known = get_weight_format(named[0]) if named else None
     if known is None or (known.kind == "plain" and known.id != most):
         # A file of 16 bits "mostly" whose experts are not: what most of it is counts.
-        known = next((one for one in weight_formats() if _bulk(one) == most), known)
+        known = next((one for one in weight_formats() if most in (one.id, _bulk(one))), known)
     bits = 8 * stored.resident_bytes / total
     if known is None:
         return WeightFormat(

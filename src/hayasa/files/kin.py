@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..catalog.objects import get_model
-from ..errors import InvalidValueError
+from ..errors import InvalidValueError, require_integer
 from ..model.shape import ATTENTION_MIXERS, Model
 
 TRAITS = (
@@ -29,6 +29,9 @@ TRAITS = (
     "shared_expert_gate",
 )
 """Fields of `Model` that are alike in a family, whatever its sizes."""
+
+MOST_LAYERS = 10_000
+"""A file that claims more layers than this is wrong."""
 
 WINDOW_PATTERNS = {"gemma2": "WA", "gemma3": "WWWWWA", "gpt-oss": "WA"}
 """Which layers have a window, of the families whose listed models only say how many."""
@@ -120,5 +123,6 @@ def shared_kv(pattern: str, layers: int, shared: int) -> str:
     >>> shared_kv("WA", 6, 2)
     'WAWAwa'
     """
+    require_integer("num_kv_shared_layers", shared, 0, layers)
     whole = "".join(pattern[layer % len(pattern)] for layer in range(layers))
     return whole[: layers - shared] + whole[layers - shared :].lower() if shared else pattern
