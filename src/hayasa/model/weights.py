@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import require_integer, require_positive
 from ..names import hash_of_id
-from .shape import STATE_MIXERS, Model
+from .shape import Model
 from .tensors import WeightTensor, active_parameters, experts_touched, is_looked_up, weight_tensors
 
 
