@@ -73,10 +73,12 @@ def step_work(
     >>> work.weight_bytes, work.weight_flop
     (3500000000.0, 14000000000.0)
     """
+    layers, moe_layers = _waiting_layers(model)
     return Work(
         weight_bytes(model, weights).read_bytes(batch_size),
         kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bytes_per_cached_value),
         weight_flop_per_token(model) * batch_size,
         attention_flop_per_token(model, context_length) * batch_size,
-        *_waiting_layers(model),
+        layers,
+        moe_layers,
     )
