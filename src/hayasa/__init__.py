@@ -28,8 +28,36 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     value: object = getattr(import_module(public[name], __name__), name)
-    globals()[name] = value
-    return value
+    globals()[name] = _checked(value)
+    return globals()[name]
+
+
+def _checked(value: object) -> object:
+    """Return what is public; a function refuses objects that are not of the package's own kinds.
+
+    Inside the package nobody mistakes a model for its name, so this is looked at once, at the door.
+    """
+    from functools import wraps
+    from inspect import isclass, signature
+
+    if isclass(value) or not callable(value):
+        return value
+    function = value
+    own = ("Model", "Device", "WeightFormat", "Estimate")
+    kinds = {name: str(one.annotation) for name, one in signature(function).parameters.items() if one.annotation in own}
+    if not kinds:
+        return function
+
+    @wraps(function)
+    def checked(*arguments: object, **named: object) -> object:
+        from .errors import require_kind
+
+        for name, given in (*zip(signature(function).parameters, arguments, strict=False), *named.items()):
+            if name in kinds:
+                require_kind(name, given, __getattr__(kinds[name]))  # type: ignore[arg-type]
+        return function(*arguments, **named)
+
+    return checked
 
 
 def __dir__() -> list[str]:

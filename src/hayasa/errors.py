@@ -68,10 +68,11 @@ def require_kind(name: str, value: object, kind: type) -> None:
 
     Examples
     --------
-    >>> require_kind("model", "llama", int)
+    >>> from hayasa import Device
+    >>> require_kind("device", "rtx-4090", Device)
     Traceback (most recent call last):
         ...
-    hayasa.errors.InvalidValueError: model は hayasa.int で指定してください（与えられた値: 'llama'）。
+    hayasa.errors.InvalidValueError: device は hayasa.Device で指定してください（与えられた値: 'rtx-4090'）。
     """
     if not isinstance(value, kind):
         raise InvalidValueError(
@@ -182,4 +183,4 @@ def require_tuple(name: str, value: object) -> None:
     hayasa.errors.InvalidValueError: notes は tuple で指定してください（与えられた値: 'a note'）。
     """
     if not isinstance(value, tuple):
-        raise InvalidValueError(f"{name} は tuple で指定してください（与えられた値: {value!r}）。")
+        raise InvalidValueError(f"{name} は tuple で指定してください（与えられた値: {shown(value)}）。")

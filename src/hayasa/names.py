@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from .errors import DataFileError, UnknownNameError
+from .errors import DataFileError, UnknownNameError, shown
 
 # Words that say who sells a thing, or which flavour of the same weights it
 # is, but never which thing: "NVIDIA GeForce RTX 4090" is rtx-4090.
@@ -113,7 +113,7 @@ MAX_NAME_LENGTH = 200
 def require_name(name: str, *, argument: str, what: str) -> str:
     """Return `name` if it is a short text, else raise: `argument` is how the caller calls it, `what` what it names."""
     if not isinstance(name, str):
-        raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {name!r}）。")
+        raise UnknownNameError(f"{argument} は{what}の名前で指定してください（与えられた値: {shown(name)}）。")
     if len(name) > MAX_NAME_LENGTH:
         raise UnknownNameError(
             f"{argument} は {MAX_NAME_LENGTH} 文字までの{what}の名前で指定してください"

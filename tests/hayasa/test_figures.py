@@ -19,7 +19,9 @@ def as_it_was(monkeypatch):
 def test_settings_of_the_machine_do_not_show():
     figures.use_book_style()
     pure = dict(mpl.rcParams)
-    mpl.rcParams.update({"lines.linestyle": ":", "axes.facecolor": "red", "font.sans-serif": ["Comic Sans"], "font.size": 30})
+    mpl.rcParams.update(
+        {"lines.linestyle": ":", "axes.facecolor": "red", "font.sans-serif": ["Comic Sans"], "font.size": 30}
+    )
     figures.use_book_style()
     assert dict(mpl.rcParams) == pure
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import math
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 import hayasa
 from hayasa import Device, HayasaError, Model, WeightFormat
+from hayasa.cli.commands import _parser, main
 
 MODEL = Model(
     id="m",
@@ -37,7 +40,13 @@ SOUND: dict[str, Any] = {
     "backend": "cuda",
     "split": "pipeline",
     "file": None,
+    "seen": None,
+    "expected": None,
     "argument": "weights",
+    "result": hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS),
+    "text": "eval rate: 45.2 tokens/s",
+    "memory_bytes": 0.0,
+    "among": ("rtx-4090",),
     "prompt_length": 4,
     "context_length": 4,
 }
@@ -70,13 +79,12 @@ OBJECTS = (Model, Device, WeightFormat)
 
 
 def _functions() -> dict[str, Callable[..., object]]:
-    """Return what is public and takes something, but for the results of other functions."""
+    """Return what is public and takes something."""
     found = {}
     for name in hayasa.__all__:
         value = getattr(hayasa, name)
         if value in OBJECTS or (inspect.isfunction(inspect.unwrap(value)) and inspect.signature(value).parameters):
             found[name] = value
-    del found["explain"]  # takes an Estimate
     return found
 
 
@@ -90,12 +98,17 @@ def sound_arguments(name: str, function: Callable[..., object]) -> dict[str, obj
         return {field.name: getattr(own, field.name) for field in fields(own)}
     return {
         parameter: NAMES[name] if parameter == "name" else SOUND.get(parameter, 2)
-        for parameter in inspect.signature(function).parameters
-        if not (name == "measurements" and parameter != "engine")
+        for parameter, one in inspect.signature(function).parameters.items()
+        if one.kind != one.VAR_KEYWORD and not (name == "measurements" and parameter != "engine")
     }
 
 
-CASES = [(name, parameter) for name, function in FUNCTIONS.items() for parameter in sound_arguments(name, function)]
+CASES = [
+    (name, parameter)
+    for name, function in FUNCTIONS.items()
+    for parameter in sound_arguments(name, function)
+    if parameter != "argument"  # what a caller calls the name that it hands on
+]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -117,3 +130,57 @@ def test_nothing_but_the_package_s_own_errors(name: str, parameter: str, data: s
         text = str(error)
         assert text and len(text) < 1000
         assert any("\u3040" <= letter <= "\u9fff" for letter in text), text
+
+
+# ---- the same on the command line
+
+TYPED = st.one_of(
+    st.text(max_size=10),
+    st.sampled_from(
+        ["", " ", "-1", "0", "1e400", "nan", "inf", "-inf", "8k", "８ｋ", "16,5", "10" * 3000, "\ud800", "a" * 10_000]
+    ),
+    st.sampled_from(["--", "-", "--json", "../x", "%s{0}", "q4_k_m", "llama-3.1-8b", "rtx-4090", "富士通のM4", "\n"]),
+)
+
+
+def commands() -> dict[str, list[str]]:
+    """Return the options that take a value, by command."""
+    parser = _parser()
+    [choices] = [action.choices for action in parser._actions if action.choices]
+    return {
+        name: [action.option_strings[0] for action in command._actions if action.option_strings and action.nargs != 0]
+        for name, command in choices.items()
+    }
+
+
+OPTIONS = [(command, option) for command, options in commands().items() for option in options if command != "measure"]
+"""Measuring takes half a minute, and what it is given is tested with it."""
+
+BASE = {
+    "estimate": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
+    "explain": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
+    "check": ["--model", "llama-3.1-8b", "--device", "rtx-4090", "--measured", "100"],
+    "compare": ["--model", "llama-3.1-8b", "--devices", "rtx-4090"],
+    "fit": ["--device", "rtx-4090"],
+    "choose": ["--model", "llama-3.1-8b"],
+    "formats": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
+}
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS)
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_the_command_line_answers_or_refuses_in_one_line(command: str, option: str, data: st.DataObject) -> None:
+    typed = data.draw(TYPED)
+    out, error = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            code = main([command, *BASE[command], f"{option}={typed}"])
+    except SystemExit as left:
+        code = int(left.code or 0)
+    text = error.getvalue()
+    if code:
+        assert code == 2
+        assert text.startswith("エラー: ") and text.count("\n") == 1 and len(text) < 1200, text
+    else:
+        assert out.getvalue()

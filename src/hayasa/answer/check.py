@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..errors import require_positive
+from ..errors import require_kind, require_positive
 from .causes import PREFILL_FACTORS, Cause, Seen, likely_causes
 from .estimate import Estimate, estimate
 
@@ -198,8 +198,10 @@ def check(
     'on-cpu'
     """
     measured = require_positive("measured", measured_tokens_per_s, maximum=1e9)
-    expected = expected or decode_expectation(result)
-    seen = seen or Seen()
+    expected = decode_expectation(result) if expected is None else expected
+    seen = Seen() if seen is None else seen
+    require_kind("expected", expected, Expectation)
+    require_kind("seen", seen, Seen)
     if measured > BOUND_TOLERANCE * expected.bound:
         verdict = IMPOSSIBLE
     elif measured > expected.high:

@@ -127,10 +127,13 @@ class Estimate(NamedTuple):
 
     @property
     def step_latency_fast_s(self) -> float:
-        """Lower end of its 90 % interval, never less than physics allows."""
+        """Lower end of its 90 % interval, never less than physics allows.
+
+        Where a device was measured with old builds of the engine, today's are faster.
+        """
         if self.chosen is None:
             return self.bound_latency_s
-        return max(self.step_latency_s / self.chosen.high_factor, self.bound_latency_s)
+        return max(self._step_s_of_new_builds() / self.chosen.high_factor, self.bound_latency_s)
 
     @property
     def decode_tokens_per_s_bound(self) -> float:
@@ -301,7 +304,7 @@ class Estimate(NamedTuple):
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
         notes = self.model.notes + self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
-        newer = self._decode_tokens_per_s_of_new_builds()
+        newer = self.batch_size / self._step_s_of_new_builds()
         if newer > NOTEWORTHY * self.decode_tokens_per_s:
             notes += (
                 "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
@@ -312,13 +315,12 @@ class Estimate(NamedTuple):
             notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
         return notes
 
-    def _decode_tokens_per_s_of_new_builds(self) -> float:
+    def _step_s_of_new_builds(self) -> float:
         """Best estimate without what old builds of the engine cost more."""
         if self.chosen is None or self.devices > 1:
-            return self.decode_tokens_per_s
+            return self.step_latency_s
         old_builds_s = sum(wait.seconds for wait in self.waits if wait.kind.name == OLD_BUILDS.name)
-        saved_s = self.chosen.step_factor * old_builds_s
-        return self.batch_size / max(self.step_latency_s - saved_s, self.bound_latency_s)
+        return max(self.step_latency_s - self.chosen.step_factor * old_builds_s, self.bound_latency_s)
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.

@@ -54,9 +54,11 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
             if least < parameters < total:
                 off = min(off, PARTS_DISTANCE)
             if off <= PARAMETER_TOLERANCE:
-                found.append((round(off, 4), model.other_parameters > 0, -int(row["released"]), model))
+                # Others build on a structure, too; the one it is named after is what most files hold.
+                borrowed = not id_.startswith(architecture)
+                found.append((round(off, 4), model.other_parameters > 0, borrowed, -int(row["released"]), model))
     nearest = min((off for off, *_ in found), default=0.0)
-    return [model for off, *_, model in sorted(found, key=lambda one: one[:3]) if off == nearest]
+    return [model for off, *_, model in sorted(found, key=lambda one: one[:4]) if off == nearest]
 
 
 def _distance(printed: float, count: float) -> float:

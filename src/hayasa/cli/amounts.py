@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
 
 from ..errors import InvalidValueError, require_positive, shown
 from ..units import GIB
+
+_LONGEST = 100
+"""Characters of a number, by far."""
 
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6}
 # A comma stands between thousands and nowhere else: 16,5 is no way to write sixteen and a half.
@@ -30,12 +34,15 @@ COUNTS = {"": 1.0, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "億": 1e8, "兆":
 
 
 def _amount(text: str) -> tuple[float, str] | None:
-    """Return number and unit, lower case; None if there is no number."""
+    """Return number and unit, lower case; None if there is no number that is finite."""
+    # argparse makes an empty list of the value --.
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        return None
     found = _AMOUNT.fullmatch(unicodedata.normalize("NFKC", text).strip().lower())
     if not found:
         return None
-    digits = found[1].replace(",", "").replace("_", "")
-    return (float(digits) if "." in digits or "e" in digits else int(digits)), found[2]
+    number = float(found[1].replace(",", "").replace("_", ""))
+    return (int(number) if number.is_integer() else number, found[2]) if math.isfinite(number) else None
 
 
 def integer(option: str, text: str) -> int:

@@ -343,6 +343,8 @@ def get_engine(name: str) -> Engine:
     >>> get_engine("Llama.CPP").id
     'llama.cpp'
     """
+    if isinstance(name, str) and name in ENGINES:  # the common case, kept fast
+        return ENGINES[name]
     try:
         return ENGINES[find_id(name, _INDEX, argument="engine", what="エンジン")]
     except UnknownNameError as error:

@@ -127,7 +127,7 @@ def tensor_parallel_step_s(
     if devices == 1:
         return one_device_step_s
     # A ring passes every byte on twice, less its own share.
-    ring_bytes = 2 * (devices - 1) / devices * message_bytes
+    ring_bytes = 2 * (devices - 1) / devices * require_non_negative("message_bytes", message_bytes)
     message = _message_s(ring_bytes, link_bandwidth_bytes_per_s, link_latency_s)
     return one_device_step_s / devices + all_reduces * message
 

@@ -293,7 +293,7 @@ class Model:
         for name, known in (("mixer_pattern", tuple(MIXERS)), ("mlp_pattern", MLPS)):
             pattern: str = getattr(self, name)
             if not isinstance(pattern, str):
-                raise InvalidValueError(f"{name} は文字列で指定してください（与えられた値: {pattern!r}）。")
+                raise InvalidValueError(f"{name} は文字列で指定してください（与えられた値: {shown(pattern)}）。")
             if len(pattern) > self.layers:
                 raise InvalidValueError(
                     f"{name} は {self.layers} 文字まで（layers と同じ）です。{len(pattern)} 文字あります。"

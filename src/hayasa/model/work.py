@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from .flops import attention_flop_per_token, weight_flop_per_token
@@ -52,6 +53,14 @@ def layer_count(model: Model) -> float:
     return float(model.layers) or 40.0 * (active_parameters(model) / 8e9) ** 0.25
 
 
+@lru_cache(maxsize=256)
+def _waiting_layers(model: Model) -> tuple[float, float]:
+    """Return `Work.layers` and `Work.moe_layers`."""
+    layers = layer_count(model)
+    experts = layers if model.has_experts and not model.has_shape else model.moe_layers
+    return layers * (2 + model.norms_per_layer) / 4, experts
+
+
 def step_work(
     model: Model, weights: WeightFormat, kv_cache: WeightFormat, batch_size: int = 1, context_length: int = 0
 ) -> Work:
@@ -64,11 +73,12 @@ def step_work(
     >>> work.weight_bytes, work.weight_flop
     (3500000000.0, 14000000000.0)
     """
+    layers, moe_layers = _waiting_layers(model)
     return Work(
         weight_bytes(model, weights).read_bytes(batch_size),
         kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bytes_per_cached_value),
         weight_flop_per_token(model) * batch_size,
         attention_flop_per_token(model, context_length) * batch_size,
-        layer_count(model) * (2 + model.norms_per_layer) / 4,
-        layer_count(model) if model.has_experts and not model.has_shape else model.moe_layers,
+        layers,
+        moe_layers,
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..errors import InvalidValueError, shown
 from .lines import FACT_LINES, SPEED_LINES, SPOKEN_OF
 from .run import DECODE, PROMPT, Run, Unread, run_of
 from .tables import BENCH, Cells, cells_of, is_rule
@@ -62,6 +63,8 @@ def read_report(text: str) -> Reading:
     >>> run.tool, run.tokens_per_s, run.decode_tokens
     ('lm-studio', 45.21, 512)
     """
+    if not isinstance(text, str):
+        raise InvalidValueError(f"text は道具の出力の文字列で指定してください（与えられた値: {shown(text)}）。")
     text = _COLOURS.sub("", text.lstrip("\ufeff"))
     reader = _Reader()
     entries = _json_entries(text)
