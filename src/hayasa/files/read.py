@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import DataFileError, InvalidValueError
+from ..errors import DataFileError, InvalidValueError, shown
 
 if TYPE_CHECKING:
     from ..model.shape import Model
@@ -17,6 +17,10 @@ LARGEST_CONFIG_BYTES = 10_000_000
 """A file that is larger is no ``config.json``."""
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
+
+
+LONGEST_PATH = 4096
+"""Characters that systems take as a path, at most."""
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[Model, WeightFormat | None]:
@@ -58,6 +62,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, WeightFormat | None
     >>> model.layers, weights is None
     (2, True)
     """
+    if not isinstance(path, (str, os.PathLike)) or len(os.fspath(path)) > LONGEST_PATH:
+        raise InvalidValueError(f"path はファイルの名前で指定してください（与えられた値: {shown(path)}）。")
     path = os.fspath(path)
     beginning = _content(path, 4)
     try:
