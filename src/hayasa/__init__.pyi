@@ -38,6 +38,7 @@ from .errors import DoesNotFitError as DoesNotFitError
 from .errors import HayasaError as HayasaError
 from .errors import InvalidValueError as InvalidValueError
 from .errors import UnknownNameError as UnknownNameError
+from .files.read import read_model as read_model
 from .formulas import arithmetic_intensity_flop_per_byte as arithmetic_intensity_flop_per_byte
 from .formulas import compute_latency_s as compute_latency_s
 from .formulas import crossover_batch_size as crossover_batch_size

@@ -6,8 +6,10 @@ import contextlib
 import inspect
 import io
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,13 @@ MODEL = Model(
 DEVICE = Device(id="d", memory_bandwidth_bytes_per_s=1e11, memory_capacity_bytes=8e9)
 WEIGHTS = WeightFormat(id="w", bits_per_weight=16)
 
+CONFIG = Path(tempfile.mkdtemp()) / "config.json"
+CONFIG.write_text(
+    '{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2,'
+    ' "intermediate_size": 128, "vocab_size": 100}',
+    encoding="utf-8",
+)
+
 SOUND: dict[str, Any] = {
     "model": MODEL,
     "device": DEVICE,
@@ -44,6 +53,7 @@ SOUND: dict[str, Any] = {
     "expected": None,
     "argument": "weights",
     "result": hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS),
+    "path": CONFIG,
     "text": "eval rate: 45.2 tokens/s",
     "memory_bytes": 0.0,
     "among": ("rtx-4090",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..errors import require_kind, require_positive
+from ..errors import InvalidValueError, require_kind, require_positive
 from .causes import PREFILL_FACTORS, Cause, Seen, likely_causes
 from .estimate import Estimate, estimate
 
@@ -13,6 +13,9 @@ NORMAL, FAST, SLOW, IMPOSSIBLE = "normal", "fast", "slow", "impossible"
 
 BOUND_TOLERANCE = 1.03
 """How far above the bound a speed may lie: memory clocks and file sizes are not known more exactly."""
+
+SLOWEST_TOKENS_PER_S = 1e-6
+"""Tokens per second below which a speed is no speed: twelve days for a token."""
 
 _Z_90 = 1.645
 """Standard deviations from the middle of a normal distribution to the ends of its 90 % interval."""
@@ -198,6 +201,10 @@ def check(
     'on-cpu'
     """
     measured = require_positive("measured", measured_tokens_per_s, maximum=1e9)
+    if measured < SLOWEST_TOKENS_PER_S:
+        raise InvalidValueError(
+            f"measured は {SLOWEST_TOKENS_PER_S:g} 以上で指定してください（与えられた値: {measured:g}）。"
+        )
     expected = decode_expectation(result) if expected is None else expected
     seen = Seen() if seen is None else seen
     require_kind("expected", expected, Expectation)

@@ -380,6 +380,13 @@ def _block_types() -> dict[str, BlockType]:
 
 
 @cache
+def gguf_block_types() -> dict[int, BlockType]:
+    """Block types by the number that GGUF files know them by."""
+    rows, blocks = _table("gguf_blocks.csv"), _block_types()
+    return {int(row["type_number"]): blocks[id_] for id_, row in rows.items() if row["type_number"]}
+
+
+@cache
 def _mix_rules() -> dict[str, tuple[TensorRule, ...]]:
     """Rules of ``gguf_mixes.csv`` by weight format, in the order of the file."""
     columns = ("weight_format", "tensor_role", "when", "layers", "block")

@@ -14,6 +14,7 @@ from ..answer.estimate import estimate
 from ..errors import DataFileError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
+from ..model.shape import Model
 from ..reports.run import BOTH, DECODE, PROMPT, Run
 from ..units import scaled, significant
 from .amounts import SPEEDS, integer, quantity
@@ -37,25 +38,26 @@ LEAST_LIKELIHOOD = 0.03
 """Likelihood below which a cause is not worth a reader's time."""
 
 
-def print_checks(arguments: argparse.Namespace, device: str | Device | None) -> None:
+def print_checks(
+    arguments: argparse.Namespace, model: str | Model | None, device: str | Device | None, question: dict[str, Any]
+) -> None:
     """Print what a measured speed says, or every speed of a report."""
-    question = _given(arguments)
     name = arguments.report or arguments.file
     if name and arguments.measured:
         raise InvalidValueError("--measured とファイルは、どちらか一方を指定してください。")
     if name:
-        rows = check_report(_read(name), model=arguments.model, device=device, **question)
+        rows = check_report(_read(name), model=model, device=device, **question)
         if arguments.json:
             print_json([row.to_dict() for row in rows])
         else:
             print("\n".join(report_lines(rows)))
         return
-    if not (arguments.measured and arguments.model and device):
+    if not (arguments.measured and model and device):
         raise InvalidValueError(
             "道具の出力のファイル（- は標準入力）か、--model、--device、--measured の三つを指定してください。"
         )
     answer = check(
-        estimate(arguments.model, device, **question),
+        estimate(model, device, **question),
         quantity("--measured", arguments.measured, SPEEDS, "12.3 や 12.3t/s"),
         seen=Seen(),
     )
@@ -65,7 +67,7 @@ def print_checks(arguments: argparse.Namespace, device: str | Device | None) -> 
         print("\n".join(check_lines(answer)))
 
 
-def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of `hayasa.estimate` that were given."""
     numbers = {"batch_size": "batch", "context_length": "context", "devices": "count", "prompt_length": "prompt"}
     names = ("weights", "engine", "backend", "split", "kv_cache")

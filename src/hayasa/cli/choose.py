@@ -9,6 +9,7 @@ from ..answer.choose import choose_devices, choose_formats, choose_models
 from ..answer.estimate import Estimate
 from ..catalog.objects import get_device
 from ..machine.device import Device
+from ..model.shape import Model
 from ..units import gibibytes
 from .amounts import quantity
 from .answers import print_ranking
@@ -22,24 +23,26 @@ def add_at_least(command: argparse.ArgumentParser) -> None:
     )
 
 
-def choose_command(arguments: argparse.Namespace, question: dict[str, object]) -> None:
+def choose_command(arguments: argparse.Namespace, model: str | Model, question: dict[str, object]) -> None:
     """Print the machines that run a model."""
     names = [name for text in arguments.devices or () for name in text.split(",") if name]
-    found = choose_devices(arguments.model, names, at_least_tokens_per_s=_at_least(arguments), **question)
+    found = choose_devices(model, names, at_least_tokens_per_s=_at_least(arguments), **question)
     _print(
         arguments,
         found,
-        f"model {arguments.model} が{_wish(arguments)}入るデバイスがありません。",
+        f"model {_id(model)} が{_wish(arguments)}入るデバイスがありません。",
         "device",
         "memory_capacity_bytes",
     )
 
 
-def formats_command(arguments: argparse.Namespace, device: str | Device, question: dict[str, object]) -> None:
+def formats_command(
+    arguments: argparse.Namespace, model: str | Model, device: str | Device, question: dict[str, object]
+) -> None:
     """Print the formats in which a model fits a machine."""
     del question["weights"]
-    found = choose_formats(arguments.model, device, at_least_tokens_per_s=_at_least(arguments), **question)
-    none = f"device {arguments.device} に、model {arguments.model} が{_wish(arguments)}入る形式がありません。"
+    found = choose_formats(model, device, at_least_tokens_per_s=_at_least(arguments), **question)
+    none = f"device {_id(device)} に、model {_id(model)} が{_wish(arguments)}入る形式がありません。"
     _print(arguments, found, none, "weights", ranked=False)
 
 
@@ -47,10 +50,14 @@ def fit_command(arguments: argparse.Namespace, device: str | Device, question: d
     """Print the models that fit a machine."""
     capacity = (device if isinstance(device, Device) else get_device(device)).memory_capacity_bytes
     if not capacity:
-        fail(f"device {arguments.device} のメモリの量が分かりません。--memory 32 のように指定してください。")
+        fail(f"device {_id(device)} のメモリの量が分かりません。--memory 32 のように指定してください。")
     found = choose_models(device, at_least_tokens_per_s=_at_least(arguments), **question)  # type: ignore[arg-type]
-    none = f"device {arguments.device} のメモリ（{gibibytes(capacity)}）に{_wish(arguments)}入るモデルがありません。"
+    none = f"device {_id(device)} のメモリ（{gibibytes(capacity)}）に{_wish(arguments)}入るモデルがありません。"
     _print(arguments, found, none, "model", "weights")
+
+
+def _id(subject: str | Model | Device) -> str:
+    return subject if isinstance(subject, str) else subject.id
 
 
 def _at_least(arguments: argparse.Namespace) -> float:

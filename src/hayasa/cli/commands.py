@@ -18,14 +18,15 @@ from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
-from ..machine.device import Device
 from ..machine.split import SPLITS
+from ..model.shape import Model
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
-from .amounts import integer, memory_bytes
+from .amounts import integer
 from .answers import answer_lines, estimate_lines, print_json, print_ranking
 from .choose import add_at_least, choose_command, fit_command, formats_command
+from .own import add_device, add_model, device_of, model_of, names_device, names_model
 from .parser import Parser, fail
 
 INTERRUPTED = 130
@@ -73,19 +74,23 @@ def _question(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _own_device(arguments: argparse.Namespace) -> str | Device:
-    """Return the device that was named, with the reader's own amount of memory if given."""
-    if arguments.memory is None:
-        return str(arguments.device)
-    return get_device(arguments.device, memory_bytes=memory_bytes("--memory", arguments.memory))
+def _model(arguments: argparse.Namespace, question: dict[str, object]) -> str | Model:
+    """Return the model that was named or described, and let a file say how it is stored."""
+    model, stored = model_of(arguments)
+    if stored is not None:
+        if question.get("weights") is not None:
+            raise InvalidValueError("--weights は .gguf のファイルと一緒には使えません（形式はファイルが言います）。")
+        question["weights"] = stored
+    return model
 
 
-def _ask(model: str, device: str | Device, question: Mapping[str, object]) -> Estimate:
-    return estimate(model, device, **question)  # type: ignore[arg-type]
+def _ask(arguments: argparse.Namespace) -> Estimate:
+    question = _question(arguments)
+    return estimate(_model(arguments, question), device_of(arguments), **question)  # type: ignore[arg-type]
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
-    result = _ask(arguments.model, _own_device(arguments), _question(arguments))
+    result = _ask(arguments)
     if arguments.require_fit:
         result.require_fit()
     thinking = integer("--thinking", arguments.thinking)
@@ -105,13 +110,14 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
 
 
 def _explain_command(arguments: argparse.Namespace) -> None:
-    print(explain(_ask(arguments.model, _own_device(arguments), _question(arguments))))
+    print(explain(_ask(arguments)))
 
 
 def _compare_command(arguments: argparse.Namespace) -> None:
     question = _question(arguments)
+    model = _model(arguments, question)
     named = [name for text in arguments.devices or () for name in text.split(",") if name]
-    results = [_ask(arguments.model, name, question) for name in named or _devices_of(arguments)]
+    results = [estimate(model, name, **question) for name in named or _devices_of(arguments)]  # type: ignore[arg-type]
     print_ranking(results, "device", as_csv=arguments.csv, as_json=arguments.json)
 
 
@@ -131,21 +137,25 @@ def _devices_of(arguments: argparse.Namespace) -> list[str]:
 
 
 def _choose_command(arguments: argparse.Namespace) -> None:
-    choose_command(arguments, _question(arguments))
+    question = _question(arguments)
+    choose_command(arguments, _model(arguments, question), question)
 
 
 def _formats_command(arguments: argparse.Namespace) -> None:
-    formats_command(arguments, _own_device(arguments), _question(arguments))
+    model, _ = model_of(arguments)  # the question is which format
+    formats_command(arguments, model, device_of(arguments), _question(arguments))
 
 
 def _fit_command(arguments: argparse.Namespace) -> None:
-    fit_command(arguments, _own_device(arguments), _question(arguments))
+    fit_command(arguments, device_of(arguments), _question(arguments))
 
 
 def _check_command(arguments: argparse.Namespace) -> None:
-    from .check import print_checks  # only this command needs it
+    from .check import given, print_checks  # only this command needs it
 
-    print_checks(arguments, _own_device(arguments) if arguments.device else None)
+    question = given(arguments)
+    model = _model(arguments, question) if names_model(arguments) else None
+    print_checks(arguments, model, device_of(arguments) if names_device(arguments) else None, question)
 
 
 def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
@@ -283,6 +293,8 @@ _EXAMPLES = """例:
   hayasa fit --device apple-m4-10c --memory 16 --at-least 20 --weights any
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
   hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
+  hayasa estimate --model ~/models/my-model.gguf --device "RTX 4060 Ti 16GB"
+  hayasa estimate --parameters 8B --weights q4_k_m --bandwidth 273 --memory 24
   llama-bench -m model.gguf | hayasa check - --device "RTX 4060 Ti"
 """
 
@@ -301,14 +313,8 @@ def _parser() -> Parser:
         command.set_defaults(run=run)
         return command
 
-    def add_device(command: Parser, *, required: bool = True) -> None:
-        command.add_argument("--device", required=required, metavar="名前", help="デバイス（一覧: hayasa devices）")
-        command.add_argument(
-            "--memory", metavar="GiB", help="手元のデバイスのメモリ。16 や 16GB と書く（既定: その機種の最大）"
-        )
-
     def add_pair(command: Parser) -> None:
-        command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
+        add_model(command)
         add_device(command)
         _add_question(command, one_device=True)
 
@@ -322,7 +328,7 @@ def _parser() -> Parser:
     add_pair(command)
 
     command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
-    command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
+    add_model(command)
     command.add_argument(
         "--devices", nargs="+", metavar="名前", help="比べるデバイス（既定: すべて、一覧: hayasa devices）"
     )
@@ -330,7 +336,7 @@ def _parser() -> Parser:
     _add_formats(command)
 
     command = add("choose", "モデルが動くデバイスを、要るメモリとともに、速い順に並べます", _choose_command)
-    command.add_argument("--model", required=True, metavar="名前", help="モデル（一覧: hayasa models）")
+    add_model(command)
     command.add_argument("--devices", nargs="+", metavar="名前", help="選ぶ範囲（既定: すべて、一覧: hayasa devices）")
     add_at_least(command)
     _add_question(command, one_device=False)
@@ -351,8 +357,8 @@ def _parser() -> Parser:
     command.add_argument("report", nargs="?", metavar="ファイル", help="道具の出力を書いたファイル。- は標準入力")
     command.add_argument("--file", metavar="ファイル", help="同じ")
     command.add_argument("--measured", metavar="速さ", help="測った速さ（トークン/秒）。出力を渡さないとき")
-    command.add_argument("--model", metavar="名前", help="モデル（出力に書かれていないとき）")
-    add_device(command, required=False)
+    add_model(command)
+    add_device(command)
     _add_question(command, one_device=True)
     command.set_defaults(weights=None, context=None, batch=None, engine=None, count=None, split=None, kv_cache=None)
     command.add_argument("--json", action="store_true", help="JSON で出力します")

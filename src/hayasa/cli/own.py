@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..catalog.objects import get_device
-from ..errors import InvalidValueError
+from ..catalog.objects import get_device, get_model
+from ..errors import InvalidValueError, UnknownNameError
 from ..machine.device import Device
 from ..model.shape import Model
 from .amounts import BANDWIDTHS, CLOCKS, COUNTS, PEAKS, integer, memory_bytes, quantity
@@ -44,6 +44,17 @@ def add_device(command: Parser) -> None:
     add("--peak", metavar="TFLOPS", help="16 ビットの演算の速さ（密行列）")
 
 
+def names_model(arguments: argparse.Namespace) -> bool:
+    """Tell whether an option says anything of the model."""
+    return any(one is not None for one in (arguments.model, arguments.parameters, arguments.active))
+
+
+def names_device(arguments: argparse.Namespace) -> bool:
+    """Tell whether an option says anything of the machine."""
+    options = (arguments.device, arguments.memory, arguments.bandwidth)
+    return any(one is not None for one in (*options, arguments.cores, arguments.clock, arguments.peak))
+
+
 def model_of(arguments: argparse.Namespace) -> tuple[str | Model, WeightFormat | None]:
     """Return the model that the options name, and the format if its file says it."""
     if arguments.parameters is not None:
@@ -55,10 +66,15 @@ def model_of(arguments: argparse.Namespace) -> tuple[str | Model, WeightFormat |
     if arguments.model is None:
         raise InvalidValueError("--model か --parameters を指定してください。")
     name = str(arguments.model)
-    if name.lower().endswith(FILES) and Path(name).is_file():
-        from ..files.read import read_model  # most questions name a model
+    if name.lower().endswith(FILES):
+        if Path(name).is_file():
+            from ..files.read import read_model  # most questions name a model
 
-        return read_model(name)
+            return read_model(name)
+        try:
+            get_model(name)
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{name} というファイルはありません。{error}", error.suggestions) from None
     return name, None
 
 
@@ -67,6 +83,8 @@ def _by_count(arguments: argparse.Namespace) -> Model:
     active = 0.0
     if arguments.active is not None:
         active = quantity("--active", arguments.active, COUNTS, "3B や 30億")
+    if active > total:
+        raise InvalidValueError(f"--active は --parameters の {arguments.parameters} 以下で指定してください。")
     return Model(id=f"{arguments.parameters}", stated_parameters=total, stated_active_parameters=active)
 
 
@@ -87,7 +105,7 @@ def device_of(arguments: argparse.Namespace) -> str | Device:
         if "memory_bandwidth_bytes_per_s" not in own:
             raise InvalidValueError("--device か --bandwidth を指定してください。")
         name = f"手元のデバイス（{own['memory_bandwidth_bytes_per_s'] / 1e9:g} GB/s）"
-        return Device(id="own", name=name, memory_capacity_bytes=memory, **own)  # type: ignore[arg-type]
+        return Device(id="手元のデバイス", name=name, memory_capacity_bytes=memory, **own)  # type: ignore[arg-type]
     if not memory and not own:
         return str(arguments.device)
     device = get_device(arguments.device, memory_bytes=memory)
