@@ -22,7 +22,7 @@ def page(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("（12～16）", "（12～17）"),
+        ("～", "～1"),
         ("| ― |", "| 99 |"),
         ("RTX 3060、12 GB", "RTX 3060、16 GB"),
         ("、Q4_K_M |", "、Q8_0 |"),
