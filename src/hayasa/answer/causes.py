@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from ..catalog.objects import get_device
+from ..catalog.objects import device_rows, get_device
 from ..catalog.reader import Row, data_directory, parse_number, read_rows
 from .estimate import Estimate, estimate
 from .fit import DOES_NOT_FIT, TIGHT
@@ -310,10 +310,8 @@ def _backend(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _laptop(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    name = result.device.name
-    # Cards for servers and workstations have names of their own.
-    namesakes = "GeForce" in name and "Laptop" not in name and "Mobile" not in name
-    return _ratio(row, result, seen) if namesakes else None
+    has_namesake = f"{result.device.id}-laptop" in device_rows()
+    return _ratio(row, result, seen) if has_namesake else None
 
 
 def _old_build(row: Row, result: Estimate, seen: Seen) -> Span | None:

@@ -522,6 +522,7 @@ def estimate(
             weights,
             backend,
             has_shape=model.has_shape,
+            new_mixers=model.has_new_mixers,
             experts=model.has_experts,
             batched=batch_size > 1,
             split=several,

@@ -396,7 +396,8 @@ def remedies(
     if context_length and smaller_cache and spare_bytes(device, weights, context_length, _Q8_0_BYTES) >= 0:
         found.append("KV キャッシュを q8_0 にすると入ります。")
     if context_length > ENOUGH_CONTEXT and spare_bytes(device, weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
-        longest = _largest(lambda tokens: spare_bytes(device, weights, tokens, bytes_per_value) >= 0, context_length)
+        most = min(context_length, model.context_length_max or context_length)
+        longest = _largest(lambda tokens: spare_bytes(device, weights, tokens, bytes_per_value) >= 0, most)
         found.append(f"文脈を {longest:,} トークンまでにすると入ります。")
     smaller = [
         other

@@ -422,6 +422,9 @@ def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, .
     size = said.memory_gb * GIB
     if size and (size in device.memory_options_bytes or not device.memory_options_bytes):
         device = replace(device, memory_capacity_bytes=size)
+    elif not size and len(device.memory_options_bytes) > 1:
+        most = f"{device.memory_capacity_bytes / GIB:g} GB"
+        notes = (*notes, f"メモリは最大の {most} としました（選べるもの: {sizes_text(device.memory_options_bytes)}）。")
     usual = int(row["memory_channels"] or 0)
     if not said.mega_transfers_per_s and not said.channels:
         return replace(device, notes=(*device.notes, *notes))

@@ -39,7 +39,7 @@ def estimate_lines(result: Estimate) -> list[str]:
             f"{result.engine.id}{f'（{result.backend}）' if result.backend else ''}、バッチ {result.batch_size}、文脈 {result.context_length:,} トークン",
         ),
         ("生成の上限", _speed(result.decode_tokens_per_s_bound)),
-        ("生成の見積り", _speed(result.decode_tokens_per_s)),
+        ("生成の見積り", _speed(result.decode_tokens_per_s) + ("（メモリに入れば）" if result.fits is False else "")),
         ("90%区間", interval),
         ("何が決めるか", limits[result.bound_by]),
         ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),

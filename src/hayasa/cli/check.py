@@ -112,7 +112,7 @@ def check_lines(answer: Check) -> list[str]:
     lines = table_lines(rows)
     if answer.causes:
         lines += ["", *_cause_lines(answer)]
-    return lines + [f"注意: {note}" for note in result.notes]
+    return lines + [""] * bool(answer.causes and result.notes) + [f"注意: {note}" for note in result.notes]
 
 
 def _count(devices: int) -> str:

@@ -342,7 +342,7 @@ def _parser() -> Parser:
     _add_question(command, one_device=False)
     _add_formats(command)
 
-    command = add("formats", "モデルがデバイスに入る重みの形式を、ビットの多い順に並べます", _formats_command)
+    command = add("formats", "モデルがデバイスに入る重みの形式を、大きい順に並べます", _formats_command)
     add_pair(command)
     add_at_least(command)
     _add_formats(command)

@@ -270,6 +270,7 @@ def choose_calibration(
     backend: str,
     *,
     has_shape: bool = True,
+    new_mixers: bool = False,
     experts: bool = False,
     batched: bool = False,
     split: str = "",
@@ -302,6 +303,10 @@ def choose_calibration(
     notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
     if not has_shape:
         notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
+    if new_mixers:
+        notes.append(
+            "線形や疎な注意機構、状態空間モデルの層は、補正に使った実測にほとんどありません。実際は遅くなりがちです。"
+        )
     if batched:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):

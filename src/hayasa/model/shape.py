@@ -352,6 +352,11 @@ class Model:
         return _repeated(self.mlp_pattern, self.layers, "D", dense, "E")
 
     @property
+    def has_new_mixers(self) -> bool:
+        """Whether layers look back in a way that the measured models of 2025 did not."""
+        return any(letter not in "AaWw-" for letter in self.mixer_pattern)
+
+    @property
     def has_experts(self) -> bool:
         """Whether a token uses a part of the parameters only."""
         active = self.stated_active_parameters
