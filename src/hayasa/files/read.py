@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import DataFileError, InvalidValueError
+from ..errors import DataFileError, InvalidValueError, shown
 
 if TYPE_CHECKING:
     from ..model.shape import Model
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LARGEST_CONFIG_BYTES = 10_000_000
 """A file that is larger is no ``config.json``."""
+
+LONGEST_PATH = 200
+"""Letters of a path that a message shows."""
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
@@ -58,6 +61,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, WeightFormat | None
     >>> model.layers, weights is None
     (2, True)
     """
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise InvalidValueError(f"path はファイルの場所で指定してください（与えられた値: {shown(path)}）。")
     path = os.fspath(path)
     beginning = _content(path, 4)
     try:
@@ -67,20 +72,25 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, WeightFormat | None
             return model_from_gguf(_whole_header(path), _PART.sub(".gguf", os.path.basename(path)))
         return _from_config(path), None
     except InvalidValueError as error:
-        raise InvalidValueError(f"{path}: {error}") from None
+        raise InvalidValueError(f"{_written(path)}: {error}") from None
+
+
+def _written(path: str) -> str:
+    """Return a path for a message: its end, if it is long."""
+    return path if len(path) <= LONGEST_PATH else f"…{path[-LONGEST_PATH:]}"
 
 
 def _content(path: str, size: int) -> bytes:
     """Return the beginning of a file."""
     if os.path.isdir(path):
-        raise DataFileError(f"{path} はフォルダーです。中の .gguf か config.json を指定してください。")
+        raise DataFileError(f"{_written(path)} はフォルダーです。中の .gguf か config.json を指定してください。")
     try:
         with open(path, "rb") as file:
             return file.read(size)
     except FileNotFoundError:
-        raise DataFileError(f"{path} が見つかりません。") from None
+        raise DataFileError(f"{_written(path)} が見つかりません。") from None
     except (OSError, ValueError) as error:
-        raise DataFileError(f"{path} を読めません: {getattr(error, 'strerror', None) or error}。") from None
+        raise DataFileError(f"{_written(path)} を読めません: {getattr(error, 'strerror', None) or error}。") from None
 
 
 def _whole_header(path: str) -> GgufHeader:
@@ -107,7 +117,7 @@ def _header(path: str) -> GgufHeader:
         with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             return gguf_header(data)  # type: ignore[arg-type]
     except OSError as error:
-        raise DataFileError(f"{path} を読めません: {error.strerror}。") from None
+        raise DataFileError(f"{_written(path)} を読めません: {error.strerror}。") from None
 
 
 def _from_config(path: str) -> Model:
