@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,17 +26,21 @@ from hayasa import (
     attention_flop_per_token,
     estimate,
     get_model,
+    get_weight_format,
     kv_cache_bytes,
     read_model,
     state_bytes,
     total_parameters,
+    weight_bytes_resident,
     weight_format_rows,
 )
 from hayasa.cli.commands import main
+from hayasa.cli.own import model_of
 from hayasa.errors import DataFileError
 from hayasa.files.config import KIN, model_from_config
-from hayasa.files.gguf import gguf_header
+from hayasa.files.gguf import GgufHeader, StoredTensor, gguf_header
 from hayasa.files.gguf_model import model_from_gguf
+from hayasa.model.weights import use_more_bits
 
 HIDDEN, HEADS, VOCABULARY = 256, 4, 512
 """Sizes of the small models: rows are whole blocks of every type."""
@@ -297,6 +303,70 @@ def test_every_file_type_of_llama_cpp_is_listed() -> None:
         if written in weight_format_rows():
             assert names.pop(str(int(one))) == written
     assert not names
+
+
+def test_a_real_file_is_as_large_as_llama_cpp_says() -> None:
+    """Qwen3 30B-A3B in Q4_K_M, as a user's log has it: 241, 289 and 49 tensors, 17.28 GiB (4.86 BPW).
+
+    Source: https://github.com/ggml-org/llama.cpp/issues/14235
+    """
+    better = [use_more_bits(number, 48) for number in range(48)]
+    tensors = [StoredTensor("token_embd.weight", (2048, 151936), Type.Q4_K)]
+    for number in range(48):
+        kind = Type.Q6_K if better[number] else Type.Q4_K
+        shapes = {
+            "attn_q": ((2048, 4096), Type.Q4_K),
+            "attn_k": ((2048, 512), Type.Q4_K),
+            "attn_v": ((2048, 512), kind),
+            "attn_output": ((4096, 2048), Type.Q4_K),
+            "ffn_gate_exps": ((2048, 768, 128), Type.Q4_K),
+            "ffn_up_exps": ((2048, 768, 128), Type.Q4_K),
+            "ffn_down_exps": ((768, 2048, 128), kind),
+            "ffn_gate_inp": ((2048, 128), Type.F32),
+            **dict.fromkeys(("attn_norm", "ffn_norm"), ((2048,), Type.F32)),
+            **dict.fromkeys(("attn_q_norm", "attn_k_norm"), ((128,), Type.F32)),
+        }
+        tensors += [StoredTensor(f"blk.{number}.{name}.weight", *one) for name, one in shapes.items()]
+    tensors.append(StoredTensor("output_norm.weight", (2048,), Type.F32))
+    tensors.append(StoredTensor("output.weight", (2048, 151936), Type.Q6_K))
+    counts = Counter(tensor.type_number for tensor in tensors)
+    assert counts == {Type.F32: 241, Type.Q4_K: 289, Type.Q6_K: 49}
+    keys = {
+        "general.architecture": "qwen3moe",
+        "general.file_type": 15,
+        "qwen3moe.block_count": 48,
+        "qwen3moe.context_length": 40960,
+        "qwen3moe.embedding_length": 2048,
+        "qwen3moe.feed_forward_length": 6144,
+        "qwen3moe.attention.head_count": 32,
+        "qwen3moe.attention.head_count_kv": 4,
+        "qwen3moe.attention.key_length": 128,
+        "qwen3moe.attention.value_length": 128,
+        "qwen3moe.expert_count": 128,
+        "qwen3moe.expert_used_count": 8,
+    }
+    model, weights = model_from_gguf(GgufHeader(keys, {}, tuple(tensors), 0))
+    assert weights.stored is not None
+    assert round(weights.stored.resident_bytes / 2**30, 2) == 17.28
+    assert round(weights.bits_per_weight, 2) == 4.86
+    listed = get_model("qwen3-30b-a3b")
+    assert total_parameters(model) == total_parameters(listed)
+    assert active_parameters(model) == active_parameters(listed)
+    # Counted from the shape, too, it is the listed model.
+    assert weight_bytes_resident(model, get_weight_format("q8_0")) == weight_bytes_resident(
+        listed, get_weight_format("q8_0")
+    )
+    assert kv_cache_bytes(model, 8192) == kv_cache_bytes(listed, 8192)
+
+
+def test_a_file_named_by_a_hash_is_called_as_it_calls_itself(tmp_path: Path) -> None:
+    path = tmp_path / "sha256-0123"
+    keys, tensors, _ = FILES["llama"]
+    write_gguf(path, "llama", keys | {"general.name": "My Llama"}, tensors)
+    arguments = Namespace(model=str(path), parameters=None, active=None)
+    model, weights = model_of(arguments)
+    assert isinstance(model, Model)
+    assert (model.name, weights is None) == ("My Llama", False)
 
 
 def test_a_split_file_is_read_whole(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .parser import Parser
 
 FILES = (".gguf", ".json")
-"""Endings of the files that `--model` reads."""
+"""Endings of files that `--model` reads wherever they lie; others are told from names by their folder."""
 
 
 def add_model(command: Parser) -> None:
@@ -66,11 +66,12 @@ def model_of(arguments: argparse.Namespace) -> tuple[str | Model, WeightFormat |
     if arguments.model is None:
         raise InvalidValueError("--model か --parameters を指定してください。")
     name = str(arguments.model)
-    if name.lower().endswith(FILES):
-        if Path(name).is_file():
-            from ..files.read import read_model  # most questions name a model
+    is_named_so = name.lower().endswith(FILES)
+    if (is_named_so or "/" in name or "\\" in name) and Path(name).is_file():
+        from ..files.read import read_model  # most questions name a model
 
-            return read_model(name)
+        return read_model(name)
+    if is_named_so:
         try:
             get_model(name)
         except UnknownNameError as error:

@@ -98,7 +98,7 @@ KIN: dict[str, tuple[str, ...]] = {
 KEYS: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
     "hidden_size": ("hidden_size", "n_embd", "d_model"),
-    "attention_heads": ("num_attention_heads", "n_head"),
+    "attention_heads": ("num_attention_heads", "n_head", "num_heads"),
     "kv_heads": ("num_key_value_heads", "num_attention_groups"),
     "head_dim": ("head_dim",),
     "intermediate_size": ("intermediate_size_mlp", "block_ff_dim", "intermediate_size"),

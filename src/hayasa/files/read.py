@@ -69,10 +69,18 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, WeightFormat | None
         if beginning == b"GGUF":
             from .gguf_model import model_from_gguf
 
-            return model_from_gguf(_whole_header(path), _PART.sub(".gguf", os.path.basename(path)))
+            header = _whole_header(path)
+            return model_from_gguf(header, _name_of(path, header))
         return _from_config(path), None
     except InvalidValueError as error:
         raise InvalidValueError(f"{_written(path)}: {error}") from None
+
+
+def _name_of(path: str, header: GgufHeader) -> str:
+    """Return what to call the model in a file; Ollama's files are called by a hash."""
+    name = _PART.sub(".gguf", os.path.basename(path))
+    own = header.metadata.get("general.name")
+    return own if isinstance(own, str) and own and not name.lower().endswith(".gguf") else name
 
 
 def _written(path: str) -> str:
