@@ -28,11 +28,13 @@ from hayasa import (
     get_model,
     get_weight_format,
     kv_cache_bytes,
+    model_rows,
     read_model,
     state_bytes,
     total_parameters,
     weight_bytes_resident,
     weight_format_rows,
+    weight_tensors,
 )
 from hayasa.cli.commands import main
 from hayasa.cli.own import model_of
@@ -40,6 +42,7 @@ from hayasa.errors import DataFileError
 from hayasa.files.config import KIN, model_from_config
 from hayasa.files.gguf import GgufHeader, StoredTensor, gguf_header
 from hayasa.files.gguf_model import model_from_gguf
+from hayasa.model.shape import ATTENTION_MIXERS, heads_of
 from hayasa.model.weights import use_more_bits
 
 HIDDEN, HEADS, VOCABULARY = 256, 4, 512
@@ -961,3 +964,80 @@ def test_the_command_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit):
         main(["estimate", "--model", "none.gguf", "--device", "rtx-4090"])
     assert "none.gguf というファイルはありません" in capsys.readouterr().err
+
+
+WRITES_PATTERN = ("gemma3n", "gemma4", "step35", "mimo2", "exaone-moe", "laguna", "afmoe")
+"""Architectures whose files say which layers have a window; of the others llama.cpp knows."""
+
+
+def header_of(model: Model) -> GgufHeader:
+    """Return the header of a GGUF file of a listed model, in 16 bits."""
+    mixers = model.layer_mixers
+    heads = [heads_of(model, mixer) if mixer in ATTENTION_MIXERS else None for mixer in mixers]
+    latent = model.attention_kind == "mla"
+    window = bool(model.sliding_window)
+    # The keys that a model has no use for are not there; None stands for such a one.
+    keys: dict[str, object] = {
+        "block_count": model.layers,
+        "embedding_length": model.hidden_size,
+        "context_length": model.context_length_max or None,
+        "expert_count": model.experts or None,
+        "expert_used_count": model.experts_per_token or None,
+        "embedding_length_per_layer_input": model.per_layer_embedding_size or None,
+        "attention.head_count": model.attention_heads if latent else [one.heads if one else 0 for one in heads],
+        "attention.head_count_kv": 1 if latent else [one.kv_heads if one else 0 for one in heads],
+        "attention.key_length": model.kv_lora_rank + model.qk_rope_head_dim if latent else model.head_dim,
+        "attention.value_length": model.kv_lora_rank if latent else model.v_head_dim or model.head_dim,
+        "attention.key_length_swa": model.window_head_dim or None,
+        "attention.sliding_window": model.sliding_window or None,
+        "attention.sliding_window_pattern": [int(one in ("W", "w")) for one in mixers]
+        if window and model.gguf_architecture in WRITES_PATTERN
+        else None,
+        "attention.shared_kv_layers": sum(one in ("a", "w") for one in mixers) or None,
+        "attention.q_lora_rank": model.q_lora_rank or None,
+        "attention.kv_lora_rank": model.kv_lora_rank or None,
+        "attention.key_length_mla": model.qk_nope_head_dim + model.qk_rope_head_dim if latent else None,
+        "attention.value_length_mla": model.v_head_dim if latent else None,
+        "rope.dimension_count": model.qk_rope_head_dim or None,
+        "attention.output_lora_rank": model.o_lora_rank or None,
+        "attention.output_group_count": model.o_groups or None,
+        "attention.compress_ratios": [{"W": 0, "Q": 4, "Z": 128}[one] for one in mixers] if model.o_groups else None,
+        "attention.indexer.head_count": model.index_heads or None,
+        "attention.indexer.key_length": model.index_head_dim or None,
+        "attention.indexer.top_k": model.index_top_k or None,
+        "shortconv.l_cache": model.conv_kernel if "C" in mixers else None,
+        "ssm.conv_kernel": model.conv_kernel if "C" not in mixers and model.conv_kernel else None,
+    }
+    if "K" in mixers:
+        keys["kda.head_dim"] = model.state_dim
+    elif model.state_heads:
+        keys["ssm.inner_size"] = model.state_heads * model.state_head_dim
+        keys["ssm.time_step_rank"], keys["ssm.group_count"] = model.state_heads, model.state_groups
+        keys["ssm.state_size"] = model.state_dim
+    tensors = []
+    for number, tensor in enumerate(weight_tensors(model)):
+        role = tensor.role
+        if role in ("norm", "router", "further") or role.startswith("bias"):
+            role = f"small_{number}{'_exps' if tensor.is_routed else ''}"
+        name = f"{role}.weight" if tensor.layer < 0 else f"blk.{tensor.layer}.{role}.weight"
+        copies = (tensor.copies,) if tensor.copies > 1 else ()
+        tensors.append(StoredTensor(name, (tensor.columns, tensor.rows, *copies), Type.F16))
+    written: dict[str, object] = {"general.architecture": model.gguf_architecture, "general.file_type": 1}
+    written |= {f"{model.gguf_architecture}.{key}": value for key, value in keys.items() if value is not None}
+    return GgufHeader(written, {}, tuple(tensors), 0)
+
+
+@pytest.mark.parametrize("id_", model_rows())
+def test_every_listed_model_comes_back_from_a_file_of_it(id_: str) -> None:
+    listed, q8_0 = get_model(id_), get_weight_format("q8_0")
+    model, weights = model_from_gguf(header_of(listed))
+    assert total_parameters(model) == total_parameters(listed) - listed.other_parameters
+    assert active_parameters(model) == active_parameters(listed)
+    assert weights.stored is not None
+    assert weights.stored.resident_bytes == 2 * total_parameters(model)
+    assert weight_bytes_resident(model, q8_0) == weight_bytes_resident(listed, q8_0)
+    assert state_bytes(model) == state_bytes(listed)
+    for context in (100, 5_000, 100_000):
+        assert kv_cache_bytes(model, context) == kv_cache_bytes(listed, context)
+        assert attention_flop_per_token(model, context) == attention_flop_per_token(listed, context)
+    assert model.notes == ()

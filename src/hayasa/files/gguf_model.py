@@ -105,6 +105,10 @@ class _Keys:
     def __init__(self, header: GgufHeader, architecture: str) -> None:
         self.metadata, self.architecture = header.metadata, architecture
         self.tensors = {tensor.name.removesuffix(".weight"): tensor for tensor in header.tensors}
+        self.shapes: dict[str, list[tuple[int, ...]]] = {}
+        for name, tensor in self.tensors.items():
+            role = name.split(".", 2)[2] if _layer(tensor) >= 0 else name
+            self.shapes.setdefault(role, []).append(tensor.shape)
 
     def number(self, key: str, other: int = 0) -> int:
         """Return a number; the largest of a list of one per layer."""
@@ -118,11 +122,7 @@ class _Keys:
 
     def size(self, name: str, axis: int) -> int:
         """Return a size of a tensor: the largest over the layers; 0 if there is none."""
-        found = 0
-        for tensor in self.tensors.values():
-            if tensor.name in (f"{name}.weight", f"blk.{_layer(tensor)}.{name}.weight") and len(tensor.shape) > axis:
-                found = max(found, tensor.shape[axis])
-        return found
+        return max((shape[axis] for shape in self.shapes.get(name, ()) if len(shape) > axis), default=0)
 
 
 def _layer(tensor: StoredTensor) -> int:
