@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,4 +110,11 @@ def device_of(arguments: argparse.Namespace) -> str | Device:
     if not memory and not own:
         return str(arguments.device)
     device = get_device(arguments.device, memory_bytes=memory)
-    return replace(device, **own) if own else device  # type: ignore[arg-type]
+    peak, listed = own.get("peak_fp16_dense_flop_per_s", 0.0), device.peak_fp16_dense_flop_per_s
+    if peak and listed:
+        # Who slows one number format down slows them all: it is the same machine at another clock.
+        for field in fields(device):
+            if field.name.startswith("peak_"):
+                own[field.name] = getattr(device, field.name) * peak / listed
+    estimated = tuple(field for field in device.estimated if field not in own)
+    return replace(device, estimated=estimated, **own)  # type: ignore[arg-type]
