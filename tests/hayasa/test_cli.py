@@ -389,3 +389,10 @@ def test_a_machine_has_to_be_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_measured_speed_of_a_model_and_a_machine_in_no_table(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--parameters", "8B", "--weights", "q4_0", "--bandwidth", "100", "--json"]
     assert json.loads(run(capsys, "check", *arguments, "--measured", "500"))["verdict"] == "impossible"
+
+
+def test_what_the_reader_gives_is_no_estimate(capsys: pytest.CaptureFixture[str]) -> None:
+    question = ["estimate", "--model", "llama-3.1-8b", "--device", "ryzen-z1-extreme", "--json"]
+    listed, own = (json.loads(run(capsys, *question, *more)) for more in ([], ["--bandwidth", "102.4"]))
+    assert any("帯域幅" in note and "推定" in note for note in listed["notes"])
+    assert not any("帯域幅" in note for note in own["notes"])
