@@ -335,3 +335,64 @@ def test_an_output_that_cannot_be_written_is_one_line() -> None:
     assert "書けません" in done.stderr
     closed = subprocess.run(["sh", "-c", f"{sys.executable} -m hayasa devices >&-"], capture_output=True, text=True)
     assert "Traceback" not in closed.stderr
+
+
+def test_a_model_by_its_count_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--device", "rtx-4090", "--weights", "q4_0", "--engine", "ideal", "--json"]
+    found = json.loads(run(capsys, "estimate", "--parameters", "80億", *options))
+    assert found == {
+        **json.loads(run(capsys, "estimate", "--parameters", "8B", *options)),
+        "model": "80億",
+    }
+    sparse = json.loads(run(capsys, "estimate", "--parameters", "30B", "--active", "3B", *options))
+    assert sparse["bytes_per_step"] * 8 == pytest.approx(found["bytes_per_step"] * 3)
+
+
+def test_a_device_by_its_bandwidth_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    model = ["--parameters", "7B", "--weights", "int4", "--engine", "ideal", "--json"]
+    found = json.loads(run(capsys, "estimate", *model, "--bandwidth", "120", "--memory", "16"))
+    assert found["decode_tokens_per_s_bound"] == pytest.approx(120 / 3.5)
+    assert found["fit"]["capacity_bytes"] == 16 * 2**30
+    assert found["fits"]
+
+
+def test_own_numbers_stand_in_the_place_of_a_device_s(capsys: pytest.CaptureFixture[str]) -> None:
+    question = ["estimate", "--model", "llama-3.1-8b", "--device", "rtx-4090", "--weights", "q4_k_m", "--json"]
+    listed, own = (json.loads(run(capsys, *question, *more)) for more in ([], ["--bandwidth", "504 GB/s"]))
+    assert own["decode_tokens_per_s_bound"] == pytest.approx(listed["decode_tokens_per_s_bound"] / 2)
+    slower = json.loads(run(capsys, *question, "--peak", "16.5"))
+    assert slower["prefill_tokens_per_s"] < listed["prefill_tokens_per_s"]
+    assert slower["decode_tokens_per_s_bound"] == listed["decode_tokens_per_s_bound"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--model", "llama-3.1-8b", "--parameters", "8B"], "--model と --parameters は、どちらか一方"),
+        (["--active", "3B", "--model", "llama-3.1-8b"], "--active は、--parameters と一緒に"),
+        (["--parameters", "3B", "--active", "8B"], "--active は --parameters の 3B 以下"),
+        (["--parameters", "many"], "--parameters は 8B や 70億 のように"),
+        ([], "--model か --parameters を"),
+    ],
+)
+def test_what_contradicts_is_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], part: str) -> None:
+    assert part in refusal(capsys, "estimate", "--device", "rtx-4090", *arguments)
+    assert part in refusal(capsys, "choose", *arguments)
+
+
+def test_a_machine_has_to_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--device か --bandwidth を" in refusal(capsys, "estimate", "--model", "llama-3.1-8b")
+    assert "--device か --bandwidth を" in refusal(capsys, "fit", "--memory", "16")
+    assert "--memory 32" in refusal(capsys, "fit", "--bandwidth", "273")
+
+
+def test_a_measured_speed_of_a_model_and_a_machine_in_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--parameters", "8B", "--weights", "q4_0", "--bandwidth", "100", "--json"]
+    assert json.loads(run(capsys, "check", *arguments, "--measured", "500"))["verdict"] == "impossible"
+
+
+def test_what_the_reader_gives_is_no_estimate(capsys: pytest.CaptureFixture[str]) -> None:
+    question = ["estimate", "--model", "llama-3.1-8b", "--device", "ryzen-z1-extreme", "--json"]
+    listed, own = (json.loads(run(capsys, *question, *more)) for more in ([], ["--bandwidth", "102.4"]))
+    assert any("帯域幅" in note and "推定" in note for note in listed["notes"])
+    assert not any("帯域幅" in note for note in own["notes"])

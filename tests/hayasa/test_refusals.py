@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import inspect
 import io
+import json
 import math
 import tempfile
 from collections.abc import Callable
@@ -33,12 +35,16 @@ MODEL = Model(
 DEVICE = Device(id="d", memory_bandwidth_bytes_per_s=1e11, memory_capacity_bytes=8e9)
 WEIGHTS = WeightFormat(id="w", bits_per_weight=16)
 
-CONFIG = Path(tempfile.mkdtemp()) / "config.json"
-CONFIG.write_text(
-    '{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2,'
-    ' "intermediate_size": 128, "vocab_size": 100}',
-    encoding="utf-8",
-)
+
+def write_config() -> str:
+    """Write a small config.json, which goes with the process."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    sizes = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2, "vocab_size": 100}
+    path = Path(folder.name) / "config.json"
+    path.write_text(json.dumps({"model_type": "llama", "intermediate_size": 64, **sizes}))
+    return str(path)
+
 
 SOUND: dict[str, Any] = {
     "model": MODEL,
@@ -53,9 +59,9 @@ SOUND: dict[str, Any] = {
     "expected": None,
     "argument": "weights",
     "result": hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS),
-    "path": CONFIG,
     "text": "eval rate: 45.2 tokens/s",
     "memory_bytes": 0.0,
+    "path": write_config(),
     "among": ("rtx-4090",),
     "prompt_length": 4,
     "context_length": 4,

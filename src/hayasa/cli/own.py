@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .parser import Parser
 
 FILES = (".gguf", ".json")
-"""Endings of the files that `--model` reads."""
+"""Endings of files that `--model` reads wherever they lie; others are told from names by their folder."""
 
 
 def add_model(command: Parser) -> None:
@@ -66,11 +66,12 @@ def model_of(arguments: argparse.Namespace) -> tuple[str | Model, WeightFormat |
     if arguments.model is None:
         raise InvalidValueError("--model か --parameters を指定してください。")
     name = str(arguments.model)
-    if name.lower().endswith(FILES):
-        if Path(name).is_file():
-            from ..files.read import read_model  # most questions name a model
+    is_named_so = name.lower().endswith(FILES)
+    if (is_named_so or "/" in name or "\\" in name) and Path(name).is_file():
+        from ..files.read import read_model  # most questions name a model
 
-            return read_model(name)
+        return read_model(name)
+    if is_named_so:
         try:
             get_model(name)
         except UnknownNameError as error:
@@ -109,4 +110,11 @@ def device_of(arguments: argparse.Namespace) -> str | Device:
     if not memory and not own:
         return str(arguments.device)
     device = get_device(arguments.device, memory_bytes=memory)
-    return replace(device, **own) if own else device  # type: ignore[arg-type]
+    peak, listed = own.get("peak_fp16_dense_flop_per_s", 0.0), device.peak_fp16_dense_flop_per_s
+    if peak and listed:
+        # Who slows one number format down slows them all: it is the same machine at another clock.
+        for field in fields(device):
+            if field.name.startswith("peak_"):
+                own[field.name] = getattr(device, field.name) * peak / listed
+    estimated = tuple(field for field in device.estimated if field not in own)
+    return replace(device, estimated=estimated, **own)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ..catalog.objects import weight_format_rows
 from ..errors import InvalidValueError, require_integer, shown
 from ..model.shape import Model
-from .kin import MOST_LAYERS, kin_among, mixers_of_kin, shared_kv, with_traits
+from .kin import COMPRESSED, MOST_LAYERS, kin_among, mixers_of_kin, shared_kv, with_traits
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ KIN: dict[str, tuple[str, ...]] = {
 KEYS: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
     "hidden_size": ("hidden_size", "n_embd", "d_model"),
-    "attention_heads": ("num_attention_heads", "n_head"),
+    "attention_heads": ("num_attention_heads", "n_head", "num_heads"),
     "kv_heads": ("num_key_value_heads", "num_attention_groups"),
     "head_dim": ("head_dim",),
     "intermediate_size": ("intermediate_size_mlp", "block_ff_dim", "intermediate_size"),
@@ -160,9 +160,6 @@ LAYER_TYPES: dict[str, str] = {
 
 BLOCKS: dict[str, tuple[str, str]] = {"M": ("M", "-"), "*": ("A", "-"), "E": ("-", "E"), "-": ("-", "D")}
 """Mixer and feed-forward part of each letter of NVIDIA's ``hybrid_override_pattern``."""
-
-COMPRESSED = {"0": "W", "4": "Q", "128": "Z"}
-"""The letter of `MIXERS` for each entry of DeepSeek's ``compress_ratios``."""
 
 
 def model_from_config(config: Mapping[str, Any], name: str = "config.json") -> Model:
@@ -334,7 +331,9 @@ def _mixers(config: Mapping[str, Any], sizes: Mapping[str, Any], kin: Model | No
         return "".join(_known("layer_types", types[:layers], LAYER_TYPES)).replace("L", linear)
     ratios = config.get("compress_ratios")
     if isinstance(ratios, list) and ratios:
-        return "".join(_known("compress_ratios", ratios[:layers], COMPRESSED))
+        return "".join(
+            _known("compress_ratios", ratios[:layers], {str(ratio): one for ratio, one in COMPRESSED.items()})
+        )
     full = config.get("full_attn_idxs")
     if isinstance(full, list) and full:
         return "".join("A" if layer in full else "C" for layer in range(layers))

@@ -11,7 +11,7 @@ from ..errors import InvalidValueError, require_integer
 from ..model.shape import Model
 from ..model.weights import BlockType, WeightBytes, WeightFormat
 from .gguf import GgufHeader, StoredTensor
-from .kin import MOST_LAYERS, kin_among, mixers_of_kin, shared_kv, with_traits
+from .kin import COMPRESSED, MOST_LAYERS, kin_among, mixers_of_kin, shared_kv, with_traits
 
 MIXER_TENSORS: tuple[tuple[str, str], ...] = (
     ("indexer", "I"),
@@ -105,6 +105,10 @@ class _Keys:
     def __init__(self, header: GgufHeader, architecture: str) -> None:
         self.metadata, self.architecture = header.metadata, architecture
         self.tensors = {tensor.name.removesuffix(".weight"): tensor for tensor in header.tensors}
+        self.shapes: dict[str, list[tuple[int, ...]]] = {}
+        for name, tensor in self.tensors.items():
+            role = name.split(".", 2)[2] if _layer(tensor) >= 0 else name
+            self.shapes.setdefault(role, []).append(tensor.shape)
 
     def number(self, key: str, other: int = 0) -> int:
         """Return a number; the largest of a list of one per layer."""
@@ -118,11 +122,7 @@ class _Keys:
 
     def size(self, name: str, axis: int) -> int:
         """Return a size of a tensor: the largest over the layers; 0 if there is none."""
-        found = 0
-        for tensor in self.tensors.values():
-            if tensor.name in (f"{name}.weight", f"blk.{_layer(tensor)}.{name}.weight") and len(tensor.shape) > axis:
-                found = max(found, tensor.shape[axis])
-        return found
+        return max((shape[axis] for shape in self.shapes.get(name, ()) if len(shape) > axis), default=0)
 
 
 def _layer(tensor: StoredTensor) -> int:
@@ -142,7 +142,6 @@ def _fields(keys: _Keys) -> dict[str, Any]:
         "hidden_size": hidden,
         "vocab_size": keys.size("token_embd", 1),
         "tied_embeddings": "output" not in keys.tensors,
-        "intermediate_size": keys.size("ffn_down", 0),
         "moe_intermediate_size": keys.size("ffn_down_exps", 0),
         "experts": keys.size("ffn_down_exps", 2),
         "experts_per_token": keys.number("expert_used_count"),
@@ -150,6 +149,9 @@ def _fields(keys: _Keys) -> dict[str, Any]:
         "per_layer_embedding_size": keys.number("embedding_length_per_layer_input"),
         "q_lora_rank": keys.number("attention.q_lora_rank"),
         "kv_lora_rank": keys.number("attention.kv_lora_rank"),
+        "o_lora_rank": keys.number("attention.output_lora_rank"),
+        "o_groups": keys.number("attention.output_group_count"),
+        "sliding_window": _window(keys),
         "index_heads": keys.number("attention.indexer.head_count"),
         "index_head_dim": keys.number("attention.indexer.key_length"),
         "index_top_k": keys.number("attention.indexer.top_k"),
@@ -177,29 +179,38 @@ def _fields(keys: _Keys) -> dict[str, Any]:
     return fields
 
 
+def _window(keys: _Keys) -> int:
+    """Return the window; 0 if the longest context fits into it."""
+    window = keys.number("attention.sliding_window")
+    return 0 if 0 < keys.number("context_length") <= window else window
+
+
 def _attention(keys: _Keys, kin: Model | None, layers: int) -> dict[str, Any]:
     """Return what each layer is made of, and the heads of those with a window and without."""
-    made: list[set[str]] = [set() for _ in range(max(0, layers))]
+    made: list[dict[str, StoredTensor]] = [{} for _ in range(layers)]
     for name, tensor in keys.tensors.items():
         layer = _layer(tensor)
         if 0 <= layer < layers:
-            made[layer].add(name.split(".", 2)[2])
-    window = keys.number("attention.sliding_window")
-    context = keys.number("context_length")
-    windowed = _windowed(keys, kin, layers) if window and not 0 < context <= window else [False] * layers
+            made[layer][name.split(".", 2)[2]] = tensor
+    widths = {tensors["ffn_down"].shape[0] for tensors in made if "ffn_down" in tensors}
+    width = min(widths, default=0)
+    width = width if max(widths, default=0) == 2 * width else max(widths, default=0)
+    windowed = _windowed(keys, kin, layers) if _window(keys) else [False] * layers
     mixers, mlps = "", ""
-    for names, is_windowed in zip(made, windowed, strict=True):
-        letter = next((one for start, one in MIXER_TENSORS if any(name.startswith(start) for name in names)), "-")
+    for tensors, is_windowed in zip(made, windowed, strict=True):
+        letter = next((one for start, one in MIXER_TENSORS if any(name.startswith(start) for name in tensors)), "-")
         mixers += "W" if letter == "A" and is_windowed else letter
-        mlps += (
-            ("B" if "ffn_down" in names else "E") if "ffn_down_exps" in names else "D" if "ffn_down" in names else "-"
-        )
-    if kin is not None and kin.attention_kind == "shared":
-        mixers = mixers_of_kin(kin, layers) or mixers
+        dense = ("D" if tensors["ffn_down"].shape[0] <= width else "2") if "ffn_down" in tensors else ""
+        mlps += ("B" if dense else "E") if "ffn_down_exps" in tensors else dense or "-"
+    if kin is not None and "R" in kin.mixer_pattern and "I" in mixers:
+        mixers = mixers.replace("A", "R")  # without an indexer of its own, it uses an earlier one's
+    ratios = keys.numbers("attention.compress_ratios")
+    if len(ratios) >= layers:
+        mixers = "".join(COMPRESSED.get(ratio, "A") for ratio in ratios[:layers])
     fields: dict[str, Any] = {
         "mixer_pattern": shared_kv(mixers, layers, keys.number("attention.shared_kv_layers")),
         "mlp_pattern": mlps,
-        "sliding_window": window,
+        "intermediate_size": width,
     }
     for field, key in (("attention_heads", "attention.head_count"), ("kv_heads", "attention.head_count_kv")):
         counts = keys.numbers(key)

@@ -27,6 +27,7 @@ TRAITS = (
     "keys_are_values",
     "qk_norm_over_heads",
     "shared_expert_gate",
+    "index_pool",
 )
 """Fields of `Model` that are alike in a family, whatever its sizes."""
 
@@ -35,6 +36,10 @@ MOST_LAYERS = 10_000
 
 WINDOW_PATTERNS = {"gemma2": "WA", "gemma3": "WWWWWA", "gpt-oss": "WA"}
 """Which layers have a window, of the families whose listed models only say how many."""
+
+
+COMPRESSED = {0: "W", 4: "Q", 128: "Z"}
+"""The letter of `MIXERS` for each entry of DeepSeek's compression ratios."""
 
 
 def kin_among(ids: Iterable[str], fields: Mapping[str, Any]) -> Model | None:
@@ -47,7 +52,7 @@ def kin_among(ids: Iterable[str], fields: Mapping[str, Any]) -> Model | None:
     'granite-4.0-h-tiny'
     """
     found = [get_model(id_) for id_ in ids]
-    for name in ("experts", "per_layer_embedding_size"):
+    for name in ("experts", "per_layer_embedding_size", "sliding_window"):
         alike = [kin for kin in found if bool(getattr(kin, name)) == bool(fields.get(name))]
         found = alike or found
     return found[0] if found else None

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LARGEST_CONFIG_BYTES = 10_000_000
 """A file that is larger is no ``config.json``."""
 
+LONGEST_PATH = 200
+"""Letters of a path that a message shows."""
+
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
@@ -62,31 +65,45 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, WeightFormat | None
     >>> model.layers, weights is None
     (2, True)
     """
-    if not isinstance(path, (str, os.PathLike)) or len(os.fspath(path)) > LONGEST_PATH:
-        raise InvalidValueError(f"path はファイルの名前で指定してください（与えられた値: {shown(path)}）。")
+    is_path = isinstance(path, (str, os.PathLike)) and isinstance(os.fspath(path), str)
+    if not is_path or len(os.fspath(path)) > LONGEST_PATH:
+        raise InvalidValueError(f"path はファイルの場所で指定してください（与えられた値: {shown(path)}）。")
     path = os.fspath(path)
     beginning = _content(path, 4)
     try:
         if beginning == b"GGUF":
             from .gguf_model import model_from_gguf
 
-            return model_from_gguf(_whole_header(path), _PART.sub(".gguf", os.path.basename(path)))
+            header = _whole_header(path)
+            return model_from_gguf(header, _name_of(path, header))
         return _from_config(path), None
     except InvalidValueError as error:
-        raise InvalidValueError(f"{path}: {error}") from None
+        raise InvalidValueError(f"{_written(path)}: {error}") from None
+
+
+def _name_of(path: str, header: GgufHeader) -> str:
+    """Return what to call the model in a file; Ollama's files are called by a hash."""
+    name = _PART.sub(".gguf", os.path.basename(path))
+    own = header.metadata.get("general.name")
+    return own if isinstance(own, str) and own and not name.lower().endswith(".gguf") else name
+
+
+def _written(path: str) -> str:
+    """Return a path for a message: its end, if it is long."""
+    return path if len(path) <= LONGEST_PATH else f"…{path[-LONGEST_PATH:]}"
 
 
 def _content(path: str, size: int) -> bytes:
     """Return the beginning of a file."""
     if os.path.isdir(path):
-        raise DataFileError(f"{path} はフォルダーです。中の .gguf か config.json を指定してください。")
+        raise DataFileError(f"{_written(path)} はフォルダーです。中の .gguf か config.json を指定してください。")
     try:
         with open(path, "rb") as file:
             return file.read(size)
     except FileNotFoundError:
-        raise DataFileError(f"{path} が見つかりません。") from None
+        raise DataFileError(f"{_written(path)} が見つかりません。") from None
     except (OSError, ValueError) as error:
-        raise DataFileError(f"{path} を読めません: {getattr(error, 'strerror', None) or error}。") from None
+        raise DataFileError(f"{_written(path)} を読めません: {getattr(error, 'strerror', None) or error}。") from None
 
 
 def _whole_header(path: str) -> GgufHeader:
@@ -113,7 +130,7 @@ def _header(path: str) -> GgufHeader:
         with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             return gguf_header(data)  # type: ignore[arg-type]
     except OSError as error:
-        raise DataFileError(f"{path} を読めません: {error.strerror}。") from None
+        raise DataFileError(f"{_written(path)} を読めません: {error.strerror}。") from None
 
 
 def _from_config(path: str) -> Model:
