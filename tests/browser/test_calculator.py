@@ -314,7 +314,7 @@ def test_a_machine_that_the_model_does_not_fit_is_not_called_the_fastest(calcula
 COMMANDS = [
     "?model=llama-3.1-8b&weights=q4_k_m&engine=llama.cpp&batch=1&context=2048&machine=apple-m2-8c@16",
     "?model=deepseek-v3&weights=mlx-q4&engine=mlx&batch=1&context=0&machine=apple-m4-pro-20c@64*8",
-    "?model=llama-3.3-70b&weights=awq-int4-g128&engine=vllm&batch=16&context=4096&prompt=1000&kv=q8_0&split=tensor&machine=h100-80gb-sxm*2",
+    "?model=llama-3.3-70b&weights=awq-int4-g128&engine=vllm&batch=16&context=4096&prompt=1000&kv=fp8&split=tensor&machine=h100-80gb-sxm*2",
     "?model=gpt-oss-20b&weights=mxfp4&engine=llama.cpp&batch=1&context=300&machine=rtx-3060",
     "?model=qwen3-32b&weights=f16&engine=ideal&batch=3&context=100&machine=rtx-4090",
 ]
