@@ -350,3 +350,17 @@ def test_a_device_that_cannot_be_is_refused(field: str, value: object) -> None:
 def test_an_amount_of_memory_that_cannot_be_is_refused(memory: object) -> None:
     with pytest.raises(hayasa.InvalidValueError, match="memory_bytes"):
         hayasa.get_device("RTX 3060", memory_bytes=memory)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "id_"),
+    [
+        ("M2 Air 16GB", "apple-m2-10c"),
+        ("MacBook Pro 14 M4 Pro", "apple-m4-pro-20c"),
+        ("MacBook Pro 16 M3 Max 64GB", "apple-m3-max-40c"),
+        ("ゲーミングノート RTX 4070", "rtx-4070-laptop"),
+        ("Colab T4", "t4"),
+    ],
+)
+def test_where_a_chip_is_sold_and_rented_says_nothing_of_it(name: str, id_: str) -> None:
+    assert hayasa.get_device(name).id == id_

@@ -123,7 +123,8 @@ _LAPTOP = _pattern(
 _SILENT = (
     # A computer that a chip is sold in: "MacBook Pro M4" has no M4 Pro.
     _pattern(
-        r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio)(?=[\s\d(,-]|$)",
+        r"(?<![a-z])(?:macbook|mac)[\s-]*(?:air|pro|mini|studio)(?:\s+1[3-6](?=\s))?(?=[\s\d(,-]|$)",
+        r"(?<=m\d)[\s-]+(?:air|mini)(?![a-z])",
         _words("macbook", "mbp", "mba", "imac", "mac", "studio"),
         r"マックブック(?:・?(?:プロ|エアー?))?|マック・?(?:ミニ|スタジオ)|アイマック",
     ),
@@ -148,8 +149,9 @@ _SILENT = (
             *("nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "intel", "apple", "qualcomm"),
             *("gpu", "igpu", "cpu", "graphics", "card", "processor", "chip", "desktop", "pc", "windows", "linux"),
             *("workstation", "edition", "generation", r"developer\s*kit", r"dev\s*kit", "with", "w/"),
+            *("colab", "kaggle"),
         ),
-        r"エヌビディア|アップル|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン",
+        r"エヌビディア|アップル|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|ゲーミング",
         r"搭載|開発キット|モデル|版|の(?=\s*[a-z\d])",
     ),
 )
