@@ -1,7 +1,5 @@
 // What the menus of the form offer: titles and pairs of value and text, as `menu` takes them.
 
-const COMMON_CACHES = ["f16", "q8_0", "q4_0"];
-
 /** The value that stands for a model or a device with the reader's own numbers. */
 export const OWN_CHOICE = "own";
 
@@ -17,9 +15,10 @@ export function weightGroups(tables) {
   return shelvesOf(tables, "weight_formats");
 }
 
-/** The usual formats of the KV cache, and the one that is chosen. */
+/** The formats in which some engine keeps its KV cache, and the one that is chosen. */
 export function cacheGroups(tables, chosen) {
-  return [["", [...new Set([...COMMON_CACHES, chosen])].map((id) => pairOf(tables.weight_formats.get(id)))]];
+  const kept = [...tables.engines.values()].flatMap(({ caches }) => caches);
+  return [["", [...new Set(["f16", ...kept, chosen])].map((id) => pairOf(tables.weight_formats.get(id)))]];
 }
 
 export function engineGroups(tables) {
