@@ -63,11 +63,11 @@ const SYMBOLS = 83;
 
 /**
  * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`, `device_factors`, `memory_reserves`,
- * `engine_memories`, `presets`, `constants`.
+ * `engine_memories`, `presets`, `shelves` (how menus are ordered), `constants`.
  */
 export const tables = loadTables(data);
 
-function loadTables({ presets, ...packed }) {
+function loadTables({ presets, shelves, ...packed }) {
   const { MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
   const devices = rowsOf(packed.devices);
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
@@ -82,6 +82,7 @@ function loadTables({ presets, ...packed }) {
     memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
     engine_memories: $dict(rowsOf(packed.engine_memories).map((row) => [row.id, new hayasa.EngineMemory(row)])),
     presets,
+    shelves,
   });
 }
 

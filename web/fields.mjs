@@ -1,6 +1,6 @@
 // Labelled fields that say beside themselves what is wrong with what was typed.
 
-import { h } from "./dom.mjs";
+import { h, replace } from "./dom.mjs";
 import { plainNumber, readNumber } from "./input.mjs";
 
 let ids = 0;
@@ -134,17 +134,31 @@ export function slider({ label, values, value, text, onvalue }) {
  * @param {Array<[string, Array<[string, string]>]>} options.groups - Titles and pairs of value and text; an untitled
  *   group stands on its own.
  * @param {string} options.value
+ * @param {boolean} [options.long] - Whether a field above it leaves only what has the words that are typed there.
  * @param {(value: string) => void} options.onvalue
  * @returns {{element: HTMLElement, select: HTMLSelectElement}}
  */
-export function menu({ label, groups, value, onvalue }) {
+export function menu({ label, groups, value, long = false, onvalue }) {
   const id = freshId();
   const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text));
-  const select = h(
-    "select",
-    { id, onchange: () => onvalue(select.value) },
-    groups.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
-  );
-  select.value = value;
-  return { element: h("div.hy-field", {}, h("label", { for: id }, label), select), select };
+  const select = h("select", { id, onchange: () => onvalue(select.value) });
+  const offer = (chosen, words) => {
+    const has = ([name, text]) =>
+      name === chosen || words.every((word) => `${name} ${text}`.toLowerCase().includes(word));
+    const left = groups.map(([title, pairs]) => [title, pairs.filter(has)]).filter(([, pairs]) => pairs.length);
+    replace(
+      select,
+      left.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
+    );
+    select.value = chosen;
+  };
+  const narrow = h("input", {
+    type: "text",
+    autocomplete: "off",
+    placeholder: "名前の一部でしぼる",
+    "aria-label": `${label}を名前の一部でしぼる`,
+    oninput: () => offer(select.value, narrow.value.normalize("NFKC").toLowerCase().split(/\s+/)),
+  });
+  offer(value, []);
+  return { element: h("div.hy-field", {}, h("label", { for: id }, label), long && narrow, select), select };
 }

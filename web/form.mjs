@@ -122,6 +122,7 @@ function modelFields(form) {
   };
   const model = menu({
     label: "モデル",
+    long: true,
     groups: modelGroups(tables),
     value: isListed(state.model) ? state.model : OWN_CHOICE,
     onvalue: (value) => choose(value === OWN_CHOICE ? sizeExample(tables) : value),

@@ -53,6 +53,7 @@ function machineCard(tables, machine, index, change, remove) {
   const output = h("div.hy-output");
   const { element: device, select } = menu({
     label: "機種",
+    long: true,
     groups: deviceGroups(tables),
     value: isListed(machine.device) ? machine.device : OWN_CHOICE,
     onvalue: (value) => {

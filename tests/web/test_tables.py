@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hayasa
+from hayasa.catalog.objects import device_rows, model_rows, weight_format_rows
 from hayasa.engine.calibration import Calibration, device_factors
 from hayasa.machine.device import Device
 from hayasa.model.shape import Model
@@ -143,6 +144,27 @@ def test_the_opening_comparison_is_the_articles(data: dict[str, Any]) -> None:
     speeds = [(int(result.decode_tokens_per_s), int(1 / result.compute_latency_s)) for result in results]
     assert speeds == [(552, 89142), (34, 2714)]
     assert results[1].memory_available_bytes == 16 * 2**30
+
+
+def test_the_menus_offer_everything_once_and_in_the_order_of_people(data: dict[str, Any]) -> None:
+    known = {"devices": device_rows(), "models": model_rows(), "weight_formats": weight_format_rows()}
+    assert data["shelves"].keys() == known.keys()
+    for name, shelves in data["shelves"].items():
+        assert sorted(id_ for _, ids in shelves for id_ in ids) == sorted(known[name])
+        assert all(title and ids for title, ids in shelves)
+    titles = {id_: title for shelves in data["shelves"].values() for title, ids in shelves for id_ in ids}
+    assert [titles[id_] for id_ in ("rtx-4090-laptop", "rtx-4090", "a100-80gb-pcie", "apple-m4-10c", "ryzen-5000")] == [
+        "NVIDIA ノートPC", "NVIDIA GeForce", "NVIDIA サーバー", "Apple（Mac、iPhone）", "CPU（AMD）",
+    ]  # fmt: skip
+    assert (titles["llama-3.1-8b"], titles["gpt-oss-20b"], titles["q5_k_m"]) == (
+        "Llama",
+        "gpt-oss",
+        "GGUF（llama.cpp）",
+    )
+    geforce = dict(data["shelves"]["devices"])["NVIDIA GeForce"]
+    assert (
+        geforce.index("gtx-970") < geforce.index("gtx-1060-6gb") < geforce.index("rtx-3060") < geforce.index("rtx-4090")
+    )
 
 
 def test_a_page_build_needs_no_numpy() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -50,7 +51,8 @@ def calculator_data() -> dict[str, Any]:
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
         ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``
-        and ``engine_memories``, and ``presets``.
+        and ``engine_memories``, ``presets``, and ``shelves``: in what groups
+        and order the menus offer devices, models and weight formats.
 
     Raises
     ------
@@ -72,6 +74,7 @@ def calculator_data() -> dict[str, Any]:
         "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
         "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
         "presets": {"article": _article()},
+        "shelves": {"devices": _device_shelves(), "models": _model_shelves(), "weight_formats": _weight_shelves()},
     }
 
 
@@ -193,7 +196,9 @@ def _table(columns: Columns) -> dict[str, dict[str, str]]:
 def _devices() -> dict[str, dict[str, str]]:
     rows = list(device_rows().values())
     columns = _columns(
-        Device, [listed_device(row["id"]) for row in rows], unused=("memory_options_bytes", "estimated", "notes")
+        Device,
+        [listed_device(row["id"]) for row in rows],
+        unused=("memory_options_bytes", "estimated", "notes"),
     )
     # Dividing by a power of two is exact, and makes short numbers of long ones.
     columns["memory_capacity_gib"] = [n_bytes / GIB for n_bytes in columns.pop("memory_capacity_bytes")]
@@ -334,3 +339,68 @@ def _article() -> dict[str, Any]:
             },
         ],
     }
+
+
+_DEVICE_SHELVES = (
+    ("Apple（Mac、iPhone）", "apple"),
+    ("NVIDIA ノートPC", "nvidia.*Laptop"),
+    ("NVIDIA GeForce", "nvidia.*(GeForce|TITAN)"),
+    ("NVIDIA Jetson、Spark", "nvidia.*(Jetson|Spark)"),
+    ("NVIDIA ワークステーション", "nvidia.*(RTX|Quadro)"),
+    ("NVIDIA サーバー", "nvidia"),
+    ("AMD サーバー", "amd.*Instinct"),
+    ("AMD ノートPC", r"amd.* RX \d+[MS]"),
+    ("AMD Radeon", "amd.*AMD Radeon"),
+    ("AMD 内蔵GPU", "amd"),
+    ("Intel GPU", "intel"),
+    ("CPU（AMD）", "cpu AMD"),
+    ("CPU（Intel）", "cpu Intel"),
+    ("CPU（そのほか）", "cpu"),
+    ("そのほか", ""),
+)
+"""Titles, and how the family and name of what stands there begin; the first that matches counts."""
+
+Shelves = list[tuple[str, list[str]]]
+"""Titles and ids, in the order of a menu."""
+
+
+def _device_shelves() -> Shelves:
+    shelves: dict[str, list[str]] = {title: [] for title, _ in _DEVICE_SHELVES}
+    for row in sorted(device_rows().values(), key=_by_name):
+        described = f"{row['family']} {row['name']}"
+        shelves[next(title for title, pattern in _DEVICE_SHELVES if re.match(pattern, described))].append(row["id"])
+    return list(shelves.items())
+
+
+def _model_shelves() -> Shelves:
+    """Return the models by their series: llm-jp of llm-jp-3 1.8B, Llama of Llama 3.1 8B."""
+    shelves: dict[str, list[str]] = {}
+    for row in sorted(model_rows().values(), key=_by_name):
+        series = re.match("([a-z]+-[a-z]+|[A-Z]-)?[A-Za-z]*", row["name"])
+        shelves.setdefault(series[0] if series else "", []).append(row["id"])
+    return list(shelves.items())
+
+
+_COMMON_WEIGHTS = ("q4_k_m", "q8_0", "f16", "bf16", "mlx-q4", "mlx-q8", "awq-int4-g128", "int4", "int8")
+
+
+def _weight_shelves() -> Shelves:
+    shelves: dict[str, list[str]] = {
+        "よく使うもの": [*_COMMON_WEIGHTS],
+        "GGUF（llama.cpp）": [],
+        "MLX": [],
+        "そのほか": [],
+    }
+    for row in weight_format_rows().values():
+        if row["id"] not in _COMMON_WEIGHTS:
+            title = next((title for title in shelves if row["name"].startswith(title.split("（")[0])), "そのほか")
+            shelves[title].append(row["id"])
+    return list(shelves.items())
+
+
+def _by_name(row: Mapping[str, str]) -> list[tuple[float, str]]:
+    """Order names as people do: RTX 5090 after RTX 590."""
+    return [
+        (float(part), "") if index % 2 else (0, part.lower())
+        for index, part in enumerate(re.split(r"(\d+(?:\.\d+)?)", row["name"]))
+    ]
