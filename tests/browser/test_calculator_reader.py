@@ -177,7 +177,8 @@ def test_everything_works_by_keyboard_alone(calculator):
     view = View.read(TWO)
     reader = Keyboard(calculator)
     reader.enter()
-    assert reader.at()["name"] == "モデル"
+    assert reader.at()["name"] == "モデルを名前の一部でしぼる"
+    assert reader.press("Tab")["name"] == "モデル"
     reader.keyboard.type("Llama 3.1 8B")
     view.model = "llama-3.1-8b"
     reader.move("バッチサイズ")
@@ -226,6 +227,7 @@ def test_the_fourth_machine_and_ones_own_model_keep_the_focus(calculator):
     calculator.open(TWO)
     reader = Keyboard(calculator)
     reader.enter()
+    reader.move("モデル")
     reader.keyboard.press("Home")  # the first of the list: a model of one's own
     reader.move("パラメータ数")
     reader.write("13e9")
