@@ -53,6 +53,7 @@ USED_BY_HAND = ("$dict",)
 # What nobody asks for there.
 LEFT_OUT = (
     "Estimate.require_fit",
+    "Model.full_attention_layers",
     "Estimate.to_dict",
     "Wait.name",
     "Engine.aliases",

@@ -217,7 +217,7 @@ def _correction(result: Estimate) -> list[str]:
     for wait in result.waits:
         lines += _wait_lines(wait)
         if wait.kind.name == READ_CACHE.name and attended and wait.seconds:
-            lines.append("KV キャッシュは、読むのと計算とが並んで進むので、遅いほうだけを数える")
+            lines.append("KV キャッシュは、読むのと計算するのとが並んで進むので、遅いほうだけを数える")
     lines += [
         f"1 ステップ = {duration(result.step_latency_s)}、"
         f"最良の見積り = {significant(result.decode_tokens_per_s)} トークン/秒",

@@ -304,7 +304,7 @@ def choose_calibration(
     if not has_shape:
         notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
     if new_mixers:
-        notes.append("線形や疎な注意機構などの層は、実測がほとんどなく、補正より遅くなりがちです。")
+        notes.append("線形や疎な注意機構の層は実測が少なく、これより遅くなりがちです。")
     if batched:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):
