@@ -8,7 +8,7 @@ import { numberField } from "./fields.mjs";
 
 const USUAL_SPEED = 20; // faster than most people read
 const MACHINES_SHOWN = 30;
-const FOUND_COLUMNS = ["機械", "メモリ", "見積り", "90%区間", "メモリに"];
+const FOUND_COLUMNS = ["機械", "メモリ", "速さ", "90%区間", "メモリに"];
 const SPEED_RULE = { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 };
 
 /**
@@ -96,7 +96,7 @@ function foundParts(found, speed) {
     h(
       "p.hy-caption",
       {},
-      `単位はトークン/秒、1台での見積りです。メモリは、選べるもののうち、入るいちばん小さい量です。${more}`,
+      `単位はトークン/秒、1台の値です。メモリは、入るいちばん小さい量です。${more}`,
     ),
   ];
 }
