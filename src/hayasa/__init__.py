@@ -44,7 +44,8 @@ def _checked(value: object) -> object:
         return value
     function = value
     own = ("Model", "Device", "WeightFormat", "Estimate")
-    kinds = {name: str(one.annotation) for name, one in signature(function).parameters.items() if one.annotation in own}
+    parameters = signature(function).parameters
+    kinds = {name: str(one.annotation) for name, one in parameters.items() if one.annotation in own}
     if not kinds:
         return function
 
@@ -52,7 +53,7 @@ def _checked(value: object) -> object:
     def checked(*arguments: object, **named: object) -> object:
         from .errors import require_kind
 
-        for name, given in (*zip(signature(function).parameters, arguments, strict=False), *named.items()):
+        for name, given in (*zip(parameters, arguments, strict=False), *named.items()):
             if name in kinds:
                 require_kind(name, given, __getattr__(kinds[name]))  # type: ignore[arg-type]
         return function(*arguments, **named)

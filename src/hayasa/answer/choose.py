@@ -97,7 +97,7 @@ def choose_formats(
     Returns
     -------
     tuple of Estimate
-        Most bits first, which is what keeps most of the model.
+        Largest first, which is what keeps most of the model.
 
     Raises
     ------
