@@ -93,11 +93,7 @@ function foundParts(found, speed) {
         h("tbody", {}, shown.map(machineRow)),
       ),
     ),
-    h(
-      "p.hy-caption",
-      {},
-      `単位はトークン/秒、1台の値です。メモリは、入るいちばん小さい量です。${more}`,
-    ),
+    h("p.hy-caption", {}, `単位はトークン/秒、1台の値です。メモリは、入るいちばん小さい量です。${more}`),
   ];
 }
 
