@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUNDLE = "hayasa.js"
 TABLES = "hayasa-tables.js"
 MEASUREMENTS = "hayasa-measurements.js"
+RACE = "hayasa-race.js"
 
 
 def scripts(root: Path) -> dict[str, str]:
@@ -39,6 +40,7 @@ def scripts(root: Path) -> dict[str, str]:
         BUNDLE: script.page_script(root, source),
         TABLES: script.tables_script(),
         MEASUREMENTS: script.measurements_script(),
+        RACE: script.race_script(root),
     }
 
 

@@ -109,8 +109,8 @@ class Bundle:
         return BundleError(f"web/{name}:{line}: {reason}。")
 
 
-def bundle(folder: Path, made: Mapping[str, str]) -> str:
-    """Return the script that does what `main.mjs` does.
+def bundle(folder: Path, made: Mapping[str, str], entry: str = ENTRY, result: str = "hayasa") -> str:
+    """Return the script that does what a module does.
 
     Parameters
     ----------
@@ -118,11 +118,15 @@ def bundle(folder: Path, made: Mapping[str, str]) -> str:
         Folder with the modules.
     made : mapping of str to str
         Texts of modules that are no files in it, by name.
+    entry : str
+        The module.
+    result : str
+        Name of the global object that gets what it exports.
 
     Returns
     -------
     str
-        A classic script that sets ``globalThis.hayasa`` to what `main.mjs` exports.
+        A classic script.
 
     Raises
     ------
@@ -131,13 +135,13 @@ def bundle(folder: Path, made: Mapping[str, str]) -> str:
         name that another has, or is written in a form that is not supported.
     """
     joined = Bundle(folder, made)
-    text = joined.text(ENTRY)
+    text = joined.text(entry)
     if text is None:
-        raise BundleError(f"web/{ENTRY} がありません。")
-    joined.add(ENTRY, text)
+        raise BundleError(f"web/{entry} がありません。")
+    joined.add(entry, text)
     body = "\n".join(joined.parts)
-    exported = ", ".join(joined.exports[ENTRY])
-    return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.hayasa = {{ {exported} }};\n}})();\n'
+    exported = ", ".join(joined.exports[entry])
+    return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.{result} = {{ {exported} }};\n}})();\n'
 
 
 def blanked(pattern: re.Pattern[str], text: str) -> str:

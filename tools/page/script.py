@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tools.page.bundle import HEADER, IMPORT, NAME, bundle, names_in, quoted, shortened
+from tools.page.race import race_data
 from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
 from tools.page.translate import translate
 
@@ -98,6 +99,12 @@ def needed(module: str, wanted: set[str]) -> str:
 def page_script(root: Path, source: Path) -> str:
     """Return the script for the modules of a book."""
     return shortened(bundle(root / "web", page_modules(source)))
+
+
+def race_script(root: Path) -> str:
+    """Return the script of the front page's race, which needs nothing of the others."""
+    data = f"export const race = JSON.parse({quoted(compact_json(race_data()))});\n"
+    return shortened(bundle(root / "web", {"race-data.mjs": data}, "race.mjs", "hayasaRace"))
 
 
 def tables_script() -> str:
