@@ -36,7 +36,12 @@ def add_model(command: Parser) -> None:
 def add_device(command: Parser) -> None:
     """Add the options that say which machine."""
     add = command.add_argument
-    add("--device", metavar="名前", help="デバイス（一覧: hayasa devices）")
+    add(
+        "--device",
+        action="append",
+        metavar="名前",
+        help="デバイス（一覧: hayasa devices）。違うものを何台か使うなら、その数だけ並べる",
+    )
     add("--memory", metavar="GiB", help="手元のデバイスのメモリ。16 や 16GB と書く（既定: その機種の最大）")
     add("--bandwidth", metavar="GB/s", help="メモリ帯域幅。一覧にないデバイスは、これだけで見積れる")
     add("--cores", metavar="数", help="GPU の演算器の数（Apple のコア、NVIDIA の SM、AMD の CU）")
@@ -89,8 +94,31 @@ def _by_count(arguments: argparse.Namespace) -> Model:
     return Model(id=f"{arguments.parameters}", stated_parameters=total, stated_active_parameters=active)
 
 
+def devices_of(arguments: argparse.Namespace) -> int | list[str]:
+    """Return how many devices the options ask for, or the names of those that are unlike."""
+    several = _several(arguments)
+    count = arguments.count
+    if several and count is not None and not _is_list(count):
+        raise InvalidValueError("--devices の台数は、--device を何度も書くときには指定できません。")
+    return several or integer("--devices", "1" if count is None else count)
+
+
+def _several(arguments: argparse.Namespace) -> list[str]:
+    """Return the devices that are named one by one, if they are several."""
+    named = [name.strip() for name in arguments.count.split(",")] if _is_list(arguments.count) else []
+    given = list(arguments.device or ())
+    if named and given:
+        raise InvalidValueError("デバイスの並びは、--device か --devices のどちらか一方で指定してください。")
+    return named or (given if len(given) > 1 else [])
+
+
+def _is_list(count: str | None) -> bool:
+    """Tell whether the text of ``--devices`` names devices: 2,000 is a number, for all that it has a comma."""
+    return count is not None and any(any(letter.isalpha() for letter in name) for name in count.split(","))
+
+
 def device_of(arguments: argparse.Namespace) -> str | Device:
-    """Return the machine that the options name, with the reader's own numbers in the place of the table's."""
+    """Return the one machine that the options name, with the reader's own numbers in the place of the table's."""
     own: dict[str, float | int] = {}
     if arguments.bandwidth is not None:
         bandwidth = quantity("--bandwidth", arguments.bandwidth, BANDWIDTHS, "273 や 273GB/s")
@@ -102,14 +130,14 @@ def device_of(arguments: argparse.Namespace) -> str | Device:
     if arguments.peak is not None:
         own["peak_fp16_dense_flop_per_s"] = quantity("--peak", arguments.peak, PEAKS, "29 や 29TFLOPS")
     memory = 0.0 if arguments.memory is None else memory_bytes("--memory", arguments.memory)
-    if arguments.device is None:
+    if not arguments.device:
         if "memory_bandwidth_bytes_per_s" not in own:
             raise InvalidValueError("--device か --bandwidth を指定してください。")
         name = f"手元のデバイス（{own['memory_bandwidth_bytes_per_s'] / 1e9:g} GB/s）"
         return Device(id="手元のデバイス", name=name, memory_capacity_bytes=memory, **own)  # type: ignore[arg-type]
     if not memory and not own:
-        return str(arguments.device)
-    device = get_device(arguments.device, memory_bytes=memory)
+        return str(arguments.device[0])
+    device = get_device(arguments.device[0], memory_bytes=memory)
     peak, listed = own.get("peak_fp16_dense_flop_per_s", 0.0), device.peak_fp16_dense_flop_per_s
     if peak and listed:
         # Who slows one number format down slows them all: it is the same machine at another clock.

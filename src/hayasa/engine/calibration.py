@@ -9,6 +9,7 @@ generations: how much longer, or shorter, a step took there than the sum says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -260,6 +261,24 @@ class ChosenCalibration(NamedTuple):
     low_factor: float
     high_factor: float
     notes: tuple[str, ...]
+
+
+def chosen_together(several: Sequence[ChosenCalibration]) -> ChosenCalibration:
+    """Return what corrects devices in a row: that of the first, with the widest interval and everybody's notes."""
+    first = several[0]
+    notes: dict[str, None] = {}
+    for one in several:
+        notes = {**notes, **dict.fromkeys(one.notes)}
+    return ChosenCalibration(
+        calibration=first.calibration,
+        paces=first.paces,
+        step_factor=first.step_factor,
+        prefill_share=first.prefill_share,
+        batch_share=first.batch_share,
+        low_factor=min([one.low_factor for one in several]),
+        high_factor=max([one.high_factor for one in several]),
+        notes=tuple(notes),
+    )
 
 
 @lru_cache(maxsize=4096)
