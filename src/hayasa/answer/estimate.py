@@ -568,7 +568,7 @@ def estimate(
     if device_shares is not None:
         raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
     if device is None:
-        raise InvalidValueError("device か、devices にデバイスの並びを指定してください。")
+        raise InvalidValueError(NO_DEVICE)
     model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
@@ -581,7 +581,7 @@ def estimate(
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
-    devices = require_integer("devices", devices, 1, MAX_DEVICES)
+    devices = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
     require_choice("split", split, SPLITS)
     if prompt_length is None:
         prompt_length = context_length or DEFAULT_PROMPT_LENGTH
@@ -633,6 +633,9 @@ def estimate(
         remarks=tuple(remarks),
     )
 
+
+NO_DEVICE = "device か、devices にデバイスの並びを指定してください。"
+"""What is said where no device is given."""
 
 MOST_UNLIKE_DEVICES = 64
 """Devices that can be named one by one."""

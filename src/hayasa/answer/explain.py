@@ -92,6 +92,10 @@ def _heading(result: Estimate) -> list[str]:
     ]
     if result.devices > 1:
         lines.append(f"デバイス {result.devices} 台（{result.split}）")
+    for part in result.parts:
+        share = significant(100 * part.share, 2)
+        name = part.device.name or part.device.id
+        lines.append(f"{name}: 層の {share}%、1 ステップのうち {duration(part.step_latency_s)}")
     return lines
 
 

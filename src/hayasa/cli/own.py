@@ -56,8 +56,7 @@ def names_model(arguments: argparse.Namespace) -> bool:
 
 def names_device(arguments: argparse.Namespace) -> bool:
     """Tell whether an option says anything of the machine."""
-    options = (arguments.device, arguments.memory, arguments.bandwidth)
-    return any(one is not None for one in (*options, arguments.cores, arguments.clock, arguments.peak))
+    return any(one is not None for one in (arguments.device, *_own_numbers(arguments)))
 
 
 def model_of(arguments: argparse.Namespace) -> tuple[str | Model, WeightFormat | None]:
@@ -94,31 +93,46 @@ def _by_count(arguments: argparse.Namespace) -> Model:
     return Model(id=f"{arguments.parameters}", stated_parameters=total, stated_active_parameters=active)
 
 
-def devices_of(arguments: argparse.Namespace) -> int | list[str]:
-    """Return how many devices the options ask for, or the names of those that are unlike."""
-    several = _several(arguments)
-    count = arguments.count
-    if several and count is not None and not _is_list(count):
-        raise InvalidValueError("--devices の台数は、--device を何度も書くときには指定できません。")
-    return several or integer("--devices", "1" if count is None else count)
+def machines_of(arguments: argparse.Namespace) -> tuple[str | Device | None, int | list[str]]:
+    """Return the machine and how many of it, or no machine and the names of several unlike ones."""
+    given, text = arguments.device or [], arguments.count
+    named = _names_in(text)
+    if (named and given) or (len(given) > 1 and text is not None):
+        raise InvalidValueError(
+            "デバイスの並びは、--device を並べるか --devices に書くか、どちらか一方で指定してください。"
+        )
+    several = named or (given if len(given) > 1 else [])
+    if not several:
+        return device_of(arguments), count_of(arguments)
+    if any(one is not None for one in _own_numbers(arguments)):
+        raise InvalidValueError("--memory、--bandwidth などの値は、デバイスを並べるときには指定できません。")
+    return None, several
 
 
-def _several(arguments: argparse.Namespace) -> list[str]:
-    """Return the devices that are named one by one, if they are several."""
-    named = [name.strip() for name in arguments.count.split(",")] if _is_list(arguments.count) else []
-    given = list(arguments.device or ())
-    if named and given:
-        raise InvalidValueError("デバイスの並びは、--device か --devices のどちらか一方で指定してください。")
-    return named or (given if len(given) > 1 else [])
+def count_of(arguments: argparse.Namespace) -> int:
+    """Return how many devices the options ask for."""
+    return integer("--devices", "1" if arguments.count is None else arguments.count)
 
 
-def _is_list(count: str | None) -> bool:
-    """Tell whether the text of ``--devices`` names devices: 2,000 is a number, for all that it has a comma."""
-    return count is not None and any(any(letter.isalpha() for letter in name) for name in count.split(","))
+def _names_in(text: str | None) -> list[str]:
+    """Return the devices that ``--devices`` names; none if it counts them."""
+    if text is None:
+        return []
+    try:
+        integer("--devices", text)
+    except InvalidValueError:
+        names = [name.strip() for name in text.split(",")]
+        # What has no letter was meant as a number: the error for that says more.
+        return names if all(any(map(str.isalpha, name)) for name in names) else []
+    return []
+
+
+def _own_numbers(arguments: argparse.Namespace) -> tuple[str | None, ...]:
+    return arguments.memory, arguments.bandwidth, arguments.cores, arguments.clock, arguments.peak
 
 
 def device_of(arguments: argparse.Namespace) -> str | Device:
-    """Return the one machine that the options name, with the reader's own numbers in the place of the table's."""
+    """Return the machine that the options name, with the reader's own numbers in the place of the table's."""
     own: dict[str, float | int] = {}
     if arguments.bandwidth is not None:
         bandwidth = quantity("--bandwidth", arguments.bandwidth, BANDWIDTHS, "273 や 273GB/s")
