@@ -8,7 +8,15 @@ from typing import NamedTuple
 
 from ..engine.buffers import memory_of
 from ..engine.engines import Engine, get_engine
-from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, require_integer
+from ..errors import (
+    MAX_BATCH_SIZE,
+    MAX_CONTEXT_LENGTH,
+    InvalidValueError,
+    require_integer,
+    require_positive,
+    require_tuple,
+    shown,
+)
 from ..machine.device import Device
 from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
@@ -100,7 +108,7 @@ def memory_fit(
     backend: str = "",
     devices: int = 1,
     screen: bool | None = None,
-    dealt: Sequence[tuple[Device, float]] = (),
+    dealt: tuple[tuple[Device, float], ...] = (),
 ) -> MemoryFit:
     """Weigh what a model needs against what its devices have.
 
@@ -127,7 +135,7 @@ def memory_fit(
     screen : bool, optional
         Whether a screen, and whatever else is usual, takes its part of the
         memory; by default that is left open.
-    dealt : sequence of (Device, float)
+    dealt : tuple of (Device, float)
         Unlike devices, each with its share of the layers, in the place of
         `device` and `devices`.
 
@@ -156,7 +164,8 @@ def memory_fit(
     """
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
-    if dealt:
+    if dealt != ():
+        _require_dealt(dealt)
         alone = [
             memory_fit(
                 model,
@@ -199,6 +208,17 @@ def memory_fit(
     )
 
 
+def _require_dealt(dealt: tuple[tuple[Device, float], ...]) -> None:
+    """Refuse what is no row of devices with their shares."""
+    require_tuple("dealt", dealt)
+    for pair in dealt:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], Device):
+            raise InvalidValueError(
+                f"dealt は、デバイスと、その受け持ちとの組の並びで指定してください（与えられた値: {shown(pair)}）。"
+            )
+        require_positive("dealt", pair[1], maximum=1.0)
+
+
 def _dealt_fit(alone: Sequence[MemoryFit], shares: Sequence[float]) -> MemoryFit:
     """Return what devices hold together, from what each would hold of the whole model.
 
@@ -236,7 +256,7 @@ def max_context_length(
     backend: str = "",
     screen: bool | None = None,
     tight: bool = False,
-    dealt: Sequence[tuple[Device, float]] = (),
+    dealt: tuple[tuple[Device, float], ...] = (),
 ) -> int:
     """Longest context per sequence for which everything fits.
 
@@ -262,7 +282,7 @@ def max_context_length(
         Whether a screen takes its part, as for `memory_fit`.
     tight : bool
         Whether a tight fit counts too.
-    dealt : sequence of (Device, float)
+    dealt : tuple of (Device, float)
         Unlike devices, as for `memory_fit`.
 
     Returns
@@ -406,7 +426,7 @@ def remedies(
     engine: Engine,
     backend: str,
     devices: int,
-    dealt: Sequence[tuple[Device, float]] = (),
+    dealt: tuple[tuple[Device, float], ...] = (),
 ) -> list[str]:
     """Say what makes it fit, in Japanese: the least that has to be given up first.
 

@@ -97,7 +97,9 @@ def _question_of_machines(arguments: argparse.Namespace) -> tuple[str | Device |
     device, devices = machines_of(arguments)
     shares = None
     if arguments.tensor_split is not None:
-        shares = [quantity("--tensor-split", part, {"": 1.0}, "3,1") for part in arguments.tensor_split.split(",")]
+        # argparse makes an empty list of the value --.
+        parts = str(arguments.tensor_split).split(",")
+        shares = [quantity("--tensor-split", part, {"": 1.0}, "3,1") for part in parts]
     return device, {**_question(arguments, devices), "device_shares": shares}
 
 

@@ -116,7 +116,8 @@ def count_of(arguments: argparse.Namespace) -> int:
 
 def _names_in(text: str | None) -> list[str]:
     """Return the devices that ``--devices`` names; none if it counts them."""
-    if text is None:
+    # argparse makes an empty list of the value --.
+    if not isinstance(text, str):
         return []
     try:
         integer("--devices", text)
