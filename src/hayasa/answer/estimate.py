@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
+from ..engine.buffers import memory_of
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration, chosen_together
 from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import OLD_BUILDS, Wait
@@ -33,7 +34,7 @@ from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
-from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies
+from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_batch_size, max_context_length, memory_fit, remedies
 from .step import calibrated_waits, dealt_waits, handovers, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -354,7 +355,30 @@ class Estimate(NamedTuple):
         longest = self.model.context_length_max
         if longest and self.context_length > longest:
             notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
-        return notes
+        return notes + self._queue_notes
+
+    @property
+    def _queue_notes(self) -> tuple[str, ...]:
+        """Say that sequences wait for each other, where a server has no room for the caches of all."""
+        needs = memory_of(self.engine, self.backend)
+        if self.batch_size == 1 or self.parts or needs.share_most == 1 or self.fits is not False:
+            return ()
+        room = max_batch_size(
+            self.model,
+            self.device,
+            self.weights,
+            context_length=max(1, self.context_length),
+            devices=self.devices,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
+            engine=self.engine,
+            backend=self.backend,
+        )
+        if not room:
+            return ()
+        return (
+            f"KV キャッシュが入るのは {min(room, self.batch_size)} 系列ほどまでです。残りの系列は順番を待つか、"
+            "途中で止められて計算し直されるので、合計の速さはこの見積りより遅くなります。",
+        )
 
     def _step_s_of_new_builds(self) -> float:
         """Best estimate without what old builds of the engine cost more."""
