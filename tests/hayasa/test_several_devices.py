@@ -170,3 +170,15 @@ def test_the_command_refuses(capsys: pytest.CaptureFixture[str], arguments: list
     with pytest.raises(SystemExit):
         run(capsys, *arguments)
     assert word in capsys.readouterr().err
+
+
+def test_a_server_without_room_for_all_caches_says_how_many_run_at_a_time() -> None:
+    question = {"engine": "vllm", "weights": "bf16", "context_length": 4096}
+    many = hayasa.estimate("llama-3.1-8b", "rtx-4090", batch_size=64, **question)
+    [note] = [one for one in many.notes if "系列ほどまで" in one]
+    room = hayasa.max_batch_size(many.model, many.device, many.weights, context_length=4096, engine="vllm")
+    assert 1 < room < 64
+    assert f"{room} 系列" in note
+    for engine, batch_size in (("vllm", room), ("vllm", 1), ("llama.cpp", 64)):
+        fewer = hayasa.estimate("llama-3.1-8b", "rtx-4090", batch_size=batch_size, **{**question, "engine": engine})
+        assert not any("系列ほどまで" in one for one in fewer.notes)
