@@ -19,8 +19,8 @@ CARDS = ("rtx-3090", "rtx-3060", "rtx-4090", "rtx-5060-ti", "rtx-4060")
 def test_the_step_is_the_sum_of_each_one_s_share() -> None:
     both = hayasa.estimate("qwen3-32b", devices=["rtx-3090", "rtx-3060"], weights="q4_k_m", context_length=4096)
     alone = [hayasa.estimate("qwen3-32b", one, weights="q4_k_m", context_length=4096) for one in CARDS[:2]]
-    assert [part.share for part in both.parts] == [24 / 36, 12 / 36]
-    expected = sum(part.share * one.step_latency_s for part, one in zip(both.parts, alone, strict=True))
+    assert [part.fraction for part in both.parts] == [24 / 36, 12 / 36]
+    expected = sum(part.fraction * one.step_latency_s for part, one in zip(both.parts, alone, strict=True))
     assert both.step_latency_s == pytest.approx(expected + both.waits[-1].seconds)
     assert both.waits[-1].name == "messages"
     assert sum(wait.seconds for wait in both.waits if not wait.hidden) == pytest.approx(both.step_latency_s)
@@ -93,7 +93,7 @@ def test_more_memory_takes_more_layers() -> None:
     ]
     parts = hayasa.estimate("qwen3-32b", devices=cards, engine="ideal").parts
     assert all(a.share < b.share for a, b in pairwise(parts))
-    assert sum(part.share for part in parts) == pytest.approx(1)
+    assert sum(part.fraction for part in parts) == pytest.approx(1)
 
 
 def test_unlike_makers_meet_on_a_backend_that_both_have() -> None:

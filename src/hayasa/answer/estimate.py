@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
 from ..engine.buffers import memory_of
+from ..engine.builds import build_month
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration, chosen_together
 from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
-from ..engine.waits import OLD_BUILDS, Wait
+from ..engine.waits import Wait
 from ..errors import (
     MAX_BATCH_SIZE,
     MAX_CONTEXT_LENGTH,
@@ -25,6 +26,7 @@ from ..errors import (
     InvalidValueError,
     require_choice,
     require_integer,
+    shown,
 )
 from ..machine.device import Device
 from ..machine.memory import memory_required_bytes
@@ -39,9 +41,6 @@ from .step import calibrated_waits, dealt_waits, handovers, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
-
-NOTEWORTHY = 1.05
-"""How much faster new builds have to be for a note to say so."""
 
 PUBLISHED_BITS = 16
 """Bits of a number as models are published: fewer are packed in some way."""
@@ -59,12 +58,12 @@ class DealtPart(NamedTuple):
     ----------
     alone : Estimate
         What the device would do on its own with the whole model.
-    share : float
+    fraction : float
         Share of the layers that it has.
     """
 
     alone: Estimate
-    share: float
+    fraction: float
 
     @property
     def device(self) -> Device:
@@ -74,7 +73,7 @@ class DealtPart(NamedTuple):
     @property
     def step_latency_s(self) -> float:
         """Seconds of a step that pass on it."""
-        return self.share * self.alone.step_latency_s
+        return self.fraction * self.alone.step_latency_s
 
 
 class Estimate(NamedTuple):
@@ -108,6 +107,10 @@ class Estimate(NamedTuple):
     backend : str
         What the engine computes with, such as ``"cuda"``; empty for ``ideal``,
         and where nothing is known of the device.
+    build : str
+        Month of the engine's build; empty for the newest that was measured.
+    server : bool
+        Whether the speed is what a client of a server sees.
     remarks : tuple of str
         How what the question left open was settled, in Japanese.
     parts : tuple of DealtPart
@@ -132,6 +135,8 @@ class Estimate(NamedTuple):
     step_latency_s: float
     chosen: ChosenCalibration | None
     backend: str
+    build: str
+    server: bool
     remarks: tuple[str, ...]
     parts: tuple[DealtPart, ...] = ()
 
@@ -158,13 +163,10 @@ class Estimate(NamedTuple):
 
     @property
     def step_latency_fast_s(self) -> float:
-        """Lower end of its 90 % interval, never less than physics allows.
-
-        Where a device was measured with old builds of the engine, today's are faster.
-        """
+        """Lower end of its 90 % interval, never less than physics allows."""
         if self.chosen is None:
             return self.bound_latency_s
-        return max(self._step_s_of_new_builds() / self.chosen.high_factor, self.bound_latency_s)
+        return max(self.step_latency_s / self.chosen.high_factor, self.bound_latency_s)
 
     @property
     def decode_tokens_per_s_bound(self) -> float:
@@ -255,7 +257,7 @@ class Estimate(NamedTuple):
 
     @property
     def _dealt(self) -> tuple[tuple[Device, float], ...]:
-        return tuple([(part.device, part.share) for part in self.parts])
+        return tuple([(part.device, part.fraction) for part in self.parts])
 
     @property
     def fits(self) -> bool | None:
@@ -308,14 +310,14 @@ class Estimate(NamedTuple):
     def prefill_tokens_per_s_bound(self) -> float | None:
         """Tokens per second of reading the prompt that physics allows; None if unknown."""
         if self.parts:
-            return _dealt_speed([(part.alone.prefill_tokens_per_s_bound, part.share) for part in self.parts])
+            return _dealt_speed([(part.alone.prefill_tokens_per_s_bound, part.fraction) for part in self.parts])
         return self._prefill_tokens_per_s(1.0)
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
         """Tokens per second of reading the prompt: the best estimate; None if unknown."""
         if self.parts:
-            return _dealt_speed([(part.alone.prefill_tokens_per_s, part.share) for part in self.parts])
+            return _dealt_speed([(part.alone.prefill_tokens_per_s, part.fraction) for part in self.parts])
         if self.chosen is None:
             return self.prefill_tokens_per_s_bound
         return self._prefill_tokens_per_s(self.chosen.prefill_share)
@@ -346,12 +348,6 @@ class Estimate(NamedTuple):
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
         notes = self.model.notes + self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
-        newer = self.batch_size / self._step_s_of_new_builds()
-        if newer > NOTEWORTHY * self.decode_tokens_per_s:
-            notes += (
-                "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
-                f" {significant(newer, 2)} トークン/秒 ほどの見込みです。",
-            )
         longest = self.model.context_length_max
         if longest and self.context_length > longest:
             notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
@@ -379,13 +375,6 @@ class Estimate(NamedTuple):
             f"KV キャッシュが入るのは {min(room, self.batch_size)} 系列ほどまでです。残りの系列は順番を待つか、"
             "途中で止められて計算し直されるので、合計の速さはこの見積りより遅くなります。",
         )
-
-    def _step_s_of_new_builds(self) -> float:
-        """Best estimate without what old builds of the engine cost more."""
-        if self.chosen is None or self.devices > 1:
-            return self.step_latency_s
-        old_builds_s = sum(wait.seconds for wait in self.waits if wait.kind.name == OLD_BUILDS.name)
-        return max(self.step_latency_s - self.chosen.step_factor * old_builds_s, self.bound_latency_s)
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -435,7 +424,7 @@ def _plain(value: object) -> object:
         parts = [name for name, one in vars(MemoryFit).items() if isinstance(one, property)]
         return {**value._asdict(), **{name: getattr(value, name) for name in parts}}
     if isinstance(value, DealtPart):
-        return {"device": value.device.id, "share": value.share, "step_latency_s": value.step_latency_s}
+        return {"device": value.device.id, "share": value.fraction, "step_latency_s": value.step_latency_s}
     if isinstance(value, Wait):
         return {**value.kind._asdict(), "seconds": value.seconds, "hidden": value.hidden}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
@@ -496,6 +485,8 @@ def estimate(
     split: str = "pipeline",
     prompt_length: int | None = None,
     kv_cache: str | WeightFormat = _FP16,
+    build: str | None = None,
+    server: bool | None = None,
 ) -> Estimate:
     """Estimate how fast a model runs on a device, and how sure that is.
 
@@ -535,6 +526,14 @@ def estimate(
         `context_length`, or 512 if that is 0.
     kv_cache : str or WeightFormat
         How keys and values are stored, by default in 16 bits.
+    build : str, optional
+        The engine's build: a month such as ``"2025-06"``, or a build of llama.cpp
+        such as ``"b6100"``; by default the newest that was measured.
+    server : bool, optional
+        Whether the speed is what a client of a server sees, which also waits
+        for the next token to be chosen from the vocabulary; by default what
+        the engine usually is (`Engine.serves`).  ``llama-bench`` and
+        ``mlx_lm.benchmark`` measure without.
 
     Returns
     -------
@@ -571,7 +570,7 @@ def estimate(
     Two unlike cards: each has as many layers as its memory holds, one works after the other.
 
     >>> both = estimate("qwen3-32b", devices=["rtx-3090", "rtx-3060"])
-    >>> [(part.device.id, round(part.share, 2)) for part in both.parts]
+    >>> [(part.device.id, round(part.fraction, 2)) for part in both.parts]
     [('rtx-3090', 0.67), ('rtx-3060', 0.33)]
     """
     if isinstance(devices, (list, tuple)):
@@ -588,6 +587,8 @@ def estimate(
             split=split,
             prompt_length=prompt_length,
             kv_cache=kv_cache,
+            build=build,
+            server=server,
         )
     if device_shares is not None:
         raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
@@ -611,6 +612,11 @@ def estimate(
         prompt_length = context_length or DEFAULT_PROMPT_LENGTH
     else:
         prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
+    month = build_month(build)
+    if server is None:
+        server = engine.serves
+    if server is not True and server is not False:
+        raise InvalidValueError(f"server は True か False です（与えられた値: {shown(server)}）。")
     chosen = None
     if engine.id != "ideal":
         several = split if devices > 1 else ""
@@ -624,6 +630,8 @@ def estimate(
             experts=model.has_experts,
             batched=batch_size > 1,
             split=several,
+            build=month,
+            server=server,
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
@@ -634,7 +642,8 @@ def estimate(
     if chosen is None:
         waits = ideal_waits(work, memory_s, compute_s)
     else:
-        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, layer_count(model))
+        share = work.share(model, together)
+        waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, layer_count(model))
     return Estimate(
         model=model,
         device=device,
@@ -654,6 +663,8 @@ def estimate(
         step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
         chosen=chosen,
         backend=backend,
+        build=month,
+        server=server,
         remarks=tuple(remarks),
     )
 
@@ -679,6 +690,8 @@ def _estimate_dealt(
     split: str,
     prompt_length: int | None,
     kv_cache: str | WeightFormat,
+    build: str | None,
+    server: bool | None,
 ) -> Estimate:
     """Estimate for devices that are named one by one: alike ones as ever, unlike ones in a row."""
     if device is not None:
@@ -712,6 +725,8 @@ def _estimate_dealt(
                 split=split,
                 prompt_length=prompt_length,
                 kv_cache=kv_cache,
+                build=build,
+                server=server,
             )
         )
     return parts[0] if alike else _joined(parts, layer_shares(members, shares))
@@ -732,7 +747,7 @@ def _joined(alone: Sequence[Estimate], shares: Sequence[float]) -> Estimate:
     """Return the estimate of unlike devices in a row, from what each would do on its own."""
     first = alone[0]
     dealt = [DealtPart(one, share) for one, share in zip(alone, shares, strict=True)]
-    waits = dealt_waits([(part.alone.waits, part.share) for part in dealt])
+    waits = dealt_waits([(part.alone.waits, part.fraction) for part in dealt])
     chosen = [one.chosen for one in alone if one.chosen is not None]
     messages = handovers(chosen, len(alone))
     backends = dict.fromkeys([one.backend for one in alone])
@@ -752,11 +767,13 @@ def _joined(alone: Sequence[Estimate], shares: Sequence[float]) -> Estimate:
         split=first.split,
         work=first.work,
         waits=(*waits, *messages),
-        memory_latency_s=total([part.share * part.alone.memory_latency_s for part in dealt]),
-        compute_latency_s=total([part.share * part.alone.compute_latency_s for part in dealt]),
+        memory_latency_s=total([part.fraction * part.alone.memory_latency_s for part in dealt]),
+        compute_latency_s=total([part.fraction * part.alone.compute_latency_s for part in dealt]),
         step_latency_s=total([*[part.step_latency_s for part in dealt], *[wait.seconds for wait in messages]]),
         chosen=chosen_together(chosen) if chosen else None,
         backend="+".join([one for one in backends if one]),
+        build=first.build,
+        server=first.server,
         remarks=tuple(remarks),
         parts=tuple(dealt),
     )
@@ -765,8 +782,8 @@ def _joined(alone: Sequence[Estimate], shares: Sequence[float]) -> Estimate:
 def _shares_text(parts: Sequence[DealtPart], model: Model) -> str:
     """Say how the layers are dealt out, in Japanese."""
     said = [
-        f"{part.device.name or part.device.id} に {significant(100 * part.share, 2)}%"
-        + (f"（約 {round(part.share * model.layers)} 層）" if model.layers else "")
+        f"{part.device.name or part.device.id} に {significant(100 * part.fraction, 2)}%"
+        + (f"（約 {round(part.fraction * model.layers)} 層）" if model.layers else "")
         for part in parts
     ]
     return f"層は、{'、'.join(said)}と分けて、順に計算するものとしました。"
