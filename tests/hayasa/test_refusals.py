@@ -56,6 +56,8 @@ SOUND: dict[str, Any] = {
     "split": "pipeline",
     "device_shares": None,
     "dealt": (),
+    "build": "2025-06",
+    "server": True,
     "file": None,
     "seen": None,
     "expected": None,

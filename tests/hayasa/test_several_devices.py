@@ -92,7 +92,7 @@ def test_more_memory_takes_more_layers() -> None:
         Device(id=f"c{i}", memory_bandwidth_bytes_per_s=5e11, memory_capacity_bytes=s) for i, s in enumerate(sizes)
     ]
     parts = hayasa.estimate("qwen3-32b", devices=cards, engine="ideal").parts
-    assert all(a.share < b.share for a, b in pairwise(parts))
+    assert all(a.fraction < b.fraction for a, b in pairwise(parts))
     assert sum(part.fraction for part in parts) == pytest.approx(1)
 
 

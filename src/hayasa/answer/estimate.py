@@ -30,7 +30,7 @@ from ..errors import (
 )
 from ..machine.device import Device
 from ..machine.memory import memory_required_bytes
-from ..machine.split import SPLITS, joined_device, layer_shares, total
+from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
 from ..model.flops import prefill_flop
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
@@ -330,7 +330,7 @@ class Estimate(NamedTuple):
             return None
         read = weight_bytes(self.model, self.weights).read_bytes(self.prompt_length)
         memory_s = read / self.device.memory_bandwidth_bytes_per_s
-        together = self.devices if self.split == "tensor" else 1
+        together = devices_at_a_time(self.split, self.devices)
         return self.prompt_length * together / max(memory_s, compute_s / share)
 
     @property
@@ -519,8 +519,9 @@ def estimate(
     device_shares : sequence of float, optional
         What each of unlike devices takes of the layers, in any unit, like
         llama.cpp's ``--tensor-split``; by default in proportion to memory.
-    split : {"pipeline", "tensor"}
-        Layers dealt out over the devices, or every matrix cut over them.
+    split : {"pipeline", "tensor", "row"}
+        Layers dealt out over the devices, or every matrix cut over them; the
+        last is llama.cpp's old and slow way of that.
     prompt_length : int, optional
         Tokens of the prompt for prefill and time to first token; by default
         `context_length`, or 512 if that is 0.
@@ -635,14 +636,14 @@ def estimate(
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
-    together = devices if split == "tensor" else 1  # devices that work at the same time
+    together = devices_at_a_time(split, devices)
     memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
     compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
     bound_s = max(memory_s, compute_s)
     if chosen is None:
         waits = ideal_waits(work, memory_s, compute_s)
     else:
-        share = work.share(model, together)
+        share = work.share(model, together, split)
         waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, layer_count(model))
     return Estimate(
         model=model,

@@ -15,6 +15,7 @@ from ..engine.waits import (
     UNPACK_WEIGHTS,
     Wait,
 )
+from ..machine.split import devices_at_a_time
 from ..model.kv_cache import (
     STATE_VALUE_BYTES,
     cache_layers,
@@ -210,7 +211,7 @@ def _compute(result: Estimate) -> list[str]:
 
 
 def _shared(result: Estimate) -> bool:
-    return result.devices > 1 and result.split == "tensor"
+    return devices_at_a_time(result.split, result.devices) > 1
 
 
 def _bound(result: Estimate) -> list[str]:

@@ -7,7 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, require_positive, shown
 from .device import Device
 
-SPLITS = ("pipeline", "tensor")
+SPLITS = ("pipeline", "tensor", "row")
+"""How a model is dealt out: its layers; every matrix, with two sums a layer; or, in llama.cpp's old way,
+the rows of the matrices alone, with a sum after every one of them."""
+
+
+def devices_at_a_time(split: str, devices: int) -> int:
+    """Return how many of the devices work at the same time.
+
+    Examples
+    --------
+    >>> devices_at_a_time("pipeline", 4), devices_at_a_time("tensor", 4)
+    (1, 4)
+    """
+    return 1 if split == "pipeline" else devices
 
 
 def messages_per_step(split: str, devices: int, layers: float) -> float:

@@ -15,6 +15,10 @@ HIDDEN_VALUE_BYTES = 2
 """Bytes of a number that devices send each other: engines compute in 16 bits there."""
 
 
+VECTOR_SEQUENCES = 8
+"""Sequences up to which llama.cpp multiplies one after the other on vector units; more share tiles of a matrix."""
+
+
 class Work(NamedTuple):
     """The work of one decode step, all sequences together.
 
@@ -34,6 +38,14 @@ class Work(NamedTuple):
         Entries from which their next tokens are chosen.
     padding_bytes : float
         Bytes of KV cache that an engine keeps behind the windows, up to a micro-batch of a prompt.
+    first_bytes, further_bytes : float
+        Of the bytes of weights those that one sequence reads, and the experts
+        that only the further ones touch.
+    vector_flop, tile_flop, tile_bytes : float
+        FLOP of the second to the `VECTOR_SEQUENCES`-th sequence with the weights;
+        beyond that, FLOP of all, and the bytes of weights that are unpacked for them.
+    routed_layers : float
+        Layers with experts, where there are several sequences.
     all_reduces, all_reduce_bytes : float
         How often the devices of a tensor split add up their parts, and the
         bytes that each of them sends for that.
@@ -48,14 +60,21 @@ class Work(NamedTuple):
     sequences: float = 1.0
     vocabulary: float = 0.0
     padding_bytes: float = 0.0
+    first_bytes: float = 0.0
+    further_bytes: float = 0.0
+    vector_flop: float = 0.0
+    tile_flop: float = 0.0
+    tile_bytes: float = 0.0
+    routed_layers: float = 0.0
     all_reduces: float = 0.0
     all_reduce_bytes: float = 0.0
 
-    def share(self, model: Model, devices: int) -> Work:
+    def share(self, model: Model, devices: int, split: str = "tensor") -> Work:
         r"""Return the work of one device of a tensor split.
 
         Every matrix is cut over all devices; the cache is cut by its heads, so
-        that no more devices than there are heads share it.  After attention and
+        that no more devices than there are heads share it, and llama.cpp's split
+        by rows leaves it where it is.  After attention and
         after the feed-forward part of each layer the parts are added up, for
         which a ring sends :math:`2 (D - 1) / D` of them.
 
@@ -70,7 +89,7 @@ class Work(NamedTuple):
         if devices == 1:
             return self
         heads = 1 if model.attention_kind == "mla" else model.kv_heads
-        holders = min(devices, max(1, heads))
+        holders = 1 if split == "row" else min(devices, max(1, heads))
         all_reduces = 2.0 * layer_count(model)
         ring = 2 * (devices - 1) / devices
         return Work(
@@ -83,6 +102,12 @@ class Work(NamedTuple):
             self.sequences,
             self.vocabulary,
             self.padding_bytes / holders,
+            self.first_bytes / devices,
+            self.further_bytes / devices,
+            self.vector_flop / devices,
+            self.tile_flop / devices,
+            self.tile_bytes / devices,
+            self.routed_layers,
             all_reduces,
             all_reduces * ring * self.sequences * model.hidden_size * HIDDEN_VALUE_BYTES,
         )
@@ -132,10 +157,14 @@ def step_work(
     (3500000000.0, 14000000000.0)
     """
     layers, moe_layers = _waiting_layers(model)
+    read = weight_bytes(model, weights)
+    read_bytes, first_bytes = read.read_bytes(batch_size), read.read_bytes(1)
+    token_flop = weight_flop_per_token(model)
+    in_tiles = batch_size > VECTOR_SEQUENCES
     return Work(
-        weight_bytes(model, weights).read_bytes(batch_size),
+        read_bytes,
         kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bytes_per_cached_value),
-        weight_flop_per_token(model) * batch_size,
+        token_flop * batch_size,
         attention_flop_per_token(model, context_length) * batch_size,
         layers,
         moe_layers,
@@ -148,4 +177,10 @@ def step_work(
             batch_size=batch_size,
             bytes_per_value=kv_cache.bytes_per_cached_value,
         ),
+        first_bytes,
+        read_bytes - first_bytes,
+        0.0 if in_tiles else token_flop * (batch_size - 1),
+        token_flop * batch_size if in_tiles else 0.0,
+        read_bytes if in_tiles else 0.0,
+        moe_layers if batch_size > 1 else 0.0,
     )
