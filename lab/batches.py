@@ -152,8 +152,8 @@ def _pass(row: dict[str, str]) -> Measurement:
         weight_bytes=work.weight_bytes - n_bytes,
         first_bytes=work.first_bytes - n_bytes,
         tile_bytes=work.tile_bytes and work.tile_bytes - n_bytes,
-        vector_flop=work.vector_flop and work.vector_flop - flop * (tokens - 1),
-        tile_flop=work.tile_flop and work.tile_flop - flop * tokens,
+        vector_flop=work.vector_flop * (1 - flop / one.weight_flop),
+        tile_flop=work.tile_flop * (1 - flop / one.weight_flop),
         kv_bytes=one.kv_bytes,
         padding_bytes=one.padding_bytes,
     )

@@ -403,7 +403,7 @@ def choose_calibration(
     }
     if split and not messages[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
-    elif split == "tensor" and not nearest.split_rows:
+    elif split in ("tensor", "row") and not nearest.split_rows:
         notes.append("行列を分けた複数台の速さは、1 台の見積りに通信の待ちを足したものです。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:

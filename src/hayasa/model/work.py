@@ -18,6 +18,9 @@ HIDDEN_VALUE_BYTES = 2
 VECTOR_SEQUENCES = 8
 """Sequences up to which llama.cpp multiplies one after the other on vector units; more share tiles of a matrix."""
 
+TILE_SEQUENCES = 16
+"""Sequences that a tile is wide: fewer take as long."""
+
 
 class Work(NamedTuple):
     """The work of one decode step, all sequences together.
@@ -43,7 +46,8 @@ class Work(NamedTuple):
         that only the further ones touch.
     vector_flop, tile_flop, tile_bytes : float
         FLOP of the second to the `VECTOR_SEQUENCES`-th sequence with the weights;
-        beyond that, FLOP of all, and the bytes of weights that are unpacked for them.
+        beyond that, FLOP of all, a tile at least, and the bytes of weights that
+        are unpacked for them.
     routed_layers : float
         Layers with experts, where there are several sequences.
     all_reduces, all_reduce_bytes : float
@@ -180,7 +184,7 @@ def step_work(
         first_bytes,
         read_bytes - first_bytes,
         0.0 if in_tiles else token_flop * (batch_size - 1),
-        token_flop * batch_size if in_tiles else 0.0,
+        token_flop * max(TILE_SEQUENCES, batch_size) if in_tiles else 0.0,
         read_bytes if in_tiles else 0.0,
         moe_layers if batch_size > 1 else 0.0,
     )
