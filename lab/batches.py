@@ -16,7 +16,7 @@ import numpy as np
 from hayasa.catalog.objects import get_device, get_model, get_weight_format
 from hayasa.catalog.reader import data_directory, read_rows
 from hayasa.engine.calibration import weight_kind
-from hayasa.engine.waits import FITTED_WAITS, READ_WEIGHTS, SAMPLING, TILE_UNPACK, UNPACK_WEIGHTS, clock_hz
+from hayasa.engine.waits import FITTED_WAITS, READ_WEIGHTS, SAMPLING, TILE_UNPACK, UNPACKING, clock_hz
 from hayasa.model.tensors import weight_tensors
 from hayasa.model.weights import tensor_bytes
 from hayasa.model.work import step_work
@@ -129,8 +129,8 @@ def _batched(m: Measurement) -> Measurement:
     """Return a row of several sequences, with what one of them reads apart from the further experts."""
     loads_s = dict(m.loads_s)
     share = m.work.first_bytes / m.work.weight_bytes
-    for kind in (READ_WEIGHTS, UNPACK_WEIGHTS):
-        loads_s[kind.name] *= share
+    for name in (READ_WEIGHTS.name, *UNPACKING):
+        loads_s[name] *= share
     if weight_kind(m.weights) == "float":
         loads_s[TILE_UNPACK.name] = 0.0
     return replace(m, loads_s=loads_s)

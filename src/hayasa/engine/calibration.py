@@ -25,7 +25,7 @@ from .waits import (
     FITTED_WAITS,
     SAMPLING,
     TILE_UNPACK,
-    UNPACK_WEIGHTS,
+    UNPACKING,
     WaitKind,
     clock_hz,
 )
@@ -52,8 +52,8 @@ class Calibration:
         Beginning of the device families that it is for; empty for all that have no row of their own.
     weight_read_factor : float
         Time to read the weights over the ideal, at least 1.
-    unpack_cycles_per_byte : float
-        Core cycles to unpack and multiply one byte of weights.
+    unpack_cycles_per_byte, unpack_cycles_per_byte_before_turing : float
+        Core cycles to unpack and multiply one byte of weights, and those of NVIDIA's older cores.
     unpacked_kinds : str
         Kinds of weights that this holds for, from `weight_kind`, joined by ``|``.
     multiply_factor : float
@@ -67,10 +67,10 @@ class Calibration:
     launch_clock_hz : float
         Clock that the cycles of the layers follow, where that is not the device's
         but the host's; 0 for the device's.
-    cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_and_further_die, \
 cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         Clock cycles that each layer costs whatever its size, and in addition
-        each layer with experts, each layer on every further die, and each
+        each layer with experts, each with a recurrent state, each on every further die, and each
         layer in builds of the engine from before August 2025 and from before
         March 2026.
     further_experts_factor : float
@@ -129,6 +129,7 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     family: str = ""
     weight_read_factor: float = 1.0
     unpack_cycles_per_byte: float = 0.0
+    unpack_cycles_per_byte_before_turing: float = 0.0
     unpacked_kinds: str = "float|block|k"
     multiply_factor: float = 0.0
     attention_cycles_per_flop: float = 0.0
@@ -137,6 +138,7 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     launch_clock_hz: float = 0.0
     cycles_per_layer: float = 0.0
     cycles_per_moe_layer: float = 0.0
+    cycles_per_state_layer: float = 0.0
     cycles_per_layer_and_further_die: float = 0.0
     cycles_per_layer_to_2025: float = 0.0
     cycles_per_layer_of_2025: float = 0.0
@@ -438,11 +440,9 @@ def _paces(
 ) -> tuple[Pace, ...]:
     """Return the waits that are not 0 for these weights, this split and build, and with or without a server."""
     kind = weight_kind(weights)
-    left_out = {
-        UNPACK_WEIGHTS.name: kind not in row.unpacked_kinds.split("|"),
-        TILE_UNPACK.name: kind == "float",
-        SAMPLING.name: not server,
-    }
+    left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server}
+    if kind not in row.unpacked_kinds.split("|"):
+        left_out = {**left_out, **dict.fromkeys(UNPACKING, True)}
     launch_hz = row.launch_clock_hz or clock_hz(device)
     paces = []
     for fitted in FITTED_WAITS:
