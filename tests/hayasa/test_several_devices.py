@@ -182,3 +182,26 @@ def test_a_server_without_room_for_all_caches_says_how_many_run_at_a_time() -> N
     for engine, batch_size in (("vllm", room), ("vllm", 1), ("llama.cpp", 64)):
         fewer = hayasa.estimate("llama-3.1-8b", "rtx-4090", batch_size=batch_size, **{**question, "engine": engine})
         assert not any("系列ほどまで" in one for one in fewer.notes)
+
+
+@pytest.mark.parametrize("devices", [2, 4, 8, 32])
+@pytest.mark.parametrize("batch_size", [1, 8, 64])
+def test_experts_dealt_out_whole_wait_for_the_fullest_device(devices: int, batch_size: int) -> None:
+    question = {"engine": "vllm", "weights": "bf16", "devices": devices, "batch_size": batch_size}
+    whole = hayasa.estimate("qwen3-235b-a22b", "h100-80gb-sxm", split="expert", **question)
+    cut = hayasa.estimate("qwen3-235b-a22b", "h100-80gb-sxm", split="tensor", **question)
+    assert cut.decode_tokens_per_s / 2 < whole.decode_tokens_per_s <= cut.decode_tokens_per_s
+    assert whole.decode_tokens_per_s_low < cut.decode_tokens_per_s_low
+    assert whole.fit == cut.fit
+    # Where nearly all experts are needed, it makes no difference where they lie.
+    many = {**question, "batch_size": 4096}
+    speeds = [
+        hayasa.estimate("qwen3-235b-a22b", "h100-80gb-sxm", split=split, **many).decode_tokens_per_s
+        for split in ("expert", "tensor")
+    ]
+    assert speeds[0] == pytest.approx(speeds[1], rel=1e-3)
+
+
+def test_experts_are_dealt_out_only_where_there_are_any() -> None:
+    with pytest.raises(InvalidValueError, match="エキスパート"):
+        hayasa.estimate("llama-3.1-8b", "rtx-3090", devices=2, split="expert")

@@ -519,9 +519,11 @@ def estimate(
     device_shares : sequence of float, optional
         What each of unlike devices takes of the layers, in any unit, like
         llama.cpp's ``--tensor-split``; by default in proportion to memory.
-    split : {"pipeline", "tensor", "row"}
-        Layers dealt out over the devices, or every matrix cut over them; the
-        last is llama.cpp's old and slow way of that.
+    split : {"pipeline", "tensor", "expert", "row"}
+        Layers dealt out over the devices; every matrix cut over them; the same,
+        but for experts, which are dealt out whole, as vLLM's
+        ``--enable-expert-parallel`` does; or llama.cpp's old and slow way of
+        cutting, its ``-sm row``.
     prompt_length : int, optional
         Tokens of the prompt for prefill and time to first token; by default
         `context_length`, or 512 if that is 0.
@@ -609,6 +611,10 @@ def estimate(
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     devices = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
     require_choice("split", split, SPLITS)
+    if split == "expert" and not model.experts:
+        raise InvalidValueError(
+            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
+        )
     if prompt_length is None:
         prompt_length = context_length or DEFAULT_PROMPT_LENGTH
     else:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, require_positive, shown
 from .device import Device
 
-SPLITS = ("pipeline", "tensor", "row")
-"""How a model is dealt out: its layers; every matrix, with two sums a layer; or, in llama.cpp's old way,
-the rows of the matrices alone, with a sum after every one of them."""
+SPLITS = ("pipeline", "tensor", "expert", "row")
+"""How a model is dealt out: its layers; every matrix, with two sums a layer; every matrix but those of the
+experts, of which each device has some whole; or, in llama.cpp's old way, the rows of the matrices alone,
+with a sum after every one of them."""
 
 
 def devices_at_a_time(split: str, devices: int) -> int:
