@@ -200,7 +200,9 @@ def _nanosecond(device: Device, weights: WeightFormat, launch_hz: float) -> floa
 
 READ_WEIGHTS = WaitKind("read_weights", "重みを読む", "memory", "倍")
 UNPACK_WEIGHTS = WaitKind("unpack_weights", "重みをほどいて掛ける", "cores", "サイクル")
-UNPACK_BEFORE_TURING = WaitKind("unpack_before_turing", "Turing より前のコアで、重みをほどいて掛ける", "cores", "サイクル")
+UNPACK_BEFORE_TURING = WaitKind(
+    "unpack_before_turing", "Turing より前のコアで、重みをほどいて掛ける", "cores", "サイクル"
+)
 ATTENTION = WaitKind("attention", "注意機構の計算", "cores", "サイクル")
 READ_CACHE = WaitKind("read_cache", "KV キャッシュを読む", "memory", "倍")
 LAYERS = WaitKind("layers", "層ごとの固定の待ち", "launches", "サイクル")
