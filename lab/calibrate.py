@@ -105,23 +105,6 @@ SERVED = ("multiply", "read_cache", "layers", "moe_layers", "sequences", "all_re
 FORMS = (
     Form(
         "llama.cpp",
-        "vulkan",
-        ("read_weights", "unpack_weights", "read_cache", "layers", "moe_layers", "state_layers", "sampling"),
-        "AMD と NVIDIA の GPU。多くは Ryzen AI Max+ 395 と RX 7900 XT。層ごとの待ちは、GPU のクロックによらない。",
-        launches_by_host=True,
-    ),
-    Form(
-        "llama.cpp",
-        "vulkan",
-        ("read_weights",),
-        "Intel の GPU 3 種の 4 件だけ。ほかの GPU とは別の命令で計算する。",
-        family="intel",
-        launches_by_host=True,
-        borrowed="llama.cpp/vulkan",
-        borrows=("read_cache", "layers", "moe_layers", "state_layers", "sampling"),
-    ),
-    Form(
-        "llama.cpp",
         "cuda",
         (
             "read_weights",
@@ -162,6 +145,23 @@ FORMS = (
         "2025 年以降の mlx-lm。状態を持つ層の余分な待ちは、Metal の llama.cpp の実測で補った。",
         borrowed="llama.cpp/metal",
         borrows=("state_layers",),
+    ),
+    Form(
+        "llama.cpp",
+        "vulkan",
+        ("read_weights", "unpack_weights", "read_cache", "layers", "moe_layers", "state_layers", "sampling"),
+        "AMD と NVIDIA の GPU。多くは Ryzen AI Max+ 395 と RX 7900 XT。層ごとの待ちは、GPU のクロックによらない。",
+        launches_by_host=True,
+    ),
+    Form(
+        "llama.cpp",
+        "vulkan",
+        ("read_weights",),
+        "Intel の GPU 3 種の 4 件だけ。ほかの GPU とは別の命令で計算する。",
+        family="intel",
+        launches_by_host=True,
+        borrowed="llama.cpp/vulkan",
+        borrows=("read_cache", "layers", "moe_layers", "state_layers", "sampling"),
     ),
     Form(
         "llama.cpp",

@@ -106,7 +106,8 @@ def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
         # Columns of defaults, and what is said of the fit, need not be there.
         defaults = {field.name: field.default for field in fields(Calibration)}
         said = {name for name in left_out if getattr(calibration, name) != defaults[name]}
-        assert all(name.startswith(("error_", "coverage_")) or name in ("models", "sources", "note") for name in said)
+        of_rows = ("models", "sources", "note", "first_year", "last_year")
+        assert all(name.startswith(("error_", "coverage_")) or name in of_rows for name in said)
         assert {name: getattr(calibration, name) for name in row} == row
     factors = rows_of(data["device_factors"])
     families = dict.fromkeys(hayasa.get_device(id_).family for id_ in hayasa.device_rows())
