@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -244,13 +244,17 @@ def calibrate_all(measurements: Sequence[Measurement]) -> list[tuple[Calibration
     fitted: dict[str, Coefficients] = {}
     found = []
     for form in FORMS:
-        given = dict(NOT_FITTED)
-        if form.several:
-            given["all_reduce_bytes"] = 1.0
-        given |= {name: fitted[form.borrowed][name] for name in form.borrows}
-        calibration, factors, fitted[form.id] = calibrate(form, measurements, given)
+        calibration, factors, fitted[form.id] = calibrate(form, measurements, given_to(form, fitted))
         found.append((calibration, factors))
     return found
+
+
+def given_to(form: Form, fitted: Mapping[str, Coefficients]) -> Coefficients:
+    """Return the coefficients that a form does not fit itself."""
+    given = dict(NOT_FITTED)
+    if form.several:
+        given["all_reduce_bytes"] = 1.0
+    return given | {name: fitted[form.borrowed][name] for name in form.borrows}
 
 
 def calibrate(

@@ -340,7 +340,9 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     for fitted in FITTED_WAITS:
         if fitted.amount in alone and fitted.kind.name != "dies" and not fitted.before:
             used = fitted.kind.name not in UNPACKING or "k" in calibration.unpacked_kinds
-            used = used and (fitted.kind.name != "unpack_before_turing" or result.device.family.startswith(BEFORE_TURING))
+            used = used and (
+                fitted.kind.name != "unpack_before_turing" or result.device.family.startswith(BEFORE_TURING)
+            )
             assert (fitted.kind.name in waits) == bool(getattr(calibration, fitted.coefficient) and used)
     notes = "".join(result.notes)
     if result.chosen and result.chosen.batch_share and "further_sequences" not in waits:
