@@ -29,6 +29,7 @@ from .fit import (
     Coefficients,
     Factors,
     Floats,
+    configuration_weights,
     factor_logs,
     fit_coefficients,
     fit_factors,
@@ -38,6 +39,7 @@ from .fit import (
 )
 from .rows import (
     EXCLUSIONS,
+    LONG_CONTEXT,
     PROMPT,
     Measurement,
     at_launch_clock,
@@ -394,15 +396,31 @@ def _one_device_s(rows: Sequence[Measurement], coefficients: Coefficients, facto
 
 
 def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Coefficients, factors: Factors) -> float:
-    """Median time that handing on to the next device adds; 0 if not measured."""
-    rows = [m for m in measurements if m.devices > 1 and m.batch_size == 1 and m.row["split"] in ("layer", "pipeline")]
+    """Median time that handing on to the next device adds; 0 if not measured.
+
+    Only shallow contexts count: what is missing at deep ones is no hand-over.
+    """
+    rows = [
+        m
+        for m in _kept(measurements)
+        if m.devices > 1 and m.row["split"] in ("layer", "pipeline") and m.context_length <= LONG_CONTEXT
+    ]
     if not rows:
         return 0.0
     added = np.array([m.step_s for m in rows]) - _one_device_s(rows, coefficients, factors)
-    return max(
-        0.0,
-        float(np.median(added / np.array([messages_per_step("pipeline", m.devices, m.model.layers) for m in rows]))),
-    )
+    hops = np.array([messages_per_step("pipeline", m.devices, m.model.layers) for m in rows])
+    return max(0.0, _weighted_median(added / hops, configuration_weights(rows)))
+
+
+def _kept(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Return the rows of one sequence that no exclusion names."""
+    return [m for m in measurements if m.batch_size == 1 and not any(excluded(m) for _, excluded in EXCLUSIONS)]
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values, kind="stable")
+    position = np.cumsum(weights[order]) - weights[order] / 2
+    return float(np.interp(weights.sum() / 2, position, values[order]))
 
 
 def _sum_us(split: str, measurements: Sequence[Measurement], coefficients: Coefficients, factors: Factors) -> float:

@@ -55,6 +55,7 @@ SOUND: dict[str, Any] = {
     "backend": "cuda",
     "split": "pipeline",
     "device_shares": None,
+    "link_latency_s": 1e-3,
     "dealt": (),
     "build": "2025-06",
     "server": True,

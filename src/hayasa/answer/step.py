@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ..engine.calibration import ChosenCalibration
 from ..engine.waits import (
+    ALL_REDUCES,
     BOUND,
     COMPUTE,
     DEVICE_DIFFERENCE,
@@ -48,10 +49,27 @@ def dealt_waits(parts: Iterable[tuple[Iterable[Wait], float]]) -> list[Wait]:
     return list(dealt.values())
 
 
-def handovers(several: Sequence[ChosenCalibration], devices: int) -> list[Wait]:
-    """Return what unlike devices in a row wait for each other: the slowest link counts."""
+def message_waits(
+    several: Sequence[ChosenCalibration],
+    devices: int,
+    split: str,
+    sums: float = 0.0,
+    link_latency_s: float | None = None,
+) -> list[Wait]:
+    """Return what devices in a row wait for each other, and machines in a network for all that they send.
+
+    Within a machine the slowest of the devices' links counts, and the last
+    device hands nothing on.  Between machines the token that was chosen has to
+    go back to the first one.
+    """
+    if devices == 1:
+        return []
+    if link_latency_s is not None:
+        return [Wait(MESSAGES, devices if split == "pipeline" else sums, link_latency_s)]
     message_s = max([one.calibration.pipeline_message_s for one in several], default=0.0)
-    return [Wait(MESSAGES, messages_per_step("pipeline", devices, 0), message_s)] if message_s else []
+    if split != "pipeline" or not message_s:
+        return []
+    return [Wait(MESSAGES, messages_per_step(split, devices, 0), message_s)]
 
 
 def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
@@ -73,13 +91,15 @@ def calibrated_waits(
     batch_size: int,
     devices: int,
     split: str,
-    layers: float,
+    link_latency_s: float | None = None,
 ) -> list[Wait]:
     """Return the waits that were measured for an engine, for what one device does at a time."""
     waits: list[Wait] = []
     total_s = 0.0
     group, longest = "", 0
     for kind, factor, amount, pace_s, beside in chosen.paces:
+        if link_latency_s is not None and kind.name == ALL_REDUCES.name:
+            continue  # what was measured within one machine
         units: float = getattr(share, amount)
         wait = Wait(kind, factor, units * pace_s)
         seconds = wait.seconds
@@ -104,9 +124,7 @@ def calibrated_waits(
         further = Wait(FURTHER_SEQUENCES, 1 / chosen.batch_share, compute_s * (batch_size - 1) / batch_size)
         waits.append(further)
         total_s += further.seconds
-    message_s = chosen.calibration.pipeline_message_s
-    if devices > 1 and split == "pipeline" and message_s:
-        messages = Wait(MESSAGES, messages_per_step(split, devices, layers), message_s)
+    for messages in message_waits([chosen], devices, split, share.all_reduces, link_latency_s):
         waits.append(messages)
         total_s += messages.seconds
     if total_s < bound_s:

@@ -26,6 +26,9 @@ CLOCKS = {"": 1e9, "ghz": 1e9, "mhz": 1e6}
 PEAKS = {"": 1e12, "tflops": 1e12, "tflop/s": 1e12, "tops": 1e12, "gflops": 1e9, "pflops": 1e15}
 """FLOP per second by unit; TFLOPS where none is typed."""
 
+LATENCIES = {"": 1e-3, "ms": 1e-3, "us": 1e-6, "μs": 1e-6, "s": 1.0}
+"""Seconds by unit; milliseconds where none is typed."""
+
 SPEEDS = dict.fromkeys(("", "t/s", "tok/s", "tok/sec", "tps", "tokens/s", "tokens/sec", "トークン/秒"), 1.0)
 """Tokens per second by unit."""
 

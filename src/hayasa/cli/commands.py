@@ -24,7 +24,7 @@ from ..model.shape import Model
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
-from .amounts import integer, quantity
+from .amounts import LATENCIES, integer, quantity
 from .answers import answer_lines, estimate_lines, print_json, print_ranking
 from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
 from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
@@ -50,12 +50,6 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     add("--backend", metavar="名前", help=f"計算に使うもの: {'、'.join(BACKENDS)}（既定: その機械で普通のもの）")
     unlike = "。違うものなら rtx-3090,rtx-3060 のように名前を並べる" if one_device else ""
     add(*count, dest="count", metavar="数", help=f"デバイスの台数（既定: 1）{unlike}")
-    if one_device:
-        add(
-            "--tensor-split",
-            metavar="比",
-            help="違うデバイスへの層の分け方。3,1 のように書く（既定: メモリの量に比例）",
-        )
     add(
         "--split",
         default="pipeline",
@@ -69,6 +63,17 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
         "--server",
         action=argparse.BooleanOptionalAction,
         help="サーバーの利用者が見る速さ（既定: エンジンの使われ方による。llama-bench で測る速さは --no-server）",
+    )
+
+
+def _add_machines(parser: argparse.ArgumentParser) -> None:
+    """Add the options of several devices that a measurement says nothing of."""
+    add = parser.add_argument
+    add("--tensor-split", metavar="比", help="違うデバイスへの層の分け方。3,1 のように書く（既定: メモリの量に比例）")
+    add(
+        "--link-latency",
+        metavar="時間",
+        help="別々の機械をつなぐとき、1 回の通信の待ち。1.7ms や 40us と書く（既定: 1 台の機械の中）",
     )
 
 
@@ -108,7 +113,9 @@ def _question_of_machines(arguments: argparse.Namespace) -> tuple[str | Device |
         # argparse makes an empty list of the value --.
         parts = str(arguments.tensor_split).split(",")
         shares = [quantity("--tensor-split", part, {"": 1.0}, "3,1") for part in parts]
-    return device, {**_question(arguments, devices), "device_shares": shares}
+    latency = arguments.link_latency
+    latency_s = None if latency is None else quantity("--link-latency", latency, LATENCIES, "1.7ms や 40us")
+    return device, {**_question(arguments, devices), "device_shares": shares, "link_latency_s": latency_s}
 
 
 def _ask(arguments: argparse.Namespace) -> Estimate:
@@ -362,6 +369,7 @@ def _parser() -> Parser:
         add_model(command)
         add_device(command)
         _add_question(command, one_device=True)
+        _add_machines(command)
 
     command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
     add_pair(command)
@@ -397,6 +405,7 @@ def _parser() -> Parser:
     add_at_least(command)
     add_order(command)
     _add_question(command, one_device=True)
+    _add_machines(command)
     _add_formats(command)
 
     command = add("check", "測った速さが普通かどうかと、遅いときのよくある原因を答えます", _check_command)

@@ -329,10 +329,15 @@ class ChosenCalibration(NamedTuple):
     notes: tuple[str, ...]
 
 
-def chosen_together(several: Sequence[ChosenCalibration]) -> ChosenCalibration:
+LINKED = "機械のあいだの通信は、指定された待ちだけを数えました。"
+"""What is said where devices are machines of their own."""
+
+
+def chosen_together(several: Sequence[ChosenCalibration], *, linked: bool) -> ChosenCalibration:
     """Return what corrects devices in a row: that of the first, with the widest interval and everybody's notes."""
     first = several[0]
-    notes: dict[str, None] = {}
+    widening = FALLBACK_WIDENING if linked else 1
+    notes: dict[str, None] = dict.fromkeys([LINKED] if linked else [])
     for one in several:
         notes = {**notes, **dict.fromkeys(one.notes)}
     return ChosenCalibration(
@@ -341,8 +346,8 @@ def chosen_together(several: Sequence[ChosenCalibration]) -> ChosenCalibration:
         step_factor=first.step_factor,
         prefill_share=first.prefill_share,
         batch_share=first.batch_share,
-        low_factor=min([one.low_factor for one in several]),
-        high_factor=max([one.high_factor for one in several]),
+        low_factor=min([one.low_factor for one in several]) ** widening,
+        high_factor=max([one.high_factor for one in several]) ** widening,
         notes=tuple(notes),
     )
 
@@ -361,6 +366,7 @@ def choose_calibration(
     split: str = "",
     build: str = "",
     server: bool = False,
+    linked: bool = False,
 ) -> ChosenCalibration:
     """Return the nearest calibration for an engine on a backend of a device.
 
@@ -404,7 +410,9 @@ def choose_calibration(
         "expert": nearest.all_reduce_us,
         "row": nearest.row_sum_us,
     }
-    if split and not messages[split]:
+    if linked:
+        notes.append(LINKED)
+    elif split and not messages[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
     elif split == "expert":
         notes.append("エキスパートを分けた複数台の実測はなく、必要なエキスパートの偏りを確率で見積りました。")

@@ -315,6 +315,17 @@ _ENGINES = (
         serves=True,
     ),
     Engine(
+        id="exo",
+        name="exo（Mac をつないで MLX で動かす）",
+        backends=(("apple-a", ""), ("apple", "mlx")),
+        where="Apple の GPU",
+        reads=_MLX_READS,
+        usual_formats=("mlx-q4",),
+        runs=("mlx",),
+        aliases=("exo-labs",),
+        serves=True,
+    ),
+    Engine(
         id="vllm-mlx",
         name="vllm-mlx（MLX の上のサーバー）",
         backends=(("apple-a", ""), ("apple", "mlx")),

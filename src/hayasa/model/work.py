@@ -47,8 +47,8 @@ class Work(NamedTuple):
     padding_bytes : float
         Bytes of KV cache that an engine keeps behind the windows, up to a micro-batch of a prompt.
     first_bytes, further_bytes : float
-        Of the bytes of weights those that one sequence reads, and the experts
-        that only the further ones touch.
+        Of the bytes of weights all but the experts that only further sequences
+        touch, and these.
     vector_flop, tile_flop, tile_bytes : float
         FLOP of the second to the `VECTOR_SEQUENCES`-th sequence with the weights;
         beyond that, FLOP of all, a tile at least, and the bytes of weights that
@@ -223,7 +223,8 @@ def step_work(
     """
     layers, moe_layers, state_layers = _waiting_layers(model)
     read = weight_bytes(model, weights)
-    read_bytes, first_bytes = read.read_bytes(batch_size), read.read_bytes(1)
+    read_bytes, routed_bytes = read.read_bytes(batch_size), read.routed_read_bytes(batch_size)
+    further_bytes = routed_bytes - read.routed_read_bytes(1)
     token_flop = weight_flop_per_token(model)
     in_tiles = batch_size > VECTOR_SEQUENCES
     return Work(
@@ -243,11 +244,11 @@ def step_work(
             batch_size=batch_size,
             bytes_per_value=kv_cache.bytes_per_cached_value,
         ),
-        first_bytes,
-        read_bytes - first_bytes,
+        read_bytes - further_bytes,
+        further_bytes,
         0.0 if in_tiles else token_flop * (batch_size - 1),
         token_flop * max(TILE_SEQUENCES, batch_size) if in_tiles else 0.0,
         read_bytes if in_tiles else 0.0,
         moe_layers if batch_size > 1 else 0.0,
-        read_bytes - read.shared_bytes - read.embedding_row_bytes * batch_size,
+        routed_bytes,
     )
