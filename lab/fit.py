@@ -108,7 +108,7 @@ def fit_coefficients(rows: Sequence[Measurement], waits: Sequence[str]) -> Coeff
         active, predicted = _active_waits(x, current)
         error = np.log(predicted / t)
         weight = importance / np.sqrt(1 + (error / SOFT_ERROR) ** 2) / (predicted * t)
-        solved = _bounded_least_squares(active, t, weight, lower, free)
+        solved = bounded_least_squares(active, t, weight, lower, free)
         step = (solved - current) / 2
         current = current + step
         if np.all(np.abs(step) <= 1e-8 * np.abs(current)):
@@ -125,7 +125,7 @@ def _active_waits(x: Floats, coefficients: Floats) -> tuple[Floats, Floats]:
     return active, active @ coefficients
 
 
-def _bounded_least_squares(x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_]) -> Floats:
+def bounded_least_squares(x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_]) -> Floats:
     """Minimize the weighted squared error of ``x @ c - t`` with ``c >= lower``.
 
     Whatever falls below its bound is put on it, and the rest solved again.
@@ -241,7 +241,7 @@ class HeldOut:
         keep &= np.array([group != leave_out for group in self.groups])
         if not keep.any():
             return NO_KNOWLEDGE
-        low, high = _weighted_quantiles(self.log_ratio[keep], self.importance[keep], INTERVAL)
+        low, high = weighted_quantiles(self.log_ratio[keep], self.importance[keep], INTERVAL)
         narrow = NARROWEST_INTERVAL
         return (
             min(narrow[0], float(np.exp(stretch * low))),
@@ -259,7 +259,7 @@ class HeldOut:
         return float(np.mean(inside)) if inside else 0.0
 
 
-def _weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[float]) -> list[float]:
+def weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[float]) -> list[float]:
     order = np.argsort(values, kind="stable")
     position = np.cumsum(importance[order]) - importance[order] / 2
     return [float(np.interp(q * importance.sum(), position, values[order])) for q in levels]
