@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 import hayasa
-from hayasa.answer.drafts import acceptance_from_share, round_waits
+from hayasa.answer.drafts import SAME_EVERYWHERE, acceptance_from_share, round_waits
 from hayasa.catalog.reader import Row, data_directory, read_rows
 from hayasa.engine.drafting import (
     ANY_TEXT,
@@ -29,6 +29,7 @@ from hayasa.engine.drafting import (
     FURTHER_TOKENS,
     LEAVE_ONE_TOKEN_PATH,
     MODEL,
+    MTP,
     NGRAM,
     SHARED_EXPERTS,
     TEXTS,
@@ -60,9 +61,21 @@ CLASSES = {
 }
 """What has a number of its own for few tokens, and what to know about it."""
 
+HEADS = (MTP, EAGLE, EAGLE3)
+"""Ways of drafting of which several lengths were measured in the same place: their acceptance falls by position."""
+
+DECAYS = tuple(1 - step / 200 for step in range(41))
+"""What is tried for the acceptance of a position over that of the one before it."""
+
+SWEPT = 3
+"""Lengths from which on a series says something about that."""
+
 QUANTILES = (0.05, 0.95)
 LEAST_SPREAD = 0.05
 """Acceptance is never known better than this: prompts and temperatures differ by as much."""
+
+LEAST_SPREAD_OF_ONE = 0.15
+"""The same where one publisher is all there is: models differ by as much."""
 
 SIGNIFICANT_DIGITS = 4
 
@@ -156,9 +169,7 @@ _NAMES = ("leaving", "experts", *CLASSES)
 
 
 def _loads(rows: Sequence[Measurement]) -> Floats:
-    return np.array(
-        [[m.loads[0], m.loads[1], *(m.loads[2] if m.id == id_ else 0.0 for id_ in CLASSES)] for m in rows]
-    )
+    return np.array([[m.loads[0], m.loads[1], *(m.loads[2] if m.id == id_ else 0.0 for id_ in CLASSES)] for m in rows])
 
 
 def importance(rows: Sequence[Measurement]) -> Floats:
@@ -188,7 +199,8 @@ def fit(rows: Sequence[Measurement]) -> Coefficients:
 def log_ratio(rows: Sequence[Measurement], coefficients: Coefficients) -> Floats:
     """Return the logarithm of measured over estimated gain."""
     estimated = np.array([m.known for m in rows]) + _loads(rows) @ np.array([coefficients[name] for name in _NAMES])
-    return np.log(estimated / np.array([m.round_over_step for m in rows]))
+    ratio: Floats = np.log(estimated / np.array([m.round_over_step for m in rows]))
+    return ratio
 
 
 def hold_out(rows: Sequence[Measurement], key: Callable[[Measurement], Hashable]) -> HeldOut:
@@ -245,25 +257,51 @@ def calibrate(rows: Sequence[Measurement]) -> list[DraftCalibration]:
     return found
 
 
+def fit_decay() -> float:
+    """Return how much acceptance falls from position to position, from series of lengths in one place.
+
+    With the right one, all lengths of a series give the same acceptance of the first position.
+    """
+    series: dict[tuple[str, ...], list[tuple[float, int]]] = defaultdict(list)
+    for row in read_rows(data_directory() / "measurements" / "drafts" / "speeds.csv"):
+        if row["method"] in HEADS:
+            place = row["source"], row["device"], row["weights"], row["method"], row["base_tokens_per_s"]
+            series[place].append((_share(row), int(row["draft_tokens"])))
+    swept = [found for found in series.values() if len(found) >= SWEPT]
+
+    def spread(decay: float) -> float:
+        first = [[acceptance_from_share(share, k, decay=decay) for share, k in found] for found in swept]
+        return float(np.mean([np.std(one) for one in first]))
+
+    return min(DECAYS, key=spread)
+
+
+def _share(row: Row) -> float:
+    """Return the accepted share of what was drafted."""
+    if row["acceptance"]:
+        return float(row["acceptance"])
+    return (float(row["tokens_per_pass"]) - 1) / int(row["draft_tokens"])
+
+
 def gather_acceptance() -> list[DraftAcceptance]:
     """Return the median acceptance by way of drafting and kind of text, with its spread.
 
     A publisher counts once for each kind of text, however many figures it gives.
     """
+    falls = fit_decay()
     figures: dict[tuple[str, str], list[tuple[float, str, str]]] = defaultdict(list)
     for row in read_rows(data_directory() / "measurements" / "drafts" / "acceptance.csv"):
-        tokens = int(row["draft_tokens"])
-        given = row["acceptance"]
-        share = float(given) if given else (float(row["tokens_per_pass"]) - 1) / tokens
+        decay = falls if row["method"] in HEADS else SAME_EVERYWHERE
+        acceptance = acceptance_from_share(_share(row), int(row["draft_tokens"]), decay=decay)
         method = EAGLE if row["method"] == EAGLE3 else row["method"]
         for text in (row["text"], ANY_TEXT):
-            figures[method, text].append((acceptance_from_share(share, tokens), _publisher(row["source"]), row["text"]))
+            figures[method, text].append((acceptance, _publisher(row["source"]), row["text"]))
     found = []
-    methods = [one.id for one in DRAFTERS if one.id != EAGLE3]
-    for method in methods:
+    for method in [one.id for one in DRAFTERS if one.id != EAGLE3]:
         for text in (ANY_TEXT, *TEXTS):
             if (method, text) in figures:
-                found.append(_summary(method, text, figures[method, text]))
+                decay = falls if method in HEADS else SAME_EVERYWHERE
+                found.append(_summary(method, text, figures[method, text], decay))
     return found
 
 
@@ -272,21 +310,24 @@ def _publisher(source: str) -> str:
     return "/".join(source.split("/")[:5])
 
 
-def _summary(method: str, text: str, figures: Sequence[tuple[float, str, str]]) -> DraftAcceptance:
+def _summary(method: str, text: str, figures: Sequence[tuple[float, str, str]], decay: float) -> DraftAcceptance:
     counts = Counter((publisher, kind) for _, publisher, kind in figures)
     values = np.array([value for value, _, _ in figures])
     weight = np.array([1 / counts[publisher, kind] for _, publisher, kind in figures])
     middle = weighted_quantiles(values, weight, (0.5,))[0]
     low, high = weighted_quantiles(values, weight, QUANTILES)
+    publishers = len({publisher for _, publisher, _ in figures})
+    least = LEAST_SPREAD if publishers > 1 else LEAST_SPREAD_OF_ONE
     return DraftAcceptance(
         id=f"{method}/{text or 'any'}",
         method=method,
         text=text,
         acceptance=middle,
-        low=max(0.0, min(low, middle - LEAST_SPREAD)),
-        high=min(1.0, max(high, middle + LEAST_SPREAD)),
+        low=max(0.0, min(low, middle - least)),
+        high=min(1.0, max(high, middle + least)),
+        decay=decay,
         rows=len(figures),
-        sources=len({publisher for _, publisher, _ in figures}),
+        sources=publishers,
     )
 
 

@@ -260,6 +260,7 @@ class HeldOut:
 
 
 def weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[float]) -> list[float]:
+    """Return quantiles of values that do not all count alike."""
     order = np.argsort(values, kind="stable")
     position = np.cumsum(importance[order]) - importance[order] / 2
     return [float(np.interp(q * importance.sum(), position, values[order])) for q in levels]

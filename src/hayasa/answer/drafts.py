@@ -34,11 +34,12 @@ from ..engine.drafting import (
     get_drafter,
 )
 from ..engine.waits import READ_WEIGHTS, UNPACK_WEIGHTS, Wait, core_cycles_per_s
-from ..errors import InvalidValueError, require_integer, require_kind, require_non_negative, shown
+from ..errors import InvalidValueError, require_integer, require_kind, require_non_negative, require_positive, shown
 from ..model.flops import weight_flop_per_token
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes_resident
 from .estimate import Estimate, ask_again, estimate
+from .fit import FITS
 from .step import step_s
 
 MOST_DRAFT_TOKENS = 64
@@ -46,6 +47,9 @@ MOST_DRAFT_TOKENS = 64
 
 LONGEST_TRIED = 16
 """Tokens up to which the best length is looked for."""
+
+SAME_EVERYWHERE = 1.0
+"""Acceptance of a position over that of the one before it, in the textbook's formula."""
 
 
 class DraftSpeedup(NamedTuple):
@@ -75,7 +79,7 @@ class DraftSpeedup(NamedTuple):
     best_speedup : float
         Gain with that length; 1 if none pays.
     draft_bytes : float
-        Memory that the drafter's weights take in addition; 0 for what belongs to the model.
+        Memory that the drafter's weights take beside the model.
     waits : tuple of Wait
         Why a round of drafting and passing takes its time.
     notes : tuple of str
@@ -161,18 +165,20 @@ def expected_tokens(acceptance: float, draft_tokens: int) -> float:
     """
     acceptance = _probability("acceptance", acceptance)
     draft_tokens = require_integer("draft_tokens", draft_tokens, 0, MOST_DRAFT_TOKENS)
-    return _expected(acceptance, draft_tokens)
+    return _expected(acceptance, SAME_EVERYWHERE, draft_tokens)
 
 
-def _expected(acceptance: float, draft_tokens: int) -> float:
+def _expected(acceptance: float, decay: float, draft_tokens: int) -> float:
+    """Return the expected tokens per pass where each position is accepted `decay` times as often as the one before."""
     tokens, accepted = 1.0, 1.0
     for _ in range(draft_tokens):
         accepted *= acceptance
         tokens += accepted
+        acceptance *= decay
     return tokens
 
 
-def acceptance_from_share(share: float, draft_tokens: int) -> float:
+def acceptance_from_share(share: float, draft_tokens: int, *, decay: float = SAME_EVERYWHERE) -> float:
     r"""Return the acceptance behind the share of drafted tokens that an engine says it accepted.
 
     llama.cpp's ``draft acceptance`` and vLLM's ``Avg Draft acceptance rate``
@@ -185,11 +191,13 @@ def acceptance_from_share(share: float, draft_tokens: int) -> float:
         Accepted tokens over drafted ones, from 0 to 1.
     draft_tokens : int
         Length of the drafts, from 1.
+    decay : float
+        Acceptance of a position over that of the one before it, above 0 and up to 1.
 
     Returns
     -------
     float
-        What `expected_tokens` takes.
+        What `expected_tokens` takes: the acceptance of the first position.
 
     Raises
     ------
@@ -203,10 +211,11 @@ def acceptance_from_share(share: float, draft_tokens: int) -> float:
     """
     share = _probability("share", share)
     draft_tokens = require_integer("draft_tokens", draft_tokens, 1, MOST_DRAFT_TOKENS)
+    decay = require_positive("decay", decay, maximum=1)
     low, high = 0.0, 1.0
     while high - low > 1e-9:
         middle = (low + high) / 2
-        if _expected(middle, draft_tokens) - 1 < share * draft_tokens:
+        if _expected(middle, decay, draft_tokens) - 1 < share * draft_tokens:
             low = middle
         else:
             high = middle
@@ -226,7 +235,9 @@ class _Accepted(NamedTuple):
     Parameters
     ----------
     mean, low, high : float
-        Acceptance; equal where it was given.
+        Acceptance of the first position; equal where it was given.
+    decay : float
+        Acceptance of a position over that of the one before it.
     shares : tuple of float
         Shares by position where those were given, else empty.
     """
@@ -234,12 +245,13 @@ class _Accepted(NamedTuple):
     mean: float
     low: float
     high: float
+    decay: float
     shares: tuple[float, ...] = ()
 
     def tokens(self, acceptance: float, draft_tokens: int) -> float:
         """Return the expected tokens per pass for one of its acceptances."""
         if not self.shares:
-            return _expected(acceptance, draft_tokens)
+            return _expected(acceptance, self.decay, draft_tokens)
         tokens = 1.0
         for share in self.shares[:draft_tokens]:
             tokens += share
@@ -356,7 +368,7 @@ def draft_speedup(
         best_speedup=best_speedup,
         draft_bytes=_memory_bytes(drafter, small, result),
         waits=tuple(waits),
-        notes=_notes(result, drafter, small, chosen, best_tokens, speedup),
+        notes=_notes(result, drafter, small, chosen, acceptance, best_tokens, speedup),
     )
 
 
@@ -375,9 +387,10 @@ def _drafter(
         draft = MTP if result.model.mtp_layers else NGRAM
     if isinstance(draft, str) and draft in known:
         if draft == MTP and not result.model.mtp_layers:
+            others = "、".join([one for one in known if one != MTP])
             raise InvalidValueError(
-                f"model {result.model.id} には MTP の層がありません。draft には {'、'.join(known)} か、"
-                "小さいモデルの名前を指定してください。"
+                f"model {result.model.id} には MTP の層がありません。"
+                f"draft には {others} か、小さいモデルの名前を指定してください。"
             )
         if draft_weights is not None:
             raise InvalidValueError("draft_weights は、draft が小さいモデルのときに指定できます。")
@@ -409,7 +422,7 @@ def _accepted(method: str, acceptance: float | str | Sequence[float] | None) -> 
                 f"（与えられた値: {shown(acceptance)}）。"
             )
         row = published_acceptance(method, text)
-        return _Accepted(row.acceptance, row.low, row.high)
+        return _Accepted(row.acceptance, row.low, row.high, row.decay)
     if isinstance(acceptance, (list, tuple)):
         shares: list[float] = []
         for one in acceptance:
@@ -429,9 +442,9 @@ def _accepted(method: str, acceptance: float | str | Sequence[float] | None) -> 
         for share in shares:
             total += share
         mean = acceptance_from_share(total / len(shares), len(shares))
-        return _Accepted(mean, mean, mean, tuple(shares))
+        return _Accepted(mean, mean, mean, SAME_EVERYWHERE, tuple(shares))
     given = _probability("acceptance", acceptance)  # type: ignore[arg-type]
-    return _Accepted(given, given, given)
+    return _Accepted(given, given, given, SAME_EVERYWHERE)
 
 
 def published_acceptance(method: str, text: str) -> DraftAcceptance:
@@ -455,14 +468,12 @@ def round_waits(
         one_draft_s = small.step_latency_s
     else:
         # A layer and the output are read at the pace of the model's own.
-        one_draft_s = step * drafter_bytes(drafter, result.model, result.weights) / result.weight_bytes_per_step
+        one_draft_s = step * drafter_bytes(drafter, result.model, result.weights).read / result.weight_bytes_per_step
     row = chosen.calibration
     tokens = draft_tokens + 1
     sequences = result.batch_size
     # The tokens of a sequence share one cache: together they read as much as many short ones.
-    together = ask_again(
-        result, batch_size=sequences * tokens, context_length=result.context_length // tokens
-    )
+    together = ask_again(result, batch_size=sequences * tokens, context_length=result.context_length // tokens)
     waits = [Wait(DRAFTING, float(draft_tokens), one_draft_s), *together.waits]
     waits.append(Wait(LEAVE_ONE_TOKEN_PATH, row.leaving_share, step))
     if result.model.has_experts:
@@ -483,7 +494,7 @@ def round_waits(
 def _memory_bytes(drafter: Drafter, small: Estimate | None, result: Estimate) -> float:
     if small is not None:
         return weight_bytes_resident(small.model, small.weights)
-    return drafter_bytes(drafter, result.model, result.weights)
+    return drafter_bytes(drafter, result.model, result.weights).resident
 
 
 def _notes(
@@ -491,10 +502,16 @@ def _notes(
     drafter: Drafter,
     small: Estimate | None,
     chosen: ChosenDrafting,
+    acceptance: float | str | Sequence[float] | None,
     best_tokens: int,
     speedup: float,
 ) -> tuple[str, ...]:
     notes = [*chosen.notes]
+    if isinstance(acceptance, str) and not published_acceptance(drafter.id, acceptance).text:
+        notes.append(
+            f"{drafter.label}で作る下書きが「{TEXTS[acceptance]}」でどれだけ受け入れられるかは公開されていないので、"
+            "すべての種類を合わせた値で答えました。"
+        )
     if not best_tokens:
         notes.append("下書きの長さをいくつにしても、下書きなしより速くなりません。")
     elif speedup <= 1:
@@ -503,6 +520,10 @@ def _notes(
         notes.append("下書きのモデルの語彙の大きさが違います。多くのエンジンは、同じ語彙のモデルだけを使えます。")
     if drafter.id == NGRAM:
         notes.append("写せる文があるときだけ速くなります。文を直す、要約する、引用する作業に向きます。")
+    fit = result.fit
+    room = fit.available_least_bytes - fit.required_bytes
+    if fit.verdict == FITS and _memory_bytes(drafter, small, result) > room:
+        notes.append("下書きの重みまではメモリに入らないか、きわどい量です。")
     if result.batch_size > 1:
         notes.append("同時に進める系列が多いほど、まとめて通すトークンが増え、下書きの効果は小さくなります。")
     return tuple(notes)

@@ -166,7 +166,7 @@ class DraftCalibration:
 
 @dataclass(frozen=True, kw_only=True)
 class DraftAcceptance:
-    """How likely a drafted token is accepted, those before it being accepted.
+    """How likely the first drafted token is accepted, and each further one after those before it.
 
     Parameters
     ----------
@@ -177,7 +177,10 @@ class DraftAcceptance:
     text : str
         One of `TEXTS`; empty for all together.
     acceptance, low, high : float
-        Median of what was published, and the ends of a 90 % interval.
+        Of the first token: median of what was published, and the ends of a 90 % interval.
+    decay : float
+        Acceptance of a position over that of the one before it: heads that were trained for one token draft the
+        further ones from their own output.
     rows, sources : int
         Figures behind it, and how many sources they are from.
     """
@@ -188,6 +191,7 @@ class DraftAcceptance:
     acceptance: float = 0.0
     low: float = 0.0
     high: float = 0.0
+    decay: float = 1.0
     rows: int = 0
     sources: int = 0
 
@@ -244,7 +248,35 @@ def choose_drafting(engine: Engine, backend: str) -> ChosenDrafting:
     return ChosenDrafting(others, widened[0], widened[1], (note,))
 
 
-def drafter_bytes(drafter: Drafter, model: Model, weights: WeightFormat) -> float:
+class DrafterBytes(NamedTuple):
+    """What is read for one drafted token.
+
+    Parameters
+    ----------
+    layer : float
+        Bytes of the drafter's own layer.
+    output : float
+        Bytes of the matrix that its tokens come from.
+    owns_output : bool
+        Whether that is another one than the model's.
+    """
+
+    layer: float
+    output: float
+    owns_output: bool
+
+    @property
+    def read(self) -> float:
+        """Bytes for one token."""
+        return self.layer + self.output
+
+    @property
+    def resident(self) -> float:
+        """Bytes in memory beside the model."""
+        return self.layer + (self.output if self.owns_output else 0.0)
+
+
+def drafter_bytes(drafter: Drafter, model: Model, weights: WeightFormat) -> DrafterBytes:
     r"""Return the bytes that are read for one drafted token: a layer and an output matrix.
 
     An MTP layer is as large as one of the model's own, behind a projection of
@@ -257,18 +289,18 @@ def drafter_bytes(drafter: Drafter, model: Model, weights: WeightFormat) -> floa
 
     >>> from hayasa import get_model, get_weight_format
     >>> llama = get_model("llama-3.1-8b")
-    >>> round(drafter_bytes(get_drafter("eagle3"), llama, get_weight_format("bf16")) / 1e6)
+    >>> round(drafter_bytes(get_drafter("eagle3"), llama, get_weight_format("bf16")).read / 1e6)
     849
     """
     if drafter.id in (MODEL, NGRAM):
-        return 0.0
-    width = model.hidden_size
-    output = tensor_bytes(WeightTensor("output", -1, width, model.vocab_size), model, weights) if width else 0.0
-    if drafter.most_tokens and drafter.most_tokens < model.vocab_size:
-        head = BYTES_IN_16_BITS * width * drafter.most_tokens
-    else:
-        head = output
+        return DrafterBytes(0.0, 0.0, False)
+    width = float(model.hidden_size)
+    output = tensor_bytes(WeightTensor("output", -1, model.hidden_size, model.vocab_size), model, weights)
     if drafter.layer_squares:
-        return BYTES_IN_16_BITS * drafter.layer_squares * width * width + head
-    one_layer = (weight_bytes(model, weights).read_bytes(1) - output) / layer_count(model)
-    return one_layer + 2 * width * width * weights.bytes_per_weight + head
+        layer = BYTES_IN_16_BITS * drafter.layer_squares * width * width
+    else:
+        one_layer = (weight_bytes(model, weights).read_bytes(1) - output) / layer_count(model)
+        layer = one_layer + 2 * width * width * weights.bytes_per_weight
+    if 0 < drafter.most_tokens < model.vocab_size:
+        return DrafterBytes(layer, BYTES_IN_16_BITS * width * drafter.most_tokens, True)
+    return DrafterBytes(layer, output, False)
