@@ -416,7 +416,7 @@ def _accepted(method: str, acceptance: float | str | Sequence[float] | None) -> 
     """Return what is accepted: as given, or as published for a kind of text."""
     if acceptance is None or isinstance(acceptance, str):
         text = ANY_TEXT if acceptance is None else acceptance
-        if text and text not in TEXTS:
+        if acceptance is not None and text not in TEXTS:
             raise InvalidValueError(
                 f"acceptance は 0 以上 1 以下の数か、{' / '.join(TEXTS)} のどれかにしてください"
                 f"（与えられた値: {shown(acceptance)}）。"
