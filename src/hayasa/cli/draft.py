@@ -67,8 +67,10 @@ def _acceptance(arguments: argparse.Namespace, tokens: int | None) -> float | st
         if tokens is None:
             raise InvalidValueError("--accepted は --draft-tokens と一緒に指定してください。")
         return acceptance_from_share(fraction("--accepted", arguments.accepted), tokens)
-    text: str | None = arguments.acceptance
-    if text is None or text in TEXTS:
+    if arguments.acceptance is None:
+        return None
+    text: str = arguments.acceptance or ""  # argparse makes an empty list of the value --
+    if text in TEXTS:
         return text
     shares = [fraction("--acceptance", one) for one in text.split(",")]
     return shares[0] if len(shares) == 1 else shares
