@@ -39,7 +39,7 @@ from hayasa.engine.drafting import (
     get_drafter,
 )
 
-from .fit import Floats, HeldOut, bounded_least_squares, weighted_quantiles
+from .fit import Floats, HeldOut, weighted_quantiles
 
 SOFT_ERROR = 0.08
 """Relative error from which on a row counts linearly instead of squared: acceptance itself is known to a few percent."""
@@ -182,18 +182,29 @@ def fit(rows: Sequence[Measurement]) -> Coefficients:
     """Find the coefficients that bring the rounds nearest to the measurements."""
     loads, known = _loads(rows), np.array([m.known for m in rows])
     measured = np.array([m.round_over_step for m in rows])
-    lower, free = np.zeros(len(_NAMES)), np.ones(len(_NAMES), dtype=bool)
     current = np.array([0.1, 0.7, *(0.01 for _ in CLASSES)])
     for _ in range(ROUNDS):
         estimated = known + loads @ current
         error = np.log(estimated / measured)
         weight = importance(rows) / np.sqrt(1 + (error / SOFT_ERROR) ** 2) / (estimated * measured)
-        solved = bounded_least_squares(loads, measured - known, weight, lower, free)
-        step = (solved - current) / 2
+        step = (_non_negative(loads, measured - known, np.sqrt(weight)) - current) / 2
         current = current + step
         if np.all(np.abs(step) <= 1e-8):
             break
     return dict(zip(_NAMES, current.tolist(), strict=True))
+
+
+def _non_negative(x: Floats, t: Floats, root: Floats) -> Floats:
+    """Minimize the weighted squared error of ``x @ c - t`` with no c below 0: what falls below is left out."""
+    c, inner = np.zeros(x.shape[1]), x.max(axis=0) > 0
+    while inner.any():
+        c[inner] = np.linalg.lstsq(x[:, inner] * root[:, None], t * root, rcond=None)[0]
+        below = c < 0
+        c[below] = 0.0
+        if not below.any():
+            break
+        inner &= ~below
+    return c
 
 
 def log_ratio(rows: Sequence[Measurement], coefficients: Coefficients) -> Floats:

@@ -108,7 +108,7 @@ def fit_coefficients(rows: Sequence[Measurement], waits: Sequence[str]) -> Coeff
         active, predicted = _active_waits(x, current)
         error = np.log(predicted / t)
         weight = importance / np.sqrt(1 + (error / SOFT_ERROR) ** 2) / (predicted * t)
-        solved = bounded_least_squares(active, t, weight, lower, free)
+        solved = _bounded_least_squares(active, t, weight, lower, free)
         step = (solved - current) / 2
         current = current + step
         if np.all(np.abs(step) <= 1e-8 * np.abs(current)):
@@ -125,7 +125,7 @@ def _active_waits(x: Floats, coefficients: Floats) -> tuple[Floats, Floats]:
     return active, active @ coefficients
 
 
-def bounded_least_squares(x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_]) -> Floats:
+def _bounded_least_squares(x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_]) -> Floats:
     """Minimize the weighted squared error of ``x @ c - t`` with ``c >= lower``.
 
     Whatever falls below its bound is put on it, and the rest solved again.

@@ -33,7 +33,7 @@ from ..engine.drafting import (
     drafter_bytes,
     get_drafter,
 )
-from ..engine.waits import READ_WEIGHTS, UNPACK_WEIGHTS, Wait, core_cycles_per_s
+from ..engine.waits import Wait, core_cycles_per_s
 from ..errors import InvalidValueError, require_integer, require_kind, require_non_negative, require_positive, shown
 from ..model.flops import weight_flop_per_token
 from ..model.shape import Model
@@ -50,6 +50,13 @@ LONGEST_TRIED = 16
 
 SAME_EVERYWHERE = 1.0
 """Acceptance of a position over that of the one before it, in the textbook's formula."""
+
+
+READING = ("read_weights", "unpack_weights", "further_experts")
+"""Waits for weights, by name: where a pass has more of them than a step, it touches further experts."""
+
+PER_SEQUENCE = ("sequences",)
+"""Waits for each sequence, by name: further tokens of the same one do not add to them."""
 
 
 class DraftSpeedup(NamedTuple):
@@ -474,21 +481,28 @@ def round_waits(
     sequences = result.batch_size
     # The tokens of a sequence share one cache: together they read as much as many short ones.
     together = ask_again(result, batch_size=sequences * tokens, context_length=result.context_length // tokens)
-    waits = [Wait(DRAFTING, float(draft_tokens), one_draft_s), *together.waits]
+    waits = [Wait(DRAFTING, float(draft_tokens), one_draft_s)]
+    waits += [wait for wait in together.waits if wait.kind.name not in PER_SEQUENCE]
+    waits += [wait for wait in result.waits if wait.kind.name in PER_SEQUENCE]
     waits.append(Wait(LEAVE_ONE_TOKEN_PATH, row.leaving_share, step))
     if result.model.has_experts:
-        reading_s = 0.0
-        for wait in together.waits:
-            if wait.kind.name in (READ_WEIGHTS.name, UNPACK_WEIGHTS.name) and not wait.hidden:
-                reading_s += wait.seconds
-        further = 1 - result.weight_bytes_per_step / together.weight_bytes_per_step
-        waits.append(Wait(SHARED_EXPERTS, row.expert_share - 1, reading_s * further))
+        further_s = max(0.0, _reading_s(together) - _reading_s(result))
+        waits.append(Wait(SHARED_EXPERTS, row.expert_share - 1, further_s))
     few = max(0, min(sequences * tokens, FEW_TOKENS) - sequences)
     if few and row.cycles_per_flop:
         at_once = result.devices if result.split == "tensor" else 1
         cycle_s = 1 / core_cycles_per_s(result.device) / at_once
         waits.append(Wait(FURTHER_TOKENS, row.cycles_per_flop, few * weight_flop_per_token(result.model) * cycle_s))
     return waits
+
+
+def _reading_s(result: Estimate) -> float:
+    """Return how long a step waits for weights."""
+    total_s = 0.0
+    for wait in result.waits:
+        if wait.kind.name in READING and not wait.hidden:
+            total_s += wait.seconds
+    return total_s
 
 
 def _memory_bytes(drafter: Drafter, small: Estimate | None, result: Estimate) -> float:
