@@ -278,6 +278,11 @@ def test_the_command_reads_what_engines_print(capsys: pytest.CaptureFixture[str]
     assert shares["draft_tokens"] <= 3
 
 
+def test_the_command_takes_a_round_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "--explain", "--acceptance", "code")
+    assert "下書きを作る" in out and "1 トークン専用の経路を離れる" in out and "合わせて" in out
+
+
 def test_the_command_refuses_a_share_without_a_length(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["draft", "--model", "qwen3.6-27b", "--device", "rtx-5090", "--accepted", "0.7"])

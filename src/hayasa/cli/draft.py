@@ -26,6 +26,7 @@ def add_draft(parser: argparse.ArgumentParser) -> None:
     )
     add("--draft-weights", metavar="形式", help="小さいモデルの重みの形式")
     add("--draft-tokens", metavar="数", help="1 回に下書きするトークンの数（既定: いちばん速くなる数）")
+    add("--explain", action="store_true", help="1 回にかかる時間の内訳も書き出します")
     accepted = parser.add_mutually_exclusive_group()
     accepted.add_argument(
         "--acceptance",
@@ -55,6 +56,8 @@ def draft_command(arguments: argparse.Namespace, result: Estimate) -> None:
         print_json({**speedup.to_dict(), "decode_tokens_per_s_without_drafts": result.decode_tokens_per_s})
         return
     print("\n".join(draft_lines(result, speedup, acceptance)))
+    if arguments.explain:
+        print("\n" + "\n".join(_wait_lines(speedup)))
     texts = [text for text in TEXTS if published_acceptance(speedup.draft, text).text]
     if acceptance is None and texts:
         print("\n" + "\n".join(_text_lines([(TEXTS[text], ask(text)) for text in texts])))
@@ -111,6 +114,16 @@ def _acceptance_text(speedup: DraftSpeedup, acceptance: float | str | Sequence[f
     row = published_acceptance(speedup.draft, ANY_TEXT if acceptance is None else acceptance)
     kind = f"、{TEXTS[row.text]}" if row.text else ""
     return f"{percent}（最初のトークン{kind}、公開された {row.rows} 件から）"
+
+
+def _wait_lines(speedup: DraftSpeedup) -> list[str]:
+    """Lay out what a draft and the pass over it wait for."""
+    rows = [(wait.kind.label, _signed(wait.seconds)) for wait in speedup.waits if wait.seconds and not wait.hidden]
+    return table_lines([*rows, ("合わせて", duration(speedup.draft_s + speedup.pass_s))], right="lr")
+
+
+def _signed(seconds: float) -> str:
+    return f"-{duration(-seconds)}" if seconds < 0 else duration(seconds)
 
 
 def _text_lines(answers: Sequence[tuple[str, DraftSpeedup]]) -> list[str]:
