@@ -4,8 +4,9 @@ Reads ``data/measurements/drafts/*.csv`` and rewrites
 ``data/draft_calibrations.csv`` and ``data/draft_acceptance.csv``.  The same
 rows give the same bytes.
 
-Three numbers are fitted, and one of them again where a backend has no kernels
-for a few tokens: everything else is the batch that `hayasa.estimate` knows.
+Two numbers are fitted, and one of them again where a backend has no kernels
+for a few tokens: everything else, the experts that the tokens touch among it,
+is the batch that `hayasa.estimate` knows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 import hayasa
 from hayasa.answer.drafts import SAME_EVERYWHERE, acceptance_from_share, round_waits
+from hayasa.answer.step import step_s
 from hayasa.catalog.reader import Row, data_directory, read_rows
 from hayasa.engine.drafting import (
     ANY_TEXT,
@@ -31,7 +33,6 @@ from hayasa.engine.drafting import (
     MODEL,
     MTP,
     NGRAM,
-    SHARED_EXPERTS,
     TEXTS,
     ChosenDrafting,
     DraftAcceptance,
@@ -50,7 +51,7 @@ ROUNDS = 60
 NO_DRAFTER = "none"
 """A pass over so many tokens that was measured by itself."""
 
-UNITS = DraftCalibration(id="units", leaving_share=1.0, expert_share=2.0, cycles_per_flop=1.0)
+UNITS = DraftCalibration(id="units", leaving_share=1.0, cycles_per_flop=1.0)
 """With these coefficients each fitted wait is its load."""
 
 OTHERS = "others"
@@ -93,13 +94,13 @@ class Measurement:
     known : float
         What the estimate says without the fitted waits.
     loads : tuple of float
-        Leaving the one-token path, further experts, further tokens, for factors of 1.
+        Leaving the one-token path, and further tokens, for factors of 1.
     """
 
     row: Row
     round_over_step: float
     known: float
-    loads: tuple[float, float, float]
+    loads: tuple[float, float]
 
     @property
     def id(self) -> str:
@@ -147,11 +148,9 @@ def measurement(row: Row) -> Measurement:
     drafter = get_drafter(NGRAM if method == NO_DRAFTER else method)
     waits = round_waits(plain, drafter, small, ChosenDrafting(UNITS, 1.0, 1.0, ()), tokens)
     loads = {wait.kind.name: wait.load_s / plain.step_latency_s for wait in waits}
-    fitted = [loads.get(kind.name, 0.0) for kind in (LEAVE_ONE_TOKEN_PATH, SHARED_EXPERTS, FURTHER_TOKENS)]
-    everything = sum(wait.seconds for wait in waits if not wait.hidden) / plain.step_latency_s
-    # Further experts are waited for in the batch already.
-    known = everything - fitted[0] - 2 * fitted[1] - fitted[2]
-    return Measurement(row, _round_over_step(row), known, (fitted[0], fitted[1], fitted[2]))
+    leaving, further = loads[LEAVE_ONE_TOKEN_PATH.name], loads.get(FURTHER_TOKENS.name, 0.0)
+    everything = step_s(waits) / plain.step_latency_s
+    return Measurement(row, _round_over_step(row), everything - leaving - further, (leaving, further))
 
 
 def _round_over_step(row: Row) -> float:
@@ -163,13 +162,13 @@ def _round_over_step(row: Row) -> float:
 
 
 Coefficients = dict[str, float]
-"""By `leaving`, `experts`, and the id of each class for further tokens."""
+"""By `leaving`, and the id of each class for further tokens."""
 
-_NAMES = ("leaving", "experts", *CLASSES)
+_NAMES = ("leaving", *CLASSES)
 
 
 def _loads(rows: Sequence[Measurement]) -> Floats:
-    return np.array([[m.loads[0], m.loads[1], *(m.loads[2] if m.id == id_ else 0.0 for id_ in CLASSES)] for m in rows])
+    return np.array([[m.loads[0], *(m.loads[1] if m.id == id_ else 0.0 for id_ in CLASSES)] for m in rows])
 
 
 def importance(rows: Sequence[Measurement]) -> Floats:
@@ -182,7 +181,7 @@ def fit(rows: Sequence[Measurement]) -> Coefficients:
     """Find the coefficients that bring the rounds nearest to the measurements."""
     loads, known = _loads(rows), np.array([m.known for m in rows])
     measured = np.array([m.round_over_step for m in rows])
-    current = np.array([0.1, 0.7, *(0.01 for _ in CLASSES)])
+    current = np.array([0.1, *(0.01 for _ in CLASSES)])
     for _ in range(ROUNDS):
         estimated = known + loads @ current
         error = np.log(estimated / measured)
@@ -250,7 +249,6 @@ def calibrate(rows: Sequence[Measurement]) -> list[DraftCalibration]:
                 engine="" if id_ == OTHERS else id_.partition("/")[0],
                 backend="|".join(sorted({m.row["backend"] for m in mine})),
                 leaving_share=coefficients["leaving"],
-                expert_share=coefficients["experts"],
                 cycles_per_flop=coefficients[id_],
                 low_factor=low,
                 high_factor=high,

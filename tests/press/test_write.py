@@ -220,9 +220,11 @@ def test_a_page_waits_for_one_style_sheet_and_no_script(tmp_path: Path) -> None:
 
 
 def test_search_engines_are_told_what_each_page_is_about(tmp_path: Path) -> None:
-    long = "はじめの文に <b> と \"引用\" があります。" + "次の文です。" * 10 + "これはもう" + "長い" * 60 + "です。"
+    long = 'はじめの文に <b> と "引用" があります。' + "次の文です。" * 10 + "これはもう" + "長い" * 60 + "です。"
     given = "---\ndescription: 書いてある説明\n---\n\n# 乙\n\n本文。\n"
-    config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd").replace("title: 見本", "title: 見本\n  description: この本の説明")
+    config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd").replace(
+        "title: 見本", "title: 見本\n  description: この本の説明"
+    )
     make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(text_cell(f"# 甲\n\n{long}")), "b.qmd": given})
     site = build(tmp_path)
     told = {}
@@ -394,3 +396,25 @@ def test_the_icon_of_the_book_is_used(tmp_path: Path) -> None:
     page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
     assert page.select_one("link[rel=icon]")["href"].removeprefix("./") == "icon.svg"
     assert (site / "icon.svg").read_text(encoding="utf-8") == PIXEL
+
+
+def test_a_shared_link_shows_title_beginning_and_picture(tmp_path: Path) -> None:
+    lines = ["title: 見本", "image: icon.svg", 'image-alt: 図の"中身"', "open-graph: true", "twitter-card: true"]
+    config = CONFIG.replace("title: 見本", "\n  ".join(lines))
+    site = build(make_book(tmp_path, **{"_quarto.yml": config, "icon.svg": PIXEL}))
+    page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
+    said = {tag["property"]: tag["content"] for tag in page.select("meta[property^='og:']")}
+    assert said["og:title"] == page.title.string
+    assert said["og:description"] == page.select_one("meta[name=description]")["content"] != ""
+    assert (said["og:image"], said["og:image:alt"], said["og:site_name"]) == ("icon.svg", '図の"中身"', "見本")
+    assert page.select_one("meta[name='twitter:card']")["content"] == "summary_large_image"
+    assert (site / "icon.svg").is_file()
+
+
+def test_its_picture_is_found_from_everywhere_if_the_address_of_the_site_is_known(tmp_path: Path) -> None:
+    lines = ["title: 見本", "image: icon.svg", "open-graph: true", "site-url: https://example.org/book/"]
+    config = CONFIG.replace("title: 見本", "\n  ".join(lines))
+    site = build(make_book(tmp_path, **{"_quarto.yml": config, "icon.svg": PIXEL}))
+    text = (site / "a.html").read_text(encoding="utf-8")
+    assert '<meta property="og:image" content="https://example.org/book/icon.svg">' in text
+    assert "twitter:" not in text

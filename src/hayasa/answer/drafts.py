@@ -23,7 +23,6 @@ from ..engine.drafting import (
     MODEL,
     MTP,
     NGRAM,
-    SHARED_EXPERTS,
     TEXTS,
     ChosenDrafting,
     DraftAcceptance,
@@ -51,9 +50,6 @@ LONGEST_TRIED = 16
 SAME_EVERYWHERE = 1.0
 """Acceptance of a position over that of the one before it, in the textbook's formula."""
 
-
-READING = ("read_weights", "unpack_weights", "further_experts")
-"""Waits for weights, by name: where a pass has more of them than a step, it touches further experts."""
 
 PER_SEQUENCE = ("sequences",)
 """Waits for each sequence, by name: further tokens of the same one do not add to them."""
@@ -485,24 +481,12 @@ def round_waits(
     waits += [wait for wait in together.waits if wait.kind.name not in PER_SEQUENCE]
     waits += [wait for wait in result.waits if wait.kind.name in PER_SEQUENCE]
     waits.append(Wait(LEAVE_ONE_TOKEN_PATH, row.leaving_share, step))
-    if result.model.has_experts:
-        further_s = max(0.0, _reading_s(together) - _reading_s(result))
-        waits.append(Wait(SHARED_EXPERTS, row.expert_share - 1, further_s))
     few = max(0, min(sequences * tokens, FEW_TOKENS) - sequences)
     if few and row.cycles_per_flop:
         at_once = result.devices if result.split == "tensor" else 1
         cycle_s = 1 / core_cycles_per_s(result.device) / at_once
         waits.append(Wait(FURTHER_TOKENS, row.cycles_per_flop, few * weight_flop_per_token(result.model) * cycle_s))
     return waits
-
-
-def _reading_s(result: Estimate) -> float:
-    """Return how long a step waits for weights."""
-    total_s = 0.0
-    for wait in result.waits:
-        if wait.kind.name in READING and not wait.hidden:
-            total_s += wait.seconds
-    return total_s
 
 
 def _memory_bytes(drafter: Drafter, small: Estimate | None, result: Estimate) -> float:

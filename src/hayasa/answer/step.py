@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..engine.calibration import ChosenCalibration
 from ..engine.waits import (
@@ -28,6 +28,32 @@ def step_s(waits: Iterable[Wait]) -> float:
     return total_s
 
 
+def dealt_waits(parts: Iterable[tuple[Iterable[Wait], float]]) -> list[Wait]:
+    """Return the waits of devices in a row, each with its share of the layers: those of a kind as one.
+
+    Examples
+    --------
+    >>> [both] = dealt_waits([([Wait(READ_WEIGHTS, 1.5, 0.1)], 0.75), ([Wait(READ_WEIGHTS, 1.2, 0.4)], 0.25)])
+    >>> round(both.load_s, 4), round(both.seconds, 4)
+    (0.175, 0.2325)
+    """
+    dealt: dict[str, Wait] = {}
+    for waits, share in parts:
+        for kind, factor, load_s, hidden in waits:
+            key = f"{kind.name} {hidden}"
+            before = dealt.get(key, Wait(kind, factor, 0.0, hidden))
+            load_s = before.load_s + share * load_s
+            seconds = before.seconds + factor * (load_s - before.load_s)
+            dealt[key] = Wait(kind, seconds / load_s if load_s else factor, load_s, hidden)
+    return list(dealt.values())
+
+
+def handovers(several: Sequence[ChosenCalibration], devices: int) -> list[Wait]:
+    """Return what unlike devices in a row wait for each other: the slowest link counts."""
+    message_s = max([one.calibration.pipeline_message_s for one in several], default=0.0)
+    return [Wait(MESSAGES, messages_per_step("pipeline", devices, 0), message_s)] if message_s else []
+
+
 def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
     """Return the waits that physics leaves: reading and computing, side by side."""
     computes_longer = memory_s < compute_s
@@ -41,7 +67,7 @@ def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
 
 def calibrated_waits(
     chosen: ChosenCalibration,
-    work: Work,
+    share: Work,
     compute_s: float,
     bound_s: float,
     batch_size: int,
@@ -49,23 +75,25 @@ def calibrated_waits(
     split: str,
     layers: float,
 ) -> list[Wait]:
-    """Return the waits that were measured for an engine."""
-    together = devices if split == "tensor" else 1
+    """Return the waits that were measured for an engine, for what one device does at a time."""
     waits: list[Wait] = []
     total_s = 0.0
+    group, longest = "", 0
     for kind, factor, amount, pace_s, beside in chosen.paces:
-        units: float = getattr(work, amount)
-        wait = Wait(kind, factor, units * pace_s / together)
+        units: float = getattr(share, amount)
+        wait = Wait(kind, factor, units * pace_s)
         seconds = wait.seconds
-        if waits and waits[-1].kind.name == beside:
-            # Memory and cores work at the same time: the longer counts.
-            other = waits[-1].seconds
-            if seconds > other:
-                waits[-1] = waits[-1].hide()
-                total_s += seconds - other
+        if group and group == beside:
+            # Memory and cores work at the same time: the longest counts.
+            so_far_s = waits[longest].seconds
+            if seconds > so_far_s:
+                waits[longest] = waits[longest].hide()
+                longest = len(waits)
+                total_s += seconds - so_far_s
             else:
                 wait = wait.hide()
         else:
+            group, longest = kind.name, len(waits)
             total_s += seconds
         waits.append(wait)
     if chosen.step_factor != 1:
@@ -76,13 +104,11 @@ def calibrated_waits(
         further = Wait(FURTHER_SEQUENCES, 1 / chosen.batch_share, compute_s * (batch_size - 1) / batch_size)
         waits.append(further)
         total_s += further.seconds
-    if devices > 1:
-        calibration = chosen.calibration
-        message_s = calibration.tensor_message_s if split == "tensor" else calibration.pipeline_message_s
-        if message_s:
-            messages = Wait(MESSAGES, messages_per_step(split, devices, layers), message_s)
-            waits.append(messages)
-            total_s += messages.seconds
+    message_s = chosen.calibration.pipeline_message_s
+    if devices > 1 and split == "pipeline" and message_s:
+        messages = Wait(MESSAGES, messages_per_step(split, devices, layers), message_s)
+        waits.append(messages)
+        total_s += messages.seconds
     if total_s < bound_s:
         waits.append(Wait(BOUND, 1.0, bound_s - total_s))
     return waits

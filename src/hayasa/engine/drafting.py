@@ -23,7 +23,6 @@ from .waits import WaitKind
 
 DRAFTING = WaitKind("drafting", "下書きを作る", "memory", "トークン")
 LEAVE_ONE_TOKEN_PATH = WaitKind("leave_one_token_path", "1 トークン専用の経路を離れる", "launches", "倍")
-SHARED_EXPERTS = WaitKind("shared_experts", "隣り合うトークンが同じエキスパートを使う分", "memory", "倍")
 FURTHER_TOKENS = WaitKind("further_tokens", "少数のトークンをまとめる計算の余分", "cores", "サイクル")
 
 FEW_TOKENS = 8
@@ -120,9 +119,6 @@ class DraftCalibration:
         Backends that were measured, joined by ``|``.
     leaving_share : float
         Share of a step that a pass over more than one token costs in addition.
-    expert_share : float
-        Share of the further experts of as many random tokens that neighbouring
-        tokens touch.
     cycles_per_flop : float
         Core cycles per FLOP with the weights, of up to `FEW_TOKENS` tokens,
         beyond what a batch waits for.
@@ -144,7 +140,6 @@ class DraftCalibration:
     engine: str = ""
     backend: str = ""
     leaving_share: float = 0.0
-    expert_share: float = 1.0
     cycles_per_flop: float = 0.0
     low_factor: float = 1.0
     high_factor: float = 1.0
