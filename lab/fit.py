@@ -296,7 +296,7 @@ class HeldOut:
         keep &= np.array([group != leave_out for group in self.groups])
         if not keep.any():
             return NO_KNOWLEDGE
-        low, high = _weighted_quantiles(self.log_ratio[keep], self.importance[keep], INTERVAL)
+        low, high = weighted_quantiles(self.log_ratio[keep], self.importance[keep], INTERVAL)
         narrow = NARROWEST_INTERVAL
         return (
             min(narrow[0], float(np.exp(stretch * low))),
@@ -314,7 +314,8 @@ class HeldOut:
         return float(np.mean(inside)) if inside else 0.0
 
 
-def _weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[float]) -> list[float]:
+def weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[float]) -> list[float]:
+    """Return quantiles of values that do not all count alike."""
     order = np.argsort(values, kind="stable")
     position = np.cumsum(importance[order]) - importance[order] / 2
     return [float(np.interp(q * importance.sum(), position, values[order])) for q in levels]

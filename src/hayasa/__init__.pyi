@@ -9,6 +9,10 @@ from .answer.check_report import check_report as check_report
 from .answer.choose import choose_devices as choose_devices
 from .answer.choose import choose_formats as choose_formats
 from .answer.choose import choose_models as choose_models
+from .answer.drafts import DraftSpeedup as DraftSpeedup
+from .answer.drafts import acceptance_from_share as acceptance_from_share
+from .answer.drafts import draft_speedup as draft_speedup
+from .answer.drafts import expected_tokens as expected_tokens
 from .answer.duration import AnswerTime as AnswerTime
 from .answer.duration import answer_time as answer_time
 from .answer.estimate import Estimate as Estimate

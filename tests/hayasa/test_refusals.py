@@ -70,6 +70,11 @@ SOUND: dict[str, Any] = {
     "among": ("rtx-4090",),
     "prompt_length": 4,
     "context_length": 4,
+    "draft": "ngram",
+    "draft_weights": None,
+    "acceptance": 0.5,
+    "share": 0.5,
+    "decay": 0.9,
 }
 """A sound value of each parameter that is no number like 2."""
 
@@ -185,6 +190,7 @@ BASE = {
     "fit": ["--device", "rtx-4090"],
     "choose": ["--model", "llama-3.1-8b"],
     "formats": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
+    "draft": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
 }
 
 

@@ -460,6 +460,34 @@ def available_text(fit: MemoryFit) -> str:
     return least if least == most else f"{least} から {most}"
 
 
+def ask_again(result: Estimate, *, batch_size: int, context_length: int) -> Estimate:
+    """Ask the same question for other sequences or another context.
+
+    Examples
+    --------
+    >>> once = estimate("llama-3.1-8b", "rtx-4090", weights="q4_k_m")
+    >>> ask_again(once, batch_size=1, context_length=8192).step_latency_s > once.step_latency_s
+    True
+    """
+    if result.parts:
+        alone = [ask_again(part.alone, batch_size=batch_size, context_length=context_length) for part in result.parts]
+        return _joined(alone, [part.fraction for part in result.parts])
+    return estimate(
+        result.model,
+        result.device,
+        weights=result.weights,
+        batch_size=batch_size,
+        context_length=context_length,
+        engine=result.engine,
+        backend=result.backend or None,
+        devices=result.devices,
+        split=result.split,
+        kv_cache=result.kv_cache,
+        build=result.build or None,
+        server=result.server,
+    )
+
+
 def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
     """Return the formats of files that an engine reads with a backend, in the order of the table.
 

@@ -13,6 +13,7 @@ from ..units import GIB
 _LONGEST = 100
 """Characters of a number, by far."""
 
+_SHARES = {"": 1, "%": 100}
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6}
 # A comma stands between thousands and nowhere else: 16,5 is no way to write sixteen and a half.
 _AMOUNT = re.compile(r"([+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*)(?:\.\d*)?|\.\d+)(?:e\+?\d{1,3}(?![a-z]))?)\s*(\S*)")
@@ -80,3 +81,21 @@ def quantity(option: str, text: str, units: Mapping[str, float], example: str) -
     if not amount or amount[1] not in units:
         raise InvalidValueError(f"{option} は {example} のように指定してください（与えられた値: {shown(text)}）。")
     return require_positive(option, amount[0] * units[amount[1]])
+
+
+def fraction(option: str, text: str) -> float:
+    """Read a share of `option`: 0.8 or 80%.
+
+    Examples
+    --------
+    >>> fraction("--acceptance", "80%"), fraction("--acceptance", "0.8")
+    (0.8, 0.8)
+    """
+    amount = _amount(text)
+    if amount and amount[1] in _SHARES:
+        share = amount[0] / _SHARES[amount[1]]
+        if 0 <= share <= 1:
+            return share
+    raise InvalidValueError(
+        f"{option} は 0.8 や 80% のように、0 から 1 までの割合で指定してください（与えられた値: {shown(text)}）。"
+    )

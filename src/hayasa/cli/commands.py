@@ -27,6 +27,7 @@ from ..units import gibibytes, scaled, significant
 from .amounts import LATENCIES, integer, quantity
 from .answers import answer_lines, estimate_lines, print_json, print_ranking
 from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
+from .draft import add_draft, draft_command
 from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
 from .parser import Parser, fail
 
@@ -145,6 +146,10 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
 
 def _explain_command(arguments: argparse.Namespace) -> None:
     print(explain(_ask(arguments)))
+
+
+def _draft_command(arguments: argparse.Namespace) -> None:
+    draft_command(arguments, _ask(arguments))
 
 
 def _compare_command(arguments: argparse.Namespace) -> None:
@@ -344,6 +349,7 @@ _EXAMPLES = """例:
   hayasa formats --model gemma-3-27b --device rtx-3090 --context 8k
   hayasa fit --device apple-m4-10c --memory 16 --at-least 20 --weights any
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
+  hayasa draft --model qwen3.6-27b --device rtx-5090 --weights q4_k_m --acceptance code
   hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
   hayasa estimate --model ~/models/my-model.gguf --device "RTX 4060 Ti 16GB"
   hayasa estimate --parameters 8B --weights q4_k_m --bandwidth 273 --memory 24
@@ -379,6 +385,11 @@ def _parser() -> Parser:
     command.add_argument("--require-fit", action="store_true", help="メモリに入らないときはエラーにします")
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
     add_pair(command)
+
+    command = add("draft", "続きを下書きしてまとめて確かめる方法（投機的デコード）の効果を答えます", _draft_command)
+    add_pair(command)
+    add_draft(command)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
     add_model(command)
