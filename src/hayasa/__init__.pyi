@@ -11,6 +11,10 @@ from .answer.choose import choose_formats as choose_formats
 from .answer.choose import choose_models as choose_models
 from .answer.duration import AnswerTime as AnswerTime
 from .answer.duration import answer_time as answer_time
+from .answer.energy import AnswerEnergy as AnswerEnergy
+from .answer.energy import Energy as Energy
+from .answer.energy import answer_energy as answer_energy
+from .answer.energy import energy as energy
 from .answer.estimate import Estimate as Estimate
 from .answer.estimate import estimate as estimate
 from .answer.explain import explain as explain

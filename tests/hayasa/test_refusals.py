@@ -58,6 +58,7 @@ SOUND: dict[str, Any] = {
     "seen": None,
     "expected": None,
     "argument": "weights",
+    "spent": hayasa.energy(hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS), rated_power_w=2),
     "result": hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS),
     "text": "eval rate: 45.2 tokens/s",
     "memory_bytes": 0.0,
