@@ -114,6 +114,7 @@ def calibrate(rating: str, phase: str, rows: Sequence[Drawn], columns: int, host
         **{name: f"{value:.3f}" for name, value in zip(names, coefficients, strict=True)},
         "low_factor": f"{min(low, 1):.3f}",
         "high_factor": f"{max(high, 1):.3f}",
+        "most_share": f"{max(1.0, *(row.share for row in rows)):.3f}",
         **{f"host_power_{name}": f"{value:.0f}" for name, value in zip(("w", "low_w", "high_w"), host, strict=True)},
         "rows": len(rows),
         "devices": len(devices),
@@ -189,13 +190,14 @@ def fit_clock() -> dict[str, object]:
         return float(np.mean([abs(power_at_clock(clock, known) / share - 1) for clock, share in points]))
 
     grid = [
-        ClockCalibration("gpu", float(static), float(least), float(slope), len(points), 0.0, 0.0, 0.0)
+        ClockCalibration("gpu", float(static), float(least), float(slope), len(points), *([0.0] * 5))
         for static in np.arange(0.2, 0.5, 0.02)
         for least in np.arange(0.4, 1.0, 0.02)
         for slope in np.arange(1.0, 6.1, 0.5)
     ]
     known = min(grid, key=off)
     error = float(np.mean([abs(clock_at_power(share, known) / clock - 1) for clock, share in points]))
+    seen: dict[str, list[float]] = {"decode": [], "prompt": []}
     held_out: dict[str, list[float]] = {"decode": [], "prompt": []}
     for (device, _, phase), rows in sweeps().items():
         top = at_stock(rows)
@@ -210,8 +212,7 @@ def fit_clock() -> dict[str, object]:
         print(
             f"{device} {rows[0]['model']} {phase}: mean miss of the relative speed {np.mean(misses):.3f}, worst {max(misses):.3f}"
         )
-        if device != CLOCKS_FROM:
-            held_out[phase].append(float(np.mean(misses)))
+        (seen if device == CLOCKS_FROM else held_out)[phase].append(float(np.mean(misses)))
     return {
         "id": "gpu",
         "static_share": f"{known.static_share:.2f}",
@@ -219,6 +220,8 @@ def fit_clock() -> dict[str, object]:
         "voltage_slope": f"{known.voltage_slope:.2f}",
         "rows": len(points),
         "error_clock": f"{error:.3f}",
+        "error_decode": f"{np.mean(seen['decode']):.3f}",
+        "error_prompt": f"{np.mean(seen['prompt']):.3f}",
         "error_decode_held_out": f"{np.mean(held_out['decode']):.3f}",
         "error_prompt_held_out": f"{np.mean(held_out['prompt']):.3f}",
     }

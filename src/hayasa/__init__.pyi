@@ -9,6 +9,8 @@ from .answer.check_report import check_report as check_report
 from .answer.choose import choose_devices as choose_devices
 from .answer.choose import choose_formats as choose_formats
 from .answer.choose import choose_models as choose_models
+from .answer.cost import Cost as Cost
+from .answer.cost import cost as cost
 from .answer.duration import AnswerTime as AnswerTime
 from .answer.duration import answer_time as answer_time
 from .answer.energy import AnswerEnergy as AnswerEnergy

@@ -177,6 +177,7 @@ BASE = {
     "estimate": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
     "explain": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
     "check": ["--model", "llama-3.1-8b", "--device", "rtx-4090", "--measured", "100"],
+    "cost": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
     "compare": ["--model", "llama-3.1-8b", "--devices", "rtx-4090"],
     "fit": ["--device", "rtx-4090"],
     "choose": ["--model", "llama-3.1-8b"],

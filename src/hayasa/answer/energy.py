@@ -186,7 +186,7 @@ def energy(
         rated_w = listed.rated_power_w
     else:
         raise InvalidValueError(
-            f"{device.name or device.id} の定格の電力が data/device_power.csv にありません。rated_power_w（W）を指定してください。"
+            f"{device.name or device.id} の定格の電力は表にありません。rated_power_w（コマンドでは --rated-power）をワットで指定してください。"
         )
     decoding, reading = power_calibrations()[rating, "decode"], power_calibrations()[rating, "prompt"]
     decode_w = rated_w * power_share(decoding, *_decode_busy(result))
@@ -208,8 +208,8 @@ def energy(
         prompt=prompt,
         rated_power_w=rated_w,
         power_limit_w=limit_w,
-        decode_power=_together(decode_w, decoding, limit_w, rated_w, result.devices, host),
-        prompt_power=_together(prompt_w, reading, limit_w, rated_w, result.devices, host),
+        decode_power=_together(decode_w, decoding, limit_w, rated_w, result, host),
+        prompt_power=_together(prompt_w, reading, limit_w, rated_w, result, host),
         host_power_w=host.best_w,
         idle_power_w=listed.idle_power_w * result.devices if listed and listed.idle_power_w else None,
         notes=_notes(rating, decoding, host_power_w is None, limit_w is not None and limit_w < max(decode_w, prompt_w)),
@@ -279,17 +279,21 @@ def _prompt_busy(result: Estimate) -> tuple[float, float]:
 
 
 def _together(
-    device_w: float, calibration: PowerCalibration, limit_w: float | None, rated_w: float, devices: int, host: Watts
+    device_w: float, calibration: PowerCalibration, limit_w: float | None, rated_w: float, result: Estimate, host: Watts
 ) -> Watts:
     """Return the power of all devices and the rest of the machine."""
-    most_w = rated_w if limit_w is None else limit_w
+    # Cards are sold with higher limits than the reference: what was measured above the rated power may come again.
+    most_w = rated_w * calibration.most_share if limit_w is None else limit_w
+    # Of devices with a part of the layers each, one works, and the others wait at their full clock.
+    working = 1 / result.devices if result.split == "pipeline" else 1.0
+    several = result.devices * (working + (1 - working) * clock_calibration().static_share)
 
-    def drawn(factor: float) -> float:
-        return min(device_w * factor, most_w) * devices
+    def drawn(factor: float, host_w: float) -> float:
+        return min(device_w * factor, most_w) * several + host_w
 
-    # Cards that are sold with a higher limit than the reference draw more than the rated power.
-    high_w = device_w * calibration.high_factor if limit_w is None else min(device_w * calibration.high_factor, limit_w)
-    return Watts(drawn(1.0) + host.best_w, drawn(calibration.low_factor) + host.low_w, high_w * devices + host.high_w)
+    return Watts(
+        drawn(1.0, host.best_w), drawn(calibration.low_factor, host.low_w), drawn(calibration.high_factor, host.high_w)
+    )
 
 
 def _with_device(result: Estimate, device: Device) -> Estimate:
@@ -323,11 +327,13 @@ def _notes(rating: str, calibration: PowerCalibration, usual_host: bool, limited
         )
     if rating == "server" and usual_host:
         notes.append("サーバーのうち GPU だけの電力です。CPU、ファン、電源の損失と、部屋の冷房は入っていません。")
+    if rating == "server":
+        notes.append("電力は、H100 と B200 の vLLM で 8 系列以上を進めた実測に合わせました。")
     if limited:
         known = clock_calibration()
         notes.append(
-            "電力の上限での速さは、RTX 3090 の実測から求めました。ほかの機種での外れは、"
-            f"生成で {significant(100 * known.error_decode_held_out, 2)}%、"
-            f"プロンプトで {significant(100 * known.error_prompt_held_out, 2)}% です。"
+            "電力の上限での速さは、RTX 3090 のクロックの実測から求めました。上限のないときとの比の外れは、"
+            f"3090 の生成で {significant(100 * known.error_decode, 2)}%（低い上限ではもっと）、"
+            f"ほかの機種の浅い上限で {significant(100 * known.error_decode_held_out, 2)}% です。"
         )
     return tuple(notes)

@@ -29,6 +29,9 @@ PEAKS = {"": 1e12, "tflops": 1e12, "tflop/s": 1e12, "tops": 1e12, "gflops": 1e9,
 SPEEDS = dict.fromkeys(("", "t/s", "tok/s", "tok/sec", "tps", "tokens/s", "tokens/sec", "トークン/秒"), 1.0)
 """Tokens per second by unit."""
 
+POWERS = {"": 1.0, "w": 1.0, "kw": 1e3}
+"""Watts by unit."""
+
 COUNTS = {"": 1.0, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "億": 1e8, "兆": 1e12}
 """Parameters by unit."""
 

@@ -42,6 +42,7 @@ class PowerCalibration:
     compute_share: float
     low_factor: float
     high_factor: float
+    most_share: float
     host_power_w: float
     host_power_low_w: float
     host_power_high_w: float
@@ -61,6 +62,8 @@ class ClockCalibration:
     voltage_slope: float
     rows: int
     error_clock: float
+    error_decode: float
+    error_prompt: float
     error_decode_held_out: float
     error_prompt_held_out: float
 
