@@ -109,8 +109,6 @@ def calibrate(rating: str, phase: str, rows: Sequence[Drawn], columns: int, host
     names = ("base_share", "memory_share", "compute_share")
     return {
         "id": f"{rating}/{phase}",
-        "rating": rating,
-        "phase": phase,
         **{name: f"{value:.3f}" for name, value in zip(names, coefficients, strict=True)},
         "low_factor": f"{min(low, 1):.3f}",
         "high_factor": f"{max(high, 1):.3f}",

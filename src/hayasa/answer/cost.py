@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ..catalog.reader import read_objects
-from ..errors import InvalidValueError, require_kind, require_positive
+from ..errors import InvalidValueError, require_positive
 from ..units import significant
 from .energy import Energy
 
@@ -145,7 +145,6 @@ def cost(
     >>> round(one.electricity_yen / spent.decode_joules_per_token, 2)  # 31 yen / 3.6 MJ × 1 million
     8.61
     """
-    require_kind("spent", spent, Energy)
     result = spent.decode
     assumptions: list[str] = []
     if yen_per_kwh is None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
-from ..errors import InvalidValueError, require_kind, require_non_negative, require_positive
-from ..machine.device import Device
+from ..errors import InvalidValueError, require_non_negative, require_positive
 from ..machine.power import (
     PowerCalibration,
     Watts,
@@ -176,7 +174,6 @@ def energy(
     >>> abs(joules * spent.decode.decode_tokens_per_s - spent.decode_power.best_w) < 1e-9
     True
     """
-    require_kind("result", result, Estimate)
     device = result.device
     listed = rated_powers().get(device.id)
     rating = rating_of(device)
@@ -188,16 +185,16 @@ def energy(
         raise InvalidValueError(
             f"{device.name or device.id} の定格の電力は表にありません。rated_power_w（コマンドでは --rated-power）をワットで指定してください。"
         )
-    decoding, reading = power_calibrations()[rating, "decode"], power_calibrations()[rating, "prompt"]
-    decode_w = rated_w * power_share(decoding, *_decode_busy(result))
-    prompt_w = rated_w * power_share(reading, *_prompt_busy(result))
+    decoding, reading = power_calibrations()[f"{rating}/decode"], power_calibrations()[f"{rating}/prompt"]
+    decode_w = rated_w * power_share(decoding, _decode_busy(result))
+    prompt_w = rated_w * power_share(reading, _prompt_busy(result))
     decode = prompt = result
     limit_w = None
     if power_limit_w is not None:
         limit_w = require_positive("power_limit_w", power_limit_w, maximum=MAX_POWER_W)
         known = clock_calibration()
-        decode = _with_device(result, at_clock(device, require_reachable(limit_w, decode_w, known)))
-        prompt = _with_device(result, at_clock(device, require_reachable(limit_w, prompt_w, known)))
+        decode = _slowed(result, require_reachable(limit_w, decode_w, known))
+        prompt = _slowed(result, require_reachable(limit_w, prompt_w, known))
     if host_power_w is None:
         host = Watts(decoding.host_power_w, decoding.host_power_low_w, decoding.host_power_high_w)
     else:
@@ -245,7 +242,6 @@ def answer_energy(spent: Energy, answer_tokens: int, thinking_tokens: int = 0) -
     >>> 0 < answer_energy(spent, 500).total_wh < answer_energy(spent, 500, thinking_tokens=500).total_wh < 10
     True
     """
-    require_kind("spent", spent, Energy)
     time = answer_time(spent.decode, answer_tokens, thinking_tokens)
     first_s = spent.prompt.time_to_first_token_s
     writing_j = spent.decode_power.best_w * (time.thinking_s + time.answer_s) / spent.decode.batch_size
@@ -255,8 +251,8 @@ def answer_energy(spent: Energy, answer_tokens: int, thinking_tokens: int = 0) -
 
 
 def _both(one: float, other: float) -> float:
-    """Return the factor of two independent ones: their logarithms add as squares."""
-    return math.exp(math.hypot(math.log(one), math.log(other)))
+    """Return the factor of two that are independent of each other: what each is beyond 1 adds as squares."""
+    return 1 + ((one - 1) ** 2 + (other - 1) ** 2) ** 0.5
 
 
 def _decode_busy(result: Estimate) -> tuple[float, float]:
@@ -288,21 +284,20 @@ def _together(
     working = 1 / result.devices if result.split == "pipeline" else 1.0
     several = result.devices * (working + (1 - working) * clock_calibration().static_share)
 
-    def drawn(factor: float, host_w: float) -> float:
-        return min(device_w * factor, most_w) * several + host_w
-
     return Watts(
-        drawn(1.0, host.best_w), drawn(calibration.low_factor, host.low_w), drawn(calibration.high_factor, host.high_w)
+        min(device_w, most_w) * several + host.best_w,
+        min(device_w * calibration.low_factor, most_w) * several + host.low_w,
+        min(device_w * calibration.high_factor, most_w) * several + host.high_w,
     )
 
 
-def _with_device(result: Estimate, device: Device) -> Estimate:
-    """Return the same question on another device."""
-    if device is result.device:
+def _slowed(result: Estimate, clock: float) -> Estimate:
+    """Return the same question at a share of the device's clock."""
+    if clock == 1:
         return result
     return estimate(
         result.model,
-        device,
+        at_clock(result.device, clock),
         weights=result.weights,
         batch_size=result.batch_size,
         context_length=result.context_length,

@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ..catalog.reader import read_objects
+from ..engine.waits import clock_hz
 from ..errors import InvalidValueError
 from .device import Device
 
@@ -35,8 +36,6 @@ class PowerCalibration:
     """Share of the rated power that a kind of device draws: see ``data/power_calibrations.csv``."""
 
     id: str
-    rating: str
-    phase: str
     base_share: float
     memory_share: float
     compute_share: float
@@ -83,9 +82,9 @@ def rated_powers() -> dict[str, RatedPower]:
 
 
 @cache
-def power_calibrations() -> dict[tuple[str, str], PowerCalibration]:
-    """Return the fitted shares, by rating and phase."""
-    return {(row.rating, row.phase): row for row in read_objects(PowerCalibration, "power_calibrations.csv")}
+def power_calibrations() -> dict[str, PowerCalibration]:
+    """Return the fitted shares, by rating and phase, such as ``"card/decode"``."""
+    return {row.id: row for row in read_objects(PowerCalibration, "power_calibrations.csv")}
 
 
 @cache
@@ -102,25 +101,27 @@ def rating_of(device: Device) -> str:
     return "machine" if device.shares_memory else "card"
 
 
-def power_share(calibration: PowerCalibration, memory_busy: float, compute_busy: float) -> float:
+def power_share(calibration: PowerCalibration, busy: tuple[float, float]) -> float:
     """Return the share of the rated power that is drawn, at most 1.
 
     Parameters
     ----------
     calibration : PowerCalibration
         For the kind of device.
-    memory_busy, compute_busy : float
-        Share of the time in which memory and cores would be done at their peaks.
+    busy : tuple of float
+        Share of the time in which the memory, and in which the cores, would be
+        done at their peaks.
 
     Returns
     -------
     float
         Share of the rated power.
     """
+    memory, compute = busy
     share = (
         calibration.base_share
-        + calibration.memory_share * min(memory_busy, 1.0)
-        + calibration.compute_share * min(compute_busy, 1.0)
+        + calibration.memory_share * min(memory, 1.0)
+        + calibration.compute_share * min(compute, 1.0)
     )
     return min(share, 1.0)
 
@@ -176,12 +177,18 @@ def at_clock(device: Device, clock: float) -> Device:
     >>> slow.gpu_clock_hz, slow.peak_fp16_dense_flop_per_s, slow.memory_bandwidth_bytes_per_s
     (1000000000.0, 50000000000000.0, 1000000000000.0)
     """
-    from ..engine.waits import clock_hz
-
-    if clock == 1:
-        return device
-    peaks = {name: value * clock for name, value in vars(device).items() if name.startswith("peak_")}
-    return replace(device, gpu_clock_hz=clock_hz(device) * clock, **peaks)
+    return replace(
+        device,
+        gpu_clock_hz=clock_hz(device) * clock,
+        peak_fp32_flop_per_s=device.peak_fp32_flop_per_s * clock,
+        peak_fp16_dense_flop_per_s=device.peak_fp16_dense_flop_per_s * clock,
+        peak_bf16_dense_flop_per_s=device.peak_bf16_dense_flop_per_s * clock,
+        peak_fp8_dense_flop_per_s=device.peak_fp8_dense_flop_per_s * clock,
+        peak_int8_dense_op_per_s=device.peak_int8_dense_op_per_s * clock,
+        peak_int4_dense_op_per_s=device.peak_int4_dense_op_per_s * clock,
+        peak_fp4_dense_flop_per_s=device.peak_fp4_dense_flop_per_s * clock,
+        peak_fp16_accumulate_fp16_dense_flop_per_s=device.peak_fp16_accumulate_fp16_dense_flop_per_s * clock,
+    )
 
 
 def require_reachable(power_limit_w: float, full_w: float, known: ClockCalibration) -> float:
