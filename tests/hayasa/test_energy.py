@@ -17,6 +17,7 @@ from hayasa.catalog.objects import device_rows, get_device
 from hayasa.cli.commands import main
 from hayasa.machine.power import (
     LEAST_CLOCK,
+    at_clock,
     clock_at_power,
     clock_calibration,
     power_at_clock,
@@ -199,6 +200,47 @@ def test_of_mild_limits_the_loss_is_as_measured() -> None:
         if limit_w >= 280:
             speed = hayasa.energy(result, power_limit_w=limit_w).decode.decode_tokens_per_s
             assert speed / result.decode_tokens_per_s == pytest.approx(float(row["tokens_per_s"]) / free, abs=0.06)
+
+
+def test_a_measured_clock_gives_the_measured_loss() -> None:
+    """What a limit costs is what the waits for the cores say: cores that unpack are exposed as they slow down."""
+    sweep = [
+        row
+        for row in rows()
+        if (row["device"], row["model"], row["phase"]) == ("rtx-3090", "qwen3.6-27b", "decode") and row["core_clock_hz"]
+    ]
+    stock = next(row for row in sweep if row["power_limit_w"] == "350")
+    device = get_device("rtx-3090")
+
+    def speed(clock: float) -> float:
+        return hayasa.estimate("qwen3.6-27b", at_clock(device, clock), weights="ud-q3_k_xl").decode_tokens_per_s
+
+    for row in sweep:
+        clock = float(row["core_clock_hz"]) / float(stock["core_clock_hz"])
+        if clock < 1:
+            measured = float(row["tokens_per_s"]) / float(stock["tokens_per_s"])
+            assert speed(clock) / speed(1.0) == pytest.approx(measured, abs=0.06)
+
+
+def test_joules_under_a_limit_lie_in_their_intervals() -> None:
+    """Relative to the speed at the rated power: how far off that is, other tests say."""
+    inside = []
+    for row in rows():
+        if row["phase"] != "decode" or not row["power_limit_w"]:
+            continue
+        [stock, *_] = [
+            float(other["tokens_per_s"])
+            for other in rows()
+            if (other["device"], other["model"]) == (row["device"], row["model"])
+            and other["phase"] == "decode"
+            and float(other["power_limit_w"] or 0) >= rated_powers()[row["device"]].rated_power_w
+        ]
+        result = hayasa.estimate(row["model"], row["device"], weights=row["weights"])
+        spent = hayasa.energy(result, power_limit_w=float(row["power_limit_w"]), host_power_w=0)
+        tokens_per_s = result.decode_tokens_per_s * float(row["tokens_per_s"]) / stock
+        joules = float(row["power_w"]) / tokens_per_s
+        inside.append(spent.decode_joules_per_token_low <= joules <= spent.decode_joules_per_token_high)
+    assert sum(inside) / len(inside) >= 0.85
 
 
 # ---- tables

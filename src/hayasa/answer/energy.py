@@ -44,6 +44,9 @@ class Energy(NamedTuple):
         What all devices and the rest of the machine draw together.
     host_power_w : float
         The rest of the machine's part of it.
+    limit_factor : float
+        How far off the speed under the limit may be beside the interval of
+        its estimate, as a factor; 1 without a limit.
     idle_power_w : float or None
         What the whole machine draws when nothing runs; None if unknown.
     notes : tuple of str
@@ -57,6 +60,7 @@ class Energy(NamedTuple):
     decode_power: Watts
     prompt_power: Watts
     host_power_w: float
+    limit_factor: float
     idle_power_w: float | None
     notes: tuple[str, ...]
 
@@ -70,14 +74,14 @@ class Energy(NamedTuple):
         """Lower end of its 90 % interval: power and speed are off independently of each other."""
         speed = self.decode.decode_tokens_per_s_high / self.decode.decode_tokens_per_s
         power = self.decode_power.best_w / self.decode_power.low_w
-        return self.decode_joules_per_token / _both(speed, power)
+        return self.decode_joules_per_token / _both(_both(speed, power), self.limit_factor)
 
     @property
     def decode_joules_per_token_high(self) -> float:
         """Upper end of its 90 % interval."""
         speed = self.decode.decode_tokens_per_s / self.decode.decode_tokens_per_s_low
         power = self.decode_power.high_w / self.decode_power.best_w
-        return self.decode_joules_per_token * _both(speed, power)
+        return self.decode_joules_per_token * _both(_both(speed, power), self.limit_factor)
 
     @property
     def prompt_joules_per_token(self) -> float | None:
@@ -91,6 +95,7 @@ class Energy(NamedTuple):
             "rated_power_w": self.rated_power_w,
             "power_limit_w": self.power_limit_w,
             "host_power_w": self.host_power_w,
+            "limit_factor": self.limit_factor,
             "idle_power_w": self.idle_power_w,
             "decode_power": self.decode_power._asdict(),
             "prompt_power": self.prompt_power._asdict(),
@@ -190,10 +195,13 @@ def energy(
     prompt_w = rated_w * power_share(reading, _prompt_busy(result))
     decode = prompt = result
     limit_w = None
+    limit_factor = 1.0
     if power_limit_w is not None:
         limit_w = require_positive("power_limit_w", power_limit_w, maximum=MAX_POWER_W)
         known = clock_calibration()
-        decode = _slowed(result, require_reachable(limit_w, decode_w, known))
+        clock = require_reachable(limit_w, decode_w, known)
+        limit_factor = 1 + known.speed_spread_per_clock * (1 - clock)
+        decode = _slowed(result, clock)
         prompt = _slowed(result, require_reachable(limit_w, prompt_w, known))
     if host_power_w is None:
         host = Watts(decoding.host_power_w, decoding.host_power_low_w, decoding.host_power_high_w)
@@ -208,6 +216,7 @@ def energy(
         decode_power=_together(decode_w, decoding, limit_w, rated_w, result, host),
         prompt_power=_together(prompt_w, reading, limit_w, rated_w, result, host),
         host_power_w=host.best_w,
+        limit_factor=limit_factor,
         idle_power_w=listed.idle_power_w * result.devices if listed and listed.idle_power_w else None,
         notes=_notes(rating, decoding, host_power_w is None, limit_w is not None and limit_w < max(decode_w, prompt_w)),
     )
@@ -252,7 +261,8 @@ def answer_energy(spent: Energy, answer_tokens: int, thinking_tokens: int = 0) -
 
 def _both(one: float, other: float) -> float:
     """Return the factor of two that are independent of each other: what each is beyond 1 adds as squares."""
-    return 1 + ((one - 1) ** 2 + (other - 1) ** 2) ** 0.5
+    beyond: float = ((one - 1) ** 2 + (other - 1) ** 2) ** 0.5
+    return 1 + beyond
 
 
 def _decode_busy(result: Estimate) -> tuple[float, float]:

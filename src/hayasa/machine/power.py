@@ -60,6 +60,7 @@ class ClockCalibration:
     least_voltage_share: float
     voltage_slope: float
     rows: int
+    speed_spread_per_clock: float
     error_clock: float
     error_decode: float
     error_prompt: float
