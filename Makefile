@@ -77,6 +77,7 @@ lab: ready
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
 	@$(VENV_PYTHON) -m lab.drafts
+	@$(VENV_PYTHON) -m lab.power
 
 # ほかの見積り器は、専用の仮想環境 (build/compare) に入れる。
 compare: ready

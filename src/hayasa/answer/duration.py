@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import MAX_CONTEXT_LENGTH, require_integer, require_kind
+from ..errors import MAX_CONTEXT_LENGTH, require_integer
 from .estimate import Estimate, ask_again
 
 PIECES = 8
@@ -80,7 +80,6 @@ def answer_time(result: Estimate, answer_tokens: int, thinking_tokens: int = 0) 
     >>> round(time.answer_s / time.thinking_s, 2)
     0.26
     """
-    require_kind("result", result, Estimate)
     answer_tokens = require_integer("answer_tokens", answer_tokens, 1, MAX_CONTEXT_LENGTH)
     thinking_tokens = require_integer("thinking_tokens", thinking_tokens, 0, MAX_CONTEXT_LENGTH)
     start = result.prompt_length + 1

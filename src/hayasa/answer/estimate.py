@@ -471,7 +471,7 @@ def ask_again(result: Estimate, *, batch_size: int, context_length: int) -> Esti
     """
     if result.parts:
         alone = [ask_again(part.alone, batch_size=batch_size, context_length=context_length) for part in result.parts]
-        return _joined(alone, [part.fraction for part in result.parts])
+        return _joined(alone, [part.fraction for part in result.parts], result.link_latency_s)
     return estimate(
         result.model,
         result.device,
@@ -485,6 +485,7 @@ def ask_again(result: Estimate, *, batch_size: int, context_length: int) -> Esti
         kv_cache=result.kv_cache,
         build=result.build or None,
         server=result.server,
+        link_latency_s=result.link_latency_s,
     )
 
 

@@ -33,6 +33,9 @@ LATENCIES = {"": 1e-3, "ms": 1e-3, "us": 1e-6, "μs": 1e-6, "s": 1.0}
 SPEEDS = dict.fromkeys(("", "t/s", "tok/s", "tok/sec", "tps", "tokens/s", "tokens/sec", "トークン/秒"), 1.0)
 """Tokens per second by unit."""
 
+POWERS = {"": 1.0, "w": 1.0, "kw": 1e3}
+"""Watts by unit."""
+
 COUNTS = {"": 1.0, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "億": 1e8, "兆": 1e12}
 """Parameters by unit."""
 

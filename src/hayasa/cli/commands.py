@@ -9,7 +9,9 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from ..answer.cost import cost
 from ..answer.duration import answer_time
+from ..answer.energy import answer_energy, energy
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
 from ..answer.fit import DOES_NOT_FIT, TIGHT
@@ -24,8 +26,8 @@ from ..model.shape import Model
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
-from .amounts import LATENCIES, integer, quantity
-from .answers import answer_lines, estimate_lines, print_json, print_ranking
+from .amounts import LATENCIES, POWERS, integer, quantity
+from .answers import answer_lines, cost_json, cost_lines, estimate_lines, print_json, print_ranking
 from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
 from .draft import add_draft, draft_command
 from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
@@ -128,10 +130,7 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
     result = _ask(arguments)
     if arguments.require_fit:
         result.require_fit()
-    thinking = integer("--thinking", arguments.thinking)
-    answer = None if arguments.answer is None else integer("--answer", arguments.answer)
-    if answer is None and thinking:
-        raise InvalidValueError("--thinking は --answer と一緒に指定してください。")
+    answer, thinking = _answer_tokens(arguments)
     time = None if answer is None else answer_time(result, answer, thinking)
     if arguments.json:
         more = {"answer_time": {**time._asdict(), "total_s": time.total_s}} if time else {}
@@ -142,6 +141,52 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
             print("\n" + "\n".join(answer_lines(result, time, answer, thinking)))
     if result.fit.verdict in (DOES_NOT_FIT, TIGHT):
         print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
+
+
+def _answer_tokens(arguments: argparse.Namespace) -> tuple[int | None, int]:
+    """Return how many tokens are answered, if that is asked, and thought before."""
+    thinking = integer("--thinking", arguments.thinking)
+    answer = None if arguments.answer is None else integer("--answer", arguments.answer)
+    if answer is None and thinking:
+        raise InvalidValueError("--thinking は --answer と一緒に指定してください。")
+    return answer, thinking
+
+
+def _add_answer(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--answer", metavar="数", help=f"回答のトークン数。{text}")
+    command.add_argument("--thinking", default="0", metavar="数", help="回答の前に考えるトークン数（既定: 0）")
+
+
+_POWERS = {
+    "power_limit_w": ("--power-limit", "1 台の電力の上限（W）。nvidia-smi -pl の値"),
+    "rated_power_w": ("--rated-power", "1 台の定格の電力（W、既定: 表の値）"),
+    "host_power_w": ("--host-power", "デバイスのほかの部分の電力（W、既定: 普通の PC の値）"),
+}
+_PRICES = {
+    "yen_per_kwh": ("--electricity", "電気代（円/kWh、既定: 表の目安）"),
+    "machine_price_yen": ("--price", "買ったもの全部の値段（円、既定: 表にあれば 1 台の値段 × 台数）"),
+    "years": ("--years", "機械を使う年数（既定: 4）"),
+    "hours_per_day": ("--hours", "1 日に使う時間（既定: 4）"),
+    "rent_usd_per_hour": ("--rent", "借りる値段（ドル/時/台、既定: 表にあれば）"),
+    "yen_per_usd": ("--exchange", "1 ドルの円（既定: 表の値）"),
+}
+
+
+def _cost_command(arguments: argparse.Namespace) -> None:
+    def given(options: Mapping[str, tuple[str, str]], units: Mapping[str, float], example: str) -> dict[str, float]:
+        typed = {name: getattr(arguments, name) for name in options}
+        return {
+            name: quantity(options[name][0], text, units, example) for name, text in typed.items() if text is not None
+        }
+
+    answer, thinking = _answer_tokens(arguments)
+    spent = energy(_ask(arguments), **given(_POWERS, POWERS, "250 や 250W"))
+    price = cost(spent, **given(_PRICES, {"": 1.0}, "31 や 0.74"))
+    used = None if answer is None else answer_energy(spent, answer, thinking)
+    if arguments.json:
+        print_json(cost_json(price, used))
+    else:
+        print("\n".join(cost_lines(price, used, answer or 0, thinking)))
 
 
 def _explain_command(arguments: argparse.Namespace) -> None:
@@ -348,6 +393,7 @@ _EXAMPLES = """例:
   hayasa choose --model llama-3.3-70b --at-least 8 --context 8k
   hayasa formats --model gemma-3-27b --device rtx-3090 --context 8k
   hayasa fit --device apple-m4-10c --memory 16 --at-least 20 --weights any
+  hayasa cost --model qwen3.6-27b --device rtx-3090 --power-limit 250 --answer 500
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
   hayasa draft --model qwen3.6-27b --device rtx-5090 --weights q4_k_m --acceptance code
   hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
@@ -379,8 +425,7 @@ def _parser() -> Parser:
 
     command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
     add_pair(command)
-    command.add_argument("--answer", metavar="数", help="回答のトークン数。回答が終わるまでの時間も答えます")
-    command.add_argument("--thinking", default="0", metavar="数", help="回答の前に考えるトークン数（既定: 0）")
+    _add_answer(command, "回答が終わるまでの時間も答えます")
     command.add_argument("--json", action="store_true", help="JSON で出力します")
     command.add_argument("--require-fit", action="store_true", help="メモリに入らないときはエラーにします")
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
@@ -389,6 +434,15 @@ def _parser() -> Parser:
     command = add("draft", "続きを下書きしてまとめて確かめる方法（投機的デコード）の効果を答えます", _draft_command)
     add_pair(command)
     add_draft(command)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
+
+    command = add(
+        "cost", "1 トークンのエネルギーと、100 万トークンの電気代、機械の代金、借り賃を答えます", _cost_command
+    )
+    add_pair(command)
+    _add_answer(command, "一つの回答のエネルギーも答えます")
+    for name, (option, text) in {**_POWERS, **_PRICES}.items():
+        command.add_argument(option, dest=name, metavar="数", help=text)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
