@@ -15,7 +15,7 @@ import hayasa
 from hayasa.answer.cost import prices
 from hayasa.catalog.objects import device_rows, get_device
 from hayasa.cli.commands import main
-from hayasa.machine.power import (
+from hayasa.engine.power import (
     LEAST_CLOCK,
     at_clock,
     clock_at_power,
