@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import InvalidValueError, require_non_negative, require_positive
-from ..machine.power import (
+from ..engine.power import (
     PowerCalibration,
     Watts,
     at_clock,
@@ -16,6 +15,7 @@ from ..machine.power import (
     rating_of,
     require_reachable,
 )
+from ..errors import InvalidValueError, require_non_negative, require_positive
 from ..model.flops import prefill_flop
 from ..model.weights import weight_bytes
 from ..units import significant

@@ -12,8 +12,8 @@ from ..answer.duration import AnswerTime
 from ..answer.energy import AnswerEnergy
 from ..answer.estimate import Estimate, available_text
 from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT, MemoryFit
+from ..engine.power import Watts
 from ..listing import table_lines
-from ..machine.power import Watts
 from ..units import duration, gibibytes, scaled, significant
 
 
