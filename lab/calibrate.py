@@ -192,8 +192,8 @@ FORMS = (
     Form(
         "llama.cpp",
         "cpu",
-        ("read_weights",),
-        "Raspberry Pi 5 からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。",
+        ("read_weights", "many_cores"),
+        "Raspberry Pi からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。",
         launches_by_host=True,
     ),
     Form(
