@@ -111,23 +111,6 @@ SERVED = ("multiply", "read_cache", "layers", "moe_layers", "sequences", "all_re
 FORMS = (
     Form(
         "llama.cpp",
-        "vulkan",
-        ("read_weights", "unpack_weights", "read_cache", "layers", "moe_layers", "state_layers", "sampling"),
-        "AMD と NVIDIA の GPU。多くは Ryzen AI Max+ 395 と RX 7900 XT。層ごとの待ちは、GPU のクロックによらない。",
-        launches_by_host=True,
-    ),
-    Form(
-        "llama.cpp",
-        "vulkan",
-        ("read_weights",),
-        "Intel の GPU 3 種の 4 件だけ。ほかの GPU とは別の命令で計算する。",
-        family="intel",
-        launches_by_host=True,
-        borrowed="llama.cpp/vulkan",
-        borrows=("read_cache", "layers", "moe_layers", "state_layers", "sampling"),
-    ),
-    Form(
-        "llama.cpp",
         "cuda",
         (
             "read_weights",
@@ -173,6 +156,23 @@ FORMS = (
     ),
     Form(
         "llama.cpp",
+        "vulkan",
+        ("read_weights", "unpack_weights", "read_cache", "layers", "moe_layers", "state_layers", "sampling"),
+        "AMD と NVIDIA の GPU。多くは Ryzen AI Max+ 395 と RX 7900 XT。層ごとの待ちは、GPU のクロックによらない。",
+        launches_by_host=True,
+    ),
+    Form(
+        "llama.cpp",
+        "vulkan",
+        ("read_weights",),
+        "Intel の GPU 3 種の 4 件だけ。ほかの GPU とは別の命令で計算する。",
+        family="intel",
+        launches_by_host=True,
+        borrowed="llama.cpp/vulkan",
+        borrows=("read_cache", "layers", "moe_layers", "state_layers", "sampling"),
+    ),
+    Form(
+        "llama.cpp",
         "rocm",
         ("read_weights", "unpack_weights", "read_cache", "layers", "moe_layers", "state_layers"),
         "多くは Ryzen AI Max+ 395 の測定。ドライバーと ROCm の版による差が大きい。",
@@ -192,8 +192,8 @@ FORMS = (
     Form(
         "llama.cpp",
         "cpu",
-        ("read_weights",),
-        "Raspberry Pi 5 からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。",
+        ("read_weights", "many_cores"),
+        "Raspberry Pi からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。",
         launches_by_host=True,
     ),
     Form(

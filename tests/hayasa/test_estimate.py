@@ -338,7 +338,7 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     waits = {wait.kind.name for wait in result.waits}
     alone = ("weight_bytes", "weight_flop", "attention_flop", "kv_bytes", "layers", "sequences")
     for fitted in FITTED_WAITS:
-        if fitted.amount in alone and fitted.kind.name != "dies" and not fitted.before:
+        if fitted.amount in alone and fitted.kind.name not in ("dies", "many_cores") and not fitted.before:
             used = fitted.kind.name not in UNPACKING or "k" in calibration.unpacked_kinds
             used = used and (
                 fitted.kind.name != "unpack_before_turing" or result.device.family.startswith(BEFORE_TURING)

@@ -68,10 +68,11 @@ class Calibration:
     launch_clock_hz : float
         Clock that the cycles of the layers follow, where that is not the device's
         but the host's; 0 for the device's.
-    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_and_further_die, \
-cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_of_many_cores, \
+cycles_per_layer_and_further_die, cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         Clock cycles that each layer costs whatever its size, and in addition
-        each layer with experts, each with a recurrent state, each on every further die, and each
+        each layer with experts, each with a recurrent state, each on a server's
+        processor, each on every further die, and each
         layer in builds of the engine from before August 2025 and from before
         March 2026.
     further_experts_factor : float
@@ -140,6 +141,7 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     cycles_per_layer: float = 0.0
     cycles_per_moe_layer: float = 0.0
     cycles_per_state_layer: float = 0.0
+    cycles_per_layer_of_many_cores: float = 0.0
     cycles_per_layer_and_further_die: float = 0.0
     cycles_per_layer_to_2025: float = 0.0
     cycles_per_layer_of_2025: float = 0.0
@@ -400,7 +402,7 @@ def choose_calibration(
     if not has_shape:
         notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
     if new_mixers:
-        notes.append("線形や疎な注意機構の層は実測が少なく、これより遅くなりがちです。")
+        notes.append("疎な注意機構や、圧縮した KV を読む層は実測が少なく、これより遅くなりがちです。")
     if batched and not nearest.batched_rows:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):
