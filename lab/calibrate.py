@@ -283,8 +283,9 @@ def calibrate(
     if not form.several:
         written["all_reduces"] = _sum_us("tensor", mine, coefficients, factors)
     if form.batches:
-        passes = [m for m in load_passes() if m.row["backend"] == form.backend]
-        batches = fit_batches(rows, [*[m for m in mine if m.devices == 1 < m.batch_size], *passes], form.waits, given)
+        several = _kept([m for m in mine if m.devices == 1 < m.batch_size])
+        several += [m for m in load_passes() if m.row["backend"] == form.backend]
+        batches = fit_batches(rows, several, form.waits, given)
         written = dict(batches.coefficients) | {"all_reduces": written["all_reduces"]}
     fields_written: dict[str, Any] = {
         fitted.coefficient: _round(written.get(fitted.kind.name, 0.0)) for fitted in FITTED_WAITS
@@ -403,7 +404,9 @@ def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Coeff
     rows = [
         m
         for m in _kept(measurements)
-        if m.devices > 1 and m.row["split"] in ("layer", "pipeline") and m.context_length <= LONG_CONTEXT
+        if m.devices > 1 == m.batch_size
+        and m.row["split"] in ("layer", "pipeline")
+        and m.context_length <= LONG_CONTEXT
     ]
     if not rows:
         return 0.0
@@ -413,8 +416,8 @@ def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Coeff
 
 
 def _kept(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Return the rows of one sequence that no exclusion names."""
-    return [m for m in measurements if m.batch_size == 1 and not any(excluded(m) for _, excluded in EXCLUSIONS)]
+    """Return the rows that no exclusion names."""
+    return [m for m in measurements if not any(excluded(m) for _, excluded in EXCLUSIONS)]
 
 
 def _weighted_median(values: Floats, weights: Floats) -> float:
@@ -436,15 +439,14 @@ def _of_batches(batches: Batches | None, rows: int) -> dict[str, Any]:
     """Return what a calibration says of several sequences; where they were fitted with the rest, of how many rows."""
     if batches is None:
         return {"batched_rows": rows}
-    by_device = batches.held_out["device"]
-    low, high = by_device.interval()
+    low, high = batches.interval()
     return {
         "batched_rows": len(batches.rows),
         "batched_low_factor": _round(low),
         "batched_high_factor": _round(high),
-        "error_batches_device_held_out": _round(by_device.error),
+        "error_batches_device_held_out": _round(batches.held_out["device"].error),
         "error_batches_model_held_out": _round(batches.held_out["model"].error),
-        "coverage_batches_held_out": _round(by_device.coverage),
+        "coverage_batches_held_out": _round(batches.coverage),
     }
 
 

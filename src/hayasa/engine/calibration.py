@@ -23,6 +23,7 @@ from .waits import (
     ALL_REDUCES,
     ASSUMED_CLOCK_HZ,
     FITTED_WAITS,
+    ONLY_IN_BATCHES,
     SAMPLING,
     TILE_UNPACK,
     UNPACKING,
@@ -435,7 +436,7 @@ def choose_calibration(
 
     return ChosenCalibration(
         calibration=nearest,
-        paces=_paces(nearest, device, weights, split, build, server),
+        paces=_paces(nearest, device, weights, split, build, server, batched),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
         # Where batches were fitted, multiplying is one of the paces.
@@ -449,9 +450,9 @@ def choose_calibration(
 
 
 def _paces(
-    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool
+    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool, batched: bool
 ) -> tuple[Pace, ...]:
-    """Return the waits that are not 0 for these weights, this split and build, and with or without a server."""
+    """Return the waits that are not 0 for these weights, this split and build, a server and several sequences or not."""
     kind = weight_kind(weights)
     left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server}
     if kind not in row.unpacked_kinds.split("|"):
@@ -460,6 +461,8 @@ def _paces(
     paces = []
     for fitted in FITTED_WAITS:
         name, amount = fitted.kind.name, fitted.amount
+        if amount in ONLY_IN_BATCHES and not batched:
+            continue
         factor: float = getattr(row, fitted.coefficient)
         if split == "row" and name == ALL_REDUCES.name:
             factor = row.row_sum_us

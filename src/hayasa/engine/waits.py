@@ -132,7 +132,7 @@ class FittedWait(NamedTuple):
         Examples
         --------
         >>> [fitted.kind.name for fitted in FITTED_WAITS if fitted.before and fitted.is_in("2025-12")]
-        ['builds_of_2025']
+        ['builds_of_2025', 'expert_routes']
         """
         return not self.before or "" < build < self.before
 
@@ -244,6 +244,9 @@ UNPACKING = (UNPACK_WEIGHTS.name, UNPACK_BEFORE_TURING.name)
 
 UNIT_S = {"µs": 1e-6, "ns": 1e-9}
 """Seconds of the units of factors that are times themselves."""
+
+ONLY_IN_BATCHES = ("further_bytes", "vector_flop", "tile_flop", "tile_bytes", "routed_layers")
+"""Fields of `Work` that one sequence has nothing of."""
 
 FITTED_WAITS = (
     FittedWait(READ_WEIGHTS, "weight_read_factor", "weight_bytes", _byte_s),
