@@ -7,9 +7,13 @@ from typing import NamedTuple
 
 from .flops import prompt_attention_flop, prompt_weight_flop
 from .shape import Model
-from .tensors import experts_touched, routed_parameters
+from .tensors import experts_touched, routed_parameters, weight_tensors
 from .weights import WeightFormat, weight_bytes
 from .work import layer_count
+
+
+ACTIVATION_BYTES = 4.0
+"""Bytes of a number between two matrices, which engines keep in fp32."""
 
 
 class PromptWork(NamedTuple):
@@ -25,8 +29,9 @@ class PromptWork(NamedTuple):
     expert_flop : float
         FLOP of one token with every expert that its micro-batch touches, over
         all micro-batches: what a further row in each of them would cost.
-    weight_bytes : float
-        Bytes of weights that are read, over all micro-batches.
+    weight_bytes, activation_bytes : float
+        Bytes of weights that are read, over all micro-batches, and bytes of what
+        goes into the matrices and comes out of them.
     layers : float
         Layers times micro-batches.
     """
@@ -35,7 +40,28 @@ class PromptWork(NamedTuple):
     attention_flop: float
     expert_flop: float
     weight_bytes: float
+    activation_bytes: float
     layers: float
+
+
+@lru_cache(maxsize=256)
+def activation_values_per_token(model: Model) -> float:
+    """Count the numbers that go into, and come out of, the matrices of all layers; 0 without a shape.
+
+    Examples
+    --------
+    A feed-forward part of 4 by 8, twice up and once down, and four projections of 4 by 4:
+
+    >>> activation_values_per_token(Model(id="m", layers=1, hidden_size=4, attention_heads=1, kv_heads=1,
+    ...     head_dim=4, intermediate_size=8, vocab_size=10))
+    68.0
+    """
+    values = 0.0
+    for tensor in weight_tensors(model) if model.has_shape else ():
+        if tensor.is_matrix and tensor.layer >= 0:
+            copies = model.experts_per_token if tensor.is_routed else tensor.copies
+            values += copies * (tensor.rows + tensor.columns)
+    return values
 
 
 @lru_cache(maxsize=4096)
@@ -92,5 +118,6 @@ def prompt_work(
         prompt_attention_flop(model, prompt_length, cached_tokens) * batch_size,
         2.0 * routed_parameters(model) * touched * pieces if touched else 0.0,
         read * pieces,
+        ACTIVATION_BYTES * activation_values_per_token(model) * tokens,
         layer_count(model) * pieces,
     )
