@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from hayasa.model.flops import prefill_flop
 
 from .fit import Coefficients, Factors, Floats, factor_logs, fit_coefficients, fit_factors, hold_out, predict_s, scopes
 from .rows import EXCLUSIONS, Measurement, load_measurements, usable, without_unpacking
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PREFILL_SHRINKAGE = 0.5
 """How many measured configurations a prefill factor of 1 weighs as much as.
@@ -126,28 +130,28 @@ def calibrate(form: Form, measurements: Sequence[Measurement]) -> tuple[Calibrat
         backend=form.backend,
         unpacked_kinds="|".join(form.unpacked_kinds),
         **{
-            fitted.coefficient: _round(coefficients.get(fitted.kind.name, NOT_FITTED.get(fitted.kind.name, 0.0)))
+            fitted.coefficient: rounded(coefficients.get(fitted.kind.name, NOT_FITTED.get(fitted.kind.name, 0.0)))
             for fitted in FITTED_WAITS
         },
-        pipeline_message_s=_round(_pipeline_message_s(mine, coefficients, factors)),
-        tensor_message_s=_round(_tensor_message_s(mine, coefficients, factors)),
-        prefill_share_float=_round(shares["float"]),
-        prefill_share_packed=_round(shares["packed"]),
-        prefill_share_experts=_round(shares["experts"]),
-        low_factor=_round(unknown[0]),
-        high_factor=_round(unknown[1]),
-        known_low_factor=_round(known[0]),
-        known_high_factor=_round(known[1]),
+        pipeline_message_s=rounded(_pipeline_message_s(mine, coefficients, factors)),
+        tensor_message_s=rounded(_tensor_message_s(mine, coefficients, factors)),
+        prefill_share_float=rounded(shares["float"]),
+        prefill_share_packed=rounded(shares["packed"]),
+        prefill_share_experts=rounded(shares["experts"]),
+        low_factor=rounded(unknown[0]),
+        high_factor=rounded(unknown[1]),
+        known_low_factor=rounded(known[0]),
+        known_high_factor=rounded(known[1]),
         rows=len(rows),
         devices=len({m.device.id for m in rows}),
         models=len({m.model.id for m in rows}),
-        error_in_sample=_round(float(np.mean(np.abs(measured / predicted - 1)))),
-        error_device_held_out=_round(by_device.error),
-        error_generation_held_out=_round(hold_out(rows, form.waits, lambda m: m.device.family).error),
-        error_model_held_out=_round(hold_out(rows, form.waits, lambda m: m.model.id).error),
-        error_source_held_out=_round(hold_out(rows, form.waits, lambda m: m.source).error),
-        coverage_device_held_out=_round(by_device.coverage),
-        coverage_model_held_out=_round(by_pair.coverage),
+        error_in_sample=rounded(float(np.mean(np.abs(measured / predicted - 1)))),
+        error_device_held_out=rounded(by_device.error),
+        error_generation_held_out=rounded(hold_out(rows, form.waits, lambda m: m.device.family).error),
+        error_model_held_out=rounded(hold_out(rows, form.waits, lambda m: m.model.id).error),
+        error_source_held_out=rounded(hold_out(rows, form.waits, lambda m: m.source).error),
+        coverage_device_held_out=rounded(by_device.coverage),
+        coverage_model_held_out=rounded(by_pair.coverage),
         sources="|".join(sorted({m.source for m in rows})),
         note=form.note,
     )
@@ -165,9 +169,9 @@ def calibrate(form: Form, measurements: Sequence[Measurement]) -> tuple[Calibrat
             calibration=id_,
             scope=scope[0],
             weight_kind=scope[1],
-            step_factor=_round(float(np.exp(log))),
-            old_build_share=_round(len(old[scope]) / len(every[scope])),
-            prefill_factor=_round(prefill_factors.get(scope[0], 0.0)),
+            step_factor=rounded(float(np.exp(log))),
+            old_build_share=rounded(len(old[scope]) / len(every[scope])),
+            prefill_factor=rounded(prefill_factors.get(scope[0], 0.0)),
             rows=counts[scope],
         )
         for scope, log in sorted(factors.items())
@@ -180,7 +184,8 @@ def rows_of(form: Form, measurements: Sequence[Measurement]) -> list[Measurement
     return [m if weight_kind(m.weights) in form.unpacked_kinds else without_unpacking(m) for m in mine]
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
+    """Return a number with the digits that are worth writing down."""
     return float(f"{value:.{SIGNIFICANT_DIGITS - 1}e}")
 
 
@@ -238,7 +243,7 @@ def _tensor_message_s(measurements: Sequence[Measurement], coefficients: Coeffic
     )
 
 
-def write_rows(path: Path, rows: Sequence[Calibration] | Sequence[DeviceFactor]) -> None:
+def write_rows(path: Path, rows: Sequence[DataclassInstance]) -> None:
     """Write dataclasses as CSV, one column per field."""
     names = [field.name for field in fields(rows[0])]
     with path.open("w", encoding="utf-8", newline="") as file:
