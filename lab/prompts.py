@@ -50,8 +50,8 @@ LOCALSCORE_PROMPTS = (1024, 4096, 2048, 2048, 1024, 1280, 384, 64, 16)
 HARNESS = "localscore"
 """File whose speeds hold a harness of their own: how much it costs is fitted, too, and left aside."""
 
-FEWEST_ROWS = 12
-"""Rows that a fit needs to say anything of those that were held out."""
+LEAST_LEFT = 0.33
+"""Share of the rows that has to be left to say anything of those that were held out."""
 
 FEWEST_DEVICES = 4
 """Devices from which on one knows how much they differ."""
@@ -173,8 +173,8 @@ def load_prompts() -> tuple[list[Prompt], list[str]]:
         except UnknownNameError as error:
             skipped.append(f"{row['id']}: {error}")
             continue
-        # A source that gives decode speeds at several depths repeats the prompt's beside each.
-        key = (*prompt.configuration, row["backend"], row["conditions"], tokens, speed, prompt.cached_tokens)
+        # A source that gives decode speeds of several lengths repeats the prompt's beside each.
+        key = (*prompt.configuration, row["backend"], tokens, speed, prompt.cached_tokens)
         found.setdefault((*key, row["batch_size"], row["flash_attention"]), prompt)
     return list(found.values()), skipped
 
@@ -197,11 +197,15 @@ def _prompt(row: Row, tokens: int, micro_batch: int) -> Prompt:
 
 def prompt_context(row: Row) -> int:
     """Return how many tokens were in the cache before the prompt whose speed a row gives."""
-    deep = "pp2048 @ d" in row["conditions"] or row["file"] == "kyuz0_strix_halo"
+    deep = "pp2048 @ d" in row["conditions"] or row["file"].startswith("kyuz0_strix_halo")
     return (row["context_length"] or 0) if deep else 0
 
 
 EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
+    (
+        "電力の上限を下げた測定",
+        lambda m: m.row["power_limit_w"] is not None,
+    ),
     (
         "複数台を層で分けた測定",
         lambda m: m.row["devices"] > 1 and m.row["split"] != "tensor",
@@ -241,16 +245,16 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
         lambda m: "amdvlk" in m.row["conditions"] and m.cached_tokens > 0,
     ),
     (
-        "flash attention を使わない、文脈の長い測定（今の既定とは違う）",
-        lambda m: m.row["flash_attention"] == 0 and m.cached_tokens > 0,
-    ),
-    (
         "llamafile の AMD（rocBLAS を使わず、自前の行列の積で計算する）",
         lambda m: m.source == HARNESS and m.row["backend"] == "rocm",
     ),
     (
         "MLX の Gemma 2（注意機構の値を抑える処理があり、まとめた命令が使えない）",
         lambda m: m.row["engine"] == "mlx" and m.model.id.startswith("gemma-2"),
+    ),
+    (
+        "vLLM が NVFP4 を 4 ビットの演算器で計算する測定（ピークが違う）",
+        lambda m: m.row["engine"] == "vllm" and m.device.peak_fp4_dense_flop_per_s > 0 and m.weights.id == "nvfp4",
     ),
     (
         "CPU の行のうち、GPU やメモリの行で代用したもの",
@@ -270,6 +274,9 @@ def usable(form: Form, prompts: Sequence[Prompt]) -> list[Prompt]:
 
 OLD_ATTENTION = "old_attention"
 """What attention without flash attention took longer in rows from before today's kernels."""
+
+REQUEST = "request"
+"""Seconds that a server adds to a prompt; rows measured through one hold them, no estimate does."""
 
 _START = {
     "peak_factor": (1.5, 1.0),
@@ -306,6 +313,7 @@ class Fit:
         if form.since:
             priors[OLD_ATTENTION] = (2.0, 0.7)
         priors[HARNESS] = (1.3, 0.5)
+        priors[REQUEST] = (0.03, 1.0)
         for m in prompts:
             priors[self.family(m)] = (1.0, FAMILY_SPREAD)
             priors[m.device.id] = (1.0, form.device_spread)
@@ -339,6 +347,7 @@ class Fit:
             np.array(self._indices([m.device.id for _, m, _ in lines])),
             np.array(self._indices([HARNESS if m.source == HARNESS else "" for _, m, _ in lines])),
             np.array(self._indices([OLD_ATTENTION if one else "" for one in before])),
+            np.array([m.row["measured_through"] == "server" and m.source != HARNESS for _, m, _ in lines], dtype=float),
         )
 
     def _log_s_per_token(self, tables: Tables, logs: Floats) -> Floats:
@@ -351,6 +360,7 @@ class Fit:
             old = numbers[tables.old_attention] if wait.kind.name == ATTENTION.name else 1.0
             seconds += load_s * coefficient * by_family * old
         seconds = np.maximum(seconds * numbers[tables.device], tables.bound_s) * numbers[tables.harness]
+        seconds += tables.is_served * numbers[self.places[REQUEST]]
         speeds = np.bincount(tables.row, tables.tokens / seconds) / np.bincount(tables.row)
         result: Floats = -np.log(speeds)
         return result
@@ -411,6 +421,7 @@ class Tables(NamedTuple):
     device: Places
     harness: Places
     old_attention: Places
+    is_served: Floats
 
 
 def configuration_weights(prompts: Sequence[Prompt]) -> Floats:
@@ -434,7 +445,7 @@ def hold_out(form: Form, prompts: Sequence[Prompt], key: Callable[[Prompt], Hash
             for index, m in enumerate(prompts)
             if groups[index] == group and m.month >= form.since and (m.source != HARNESS or knows_harness)
         ]
-        if len(train) >= FEWEST_ROWS and judged:
+        if len(train) >= LEAST_LEFT * len(prompts) and judged:
             log_ratio[judged] = Fit(form, train).log_ratios([prompts[index] for index in judged])
     return HeldOut(log_ratio, groups, configuration_weights(prompts))
 
@@ -451,11 +462,14 @@ def mean_error(held_out: HeldOut) -> float:
 def calibrate(form: Form, prompts: Sequence[Prompt]) -> tuple[PromptCalibration, list[PromptFactor]]:
     """Fit one engine on one backend."""
     fit = Fit(form, prompts)
-    whole = HeldOut(fit.log_ratios(prompts), [0 for _ in prompts], configuration_weights(prompts))
+    whole = HeldOut(fit.log_ratios(prompts), [m.configuration for m in prompts], configuration_weights(prompts))
     by_device = hold_out(form, prompts, lambda m: m.device.id)
     by_pair = hold_out(form, prompts, lambda m: (m.device.id, m.model.id))
-    known = by_pair.interval()
-    unknown = by_device.interval() if len({m.device.id for m in prompts}) >= FEWEST_DEVICES else known
+    if len({m.device.id for m in prompts}) >= FEWEST_DEVICES:
+        known, unknown = by_pair.interval(), by_device.interval()
+    else:  # too few to hold any out: what the fit itself leaves, stretched
+        low, high = whole.interval()
+        known, unknown = (low**1.5, high**1.5), (low**2, high**2)
     errors = {
         "device": by_device,
         "model": hold_out(form, prompts, lambda m: m.model.id),

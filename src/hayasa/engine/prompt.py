@@ -53,8 +53,8 @@ class PromptWait(NamedTuple):
 
 
 def _peak_s(device: Device, weights: WeightFormat) -> float:
-    """Seconds of an operation at the dense peak; 0 where that is unknown."""
-    peak = device.peak_flop_per_s(weights.compute_format)
+    """Seconds of an operation at the dense 16-bit peak with sums in 32 bits; 0 where that is unknown."""
+    peak = device.peak_flop_per_s("bf16")
     return 1 / peak if peak else 0.0
 
 
