@@ -1,0 +1,131 @@
+"""The time that reading a prompt takes, as a list of waits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..engine.engines import Engine
+from ..engine.prompt import ChosenPrompt, choose_prompt_calibration
+from ..engine.waits import BOUND, COMPUTE, DEVICE_DIFFERENCE, READ_WEIGHTS, Wait
+from ..machine.device import Device
+from ..model.flops import prefill_flop
+from ..model.prompt import prompt_work
+from ..model.shape import Model
+from ..model.weights import WeightFormat, weight_bytes
+from .step import step_s
+
+IDEAL_MICRO_BATCH = 512
+"""Tokens that are said to be computed together where no engine decides it."""
+
+
+class PromptTime(NamedTuple):
+    """How long it takes to read the prompts of all sequences, and why.
+
+    Parameters
+    ----------
+    waits : tuple of Wait
+        Their sum, but for the hidden ones, is the best estimate.
+    micro_batch : int
+        Tokens that are computed together.
+    best_s, slow_s, fast_s : float
+        Seconds: the best estimate, and the ends of its 90 % interval.
+    bound_s : float
+        Seconds that physics asks for; 0 if the peak is not known.
+    chosen : ChosenPrompt or None
+        What corrected the bound; None for ``ideal``.
+    """
+
+    waits: tuple[Wait, ...]
+    micro_batch: int
+    best_s: float
+    slow_s: float
+    fast_s: float
+    bound_s: float
+    chosen: ChosenPrompt | None
+
+
+def prompt_time(
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    engine: Engine,
+    backend: str,
+    *,
+    prompt_length: int,
+    cached_tokens: int = 0,
+    batch_size: int = 1,
+    micro_batch: int = 0,
+    devices: int = 1,
+    split: str = "pipeline",
+) -> PromptTime | None:
+    """Return how long it takes to read a prompt; None if nothing is known of how fast the device computes.
+
+    A `micro_batch` of 0 is the engine's own.
+
+    Examples
+    --------
+    >>> from hayasa import estimate
+    >>> result = estimate("llama-3.1-8b", "rtx-4090", prompt_length=2048)
+    >>> result.time_to_first_token_s == result.prompt_time.best_s
+    True
+    """
+    chosen = None
+    if engine.id != "ideal":
+        chosen = choose_prompt_calibration(engine, device, weights, backend)
+        if chosen is None:
+            return None
+    micro_batch = micro_batch or (chosen.calibration.micro_batch if chosen else IDEAL_MICRO_BATCH)
+    peak = device.peak_flop_per_s(weights.compute_format)
+    flop = prefill_flop(model, prompt_length, cached_tokens) * batch_size
+    read_s = weight_bytes(model, weights).read_bytes(prompt_length * batch_size) / device.memory_bandwidth_bytes_per_s
+    share = _busy_share(prompt_length * batch_size, micro_batch, devices, split)
+    compute_s = flop / peak * share if peak else 0.0
+    read_s *= share
+    bound_s = max(read_s, compute_s)
+    if chosen is None:
+        if not peak:
+            return None
+        longer = read_s > compute_s
+        ideal = (Wait(READ_WEIGHTS, 1.0, read_s, not longer), Wait(COMPUTE, 1.0, compute_s, longer))
+        return PromptTime(ideal, micro_batch, bound_s, read_s + compute_s, bound_s, bound_s, None)
+    work = prompt_work(model, weights, prompt_length, cached_tokens, batch_size, micro_batch)
+    waits: list[Wait] = []
+    for kind, factor, amount, pace_s, _ in chosen.paces:
+        units: float = getattr(work, amount)
+        if units:
+            waits.append(Wait(kind, factor, units * pace_s * share))
+    total_s = step_s(waits)
+    if chosen.device_factor != 1:
+        waits.append(Wait(DEVICE_DIFFERENCE, chosen.device_factor - 1, total_s))
+        total_s *= chosen.device_factor
+    if total_s < bound_s:
+        waits.append(Wait(BOUND, 1.0, bound_s - total_s))
+        total_s = bound_s
+    return PromptTime(
+        tuple(waits),
+        micro_batch,
+        total_s,
+        total_s / chosen.low_factor,
+        max(total_s / chosen.high_factor, bound_s),
+        bound_s if peak else 0.0,
+        chosen,
+    )
+
+
+def _busy_share(tokens: int, micro_batch: int, devices: int, split: str) -> float:
+    """Return the time on several devices over that on one.
+
+    Every matrix cut over them, they work side by side.  Layers dealt out, one
+    micro-batch follows the other: all are busy once the first has come
+    through, which four cards measured at 1.0, 1.5, 2.5 and 2.8 times the speed of one
+    for 1, 2, 8 and 16 micro-batches (`data/measurements/xiongjiedai_llama3.csv`).
+
+    Examples
+    --------
+    >>> [round(1 / _busy_share(512 * pieces, 512, 4, "pipeline"), 1) for pieces in (1, 2, 8, 16)]
+    [1.0, 1.6, 2.9, 3.4]
+    """
+    if split == "tensor":
+        return 1 / devices
+    pieces = (tokens + micro_batch - 1) // micro_batch
+    return (pieces + devices - 1) / (pieces * devices)
