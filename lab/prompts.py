@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +145,13 @@ class Form:
     since: str = ""
     device_spread: float = DEVICE_SPREAD
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Engine and backend."""
+        return self.engine, self.backend
+
+
+_WALLS = "全体の時間から求めた、ピークに対する割合。"
 
 FORMS = (
     Form("llama.cpp", "cuda", 500, "2025 年以降のビルド。16 ビットの重みは 2024 年の測定から。", since="2025-01"),
@@ -154,13 +161,13 @@ FORMS = (
     Form("llama.cpp", "rocm", 180, "多くは Ryzen AI Max+ 395 の測定。ドライバーによる差が大きい。"),
     Form("llama.cpp", "sycl", 150, "Arc Pro B70 の測定だけ。"),
     Form("llama.cpp", "cpu", 30, "コアの数が分からないので、帯域幅から推定している。", device_spread=0.6),
-    Form("vllm", "cuda", 0, "ピークに対する割合。RTX 3090 と 5090 の測定だけ。", micro_batch=8192),
+    Form("vllm", "cuda", 0, f"{_WALLS}RTX 3090 と 5090 のプロンプトだけの測定で確かめた。", micro_batch=8192),
 )
 
 
 def load_prompts() -> tuple[list[Prompt], list[str]]:
     """Return all published speeds of prompts that the tables can describe."""
-    micro_batches = {(form.engine, form.backend): form.micro_batch for form in FORMS}
+    micro_batches = {form.key: form.micro_batch for form in FORMS}
     found: dict[tuple[Hashable, ...], Prompt] = {}
     skipped: list[str] = []
     for row in hayasa.measurements():
@@ -253,10 +260,6 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
         lambda m: m.row["engine"] == "mlx" and m.model.id.startswith("gemma-2"),
     ),
     (
-        "vLLM が NVFP4 を 4 ビットの演算器で計算する測定（ピークが違う）",
-        lambda m: m.row["engine"] == "vllm" and m.device.peak_fp4_dense_flop_per_s > 0 and m.weights.id == "nvfp4",
-    ),
-    (
         "CPU の行のうち、GPU やメモリの行で代用したもの",
         lambda m: m.row["backend"] == "cpu" and (m.device.gpu_cores > 0 or "ddr" in m.device.id.lower()),
     ),
@@ -266,7 +269,7 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
 
 def usable(form: Form, prompts: Sequence[Prompt]) -> list[Prompt]:
     """Return the rows of a form that no exclusion names; with flash attention where a source gives both."""
-    mine = [m for m in prompts if (m.row["engine"], m.row["backend"]) == (form.engine, form.backend)]
+    mine = [m for m in prompts if (m.row["engine"], m.row["backend"]) == form.key]
     mine = [m for m in mine if not any(excluded(m) for _, excluded in EXCLUSIONS)]
     with_flash = {m.configuration for m in mine if m.row["flash_attention"] == 1}
     return [m for m in mine if m.row["flash_attention"] == 1 or m.configuration not in with_flash]
@@ -278,13 +281,15 @@ OLD_ATTENTION = "old_attention"
 REQUEST = "request"
 """Seconds that a server adds to a prompt; rows measured through one hold them, no estimate does."""
 
-_START = {
-    "peak_factor": (1.5, 1.0),
-    "weight_read_factor": (1.0, 0.4),
-    "activation_factor": (1.0, 0.7),
-    "cycles_per_layer": (4e4, 1.0),
-}
-"""Where coefficients start, and prior standard deviation of the logarithm; the others follow from the form."""
+
+def peak_share(form: Form) -> float:
+    """Return the share of the peak at which an engine reads prompts, from the wall figures that hold them.
+
+    `lab.calibrate` takes the prompt out of those, and so finds it.
+    """
+    share = next(row.prefill_share_float for row in hayasa.calibrations() if (row.engine, row.backend) == form.key)
+    assert share
+    return share
 
 
 class Fit:
@@ -306,10 +311,12 @@ class Fit:
             "cycles_per_flop_float": (cycles / 1.2, 0.5),
             "cycles_per_expert_flop": (24 * cycles, 0.8),
             "attention_cycles_per_flop": (2 * cycles, 1.0),
-            **_START,
+            "weight_read_factor": (1.0, 0.4),
+            "activation_factor": (1.0, 0.7),
+            "cycles_per_layer": (4e4, 1.0),
         }
-        unused = ("peak_factor",) if cycles else tuple(name for name, (start, _) in priors.items() if not start)
-        priors = {name: prior for name, prior in priors.items() if name not in unused}
+        if not cycles:
+            priors = {"peak_factor": (1 / peak_share(form), 1.0)}
         if form.since:
             priors[OLD_ATTENTION] = (2.0, 0.7)
         priors[HARNESS] = (1.3, 0.5)
@@ -320,7 +327,7 @@ class Fit:
         self.places = {name: index for index, name in enumerate(priors)}
         self.prior = np.log([start for start, _ in priors.values()])
         self.spread = np.array([spread for _, spread in priors.values()])
-        self.logs = self._solve(prompts)
+        self.logs = self._solve(prompts) if cycles else self.prior
 
     def family(self, m: Prompt) -> str:
         """Return the generation whose kernels a row was measured with; those before today's are others."""
@@ -459,30 +466,38 @@ def mean_error(held_out: HeldOut) -> float:
     return float(np.average(errors, weights=held_out.importance[seen]))
 
 
+HELD_OUT_BY: dict[str, Callable[[Prompt], Hashable]] = {
+    "device": lambda m: m.device.id,
+    "model": lambda m: m.model.id,
+    "pair": lambda m: (m.device.id, m.model.id),
+    "source": lambda m: m.source,
+    "year": lambda m: m.month[:4],
+}
+"""What the fit is asked to predict without having seen it."""
+
+
 def calibrate(form: Form, prompts: Sequence[Prompt]) -> tuple[PromptCalibration, list[PromptFactor]]:
     """Fit one engine on one backend."""
     fit = Fit(form, prompts)
-    whole = HeldOut(fit.log_ratios(prompts), [m.configuration for m in prompts], configuration_weights(prompts))
-    by_device = hold_out(form, prompts, lambda m: m.device.id)
-    by_pair = hold_out(form, prompts, lambda m: (m.device.id, m.model.id))
-    if len({m.device.id for m in prompts}) >= FEWEST_DEVICES:
-        known, unknown = by_pair.interval(), by_device.interval()
-    else:  # too few to hold any out: what the fit itself leaves, stretched
+    importance = configuration_weights(prompts)
+    whole = HeldOut(fit.log_ratios(prompts), [m.configuration for m in prompts], importance)
+    if form.flop_per_cycle:
+        errors = {name: hold_out(form, prompts, key) for name, key in HELD_OUT_BY.items()}
+    else:  # nothing was fitted to these rows
+        errors = dict.fromkeys(HELD_OUT_BY, whole)
+    if not form.flop_per_cycle or len({m.device.id for m in prompts}) >= FEWEST_DEVICES:
+        known, unknown = errors["pair"].interval(), errors["device"].interval()
+    else:  # too few to know how much devices differ: what the fit leaves of these, stretched
         low, high = whole.interval()
         known, unknown = (low**1.5, high**1.5), (low**2, high**2)
-    errors = {
-        "device": by_device,
-        "model": hold_out(form, prompts, lambda m: m.model.id),
-        "source": hold_out(form, prompts, lambda m: m.source),
-        "year": hold_out(form, prompts, lambda m: m.month[:4]),
-    }
     id_ = f"{form.engine}/{form.backend}"
+    coefficients: dict[str, Any] = {wait.coefficient: rounded(fit.factor(wait.coefficient)) for wait in PROMPT_WAITS}
     calibration = PromptCalibration(
         id=id_,
         engine=form.engine,
         backend=form.backend,
         micro_batch=form.micro_batch,
-        **{wait.coefficient: rounded(fit.factor(wait.coefficient)) for wait in PROMPT_WAITS},
+        **coefficients,
         low_factor=rounded(min(unknown[0], known[0])),
         high_factor=rounded(max(unknown[1], known[1])),
         known_low_factor=rounded(known[0]),
@@ -491,9 +506,12 @@ def calibrate(form: Form, prompts: Sequence[Prompt]) -> tuple[PromptCalibration,
         devices=len({m.device.id for m in prompts}),
         models=len({m.model.id for m in prompts}),
         error_in_sample=rounded(mean_error(whole)),
-        **{f"error_{name}_held_out": rounded(mean_error(one)) for name, one in errors.items()},
-        coverage_device_held_out=rounded(by_device.coverage),
-        coverage_model_held_out=rounded(by_pair.coverage),
+        error_device_held_out=rounded(mean_error(errors["device"])),
+        error_model_held_out=rounded(mean_error(errors["model"])),
+        error_source_held_out=rounded(mean_error(errors["source"])),
+        error_year_held_out=rounded(mean_error(errors["year"])),
+        coverage_device_held_out=rounded(errors["device"].coverage),
+        coverage_model_held_out=rounded(errors["pair"].coverage),
         sources="|".join(sorted({m.source for m in prompts})),
         note=form.note,
     )
@@ -516,10 +534,7 @@ def main() -> None:
     calibrations: list[PromptCalibration] = []
     factors: list[PromptFactor] = []
     for form in FORMS:
-        mine = usable(form, prompts)
-        if not mine:
-            continue
-        c, its_factors = calibrate(form, mine)
+        c, its_factors = calibrate(form, usable(form, prompts))
         calibrations.append(c)
         factors += its_factors
         print(

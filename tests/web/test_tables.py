@@ -116,7 +116,7 @@ def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
     for row, id_, name in zip(factors, ids, names, strict=True):
         read[calibrations[id_]["id"], scopes[name], row.pop("weight_kind")] = row
     assert read == {
-        key: {name: getattr(factor, name) for name in ("step_factor", "old_build_share", "prefill_factor")}
+        key: {name: getattr(factor, name) for name in ("step_factor", "prefill_factor")}
         for key, factor in device_factors().items()
     }
 

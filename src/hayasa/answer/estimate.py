@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
+from ..engine.builds import build_month
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
 from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
-from ..engine.waits import OLD_BUILDS, Wait
+from ..engine.waits import Wait
 from ..errors import (
     MAX_BATCH_SIZE,
     MAX_CONTEXT_LENGTH,
@@ -23,6 +24,7 @@ from ..errors import (
     InvalidValueError,
     require_choice,
     require_integer,
+    shown,
 )
 from ..machine.device import Device
 from ..machine.memory import memory_required_bytes
@@ -37,9 +39,6 @@ from .step import calibrated_waits, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
-
-NOTEWORTHY = 1.05
-"""How much faster new builds have to be for a note to say so."""
 
 PUBLISHED_BITS = 16
 """Bits of a number as models are published: fewer are packed in some way."""
@@ -81,6 +80,10 @@ class Estimate(NamedTuple):
     backend : str
         What the engine computes with, such as ``"cuda"``; empty for ``ideal``,
         and where nothing is known of the device.
+    build : str
+        Month of the engine's build; empty for the newest that was measured.
+    server : bool
+        Whether the speed is what a client of a server sees.
     remarks : tuple of str
         How what the question left open was settled, in Japanese.
     """
@@ -102,6 +105,8 @@ class Estimate(NamedTuple):
     step_latency_s: float
     chosen: ChosenCalibration | None
     backend: str
+    build: str
+    server: bool
     remarks: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -127,13 +132,10 @@ class Estimate(NamedTuple):
 
     @property
     def step_latency_fast_s(self) -> float:
-        """Lower end of its 90 % interval, never less than physics allows.
-
-        Where a device was measured with old builds of the engine, today's are faster.
-        """
+        """Lower end of its 90 % interval, never less than physics allows."""
         if self.chosen is None:
             return self.bound_latency_s
-        return max(self._step_s_of_new_builds() / self.chosen.high_factor, self.bound_latency_s)
+        return max(self.step_latency_s / self.chosen.high_factor, self.bound_latency_s)
 
     @property
     def decode_tokens_per_s_bound(self) -> float:
@@ -304,23 +306,10 @@ class Estimate(NamedTuple):
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
         notes = self.model.notes + self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
-        newer = self.batch_size / self._step_s_of_new_builds()
-        if newer > NOTEWORTHY * self.decode_tokens_per_s:
-            notes += (
-                "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
-                f" {significant(newer, 2)} トークン/秒 ほどの見込みです。",
-            )
         longest = self.model.context_length_max
         if longest and self.context_length > longest:
             notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
         return notes
-
-    def _step_s_of_new_builds(self) -> float:
-        """Best estimate without what old builds of the engine cost more."""
-        if self.chosen is None or self.devices > 1:
-            return self.step_latency_s
-        old_builds_s = sum(wait.seconds for wait in self.waits if wait.kind.name == OLD_BUILDS.name)
-        return max(self.step_latency_s - self.chosen.step_factor * old_builds_s, self.bound_latency_s)
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -428,6 +417,8 @@ def estimate(
     split: str = "pipeline",
     prompt_length: int | None = None,
     kv_cache: str | WeightFormat = _FP16,
+    build: str | None = None,
+    server: bool | None = None,
 ) -> Estimate:
     """Estimate how fast a model runs on a device, and how sure that is.
 
@@ -462,6 +453,14 @@ def estimate(
         `context_length`, or 512 if that is 0.
     kv_cache : str or WeightFormat
         How keys and values are stored, by default in 16 bits.
+    build : str, optional
+        The engine's build: a month such as ``"2025-06"``, or a build of llama.cpp
+        such as ``"b6100"``; by default the newest that was measured.
+    server : bool, optional
+        Whether the speed is what a client of a server sees, which also waits
+        for the next token to be chosen from the vocabulary; by default what
+        the engine usually is (`Engine.serves`).  ``llama-bench`` and
+        ``mlx_lm.benchmark`` measure without.
 
     Returns
     -------
@@ -513,6 +512,11 @@ def estimate(
         prompt_length = context_length or DEFAULT_PROMPT_LENGTH
     else:
         prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
+    month = build_month(build)
+    if server is None:
+        server = engine.serves
+    if server is not True and server is not False:
+        raise InvalidValueError(f"server は True か False です（与えられた値: {shown(server)}）。")
     chosen = None
     if engine.id != "ideal":
         several = split if devices > 1 else ""
@@ -526,6 +530,8 @@ def estimate(
             experts=model.has_experts,
             batched=batch_size > 1,
             split=several,
+            build=month,
+            server=server,
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
@@ -536,7 +542,8 @@ def estimate(
     if chosen is None:
         waits = ideal_waits(work, memory_s, compute_s)
     else:
-        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, layer_count(model))
+        share = work.share(model, together)
+        waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, layer_count(model))
     return Estimate(
         model=model,
         device=device,
@@ -556,6 +563,8 @@ def estimate(
         step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
         chosen=chosen,
         backend=backend,
+        build=month,
+        server=server,
         remarks=tuple(remarks),
     )
 

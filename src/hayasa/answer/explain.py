@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..engine.waits import ATTENTION, DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, READ_CACHE, UNPACK_WEIGHTS, Wait
+from ..engine.waits import (
+    ATTENTION,
+    DEVICE_DIFFERENCE,
+    FURTHER_SEQUENCES,
+    MESSAGES,
+    MULTIPLY,
+    READ_CACHE,
+    UNIT_S,
+    UNPACK_WEIGHTS,
+    Wait,
+)
 from ..model.kv_cache import (
     STATE_VALUE_BYTES,
     cache_layers,
@@ -241,9 +251,13 @@ def _wait_lines(wait: Wait) -> list[str]:
     if not wait.seconds:
         return []
     factor = f"{wait.factor:,.0f}" if wait.kind.name == MESSAGES.name else significant(wait.factor)
-    lines = [f"{label}: {factor} {wait.kind.unit} × {_tiny(wait.load_s)} = {duration(wait.seconds)}"]
+    unit_s = UNIT_S.get(wait.kind.unit, 0.0)
+    load = f"{wait.load_s / unit_s:,.0f}" if unit_s else _tiny(wait.load_s)
+    lines = [f"{label}: {factor} {wait.kind.unit} × {load} = {duration(wait.seconds)}"]
     if wait.kind.name == UNPACK_WEIGHTS.name:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
+    elif wait.kind.name == MULTIPLY.name:
+        lines.append("これも重みを読むのと並んで進む")
     return lines
 
 

@@ -41,7 +41,7 @@ def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
 
 def calibrated_waits(
     chosen: ChosenCalibration,
-    work: Work,
+    share: Work,
     compute_s: float,
     bound_s: float,
     batch_size: int,
@@ -49,23 +49,25 @@ def calibrated_waits(
     split: str,
     layers: float,
 ) -> list[Wait]:
-    """Return the waits that were measured for an engine."""
-    together = devices if split == "tensor" else 1
+    """Return the waits that were measured for an engine, for what one device does at a time."""
     waits: list[Wait] = []
     total_s = 0.0
+    group, longest = "", 0
     for kind, factor, amount, pace_s, beside in chosen.paces:
-        units: float = getattr(work, amount)
-        wait = Wait(kind, factor, units * pace_s / together)
+        units: float = getattr(share, amount)
+        wait = Wait(kind, factor, units * pace_s)
         seconds = wait.seconds
-        if waits and waits[-1].kind.name == beside:
-            # Memory and cores work at the same time: the longer counts.
-            other = waits[-1].seconds
-            if seconds > other:
-                waits[-1] = waits[-1].hide()
-                total_s += seconds - other
+        if group and group == beside:
+            # Memory and cores work at the same time: the longest counts.
+            so_far_s = waits[longest].seconds
+            if seconds > so_far_s:
+                waits[longest] = waits[longest].hide()
+                longest = len(waits)
+                total_s += seconds - so_far_s
             else:
                 wait = wait.hide()
         else:
+            group, longest = kind.name, len(waits)
             total_s += seconds
         waits.append(wait)
     if chosen.step_factor != 1:
@@ -76,13 +78,11 @@ def calibrated_waits(
         further = Wait(FURTHER_SEQUENCES, 1 / chosen.batch_share, compute_s * (batch_size - 1) / batch_size)
         waits.append(further)
         total_s += further.seconds
-    if devices > 1:
-        calibration = chosen.calibration
-        message_s = calibration.tensor_message_s if split == "tensor" else calibration.pipeline_message_s
-        if message_s:
-            messages = Wait(MESSAGES, messages_per_step(split, devices, layers), message_s)
-            waits.append(messages)
-            total_s += messages.seconds
+    message_s = chosen.calibration.pipeline_message_s
+    if devices > 1 and split == "pipeline" and message_s:
+        messages = Wait(MESSAGES, messages_per_step(split, devices, layers), message_s)
+        waits.append(messages)
+        total_s += messages.seconds
     if total_s < bound_s:
         waits.append(Wait(BOUND, 1.0, bound_s - total_s))
     return waits

@@ -19,7 +19,7 @@ from ..errors import DataFileError
 from ..machine.device import ESTIMATED_LABELS, Device
 from ..model.weights import WeightFormat
 from .engines import Engine
-from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
+from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, SAMPLING, UNPACK_WEIGHTS, WaitKind, clock_hz
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -36,27 +36,43 @@ class Calibration:
     Parameters
     ----------
     id : str
-        ``engine/backend``.
+        ``engine/backend``, and the family where it is for one.
     engine, backend : str
         What was measured.
+    family : str
+        Beginning of the device families that it is for; empty for all that have no row of their own.
     weight_read_factor : float
         Time to read the weights over the ideal, at least 1.
     unpack_cycles_per_byte : float
         Core cycles to unpack and multiply one byte of weights.
     unpacked_kinds : str
         Kinds of weights that this holds for, from `weight_kind`, joined by ``|``.
+    multiply_factor : float
+        Time to multiply with the weights over the ideal; 0 where no batch was fitted.
     attention_cycles_per_flop : float
         Core cycles per FLOP of attention.
     kv_read_factor : float
         Time to read the KV cache over the ideal, at least 1.
+    padding_read_factor : float
+        The same for what lies behind the windows.
+    launch_clock_hz : float
+        Clock that the cycles of the layers follow, where that is not the device's
+        but the host's; 0 for the device's.
     cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
-cycles_per_layer_in_old_builds : float
+cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         Clock cycles that each layer costs whatever its size, and in addition
         each layer with experts, each layer on every further die, and each
-        layer in builds of the engine from before August 2025.
-    pipeline_message_s, tensor_message_s : float
-        Seconds per hand-over between devices, and per all-reduce; 0 if not
-        measured.
+        layer in builds of the engine from before August 2025 and from before
+        March 2026.
+    sequence_us : float
+        Microseconds per sequence: scheduler and sampler.
+    sampling_ns_per_entry : float
+        Nanoseconds that a server takes per entry of the vocabulary to choose the next token.
+    all_reduce_us, all_reduce_bytes_factor : float
+        Microseconds per all-reduce, and time of its bytes over the ideal; 0 if
+        not measured.
+    pipeline_message_s : float
+        Seconds per hand-over between devices; 0 if not measured.
     prefill_share_float, prefill_share_packed, prefill_share_experts : float
         Share of the dense peak reached when reading a prompt, with 16-bit and
         with packed weights, and in mixtures of experts; 0 if not measured.
@@ -67,8 +83,12 @@ cycles_per_layer_in_old_builds : float
         The same on a device that was.
     rows, devices, models : int
         Measurements behind it, and how many devices and models they span.
+    batched_rows, split_rows : int
+        How many of them are of several sequences, and of several devices.
+    first_year, last_year : int
+        When they were made.
     error_in_sample, error_device_held_out, error_generation_held_out, \
-error_model_held_out, error_source_held_out : float
+error_model_held_out, error_source_held_out, error_year_held_out : float
         Mean absolute relative error on all rows, and on what the fit had not
         seen; 0 if it could not be held out.
     coverage_device_held_out, coverage_model_held_out : float
@@ -82,17 +102,25 @@ error_model_held_out, error_source_held_out : float
     id: str
     engine: str
     backend: str
+    family: str = ""
     weight_read_factor: float = 1.0
     unpack_cycles_per_byte: float = 0.0
     unpacked_kinds: str = "float|block|k"
+    multiply_factor: float = 0.0
     attention_cycles_per_flop: float = 0.0
     kv_read_factor: float = 1.0
+    padding_read_factor: float = 0.0
+    launch_clock_hz: float = 0.0
     cycles_per_layer: float = 0.0
     cycles_per_moe_layer: float = 0.0
     cycles_per_layer_and_further_die: float = 0.0
-    cycles_per_layer_in_old_builds: float = 0.0
+    cycles_per_layer_to_2025: float = 0.0
+    cycles_per_layer_of_2025: float = 0.0
+    sequence_us: float = 0.0
+    sampling_ns_per_entry: float = 0.0
+    all_reduce_us: float = 0.0
+    all_reduce_bytes_factor: float = 0.0
     pipeline_message_s: float = 0.0
-    tensor_message_s: float = 0.0
     prefill_share_float: float = 0.0
     prefill_share_packed: float = 0.0
     prefill_share_experts: float = 0.0
@@ -103,11 +131,16 @@ error_model_held_out, error_source_held_out : float
     rows: int = 0
     devices: int = 0
     models: int = 0
+    batched_rows: int = 0
+    split_rows: int = 0
+    first_year: int = 0
+    last_year: int = 0
     error_in_sample: float = 0.0
     error_device_held_out: float = 0.0
     error_generation_held_out: float = 0.0
     error_model_held_out: float = 0.0
     error_source_held_out: float = 0.0
+    error_year_held_out: float = 0.0
     coverage_device_held_out: float = 0.0
     coverage_model_held_out: float = 0.0
     sources: str = ""
@@ -129,9 +162,6 @@ class DeviceFactor:
     step_factor : float
         Measured step time over the sum, shrunk towards 1 where there are few
         measurements.
-    old_build_share : float
-        Share of the measurements that were made with builds from before
-        August 2025.
     prefill_factor : float
         Speed of reading a prompt over the calibration's; 0 if not measured.
     rows : int
@@ -142,7 +172,6 @@ class DeviceFactor:
     scope: str
     weight_kind: str = ""
     step_factor: float = 1.0
-    old_build_share: float = 0.0
     prefill_factor: float = 0.0
     rows: int = 0
 
@@ -275,6 +304,10 @@ class Measured(Protocol):
         """What it computed with."""
 
     @property
+    def family(self) -> str:
+        """Beginning of the families of devices that it holds for; empty for all."""
+
+    @property
     def rows(self) -> int:
         """Measurements behind it."""
 
@@ -291,14 +324,16 @@ def nearest_row(rows: Iterable[FittedRow], engine: Engine, device: Device, backe
     """
     known = engine.backends_on(device)
 
-    def distance(row: FittedRow) -> tuple[bool, bool, bool, bool, bool, int]:
+    def distance(row: FittedRow) -> tuple[bool, bool, bool, bool, bool, bool, bool, int]:
         same_engine, same_backend = row.engine == engine.id or row.engine in engine.runs, row.backend == backend
         return (
+            not device.family.startswith(row.family),
             not (same_engine and same_backend),
             not (row.engine in engine.kin and same_backend),
             not same_backend,
             not same_engine,
             row.backend not in known,
+            not row.family,
             -row.rows,
         )
 
@@ -317,6 +352,8 @@ def choose_calibration(
     experts: bool = False,
     batched: bool = False,
     split: str = "",
+    build: str = "",
+    server: bool = False,
 ) -> ChosenCalibration:
     """Return the nearest calibration for an engine on a backend of a device.
 
@@ -327,20 +364,21 @@ def choose_calibration(
     family = factors.get((nearest.id, device.family, kind))
     single = factors.get((nearest.id, device.id, ""))
     by_cores = nearest.unpack_cycles_per_byte > 0 or nearest.attention_cycles_per_flop > 0
-    notes = differences(nearest, engine, device, backend, by_clock=nearest.cycles_per_layer > 0, by_cores=by_cores)
+    by_clock = nearest.cycles_per_layer > 0 and not nearest.launch_clock_hz
+    notes = differences(nearest, engine, device, backend, by_clock=by_clock, by_cores=by_cores)
     notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
     if not has_shape:
         notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
     if new_mixers:
         notes.append("線形や疎な注意機構の層は実測が少なく、これより遅くなりがちです。")
-    if batched:
+    if batched and not nearest.batched_rows:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):
             notes.append("演算のピークが分からないため、2 系列目からの計算の時間を数えていません。")
-    messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
-    if split and not messages_s[split]:
+    messages = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.all_reduce_us}
+    if split and not messages[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
-    elif split == "tensor":
+    elif split == "tensor" and not nearest.split_rows:
         notes.append("行列を分けた複数台の速さは、1 台の見積りに通信の待ちを足したものです。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:
@@ -355,27 +393,29 @@ def choose_calibration(
 
     return ChosenCalibration(
         calibration=nearest,
-        paces=_paces(nearest, device, kind, single.old_build_share if single else 0.0),
+        paces=_paces(nearest, device, weights, build, server),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
-        batch_share=share_of_peak(prefill_kind(weights, experts=False)),
+        # Where batches were fitted, multiplying is one of the paces.
+        batch_share=0.0 if nearest.multiply_factor else share_of_peak(prefill_kind(weights, experts=False)),
         low_factor=low**widening / (1 + weights.spread),
         high_factor=high**widening * (1 + weights.spread),
         notes=tuple(notes),
     )
 
 
-def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_share: float) -> tuple[Pace, ...]:
-    """Return the waits that are not 0 for these weights and this mixture of builds."""
-    shares = {
-        UNPACK_WEIGHTS.name: 1.0 if kind_of_weights in row.unpacked_kinds.split("|") else 0.0,
-        OLD_BUILDS.name: old_build_share,
-    }
+def _paces(row: Calibration, device: Device, weights: WeightFormat, build: str, server: bool) -> tuple[Pace, ...]:
+    """Return the waits that are not 0 for these weights, this build, and with or without a server."""
+    unpacks = weight_kind(weights) in row.unpacked_kinds.split("|")
+    launch_hz = row.launch_clock_hz or clock_hz(device)
     paces = []
     for fitted in FITTED_WAITS:
         factor: float = getattr(row, fitted.coefficient)
-        pace_s = fitted.pace_s(device) * shares.get(fitted.kind.name, 1.0)
-        if factor and pace_s:
+        name = fitted.kind.name
+        if (name == UNPACK_WEIGHTS.name and not unpacks) or (name == SAMPLING.name and not server):
+            continue
+        pace_s = fitted.pace_s(device, weights, launch_hz)
+        if factor and pace_s and fitted.is_in(build):
             paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s, fitted.beside))
     return tuple(paces)
 

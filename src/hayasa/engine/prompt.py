@@ -83,6 +83,7 @@ PROMPT_WAITS = (
     PromptWait(MULTIPLY, "cycles_per_flop", "weight_flop", _packed_s, True),
     PromptWait(MULTIPLY, "cycles_per_flop_float", "weight_flop", _float_s, True),
     PromptWait(MULTIPLY_AT_PEAK, "peak_factor", "weight_flop", _peak_s),
+    PromptWait(ATTENTION, "peak_factor", "attention_flop", _peak_s),
     PromptWait(EXPERT_ROWS, "cycles_per_expert_flop", "expert_flop", _core_cycle_s, True),
     PromptWait(ATTENTION, "attention_cycles_per_flop", "attention_flop", _core_cycle_s, True),
     PromptWait(READ_WEIGHTS, "weight_read_factor", "weight_bytes", _byte_s),
@@ -107,14 +108,15 @@ class PromptCalibration:
     ----------
     id : str
         ``engine/backend``.
-    engine, backend : str
-        What was measured.
+    engine, backend, family : str
+        What was measured; an empty family holds for all devices.
     micro_batch : int
         Tokens that it computes together unless told otherwise.
     cycles_per_flop, cycles_per_flop_float : float
         Core cycles per FLOP with packed and with 16-bit weights.
     peak_factor : float
-        Time to multiply over that at the dense peak; 0 where cycles are counted.
+        Time of all of it over that at the dense 16-bit peak, for engines that were
+        measured so; 0 where cycles are counted.
     cycles_per_expert_flop : float
         Core cycles per FLOP of a token with every expert that its micro-batch
         touches: so many rows of a tile stay empty.
@@ -146,6 +148,7 @@ class PromptCalibration:
     id: str
     engine: str
     backend: str
+    family: str = ""
     micro_batch: int = 512
     cycles_per_flop: float = 0.0
     cycles_per_flop_float: float = 0.0

@@ -11,7 +11,6 @@ from .tensors import experts_touched, routed_parameters, weight_tensors
 from .weights import WeightFormat, weight_bytes
 from .work import layer_count
 
-
 ACTIVATION_BYTES = 4.0
 """Bytes of a number between two matrices, which engines keep in fp32."""
 

@@ -6,10 +6,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .flops import attention_flop_per_token, weight_flop_per_token
-from .kv_cache import kv_read_bytes
+from .kv_cache import DEFAULT_MICRO_BATCH, kv_padding_bytes, kv_read_bytes
 from .shape import Model
 from .tensors import active_parameters
 from .weights import WeightFormat, weight_bytes
+
+HIDDEN_VALUE_BYTES = 2
+"""Bytes of a number that devices send each other: engines compute in 16 bits there."""
 
 
 class Work(NamedTuple):
@@ -25,6 +28,15 @@ class Work(NamedTuple):
         Layers by what runs in them: one with four normalizations counts 1.5.
     moe_layers : float
         Layers with experts.
+    sequences : float
+        Sequences that advance together.
+    vocabulary : float
+        Entries from which their next tokens are chosen.
+    padding_bytes : float
+        Bytes of KV cache that an engine keeps behind the windows, up to a micro-batch of a prompt.
+    all_reduces, all_reduce_bytes : float
+        How often the devices of a tensor split add up their parts, and the
+        bytes that each of them sends for that.
     """
 
     weight_bytes: float
@@ -33,6 +45,47 @@ class Work(NamedTuple):
     attention_flop: float
     layers: float
     moe_layers: float
+    sequences: float = 1.0
+    vocabulary: float = 0.0
+    padding_bytes: float = 0.0
+    all_reduces: float = 0.0
+    all_reduce_bytes: float = 0.0
+
+    def share(self, model: Model, devices: int) -> Work:
+        r"""Return the work of one device of a tensor split.
+
+        Every matrix is cut over all devices; the cache is cut by its heads, so
+        that no more devices than there are heads share it.  After attention and
+        after the feed-forward part of each layer the parts are added up, for
+        which a ring sends :math:`2 (D - 1) / D` of them.
+
+        Examples
+        --------
+        >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+        ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+        >>> work = Work(16e9, 1e9, 32e9, 1e9, 32, 0).share(llama, 4)
+        >>> work.weight_bytes, work.kv_bytes, work.all_reduces, work.all_reduce_bytes
+        (4000000000.0, 250000000.0, 64.0, 786432.0)
+        """
+        if devices == 1:
+            return self
+        heads = 1 if model.attention_kind == "mla" else model.kv_heads
+        holders = min(devices, max(1, heads))
+        all_reduces = 2.0 * layer_count(model)
+        ring = 2 * (devices - 1) / devices
+        return Work(
+            self.weight_bytes / devices,
+            self.kv_bytes / holders,
+            self.weight_flop / devices,
+            self.attention_flop / devices,
+            self.layers,
+            self.moe_layers,
+            self.sequences,
+            self.vocabulary,
+            self.padding_bytes / holders,
+            all_reduces,
+            all_reduces * ring * self.sequences * model.hidden_size * HIDDEN_VALUE_BYTES,
+        )
 
 
 def layer_count(model: Model) -> float:
@@ -62,9 +115,14 @@ def _waiting_layers(model: Model) -> tuple[float, float]:
 
 
 def step_work(
-    model: Model, weights: WeightFormat, kv_cache: WeightFormat, batch_size: int = 1, context_length: int = 0
+    model: Model,
+    weights: WeightFormat,
+    kv_cache: WeightFormat,
+    batch_size: int = 1,
+    context_length: int = 0,
+    micro_batch: int = DEFAULT_MICRO_BATCH,
 ) -> Work:
-    """Return the work of a decode step.
+    """Return the work of a decode step; of a cache that was filled by so many tokens of a prompt at a time.
 
     Examples
     --------
@@ -81,4 +139,13 @@ def step_work(
         attention_flop_per_token(model, context_length) * batch_size,
         layers,
         moe_layers,
+        float(batch_size),
+        float(batch_size * model.vocab_size),
+        kv_padding_bytes(
+            model,
+            context_length,
+            micro_batch,
+            batch_size=batch_size,
+            bytes_per_value=kv_cache.bytes_per_cached_value,
+        ),
     )
