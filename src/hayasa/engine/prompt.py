@@ -22,10 +22,13 @@ from .calibration import FALLBACK_WIDENING, Pace, differences, nearest_row, weig
 from .engines import Engine
 from .waits import ATTENTION, LAYERS, READ_WEIGHTS, WaitKind, clock_hz, core_cycles_per_s
 
-MULTIPLY = WaitKind("multiply", "重みを掛ける", "cores", "サイクル")
+MULTIPLY_BY_CORES = WaitKind("multiply_by_cores", "重みを掛ける", "cores", "サイクル")
 MULTIPLY_AT_PEAK = WaitKind("multiply_at_peak", "重みを掛ける", "cores", "倍")
 EXPERT_ROWS = WaitKind("expert_rows", "エキスパートごとに埋まらない行", "cores", "サイクル")
 ACTIVATIONS = WaitKind("activations", "行列のあいだの値を読み書きする", "memory", "倍")
+
+WIDEST_INTERVAL = 0.15, 7.0
+"""No interval is wider: what is measured of processors, whose cores are not known, differs by as much."""
 
 
 class PromptWait(NamedTuple):
@@ -80,8 +83,8 @@ def _cycle_s(device: Device, weights: WeightFormat) -> float:
 
 
 PROMPT_WAITS = (
-    PromptWait(MULTIPLY, "cycles_per_flop", "weight_flop", _packed_s, True),
-    PromptWait(MULTIPLY, "cycles_per_flop_float", "weight_flop", _float_s, True),
+    PromptWait(MULTIPLY_BY_CORES, "cycles_per_flop", "weight_flop", _packed_s, True),
+    PromptWait(MULTIPLY_BY_CORES, "cycles_per_flop_float", "weight_flop", _float_s, True),
     PromptWait(MULTIPLY_AT_PEAK, "peak_factor", "weight_flop", _peak_s),
     PromptWait(ATTENTION, "peak_factor", "attention_flop", _peak_s),
     PromptWait(EXPERT_ROWS, "cycles_per_expert_flop", "expert_flop", _core_cycle_s, True),
@@ -278,5 +281,10 @@ def choose_prompt_calibration(
         low, high = row.known_low_factor, row.known_high_factor
     widening = FALLBACK_WIDENING ** len(notes)
     return ChosenPrompt(
-        row, tuple(paces), single.factor if single else 1.0, low**widening, high**widening, tuple(notes)
+        calibration=row,
+        paces=tuple(paces),
+        device_factor=single.factor if single else 1.0,
+        low_factor=max(low**widening, WIDEST_INTERVAL[0]),
+        high_factor=min(high**widening, WIDEST_INTERVAL[1]),
+        notes=tuple(notes),
     )
