@@ -65,7 +65,8 @@ const SYMBOLS = 83;
 
 /**
  * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`, `device_factors`,
- * `prompt_calibrations`, `prompt_factors`, `memory_reserves`, `engine_memories`, `presets`, `shelves` (how menus are ordered), `constants`.
+ * `prompt_calibrations`, `prompt_factors`, `memory_reserves`, `engine_memories`, `presets`, `shelves` (how menus are
+ * ordered), `constants`.
  */
 export const tables = loadTables(data);
 

@@ -30,7 +30,7 @@ class PromptTime(NamedTuple):
     best_s, slow_s, fast_s : float
         Seconds: the best estimate, and the ends of its 90 % interval.
     bound_s : float
-        Seconds that physics asks for; 0 if the peak is not known.
+        Seconds that physics asks for; where the peak is not known, of reading the weights alone.
     chosen : ChosenPrompt or None
         What corrected the bound; None for ``ideal``.
     """
@@ -77,7 +77,8 @@ def prompt_time(
     micro_batch = micro_batch or (chosen.calibration.micro_batch if chosen else IDEAL_MICRO_BATCH)
     peak = device.peak_flop_per_s(weights.compute_format)
     flop = prefill_flop(model, prompt_length, cached_tokens) * batch_size
-    read_s = weight_bytes(model, weights).read_bytes(prompt_length * batch_size) / device.memory_bandwidth_bytes_per_s
+    # The further sequences may touch the same experts.
+    read_s = weight_bytes(model, weights).read_bytes(prompt_length) / device.memory_bandwidth_bytes_per_s
     share = _busy_share(prompt_length * batch_size, micro_batch, devices, split)
     compute_s = flop / peak * share if peak else 0.0
     read_s *= share
@@ -107,7 +108,7 @@ def prompt_time(
         total_s,
         total_s / chosen.low_factor,
         max(total_s / chosen.high_factor, bound_s),
-        bound_s if peak else 0.0,
+        bound_s,
         chosen,
     )
 

@@ -24,6 +24,7 @@ from .waits import ATTENTION, LAYERS, READ_WEIGHTS, WaitKind, clock_hz, core_cyc
 
 MULTIPLY_BY_CORES = WaitKind("multiply_by_cores", "重みを掛ける", "cores", "サイクル")
 MULTIPLY_AT_PEAK = WaitKind("multiply_at_peak", "重みを掛ける", "cores", "倍")
+ATTENTION_AT_PEAK = WaitKind("attention_at_peak", "注意機構の計算", "cores", "倍")
 EXPERT_ROWS = WaitKind("expert_rows", "エキスパートごとに埋まらない行", "cores", "サイクル")
 ACTIVATIONS = WaitKind("activations", "行列のあいだの値を読み書きする", "memory", "倍")
 
@@ -86,7 +87,7 @@ PROMPT_WAITS = (
     PromptWait(MULTIPLY_BY_CORES, "cycles_per_flop", "weight_flop", _packed_s, True),
     PromptWait(MULTIPLY_BY_CORES, "cycles_per_flop_float", "weight_flop", _float_s, True),
     PromptWait(MULTIPLY_AT_PEAK, "peak_factor", "weight_flop", _peak_s),
-    PromptWait(ATTENTION, "peak_factor", "attention_flop", _peak_s),
+    PromptWait(ATTENTION_AT_PEAK, "peak_factor", "attention_flop", _peak_s),
     PromptWait(EXPERT_ROWS, "cycles_per_expert_flop", "expert_flop", _core_cycle_s, True),
     PromptWait(ATTENTION, "attention_cycles_per_flop", "attention_flop", _core_cycle_s, True),
     PromptWait(READ_WEIGHTS, "weight_read_factor", "weight_bytes", _byte_s),
