@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 import hayasa
 from hayasa.catalog.measurements import Measurement as Row
+from hayasa.catalog.measurements import prompt_context_length
 from hayasa.catalog.objects import get_device, get_model, get_weight_format
 from hayasa.catalog.reader import data_directory
 from hayasa.engine.prompt import PROMPT_WAITS, PromptCalibration, PromptFactor
@@ -189,7 +190,7 @@ def load_prompts() -> tuple[list[Prompt], list[str]]:
 def _prompt(row: Row, tokens: int, micro_batch: int) -> Prompt:
     model, device, weights = get_model(row["model"]), get_device(row["device"]), get_weight_format(row["weights"])
     lengths = LOCALSCORE_PROMPTS if row["file"] == HARNESS else (tokens,)
-    cached = prompt_context(row)
+    cached = prompt_context_length(row)
     together = row["devices"] if row["split"] == "tensor" else 1
     paces = np.array([wait.pace_s(device, weights) for wait in PROMPT_WAITS])
     peak = device.peak_flop_per_s(weights.compute_format)
@@ -200,12 +201,6 @@ def _prompt(row: Row, tokens: int, micro_batch: int) -> Prompt:
         bounds.append(prefill_flop(model, length, cached) * row["batch_size"] / peak / together if peak else 0.0)
     whole = tuple(length * row["batch_size"] for length in lengths)
     return Prompt(row, model, device, weights, whole, np.array(loads), np.array(bounds), cached)
-
-
-def prompt_context(row: Row) -> int:
-    """Return how many tokens were in the cache before the prompt whose speed a row gives."""
-    deep = "pp2048 @ d" in row["conditions"] or row["file"].startswith("kyuz0_strix_halo")
-    return (row["context_length"] or 0) if deep else 0
 
 
 EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (

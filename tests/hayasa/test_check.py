@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 import hayasa
 from hayasa import Seen, check, check_report, estimate
-from hayasa.answer.causes import HOSTS, PREFILL_FACTORS, cause_rows, likely_causes
+from hayasa.answer.causes import HOSTS, cause_rows, likely_causes
 from hayasa.answer.check import BOUND_TOLERANCE, decode_expectation, prompt_expectation, whole_expectation
+from hayasa.answer.check_report import SHORTEST_PROMPT
 from hayasa.catalog.gguf_files import format_of_file, models_of_file
-from hayasa.catalog.measurements import mean_context_length
+from hayasa.catalog.measurements import mean_context_length, prompt_context_length
 from hayasa.cli import main
 from hayasa.errors import HayasaError, InvalidValueError, UnknownNameError
 
@@ -57,14 +59,17 @@ def test_published_speeds_are_normal() -> None:
     assert verdicts.count("normal") + verdicts.count("fast") > 0.9 * len(verdicts)
 
 
-def test_published_prompts_lie_between_the_factors() -> None:
-    inside = []
+def test_published_prompts_lie_within_their_intervals() -> None:
+    inside: dict[str, list[bool]] = defaultdict(list)
     for row, result in PUBLISHED:
-        expected = prompt_expectation(result)
-        if row["prefill_tokens_per_s"] and expected is not None and row["engine"] != "vllm":
-            inside.append(PREFILL_FACTORS[0] <= row["prefill_tokens_per_s"] / expected.best <= PREFILL_FACTORS[1])
-    assert len(inside) > 700
-    assert 0.88 < sum(inside) / len(inside) < 0.96
+        expected = prompt_expectation(result, prompt_context_length(row))
+        if row["prefill_tokens_per_s"] and (row["prefill_tokens"] or 0) >= SHORTEST_PROMPT and expected is not None:
+            inside[row["backend"]].append(expected.low <= row["prefill_tokens_per_s"] <= expected.high)
+    assert sum(len(rows) for rows in inside.values()) > 800
+    for backend, rows in inside.items():
+        assert sum(rows) > 0.75 * len(rows), backend
+    # The rows of 2023 and 2024, of other kernels than today's, are among them.
+    assert 0.8 < sum(map(sum, inside.values())) / sum(map(len, inside.values())) < 0.97
 
 
 @pytest.mark.parametrize("row", SLOW_REPORTS, ids=[row["id"] for row in SLOW_REPORTS])

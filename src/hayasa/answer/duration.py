@@ -130,4 +130,6 @@ def _step_s(result: Estimate, context_length: int) -> float:
         devices=result.devices,
         split=result.split,
         kv_cache=result.kv_cache,
+        build=result.build or None,
+        server=result.server,
     ).step_latency_s

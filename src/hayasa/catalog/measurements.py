@@ -160,3 +160,24 @@ def mean_context_length(row: Measurement) -> int | None:
     if row["context_length"] is None:
         return None
     return row["context_length"] + (row["decode_tokens"] or 0) // 2
+
+
+def prompt_context_length(row: Measurement) -> int:
+    """Return how many tokens were in the cache before the prompt whose speed was measured.
+
+    Usually none: `context_length` is where the generation started.  Behind a
+    context a prompt was read where the conditions say so in llama-bench's
+    words: ``pp2048 @ d``.
+
+    Examples
+    --------
+    >>> prompt_context_length({"context_length": 32768, "conditions": "llama-bench、pp2048 @ d"})
+    32768
+    >>> prompt_context_length({"context_length": 2048, "conditions": "mlx_lm.benchmark"})
+    0
+    """
+    return row["context_length"] or 0 if PROMPT_BEHIND in row["conditions"] else 0
+
+
+PROMPT_BEHIND = "pp2048 @ d"
+"""What the conditions of a row say whose prompt was read behind its context."""
