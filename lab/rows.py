@@ -9,7 +9,7 @@ import hayasa
 from hayasa.catalog.measurements import Measurement as Row
 from hayasa.catalog.measurements import mean_context_length
 from hayasa.catalog.objects import get_device, get_model, get_weight_format
-from hayasa.engine.waits import FITTED_WAITS, SAMPLING, UNPACK_WEIGHTS, clock_hz
+from hayasa.engine.waits import FITTED_WAITS, SAMPLING, UNPACKING, clock_hz
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
 from hayasa.model.flops import prefill_flop
@@ -138,7 +138,7 @@ def _prompt_s(row: Row, model: Model, device: Device) -> float:
 
 def without_cores(measurement: Measurement) -> Measurement:
     """Return a measurement whose step does not wait for the weights to be unpacked."""
-    return replace(measurement, loads_s={**measurement.loads_s, UNPACK_WEIGHTS.name: 0.0})
+    return replace(measurement, loads_s={**measurement.loads_s, **dict.fromkeys(UNPACKING, 0.0)})
 
 
 def at_launch_clock(measurement: Measurement, launch_hz: float) -> Measurement:

@@ -119,6 +119,8 @@ NOT_SHOWN = (
     "error_model_held_out",
     "error_source_held_out",
     "error_year_held_out",
+    "first_year",
+    "last_year",
     "coverage_device_held_out",
     "coverage_model_held_out",
     "sources",

@@ -58,6 +58,12 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     add("--cached", metavar="数", default="0", help="プロンプトの前にキャッシュにあるトークンの数（既定: 0）")
     add("--micro-batch", metavar="数", help="まとめて計算するプロンプトのトークン数（既定: そのエンジンの値）")
     add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16、一覧: hayasa weights）")
+    add("--build", metavar="版", help="エンジンの版: 2025-06 のような年月か、b6100 のようなビルド番号（既定: 最新）")
+    add(
+        "--server",
+        action=argparse.BooleanOptionalAction,
+        help="サーバーの利用者が見る速さ（既定: エンジンの使われ方による。llama-bench で測る速さは --no-server）",
+    )
 
 
 def _question(arguments: argparse.Namespace) -> dict[str, object]:
@@ -75,6 +81,8 @@ def _question(arguments: argparse.Namespace) -> dict[str, object]:
         "cached_tokens": integer("--cached", arguments.cached),
         "micro_batch": None if arguments.micro_batch is None else integer("--micro-batch", arguments.micro_batch),
         "kv_cache": arguments.kv_cache,
+        "build": arguments.build,
+        "server": arguments.server,
     }
 
 
@@ -241,10 +249,14 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
             str(row.rows),
             str(row.devices),
             str(row.models),
+            str(len(row.sources.split("|"))),
+            f"{row.first_year}-{row.last_year}",
             percent(row.error_device_held_out),
             percent(row.error_generation_held_out),
             percent(row.error_model_held_out),
-            percent(row.coverage_device_held_out),
+            percent(row.error_source_held_out),
+            percent(row.error_year_held_out),
+            percent(row.coverage_device_held_out or row.coverage_model_held_out),
         ]
         for row in calibrations()
     ]
@@ -253,15 +265,19 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
         "実測",
         "機種",
         "モデル",
+        "出典",
+        "年",
         "機種の外れ",
         "世代の外れ",
         "モデルの外れ",
+        "出典の外れ",
+        "年の外れ",
         "区間の的中",
     ]
     if arguments.json:
         print_json([row.__dict__ for row in calibrations()])
         return
-    print("\n".join(table_lines(rows, header=header, right="lrrrrrrr")))
+    print("\n".join(table_lines(rows, header=header, right="lrrrrlrrrrrr")))
 
 
 def _measure_command(arguments: argparse.Namespace) -> None:

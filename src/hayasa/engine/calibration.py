@@ -19,7 +19,7 @@ from ..errors import DataFileError
 from ..machine.device import ESTIMATED_LABELS, Device
 from ..model.weights import WeightFormat
 from .engines import Engine
-from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, SAMPLING, UNPACK_WEIGHTS, WaitKind, clock_hz
+from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, SAMPLING, UNPACKING, WaitKind, clock_hz
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -43,8 +43,8 @@ class Calibration:
         Beginning of the device families that it is for; empty for all that have no row of their own.
     weight_read_factor : float
         Time to read the weights over the ideal, at least 1.
-    unpack_cycles_per_byte : float
-        Core cycles to unpack and multiply one byte of weights.
+    unpack_cycles_per_byte, unpack_cycles_per_byte_before_turing : float
+        Core cycles to unpack and multiply one byte of weights, and those of NVIDIA's older cores.
     unpacked_kinds : str
         Kinds of weights that this holds for, from `weight_kind`, joined by ``|``.
     multiply_factor : float
@@ -58,10 +58,10 @@ class Calibration:
     launch_clock_hz : float
         Clock that the cycles of the layers follow, where that is not the device's
         but the host's; 0 for the device's.
-    cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_and_further_die, \
 cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         Clock cycles that each layer costs whatever its size, and in addition
-        each layer with experts, each layer on every further die, and each
+        each layer with experts, each with a recurrent state, each on every further die, and each
         layer in builds of the engine from before August 2025 and from before
         March 2026.
     sequence_us : float
@@ -105,6 +105,7 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     family: str = ""
     weight_read_factor: float = 1.0
     unpack_cycles_per_byte: float = 0.0
+    unpack_cycles_per_byte_before_turing: float = 0.0
     unpacked_kinds: str = "float|block|k"
     multiply_factor: float = 0.0
     attention_cycles_per_flop: float = 0.0
@@ -113,6 +114,7 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     launch_clock_hz: float = 0.0
     cycles_per_layer: float = 0.0
     cycles_per_moe_layer: float = 0.0
+    cycles_per_state_layer: float = 0.0
     cycles_per_layer_and_further_die: float = 0.0
     cycles_per_layer_to_2025: float = 0.0
     cycles_per_layer_of_2025: float = 0.0
@@ -412,7 +414,7 @@ def _paces(row: Calibration, device: Device, weights: WeightFormat, build: str, 
     for fitted in FITTED_WAITS:
         factor: float = getattr(row, fitted.coefficient)
         name = fitted.kind.name
-        if (name == UNPACK_WEIGHTS.name and not unpacks) or (name == SAMPLING.name and not server):
+        if (name in UNPACKING and not unpacks) or (name == SAMPLING.name and not server):
             continue
         pace_s = fitted.pace_s(device, weights, launch_hz)
         if factor and pace_s and fitted.is_in(build):

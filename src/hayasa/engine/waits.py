@@ -31,6 +31,10 @@ ASSUMED_LINK_BYTES_PER_S = 25e9
 """Bandwidth between devices where no link is known: PCIe 4.0 as it is reached."""
 
 
+BEFORE_TURING = ("nvidia-maxwell", "nvidia-pascal", "nvidia-volta")
+"""Families whose cores unpack weights more slowly."""
+
+
 class WaitKind(NamedTuple):
     """A reason why a step takes time.
 
@@ -158,6 +162,17 @@ def _core_cycle_s(device: Device, weights: WeightFormat, launch_hz: float) -> fl
     return 1 / core_cycles_per_s(device)
 
 
+def _old_core_cycle_s(device: Device, weights: WeightFormat, launch_hz: float) -> float:
+    """Seconds of one cycle, shared by all cores, where they are older than Turing's; 0 elsewhere.
+
+    Those without an instruction for products of 8-bit numbers, such as the P100's, take two cycles for one.
+    """
+    if not device.family.startswith(BEFORE_TURING):
+        return 0.0
+    multiplies = device.peak_int8_dense_op_per_s or device.family.startswith("nvidia-volta")
+    return (1 if multiplies else 2) / core_cycles_per_s(device)
+
+
 def _flop_s(device: Device, weights: WeightFormat, launch_hz: float) -> float:
     peak = device.peak_flop_per_s(weights.compute_format)
     return 1 / peak if peak else 0.0
@@ -185,10 +200,12 @@ def _nanosecond(device: Device, weights: WeightFormat, launch_hz: float) -> floa
 
 READ_WEIGHTS = WaitKind("read_weights", "重みを読む", "memory", "倍")
 UNPACK_WEIGHTS = WaitKind("unpack_weights", "重みをほどいて掛ける", "cores", "サイクル")
+UNPACK_BEFORE_TURING = WaitKind("unpack_before_turing", "Turing より前のコアで、重みをほどいて掛ける", "cores", "サイクル")
 ATTENTION = WaitKind("attention", "注意機構の計算", "cores", "サイクル")
 READ_CACHE = WaitKind("read_cache", "KV キャッシュを読む", "memory", "倍")
 LAYERS = WaitKind("layers", "層ごとの固定の待ち", "launches", "サイクル")
 MOE_LAYERS = WaitKind("moe_layers", "エキスパートのある層の待ち", "launches", "サイクル")
+STATE_LAYERS = WaitKind("state_layers", "状態を持つ層の余分な待ち", "launches", "サイクル")
 DIES = WaitKind("dies", "ダイをまたぐ層の待ち", "launches", "サイクル")
 BUILDS_TO_2025 = WaitKind("builds_to_2025", "2025 年 7 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 BUILDS_OF_2025 = WaitKind("builds_of_2025", "2026 年 2 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
@@ -204,18 +221,29 @@ FURTHER_SEQUENCES = WaitKind("further_sequences", "2 系列目からの計算", 
 MESSAGES = WaitKind("messages", "デバイス間の通信", "links", "回")
 BOUND = WaitKind("bound", "物理的な上限に届くまで", "device", "倍")
 
+UNPACKING = (UNPACK_WEIGHTS.name, UNPACK_BEFORE_TURING.name)
+"""Names of the waits that only weights of some kinds have."""
+
 UNIT_S = {"µs": 1e-6, "ns": 1e-9}
 """Seconds of the units of factors that are times themselves."""
 
 FITTED_WAITS = (
     FittedWait(READ_WEIGHTS, "weight_read_factor", "weight_bytes", _byte_s),
     FittedWait(UNPACK_WEIGHTS, "unpack_cycles_per_byte", "weight_bytes", _core_cycle_s, READ_WEIGHTS.name),
+    FittedWait(
+        UNPACK_BEFORE_TURING,
+        "unpack_cycles_per_byte_before_turing",
+        "weight_bytes",
+        _old_core_cycle_s,
+        READ_WEIGHTS.name,
+    ),
     FittedWait(MULTIPLY, "multiply_factor", "weight_flop", _flop_s, READ_WEIGHTS.name),
     FittedWait(ATTENTION, "attention_cycles_per_flop", "attention_flop", _core_cycle_s),
     FittedWait(READ_CACHE, "kv_read_factor", "kv_bytes", _byte_s, ATTENTION.name),
     FittedWait(READ_PADDING, "padding_read_factor", "padding_bytes", _byte_s),
     FittedWait(LAYERS, "cycles_per_layer", "layers", _cycle_s),
     FittedWait(MOE_LAYERS, "cycles_per_moe_layer", "moe_layers", _cycle_s),
+    FittedWait(STATE_LAYERS, "cycles_per_state_layer", "state_layers", _cycle_s),
     FittedWait(DIES, "cycles_per_layer_and_further_die", "layers", _further_dies_cycle_s),
     FittedWait(BUILDS_TO_2025, "cycles_per_layer_to_2025", "layers", _cycle_s, before="2025-08"),
     FittedWait(BUILDS_OF_2025, "cycles_per_layer_of_2025", "layers", _cycle_s, before="2026-03"),

@@ -15,6 +15,10 @@ HIDDEN_VALUE_BYTES = 2
 """Bytes of a number that devices send each other: engines compute in 16 bits there."""
 
 
+STATE_MIXERS = "LKM"
+"""Mixers with a recurrent state beside a convolution: Gated DeltaNet, Kimi Delta Attention, Mamba-2."""
+
+
 class Work(NamedTuple):
     """The work of one decode step, all sequences together.
 
@@ -28,6 +32,8 @@ class Work(NamedTuple):
         Layers by what runs in them: one with four normalizations counts 1.5.
     moe_layers : float
         Layers with experts.
+    state_layers : float
+        Layers with a recurrent state, which launch more kernels than attention does.
     sequences : float
         Sequences that advance together.
     vocabulary : float
@@ -45,6 +51,7 @@ class Work(NamedTuple):
     attention_flop: float
     layers: float
     moe_layers: float
+    state_layers: float = 0.0
     sequences: float = 1.0
     vocabulary: float = 0.0
     padding_bytes: float = 0.0
@@ -80,6 +87,7 @@ class Work(NamedTuple):
             self.attention_flop / devices,
             self.layers,
             self.moe_layers,
+            self.state_layers,
             self.sequences,
             self.vocabulary,
             self.padding_bytes / holders,
@@ -107,11 +115,12 @@ def layer_count(model: Model) -> float:
 
 
 @lru_cache(maxsize=256)
-def _waiting_layers(model: Model) -> tuple[float, float]:
-    """Return `Work.layers` and `Work.moe_layers`."""
+def _waiting_layers(model: Model) -> tuple[float, float, float]:
+    """Return `Work.layers`, `Work.moe_layers` and `Work.state_layers`."""
     layers = layer_count(model)
     experts = layers if model.has_experts and not model.has_shape else model.moe_layers
-    return layers * (2 + model.norms_per_layer) / 4, experts
+    states = sum([1.0 for mixer in model.layer_mixers if mixer in STATE_MIXERS])
+    return layers * (2 + model.norms_per_layer) / 4, experts, states
 
 
 def step_work(
@@ -131,7 +140,7 @@ def step_work(
     >>> work.weight_bytes, work.weight_flop
     (3500000000.0, 14000000000.0)
     """
-    layers, moe_layers = _waiting_layers(model)
+    layers, moe_layers, state_layers = _waiting_layers(model)
     return Work(
         weight_bytes(model, weights).read_bytes(batch_size),
         kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bytes_per_cached_value),
@@ -139,6 +148,7 @@ def step_work(
         attention_flop_per_token(model, context_length) * batch_size,
         layers,
         moe_layers,
+        state_layers,
         float(batch_size),
         float(batch_size * model.vocab_size),
         kv_padding_bytes(
