@@ -166,8 +166,8 @@ def prompt_context_length(row: Measurement) -> int:
     """Return how many tokens were in the cache before the prompt whose speed was measured.
 
     Usually none: `context_length` is where the generation started.  Behind a
-    context a prompt was read where the conditions say so in llama-bench's
-    words: ``pp2048 @ d``.
+    context a prompt was read where the conditions say so as llama-bench does:
+    ``pp2048 @ d``, or ``@ d32768`` of prompt and generation alike.
 
     Examples
     --------
@@ -176,8 +176,5 @@ def prompt_context_length(row: Measurement) -> int:
     >>> prompt_context_length({"context_length": 2048, "conditions": "mlx_lm.benchmark"})
     0
     """
-    return row["context_length"] or 0 if PROMPT_BEHIND in row["conditions"] else 0
-
-
-PROMPT_BEHIND = "pp2048 @ d"
-"""What the conditions of a row say whose prompt was read behind its context."""
+    behind = any(words in row["conditions"] for words in ("pp2048 @ d", "、@ d"))
+    return (row["context_length"] or 0) if behind else 0
