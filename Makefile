@@ -68,6 +68,7 @@ preview: ready
 
 notebooks: ready
 	@$(VENV_PYTHON) -m tools.notebooks execute
+	@$(VENV_PYTHON) -m tools.share_picture
 
 lab: ready
 	@$(VENV_PYTHON) -m jupyterlab chapters

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from hayasa.engine.waits import ASSUMED_CLOCK_HZ, FITTED_WAITS
 from hayasa.machine.split import messages_per_step
 from hayasa.model.flops import prefill_flop
 
+from .batches import Batches, fit_batches, load_passes
 from .fit import (
     NOT_FITTED,
     Coefficients,
@@ -38,7 +39,6 @@ from .fit import (
 from .rows import (
     EXCLUSIONS,
     PROMPT,
-    SIDE_BY_SIDE,
     Measurement,
     at_launch_clock,
     load_measurements,
@@ -84,6 +84,8 @@ class Form:
         Names of the kinds whose coefficients too few rows of its own say something about.
     unpacked_kinds : tuple of str
         Kinds of weights that the cores may be too slow to unpack.
+    batches : bool
+        Whether several sequences are fitted after one, as `lab.batches` does.
     """
 
     engine: str
@@ -96,6 +98,7 @@ class Form:
     borrowed: str = ""
     borrows: tuple[str, ...] = ()
     unpacked_kinds: tuple[str, ...] = ("float", "block", "k")
+    batches: bool = False
 
     @property
     def id(self) -> str:
@@ -140,6 +143,7 @@ FORMS = (
             "sampling",
         ),
         "2024 年 4 月以降のビルド。層ごとの待ちは 2025 年 8 月から短くなった。",
+        batches=True,
     ),
     Form(
         "llama.cpp",
@@ -158,6 +162,7 @@ FORMS = (
         ),
         "2023 年以降のビルド。層ごとの待ちは 2025 年 8 月と 2026 年 3 月から短くなった。",
         unpacked_kinds=("k",),
+        batches=True,
     ),
     Form(
         "mlx",
@@ -271,8 +276,17 @@ def calibrate(
         shares = {**shares, **dict.fromkeys(("float", "packed"), 1 / coefficients[PROMPT])}
     years = sorted(int(m.year) for m in rows)
     written = dict(coefficients)
+    batches = None
     if not form.several:
-        written["all_reduces"] = _all_reduce_us(mine, coefficients, factors)
+        written["all_reduces"] = _sum_us("tensor", mine, coefficients, factors)
+    if form.batches:
+        passes = [m for m in load_passes() if m.row["backend"] == form.backend]
+        batches = fit_batches(rows, [*[m for m in mine if m.devices == 1 < m.batch_size], *passes], form.waits, given)
+        written = dict(batches.coefficients) | {"all_reduces": written["all_reduces"]}
+    fields_written: dict[str, Any] = {
+        fitted.coefficient: rounded(written.get(fitted.kind.name, 0.0)) for fitted in FITTED_WAITS
+    }
+    errors: dict[str, Any] = {f"error_{name}_held_out": rounded(one.error) for name, one in held_out.items()}
     calibration = Calibration(
         id=form.id,
         engine=form.engine,
@@ -280,7 +294,8 @@ def calibrate(
         family=form.family,
         unpacked_kinds="|".join(form.unpacked_kinds),
         launch_clock_hz=ASSUMED_CLOCK_HZ if form.launches_by_host else 0.0,
-        **{fitted.coefficient: rounded(written.get(fitted.kind.name, 0.0)) for fitted in FITTED_WAITS},
+        **fields_written,
+        row_sum_us=rounded(_sum_us("row", mine, coefficients, factors)),
         pipeline_message_s=rounded(_pipeline_message_s(mine, coefficients, factors)),
         prefill_share_float=rounded(shares["float"]),
         prefill_share_packed=rounded(shares["packed"]),
@@ -292,12 +307,12 @@ def calibrate(
         rows=len(rows),
         devices=len({m.device.id for m in rows}),
         models=len({m.model.id for m in rows}),
-        batched_rows=sum(m.batch_size > 1 for m in rows),
+        **_of_batches(batches, sum(m.batch_size > 1 for m in rows)),
         split_rows=sum(m.devices > 1 for m in rows),
         first_year=years[0],
         last_year=years[-1],
         error_in_sample=rounded(float(np.mean(np.abs(measured / _one_device_s(rows, coefficients, factors) - 1)))),
-        **{f"error_{name}_held_out": rounded(one.error) for name, one in held_out.items()},
+        **errors,
         coverage_device_held_out=rounded(by_device.coverage),
         coverage_model_held_out=rounded(by_pair.coverage),
         sources="|".join(sorted({m.row["file"] for m in rows})),
@@ -390,13 +405,29 @@ def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Coeff
     )
 
 
-def _all_reduce_us(measurements: Sequence[Measurement], coefficients: Coefficients, factors: Factors) -> float:
+def _sum_us(split: str, measurements: Sequence[Measurement], coefficients: Coefficients, factors: Factors) -> float:
     """Median time of an all-reduce, or of what llama.cpp's split by rows does instead; 0 if not measured."""
-    rows = [m for m in measurements if m.devices > 1 and m.batch_size == 1 and m.row["split"] in SIDE_BY_SIDE]
+    rows = [m for m in measurements if m.devices > 1 and m.batch_size == 1 and m.row["split"] == split]
     if not rows:
         return 0.0
     added = np.array([m.step_s for m in rows]) - _one_device_s(rows, coefficients, factors)
     return max(0.0, float(np.median(added / np.array([m.loads_s["all_reduces"] for m in rows]))))
+
+
+def _of_batches(batches: Batches | None, rows: int) -> dict[str, Any]:
+    """Return what a calibration says of several sequences; where they were fitted with the rest, of how many rows."""
+    if batches is None:
+        return {"batched_rows": rows}
+    by_device = batches.held_out["device"]
+    low, high = by_device.interval()
+    return {
+        "batched_rows": len(batches.rows),
+        "batched_low_factor": rounded(low),
+        "batched_high_factor": rounded(high),
+        "error_batches_device_held_out": rounded(by_device.error),
+        "error_batches_model_held_out": rounded(batches.held_out["model"].error),
+        "coverage_batches_held_out": rounded(by_device.coverage),
+    }
 
 
 def write_rows(path: Path, rows: Sequence[DataclassInstance]) -> None:

@@ -16,7 +16,7 @@ from hayasa.model.flops import prefill_flop
 from hayasa.model.kv_cache import DEFAULT_MICRO_BATCH
 from hayasa.model.shape import Model
 from hayasa.model.weights import WeightFormat, weight_bytes
-from hayasa.model.work import step_work
+from hayasa.model.work import Work, step_work
 
 LONG_CONTEXT = 1024
 """Tokens beyond which attention without flash attention is another matter."""
@@ -49,6 +49,8 @@ class Measurement:
         Measured seconds per step, with its share of the prompt where the source counts that, too.
     loads_s : dict
         Seconds of each of `FITTED_WAITS`, and of `PROMPT`, for a factor of 1, by the name of its kind.
+    work : Work
+        What one device does of a step.
     """
 
     row: Row
@@ -58,6 +60,7 @@ class Measurement:
     context_length: int
     step_s: float
     loads_s: dict[str, float]
+    work: Work
 
     @property
     def source(self) -> str:
@@ -113,7 +116,7 @@ def _measurement(row: Row, context_length: int, tokens_per_s: float) -> Measurem
     together = devices if row["split"] in SIDE_BY_SIDE else 1
     micro_batch = row["micro_batch"] or DEFAULT_MICRO_BATCH
     work = step_work(model, weights, get_weight_format("f16"), batch_size, context_length, micro_batch)
-    share = work.share(model, together)
+    share = work.share(model, together, row["split"])
     loads_s = {
         fitted.kind.name: getattr(share, fitted.amount) * fitted.pace_s(device, weights, clock_hz(device))
         for fitted in FITTED_WAITS
@@ -121,7 +124,7 @@ def _measurement(row: Row, context_length: int, tokens_per_s: float) -> Measurem
     loads_s[PROMPT] = _prompt_s(row, model, device) / together if row["includes_prompt"] else 0.0
     if row["measured_through"] != "server":
         loads_s[SAMPLING.name] = 0.0
-    found = Measurement(row, model, device, weights, context_length, batch_size / tokens_per_s, loads_s)
+    found = Measurement(row, model, device, weights, context_length, batch_size / tokens_per_s, loads_s, share)
     for fitted in FITTED_WAITS:
         if not fitted.is_in(found.month):
             loads_s[fitted.kind.name] = 0.0

@@ -2,8 +2,9 @@
 
 import { answersTo } from "./answers.mjs";
 import { shortVerdict } from "./cards.mjs";
+import { first_that_fits } from "./choosing-formulas.mjs";
 import { h, replace } from "./dom.mjs";
-import { firstThatFits, GIB, significant, speedPerSequence } from "./estimator.mjs";
+import { GIB, significant, speedPerSequence } from "./estimator.mjs";
 import { numberField } from "./fields.mjs";
 
 const USUAL_SPEED = 20; // faster than most people read
@@ -24,23 +25,23 @@ export function machinesFor(tables, state, speed) {
       const options = memory_options_bytes.length ? [...memory_options_bytes].sort((a, b) => a - b) : [null];
       const machines = options.map((memory_bytes) => ({ device: id, memory_bytes, devices: 1 }));
       const results = answersTo(tables, { ...state, machines }).map(({ result }) => result);
-      return firstThatFits(results.filter((result) => result && speedPerSequence(result) >= speed));
+      return first_that_fits(results.filter((result) => result && speedPerSequence(result) >= speed));
     })
     .filter(Boolean)
     .sort((a, b) => speedPerSequence(b) - speedPerSequence(a));
 }
 
 /**
- * The part of the page that lists them. It is folded, and nothing is computed before a reader unfolds it.
+ * The room that lists them.
  * @param {object} tables - Those of `estimator.mjs`.
  * @returns {{element: HTMLElement, show: (view: object) => void}}
  */
-export function choosingPanel(tables) {
+export function choosingRoom(tables) {
   let state = null;
   let speed = USUAL_SPEED;
   const list = h("div");
   const fill = () => {
-    if (element.open && state) replace(list, foundParts(machinesFor(tables, state, speed), speed));
+    replace(list, foundParts(machinesFor(tables, state, speed), speed));
   };
   const field = numberField({
     rule: SPEED_RULE,
@@ -51,15 +52,8 @@ export function choosingPanel(tables) {
       fill();
     },
   });
-  const element = h(
-    "details.hy-panel",
-    { ontoggle: fill },
-    h("summary", {}, "このモデルが動く機械を探す"),
-    field.element,
-    list,
-  );
   return {
-    element,
+    element: h("div", {}, field.element, list),
     show(view) {
       state = view.state;
       fill();

@@ -4,7 +4,8 @@ import { data } from "./data.mjs";
 import { formulas } from "./formulas.mjs";
 import { $dict } from "./runtime.mjs";
 
-const hayasa = formulas({
+// What reads files in Python.
+const given = {
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
   prompt_calibrations: () => tables.prompt_calibrations,
@@ -16,7 +17,10 @@ const hayasa = formulas({
   get_weight_format: (id) => listed("weight_formats", id),
   memory_reserves: () => tables.memory_reserves,
   weight_formats: () => [...tables.weight_formats.values()],
-});
+};
+
+/** What is translated and what is given, for the formulas that come later. */
+export const hayasa = { ...given, ...formulas(given) };
 
 function listed(table, id) {
   if (!tables[table].has(id)) throw new Error(`${table}: ${id} という id はありません。`);
@@ -25,14 +29,10 @@ function listed(table, id) {
 
 export const GIB = hayasa.GIB;
 export const duration = hayasa.duration;
-export const firstThatFits = hayasa.first_that_fits;
 export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
 export const significant = hayasa.significant;
 export const speedPerSequence = hayasa.speed_per_sequence;
-
-/** How an estimate was computed: parts with `id`, `title` and `lines`. */
-export const explanation = hayasa.explanation;
 
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */
 export const makeModel = (fields) => new hayasa.Model({ id: "own", ...fields });

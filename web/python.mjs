@@ -1,6 +1,18 @@
 // The Python that computes what the page shows, for readers who go on in a notebook.
 
+import { h } from "./dom.mjs";
 import { DEVICE_PARTS, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+
+/** The program of what is chosen. */
+export function codeRoom() {
+  const element = h("pre.hy-code", { tabindex: 0, "aria-label": "同じ計算をするPythonのコード" });
+  return {
+    element,
+    show({ state }) {
+      element.textContent = pythonCode(state);
+    },
+  };
+}
 
 /**
  * Write a state as a Python program that prints the sum for every machine.

@@ -184,10 +184,21 @@ MEASURED = """
     while (ask.isConnected) await new Promise((done) => setTimeout(done));
   }
 """
+# And unfolds for a moment what comes when it is unfolded.
+UNFOLDED = """
+  const folded = [...document.querySelectorAll(".hy-sum, [data-part=python]")].filter((part) => !part.open);
+  await Promise.all(folded.map((part) => new Promise((done) => {
+    part.addEventListener("toggle", done, { once: true });
+    part.open = true;
+  })));
+  while (document.querySelector("details[open] [role=status]")) await new Promise((done) => setTimeout(done));
+  for (const part of folded) part.open = false;
+"""
 READ = (
     "async () => {"
     + SETTLED
     + MEASURED
+    + UNFOLDED
     + """
   const root = document.querySelector(".hayasa-calculator");
   const all = (selector, of = root) => [...of.querySelectorAll(selector)];

@@ -19,6 +19,7 @@ from hayasa.engine.waits import (
     ASSUMED_FLOP_PER_CORE_CYCLE,
     FITTED_WAITS,
 )
+from hayasa.model.work import VECTOR_SEQUENCES
 
 MODELS = ["llama-2-7b", "llama-3-70b", "qwen3-30b-a3b", "gemma-3-4b", "gpt-oss-20b", "deepseek-v3"]
 DEVICES = [
@@ -101,9 +102,11 @@ def test_more_sequences(model: str, where: tuple[str, str], batch: int) -> None:
     device, engine = where
     one = hayasa.estimate(model, device, weights="int8", engine=engine, batch_size=batch)
     more = hayasa.estimate(model, device, weights="int8", engine=engine, batch_size=batch + 1)
-    assert more.step_latency_s >= one.step_latency_s
+    # From the ninth sequence on, llama.cpp multiplies on other units: steps can be a little shorter, or longer.
+    slack = 0.1 if batch == VECTOR_SEQUENCES else 1e-12
+    assert more.step_latency_s >= one.step_latency_s * (1 - slack)
     assert more.decode_tokens_per_s_bound >= one.decode_tokens_per_s_bound * (1 - 1e-12)
-    assert more.decode_tokens_per_s >= one.decode_tokens_per_s * (1 - 1e-12)
+    assert more.decode_tokens_per_s >= one.decode_tokens_per_s * (1 - slack)
 
 
 @settings(max_examples=150, deadline=None)
@@ -378,9 +381,11 @@ def test_of_a_device_of_ones_own_missing_cores_are_estimated(known: dict[str, fl
 
 
 def test_a_batch_without_a_known_peak_says_what_is_missing() -> None:
-    own = hayasa.Device(id="own", family="nvidia", memory_bandwidth_bytes_per_s=1e12)
-    assert any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own, batch_size=8).notes)
-    assert not any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own).notes)
+    own = hayasa.Device(id="own", family="apple", memory_bandwidth_bytes_per_s=1e12)
+    question = {"engine": "mlx", "weights": "mlx-q4"}
+    many = hayasa.estimate("llama-3.1-8b", own, batch_size=8, **question)
+    assert any("ピークが分からない" in note for note in many.notes)
+    assert not any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own, **question).notes)
 
 
 @pytest.mark.parametrize("device", hayasa.device_rows())

@@ -54,6 +54,8 @@ SOUND: dict[str, Any] = {
     "engine": "llama.cpp",
     "backend": "cuda",
     "split": "pipeline",
+    "device_shares": None,
+    "dealt": (),
     "build": "2025-06",
     "server": True,
     "file": None,

@@ -98,7 +98,7 @@ def test_what_is_fitted_is_what_is_estimated() -> None:
                 batch_size=m.batch_size,
                 context_length=m.context_length,
                 devices=m.devices,
-                split="tensor",
+                split=m.row["split"] or "pipeline",
                 build=m.month,
                 server=m.row["measured_through"] == "server",
             )
@@ -139,7 +139,7 @@ def test_a_split_by_rows_is_as_slow_as_it_was_measured() -> None:
             weights=row["weights"],
             context_length=row["context_length"],
             devices=row["devices"],
-            split="tensor",
+            split="row",
         )
         for row in rows
     ]

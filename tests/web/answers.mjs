@@ -4,7 +4,6 @@ import { machinesFor } from "./choosing.mjs";
 import {
   duration,
   estimate,
-  explanation,
   gibibytes,
   makeDevice,
   makeModel,
@@ -13,6 +12,7 @@ import {
   significant,
   tables,
 } from "./estimator.mjs";
+import { explanation } from "./sums-formulas.mjs";
 
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
 const WRITERS = { significant, scaled, gibibytes, duration };

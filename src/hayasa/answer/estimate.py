@@ -7,13 +7,15 @@ that is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import NamedTuple
 
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
+from ..engine.buffers import memory_of
 from ..engine.builds import build_month
-from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
+from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration, chosen_together
 from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import Wait
 from ..errors import (
@@ -28,14 +30,14 @@ from ..errors import (
 )
 from ..machine.device import Device
 from ..machine.memory import memory_required_bytes
-from ..machine.split import SPLITS
+from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
 from ..model.shape import Model
 from ..model.weights import WeightFormat
 from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
-from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies
-from .prompt import PromptTime, prompt_time
-from .step import calibrated_waits, ideal_waits, step_s
+from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_batch_size, max_context_length, memory_fit, remedies
+from .prompt import PromptTime, dealt_prompt, prompt_time
+from .step import calibrated_waits, dealt_waits, handovers, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
@@ -47,6 +49,31 @@ TERNARY_FORMATS = ("tq1_0", "tq2_0")
 """Formats for models that were trained in three values: of any other they keep nothing."""
 
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
+
+
+class DealtPart(NamedTuple):
+    """What one of several unlike devices does of a step.
+
+    Parameters
+    ----------
+    alone : Estimate
+        What the device would do on its own with the whole model.
+    fraction : float
+        Share of the layers that it has.
+    """
+
+    alone: Estimate
+    fraction: float
+
+    @property
+    def device(self) -> Device:
+        """The device."""
+        return self.alone.device
+
+    @property
+    def step_latency_s(self) -> float:
+        """Seconds of a step that pass on it."""
+        return self.fraction * self.alone.step_latency_s
 
 
 class Estimate(NamedTuple):
@@ -67,9 +94,9 @@ class Estimate(NamedTuple):
     micro_batch : int
         Tokens of prompts that are computed together; 0 for the engine's own number.
     devices : int
-        How many devices, all alike.
+        How many devices.
     split : str
-        ``"pipeline"`` or ``"tensor"``.
+        One of `hayasa.machine.split.SPLITS`.
     work : Work
         What a step reads and computes.
     waits : tuple of Wait
@@ -90,6 +117,9 @@ class Estimate(NamedTuple):
         Whether the speed is what a client of a server sees.
     remarks : tuple of str
         How what the question left open was settled, in Japanese.
+    parts : tuple of DealtPart
+        Unlike devices, each with its share; `device` then is all of them as
+        one.  Empty where all are alike.
     """
 
     model: Model
@@ -114,11 +144,12 @@ class Estimate(NamedTuple):
     build: str
     server: bool
     remarks: tuple[str, ...]
+    parts: tuple[DealtPart, ...] = ()
 
     def __repr__(self) -> str:
         low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
         return (
-            f"Estimate({self.model.id} {self.weights.id} on {self.devices} x {self.device.id},"
+            f"Estimate({self.model.id} {self.weights.id} on {'' if self.parts else f'{self.devices} x '}{self.device.id},"
             f" {self.engine.id}: {significant(self.decode_tokens_per_s)} tokens/s,"
             f" 90 % in {significant(low)} to {significant(high)},"
             f" bound {significant(self.decode_tokens_per_s_bound)})"
@@ -212,7 +243,7 @@ class Estimate(NamedTuple):
     @property
     def memory_available_bytes(self) -> float:
         """Memory of all devices together; 0 if unknown."""
-        return self.device.memory_capacity_bytes * self.devices
+        return self.device.memory_capacity_bytes * (1 if self.parts else self.devices)
 
     @property
     def fit(self) -> MemoryFit:
@@ -227,7 +258,12 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
+            dealt=self._dealt,
         )
+
+    @property
+    def _dealt(self) -> tuple[tuple[Device, float], ...]:
+        return tuple([(part.device, part.fraction) for part in self.parts])
 
     @property
     def fits(self) -> bool | None:
@@ -252,6 +288,7 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
+            dealt=self._dealt,
         )
         return min(longest, self.model.context_length_max or longest)
 
@@ -271,23 +308,33 @@ class Estimate(NamedTuple):
                 engine=self.engine,
                 backend=self.backend,
                 devices=self.devices,
+                dealt=self._dealt,
             )
         )
 
     @property
     def prompt_time(self) -> PromptTime | None:
         """How long it takes to read the prompts of all sequences, and why; None if unknown."""
+        if not self.parts:
+            return self._prompt_time_on(self.device, self.backend, self.devices)
+        tokens = self.prompt_length * self.batch_size
+        return dealt_prompt(
+            [(self._prompt_time_on(part.device, part.alone.backend, 1), part.fraction) for part in self.parts], tokens
+        )
+
+    def _prompt_time_on(self, device: Device, backend: str, devices: int) -> PromptTime | None:
+        """Return the same of devices that are alike."""
         return prompt_time(
             self.model,
-            self.device,
+            device,
             self.weights,
             self.engine,
-            self.backend,
+            backend,
             prompt_length=self.prompt_length,
             cached_tokens=self.cached_tokens,
             batch_size=self.batch_size,
             micro_batch=self.micro_batch,
-            devices=self.devices,
+            devices=devices,
             split=self.split,
         )
 
@@ -355,7 +402,30 @@ class Estimate(NamedTuple):
         longest = self.model.context_length_max
         if longest and self.context_length > longest:
             notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
-        return notes
+        return notes + self._queue_notes
+
+    @property
+    def _queue_notes(self) -> tuple[str, ...]:
+        """Say that sequences wait for each other, where a server has no room for the caches of all."""
+        needs = memory_of(self.engine, self.backend)
+        if self.batch_size == 1 or self.parts or needs.share_most == 1 or self.fits is not False:
+            return ()
+        room = max_batch_size(
+            self.model,
+            self.device,
+            self.weights,
+            context_length=max(1, self.context_length),
+            devices=self.devices,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
+            engine=self.engine,
+            backend=self.backend,
+        )
+        if not room:
+            return ()
+        return (
+            f"KV キャッシュが入るのは {min(room, self.batch_size)} 系列ほどまでです。残りの系列は順番を待つか、"
+            "途中で止められて計算し直されるので、合計の速さはこの見積りより遅くなります。",
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -404,6 +474,8 @@ def _plain(value: object) -> object:
     if isinstance(value, MemoryFit):
         parts = [name for name, one in vars(MemoryFit).items() if isinstance(one, property)]
         return {**value._asdict(), **{name: getattr(value, name) for name in parts}}
+    if isinstance(value, DealtPart):
+        return {"device": value.device.id, "share": value.fraction, "step_latency_s": value.step_latency_s}
     if isinstance(value, Wait):
         return {**value.kind._asdict(), "seconds": value.seconds, "hidden": value.hidden}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
@@ -418,7 +490,7 @@ def does_not_fit_message(result: Estimate) -> str:
     メモリに入りません: model gemma-3-27b（weights q4_k_m、batch_size 1、context_length 0）には ...
     """
     heading = "メモリに入りません" if result.fits is False else "メモリに入るかどうか、きわどい量です"
-    count = f" {result.devices} 台" if result.devices > 1 else ""
+    count = f" {result.devices} 台" if result.devices > 1 and not result.parts else ""
     fit = result.fit
     return (
         f"{heading}: model {result.model.id}（weights {result.weights.id}、"
@@ -452,14 +524,15 @@ def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
 
 def estimate(
     model: str | Model,
-    device: str | Device,
+    device: str | Device | None = None,
     *,
     weights: str | WeightFormat | None = None,
     batch_size: int = 1,
     context_length: int = 0,
     engine: str | Engine = "llama.cpp",
     backend: str | None = None,
-    devices: int = 1,
+    devices: int | Sequence[str | Device] = 1,
+    device_shares: Sequence[float] | None = None,
     split: str = "pipeline",
     prompt_length: int | None = None,
     cached_tokens: int = 0,
@@ -476,7 +549,8 @@ def estimate(
         Name in any usual spelling, or an object of your own; a name may say
         the weight format, too: ``"Qwen3-8B-Q4_K_M.gguf"``.
     device : str or Device
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; nothing where
+        `devices` names them.
     weights : str or WeightFormat, optional
         How the weights are stored; by default what the model's name says, else
         as the model is usually run with that engine, which the notes then say.
@@ -492,10 +566,17 @@ def estimate(
         What it computes with, among what it has on that device: ``"cuda"``,
         ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"``, ``"cpu"``,
         ``"tpu"``, ``"neuron"`` or ``"hpu"``; by default the usual one there.
-    devices : int
-        How many devices, all alike, from 1.
-    split : {"pipeline", "tensor"}
-        Layers dealt out over the devices, or every matrix cut over them.
+    devices : int or sequence of (str or Device)
+        How many devices, all alike, from 1; or the devices themselves, in the
+        order of the layers: ``["rtx-3090", "rtx-3060"]``.
+    device_shares : sequence of float, optional
+        What each of unlike devices takes of the layers, in any unit, like
+        llama.cpp's ``--tensor-split``; by default in proportion to memory.
+    split : {"pipeline", "tensor", "expert", "row"}
+        Layers dealt out over the devices; every matrix cut over them; the same,
+        but for experts, which are dealt out whole, as vLLM's
+        ``--enable-expert-parallel`` does; or llama.cpp's old and slow way of
+        cutting, its ``-sm row``.
     prompt_length : int, optional
         Tokens of the prompt for prefill and time to first token; by default
         what of `context_length` is not cached, or 512 if that is nothing.
@@ -548,7 +629,36 @@ def estimate(
     >>> result = estimate(seven_b, mini, weights="int4", engine="ideal")
     >>> int(result.decode_tokens_per_s_bound), int(1 / result.compute_latency_s)
     (34, 2714)
+
+    Two unlike cards: each has as many layers as its memory holds, one works after the other.
+
+    >>> both = estimate("qwen3-32b", devices=["rtx-3090", "rtx-3060"])
+    >>> [(part.device.id, round(part.fraction, 2)) for part in both.parts]
+    [('rtx-3090', 0.67), ('rtx-3060', 0.33)]
     """
+    if isinstance(devices, (list, tuple)):
+        return _estimate_dealt(
+            model,
+            device,
+            devices,
+            device_shares,
+            weights=weights,
+            batch_size=batch_size,
+            context_length=context_length,
+            engine=engine,
+            backend=backend,
+            split=split,
+            prompt_length=prompt_length,
+            cached_tokens=cached_tokens,
+            micro_batch=micro_batch,
+            kv_cache=kv_cache,
+            build=build,
+            server=server,
+        )
+    if device_shares is not None:
+        raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
+    if device is None:
+        raise InvalidValueError(NO_DEVICE)
     model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
@@ -561,9 +671,13 @@ def estimate(
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
-    devices = require_integer("devices", devices, 1, MAX_DEVICES)
+    devices = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
     require_choice("split", split, SPLITS)
     cached_tokens = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH - 1)
+    if split == "expert" and not model.experts:
+        raise InvalidValueError(
+            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
+        )
     if prompt_length is None:
         prompt_length = max(0, context_length - cached_tokens) or DEFAULT_PROMPT_LENGTH
     prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH - cached_tokens)
@@ -591,14 +705,14 @@ def estimate(
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
-    together = devices if split == "tensor" else 1  # devices that work at the same time
+    together = devices_at_a_time(split, devices)
     memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
     compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
     bound_s = max(memory_s, compute_s)
     if chosen is None:
         waits = ideal_waits(work, memory_s, compute_s)
     else:
-        share = work.share(model, together)
+        share = work.share(model, together, split)
         waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, layer_count(model))
     return Estimate(
         model=model,
@@ -625,6 +739,132 @@ def estimate(
         server=server,
         remarks=tuple(remarks),
     )
+
+
+NO_DEVICE = "device か、devices にデバイスの並びを指定してください。"
+"""What is said where no device is given."""
+
+MOST_UNLIKE_DEVICES = 64
+"""Devices that can be named one by one."""
+
+
+def _estimate_dealt(
+    model: str | Model,
+    device: str | Device | None,
+    devices: Sequence[str | Device],
+    shares: Sequence[float] | None,
+    *,
+    weights: str | WeightFormat | None,
+    batch_size: int,
+    context_length: int,
+    engine: str | Engine,
+    backend: str | None,
+    split: str,
+    prompt_length: int | None,
+    cached_tokens: int,
+    micro_batch: int | None,
+    kv_cache: str | WeightFormat,
+    build: str | None,
+    server: bool | None,
+) -> Estimate:
+    """Estimate for devices that are named one by one: alike ones as ever, unlike ones in a row."""
+    if device is not None:
+        raise InvalidValueError("device と、devices の並びとは、どちらか一方を指定してください。")
+    count = len(devices)
+    if not 1 <= count <= MOST_UNLIKE_DEVICES:
+        raise InvalidValueError(
+            f"devices には、デバイスを 1 個から {MOST_UNLIKE_DEVICES} 個まで並べてください（与えられた数: {count}）。"
+        )
+    members = [one if isinstance(one, Device) else get_device(one) for one in devices]
+    alike = shares is None and all(one == members[0] for one in members)
+    if not alike:
+        require_choice("split", split, SPLITS)
+        if split != "pipeline":
+            raise InvalidValueError(f"split {split} は、同じデバイスを並べたときだけ使えます。")
+        if backend is None:
+            backend = _common_backend(engine if isinstance(engine, Engine) else get_engine(engine), members)
+    parts: list[Estimate] = []
+    for member in members[:1] if alike else members:
+        parts.append(
+            estimate(
+                model,
+                member,
+                # The others read the same file.
+                weights=parts[0].weights if parts else weights,
+                batch_size=batch_size,
+                context_length=context_length,
+                engine=engine,
+                backend=backend,
+                devices=len(members) if alike else 1,
+                split=split,
+                prompt_length=prompt_length,
+                cached_tokens=cached_tokens,
+                micro_batch=micro_batch,
+                kv_cache=kv_cache,
+                build=build,
+                server=server,
+            )
+        )
+    return parts[0] if alike else _joined(parts, layer_shares(members, shares))
+
+
+def _common_backend(engine: Engine, devices: Sequence[Device]) -> str | None:
+    """Return what an engine computes with on all of unlike devices, if their usual backends differ."""
+    backends = [engine.backends_on(device) for device in devices]
+    if all(one[:1] == backends[0][:1] for one in backends):
+        return None
+    for backend in backends[0]:
+        if all(backend in one for one in backends):
+            return backend
+    return None
+
+
+def _joined(alone: Sequence[Estimate], shares: Sequence[float]) -> Estimate:
+    """Return the estimate of unlike devices in a row, from what each would do on its own."""
+    first = alone[0]
+    dealt = [DealtPart(one, share) for one, share in zip(alone, shares, strict=True)]
+    waits = dealt_waits([(part.alone.waits, part.fraction) for part in dealt])
+    chosen = [one.chosen for one in alone if one.chosen is not None]
+    messages = handovers(chosen, len(alone))
+    backends = dict.fromkeys([one.backend for one in alone])
+    remarks = [*first.remarks, _shares_text(dealt, first.model)]
+    if len(backends) > 1:
+        remarks.append("デバイスごとに違うもので計算するので、RPC か、両方を組み込んだビルドが要ります。")
+    return Estimate(
+        model=first.model,
+        device=joined_device([one.device for one in alone], shares),
+        weights=first.weights,
+        engine=first.engine,
+        kv_cache=first.kv_cache,
+        batch_size=first.batch_size,
+        context_length=first.context_length,
+        prompt_length=first.prompt_length,
+        cached_tokens=first.cached_tokens,
+        micro_batch=first.micro_batch,
+        devices=len(alone),
+        split=first.split,
+        work=first.work,
+        waits=(*waits, *messages),
+        memory_latency_s=total([part.fraction * part.alone.memory_latency_s for part in dealt]),
+        compute_latency_s=total([part.fraction * part.alone.compute_latency_s for part in dealt]),
+        step_latency_s=total([*[part.step_latency_s for part in dealt], *[wait.seconds for wait in messages]]),
+        chosen=chosen_together(chosen) if chosen else None,
+        backend="+".join([one for one in backends if one]),
+        build=first.build,
+        server=first.server,
+        remarks=tuple(remarks),
+        parts=tuple(dealt),
+    )
+
+
+def _shares_text(parts: Sequence[DealtPart], model: Model) -> str:
+    """Say how the layers are dealt out, in Japanese."""
+    said = [
+        f"{part.device.name or part.device.id} に {significant(100 * part.fraction, 2)}%"
+        + (f"（約 {round(part.fraction * model.layers)} 層）" if model.layers else "")
+        for part in parts
+    ]
+    return f"層は、{'、'.join(said)}と分けて、順に計算するものとしました。"
 
 
 def _objects(

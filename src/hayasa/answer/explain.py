@@ -16,6 +16,7 @@ from ..engine.waits import (
     UNPACK_WEIGHTS,
     Wait,
 )
+from ..machine.split import devices_at_a_time
 from ..model.kv_cache import (
     STATE_VALUE_BYTES,
     cache_layers,
@@ -103,6 +104,10 @@ def _heading(result: Estimate) -> list[str]:
     ]
     if result.devices > 1:
         lines.append(f"デバイス {result.devices} 台（{result.split}）")
+    for part in result.parts:
+        share = significant(100 * part.fraction, 2)
+        name = part.device.name or part.device.id
+        lines.append(f"{name}: 層の {share}%、1 ステップのうち {duration(part.step_latency_s)}")
     return lines
 
 
@@ -207,7 +212,7 @@ def _compute(result: Estimate) -> list[str]:
 
 
 def _shared(result: Estimate) -> bool:
-    return result.devices > 1 and result.split == "tensor"
+    return devices_at_a_time(result.split, result.devices) > 1
 
 
 def _bound(result: Estimate) -> list[str]:

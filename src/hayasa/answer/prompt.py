@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..engine.engines import Engine
 from ..engine.prompt import ChosenPrompt, choose_prompt_calibration
 from ..engine.waits import BOUND, COMPUTE, DEVICE_DIFFERENCE, READ_WEIGHTS, Wait
 from ..machine.device import Device
+from ..machine.split import devices_at_a_time
 from ..model.flops import prefill_flop
 from ..model.prompt import prompt_work
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
-from .step import step_s
+from .step import dealt_waits, step_s
 
 IDEAL_MICRO_BATCH = 512
 """Tokens that are said to be computed together where no engine decides it."""
@@ -126,7 +128,39 @@ def _busy_share(tokens: int, micro_batch: int, devices: int, split: str) -> floa
     >>> [round(1 / _busy_share(512 * pieces, 512, 4, "pipeline"), 1) for pieces in (1, 2, 8, 16)]
     [1.0, 1.6, 2.9, 3.4]
     """
-    if split == "tensor":
-        return 1 / devices
+    if split != "pipeline":
+        return 1 / devices_at_a_time(split, devices)
     pieces = (tokens + micro_batch - 1) // micro_batch
     return (pieces + devices - 1) / (pieces * devices)
+
+
+def dealt_prompt(parts: Sequence[tuple[PromptTime | None, float]], tokens: int) -> PromptTime | None:
+    """Return how long unlike devices in a row take, each with its share of the layers; None if one is unknown.
+
+    The first micro-batch passes all of them, and the others follow as fast as
+    the slowest lets them.
+    """
+    known = [(time, share) for time, share in parts if time is not None]
+    if len(known) < len(parts):
+        return None
+    first = known[0][0]
+    pieces = (tokens + first.micro_batch - 1) // first.micro_batch
+
+    def in_a_row(shares_s: list[float]) -> float:
+        all_s = 0.0
+        for one_s in shares_s:
+            all_s += one_s
+        return all_s / pieces + max(shares_s) * (pieces - 1) / pieces
+
+    best_s = in_a_row([share * time.best_s for time, share in known])
+    waits = dealt_waits([(time.waits, share) for time, share in known])
+    behind = best_s / step_s(waits)
+    return PromptTime(
+        tuple([Wait(kind, factor, load_s * behind, hidden) for kind, factor, load_s, hidden in waits]),
+        first.micro_batch,
+        best_s,
+        in_a_row([share * time.slow_s for time, share in known]),
+        in_a_row([share * time.fast_s for time, share in known]),
+        in_a_row([share * time.bound_s for time, share in known]),
+        first.chosen,
+    )

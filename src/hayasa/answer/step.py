@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..engine.calibration import ChosenCalibration
 from ..engine.waits import (
@@ -26,6 +26,32 @@ def step_s(waits: Iterable[Wait]) -> float:
         if not hidden:
             total_s += factor * load_s
     return total_s
+
+
+def dealt_waits(parts: Iterable[tuple[Iterable[Wait], float]]) -> list[Wait]:
+    """Return the waits of devices in a row, each with its share of the layers: those of a kind as one.
+
+    Examples
+    --------
+    >>> [both] = dealt_waits([([Wait(READ_WEIGHTS, 1.5, 0.1)], 0.75), ([Wait(READ_WEIGHTS, 1.2, 0.4)], 0.25)])
+    >>> round(both.load_s, 4), round(both.seconds, 4)
+    (0.175, 0.2325)
+    """
+    dealt: dict[str, Wait] = {}
+    for waits, share in parts:
+        for kind, factor, load_s, hidden in waits:
+            key = f"{kind.name} {hidden}"
+            before = dealt.get(key, Wait(kind, factor, 0.0, hidden))
+            load_s = before.load_s + share * load_s
+            seconds = before.seconds + factor * (load_s - before.load_s)
+            dealt[key] = Wait(kind, seconds / load_s if load_s else factor, load_s, hidden)
+    return list(dealt.values())
+
+
+def handovers(several: Sequence[ChosenCalibration], devices: int) -> list[Wait]:
+    """Return what unlike devices in a row wait for each other: the slowest link counts."""
+    message_s = max([one.calibration.pipeline_message_s for one in several], default=0.0)
+    return [Wait(MESSAGES, messages_per_step("pipeline", devices, 0), message_s)] if message_s else []
 
 
 def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:

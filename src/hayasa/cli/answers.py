@@ -25,7 +25,7 @@ def _speed(value: float | None) -> str:
 
 def estimate_lines(result: Estimate) -> list[str]:
     """Lay out one estimate as a small table."""
-    count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
+    count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 and not result.parts else ""
     limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
     interval = (
         f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/秒"
@@ -100,11 +100,7 @@ def answer_lines(result: Estimate, time: AnswerTime, answer_tokens: int, thinkin
 def _time(seconds: float | None) -> str:
     if seconds is None:
         return "不明"
-    return duration(seconds) if seconds < LONG_S else f"{significant(seconds / 60)} 分"
-
-
-LONG_S = 120.0
-"""Seconds from which minutes are easier to read."""
+    return duration(seconds)
 
 
 def _calibration_text(result: Estimate) -> str:

@@ -18,15 +18,16 @@ from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
+from ..machine.device import Device
 from ..machine.split import SPLITS
 from ..model.shape import Model
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
-from .amounts import integer
+from .amounts import integer, quantity
 from .answers import answer_lines, estimate_lines, print_json, print_ranking
-from .choose import add_at_least, choose_command, fit_command, formats_command
-from .own import add_device, add_model, device_of, model_of, names_device, names_model
+from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
+from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
 from .parser import Parser, fail
 
 INTERRUPTED = 130
@@ -47,7 +48,14 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
         help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
     )
     add("--backend", metavar="名前", help=f"計算に使うもの: {'、'.join(BACKENDS)}（既定: その機械で普通のもの）")
-    add(*count, dest="count", default="1", metavar="数", help="デバイスの台数（既定: 1）")
+    unlike = "。違うものなら rtx-3090,rtx-3060 のように名前を並べる" if one_device else ""
+    add(*count, dest="count", metavar="数", help=f"デバイスの台数（既定: 1）{unlike}")
+    if one_device:
+        add(
+            "--tensor-split",
+            metavar="比",
+            help="違うデバイスへの層の分け方。3,1 のように書く（既定: メモリの量に比例）",
+        )
     add(
         "--split",
         default="pipeline",
@@ -66,7 +74,7 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     )
 
 
-def _question(arguments: argparse.Namespace) -> dict[str, object]:
+def _question(arguments: argparse.Namespace, devices: int | list[str]) -> dict[str, object]:
     """Turn the shared options into keyword arguments of `hayasa.estimate`."""
     prompt = arguments.prompt
     return {
@@ -75,7 +83,7 @@ def _question(arguments: argparse.Namespace) -> dict[str, object]:
         "context_length": integer("--context", arguments.context),
         "engine": arguments.engine,
         "backend": arguments.backend,
-        "devices": integer("--devices", arguments.count),
+        "devices": devices,
         "split": arguments.split,
         "prompt_length": None if prompt is None else integer("--prompt", prompt),
         "cached_tokens": integer("--cached", arguments.cached),
@@ -96,9 +104,20 @@ def _model(arguments: argparse.Namespace, question: dict[str, object]) -> str | 
     return model
 
 
+def _question_of_machines(arguments: argparse.Namespace) -> tuple[str | Device | None, dict[str, object]]:
+    """Return the machine and the rest of the question; of unlike machines the question has the names."""
+    device, devices = machines_of(arguments)
+    shares = None
+    if arguments.tensor_split is not None:
+        # argparse makes an empty list of the value --.
+        parts = str(arguments.tensor_split).split(",")
+        shares = [quantity("--tensor-split", part, {"": 1.0}, "3,1") for part in parts]
+    return device, {**_question(arguments, devices), "device_shares": shares}
+
+
 def _ask(arguments: argparse.Namespace) -> Estimate:
-    question = _question(arguments)
-    return estimate(_model(arguments, question), device_of(arguments), **question)  # type: ignore[arg-type]
+    device, question = _question_of_machines(arguments)
+    return estimate(_model(arguments, question), device, **question)  # type: ignore[arg-type]
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
@@ -126,7 +145,7 @@ def _explain_command(arguments: argparse.Namespace) -> None:
 
 
 def _compare_command(arguments: argparse.Namespace) -> None:
-    question = _question(arguments)
+    question = _question(arguments, count_of(arguments))
     model = _model(arguments, question)
     named = [name for text in arguments.devices or () for name in text.split(",") if name]
     results = [estimate(model, name, **question) for name in named or _devices_of(arguments)]  # type: ignore[arg-type]
@@ -149,17 +168,17 @@ def _devices_of(arguments: argparse.Namespace) -> list[str]:
 
 
 def _choose_command(arguments: argparse.Namespace) -> None:
-    question = _question(arguments)
+    question = _question(arguments, count_of(arguments))
     choose_command(arguments, _model(arguments, question), question)
 
 
 def _formats_command(arguments: argparse.Namespace) -> None:
     model, _ = model_of(arguments)  # the question is which format
-    formats_command(arguments, model, device_of(arguments), _question(arguments))
+    formats_command(arguments, model, *_question_of_machines(arguments))
 
 
 def _fit_command(arguments: argparse.Namespace) -> None:
-    fit_command(arguments, device_of(arguments), _question(arguments))
+    fit_command(arguments, *_question_of_machines(arguments))
 
 
 def _check_command(arguments: argparse.Namespace) -> None:
@@ -167,7 +186,17 @@ def _check_command(arguments: argparse.Namespace) -> None:
 
     question = given(arguments)
     model = _model(arguments, question) if names_model(arguments) else None
-    print_checks(arguments, model, device_of(arguments) if names_device(arguments) else None, question)
+    print_checks(arguments, model, _one_machine(arguments), question)
+
+
+def _one_machine(arguments: argparse.Namespace) -> str | Device | None:
+    """Return the machine that was measured, if the options name one."""
+    if not names_device(arguments):
+        return None
+    device, _ = machines_of(arguments)
+    if device is None:
+        raise InvalidValueError("check は、違うデバイスを並べた測定には答えられません。")
+    return device
 
 
 def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
@@ -367,9 +396,10 @@ def _parser() -> Parser:
     add_at_least(command)
     _add_formats(command)
 
-    command = add("fit", "デバイスに入るモデルを、速い順に並べます", _fit_command)
+    command = add("fit", "デバイスに入るモデルを、大きい順に並べます", _fit_command)
     add_device(command)
     add_at_least(command)
+    add_order(command)
     _add_question(command, one_device=True)
     _add_formats(command)
 

@@ -9,7 +9,7 @@ generations: how much longer, or shorter, a step took there than the sum says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple, Protocol, TypeVar
@@ -19,7 +19,16 @@ from ..errors import DataFileError
 from ..machine.device import ESTIMATED_LABELS, Device
 from ..model.weights import WeightFormat
 from .engines import Engine
-from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, SAMPLING, UNPACKING, WaitKind, clock_hz
+from .waits import (
+    ALL_REDUCES,
+    ASSUMED_CLOCK_HZ,
+    FITTED_WAITS,
+    SAMPLING,
+    TILE_UNPACK,
+    UNPACKING,
+    WaitKind,
+    clock_hz,
+)
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -64,6 +73,14 @@ cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         each layer with experts, each with a recurrent state, each on every further die, and each
         layer in builds of the engine from before August 2025 and from before
         March 2026.
+    further_experts_factor : float
+        Time to read the experts that only the further sequences of a batch touch, over the
+        ideal: below 1 where they touch fewer than if each chose at random; 0 where they are
+        read like all other weights.
+    vector_cycles_per_flop, tile_cycles_per_flop, tile_cycles_per_byte, expert_route_us : float
+        What several sequences cost llama.cpp beside: core cycles per FLOP of the second to
+        the `VECTOR_SEQUENCES`-th, and beyond of all, core cycles per byte that is unpacked
+        for these, and microseconds per layer with experts.
     sequence_us : float
         Microseconds per sequence: scheduler and sampler.
     sampling_ns_per_entry : float
@@ -71,6 +88,8 @@ cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
     all_reduce_us, all_reduce_bytes_factor : float
         Microseconds per all-reduce, and time of its bytes over the ideal; 0 if
         not measured.
+    row_sum_us : float
+        Microseconds of what llama.cpp's old split by rows does instead; 0 if not measured.
     pipeline_message_s : float
         Seconds per hand-over between devices; 0 if not measured.
     prefill_share_float, prefill_share_packed, prefill_share_experts : float
@@ -81,6 +100,8 @@ cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         measured.
     known_low_factor, known_high_factor : float
         The same on a device that was.
+    batched_low_factor, batched_high_factor : float
+        The same for several sequences, where these were fitted apart; 0 where they were not.
     rows, devices, models : int
         Measurements behind it, and how many devices and models they span.
     batched_rows, split_rows : int
@@ -91,6 +112,9 @@ cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
 error_model_held_out, error_source_held_out, error_year_held_out : float
         Mean absolute relative error on all rows, and on what the fit had not
         seen; 0 if it could not be held out.
+    error_batches_device_held_out, error_batches_model_held_out, coverage_batches_held_out : float
+        The same for several sequences, where these were fitted apart, and how many of
+        the rows were inside the interval.
     coverage_device_held_out, coverage_model_held_out : float
         Share of the held-out rows inside an interval made without them.
     sources : str
@@ -118,10 +142,16 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     cycles_per_layer_and_further_die: float = 0.0
     cycles_per_layer_to_2025: float = 0.0
     cycles_per_layer_of_2025: float = 0.0
+    further_experts_factor: float = 0.0
+    vector_cycles_per_flop: float = 0.0
+    tile_cycles_per_flop: float = 0.0
+    tile_cycles_per_byte: float = 0.0
+    expert_route_us: float = 0.0
     sequence_us: float = 0.0
     sampling_ns_per_entry: float = 0.0
     all_reduce_us: float = 0.0
     all_reduce_bytes_factor: float = 0.0
+    row_sum_us: float = 0.0
     pipeline_message_s: float = 0.0
     prefill_share_float: float = 0.0
     prefill_share_packed: float = 0.0
@@ -130,6 +160,8 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     high_factor: float = 1.0
     known_low_factor: float = 1.0
     known_high_factor: float = 1.0
+    batched_low_factor: float = 0.0
+    batched_high_factor: float = 0.0
     rows: int = 0
     devices: int = 0
     models: int = 0
@@ -143,6 +175,9 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     error_model_held_out: float = 0.0
     error_source_held_out: float = 0.0
     error_year_held_out: float = 0.0
+    error_batches_device_held_out: float = 0.0
+    error_batches_model_held_out: float = 0.0
+    coverage_batches_held_out: float = 0.0
     coverage_device_held_out: float = 0.0
     coverage_model_held_out: float = 0.0
     sources: str = ""
@@ -294,6 +329,24 @@ class ChosenCalibration(NamedTuple):
     notes: tuple[str, ...]
 
 
+def chosen_together(several: Sequence[ChosenCalibration]) -> ChosenCalibration:
+    """Return what corrects devices in a row: that of the first, with the widest interval and everybody's notes."""
+    first = several[0]
+    notes: dict[str, None] = {}
+    for one in several:
+        notes = {**notes, **dict.fromkeys(one.notes)}
+    return ChosenCalibration(
+        calibration=first.calibration,
+        paces=first.paces,
+        step_factor=first.step_factor,
+        prefill_share=first.prefill_share,
+        batch_share=first.batch_share,
+        low_factor=min([one.low_factor for one in several]),
+        high_factor=max([one.high_factor for one in several]),
+        notes=tuple(notes),
+    )
+
+
 class Measured(Protocol):
     """What was fitted to the measurements of one engine on one backend."""
 
@@ -377,14 +430,23 @@ def choose_calibration(
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):
             notes.append("演算のピークが分からないため、2 系列目からの計算の時間を数えていません。")
-    messages = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.all_reduce_us}
+    messages = {
+        "pipeline": nearest.pipeline_message_s,
+        "tensor": nearest.all_reduce_us,
+        "expert": nearest.all_reduce_us,
+        "row": nearest.row_sum_us,
+    }
     if split and not messages[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
-    elif split == "tensor" and not nearest.split_rows:
+    elif split == "expert":
+        notes.append("エキスパートを分けた複数台の実測はなく、必要なエキスパートの偏りを確率で見積りました。")
+    elif split in ("tensor", "row") and not nearest.split_rows:
         notes.append("行列を分けた複数台の速さは、1 台の見積りに通信の待ちを足したものです。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor
+    if batched and nearest.batched_low_factor:
+        low, high = min(low, nearest.batched_low_factor), max(high, nearest.batched_high_factor)
     widening = FALLBACK_WIDENING ** len(notes)
     if nearest.engine in engine.runs:
         notes = [f"{engine.id} は中で {nearest.engine} を動かすので、その実測で補正しました。", *notes]
@@ -395,30 +457,39 @@ def choose_calibration(
 
     return ChosenCalibration(
         calibration=nearest,
-        paces=_paces(nearest, device, weights, build, server),
+        paces=_paces(nearest, device, weights, split, build, server),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
         # Where batches were fitted, multiplying is one of the paces.
-        batch_share=0.0 if nearest.multiply_factor else share_of_peak(prefill_kind(weights, experts=False)),
+        batch_share=0.0
+        if nearest.multiply_factor or nearest.vector_cycles_per_flop
+        else share_of_peak(prefill_kind(weights, experts=False)),
         low_factor=low**widening / (1 + weights.spread),
         high_factor=high**widening * (1 + weights.spread),
         notes=tuple(notes),
     )
 
 
-def _paces(row: Calibration, device: Device, weights: WeightFormat, build: str, server: bool) -> tuple[Pace, ...]:
-    """Return the waits that are not 0 for these weights, this build, and with or without a server."""
-    unpacks = weight_kind(weights) in row.unpacked_kinds.split("|")
+def _paces(
+    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool
+) -> tuple[Pace, ...]:
+    """Return the waits that are not 0 for these weights, this split and build, and with or without a server."""
+    kind = weight_kind(weights)
+    left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server}
+    if kind not in row.unpacked_kinds.split("|"):
+        left_out = {**left_out, **dict.fromkeys(UNPACKING, True)}
     launch_hz = row.launch_clock_hz or clock_hz(device)
     paces = []
     for fitted in FITTED_WAITS:
+        name, amount = fitted.kind.name, fitted.amount
         factor: float = getattr(row, fitted.coefficient)
-        name = fitted.kind.name
-        if (name in UNPACKING and not unpacks) or (name == SAMPLING.name and not server):
-            continue
+        if split == "row" and name == ALL_REDUCES.name:
+            factor = row.row_sum_us
+        if amount == "weight_bytes" and row.further_experts_factor:
+            amount = "first_bytes"
         pace_s = fitted.pace_s(device, weights, launch_hz)
-        if factor and pace_s and fitted.is_in(build):
-            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s, fitted.beside))
+        if factor and pace_s and fitted.is_in(build) and not left_out.get(name, False):
+            paces.append(Pace(fitted.kind, factor, amount, pace_s, fitted.beside))
     return tuple(paces)
 
 

@@ -200,7 +200,9 @@ def _nanosecond(device: Device, weights: WeightFormat, launch_hz: float) -> floa
 
 READ_WEIGHTS = WaitKind("read_weights", "重みを読む", "memory", "倍")
 UNPACK_WEIGHTS = WaitKind("unpack_weights", "重みをほどいて掛ける", "cores", "サイクル")
-UNPACK_BEFORE_TURING = WaitKind("unpack_before_turing", "Turing より前のコアで、重みをほどいて掛ける", "cores", "サイクル")
+UNPACK_BEFORE_TURING = WaitKind(
+    "unpack_before_turing", "Turing より前のコアで、重みをほどいて掛ける", "cores", "サイクル"
+)
 ATTENTION = WaitKind("attention", "注意機構の計算", "cores", "サイクル")
 READ_CACHE = WaitKind("read_cache", "KV キャッシュを読む", "memory", "倍")
 LAYERS = WaitKind("layers", "層ごとの固定の待ち", "launches", "サイクル")
@@ -211,6 +213,11 @@ BUILDS_TO_2025 = WaitKind("builds_to_2025", "2025 年 7 月までのビルドの
 BUILDS_OF_2025 = WaitKind("builds_of_2025", "2026 年 2 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 MULTIPLY = WaitKind("multiply", "重みと掛ける計算", "cores", "倍")
 READ_PADDING = WaitKind("read_padding", "窓の後ろに残る KV キャッシュを読む", "memory", "倍")
+FURTHER_EXPERTS = WaitKind("further_experts", "2 系列目からのエキスパートを読む", "memory", "倍")
+VECTORS = WaitKind("vectors", "2 系列目からの計算（ベクトル演算器）", "cores", "サイクル")
+TILES = WaitKind("tiles", "全系列の計算（行列演算器）", "cores", "サイクル")
+TILE_UNPACK = WaitKind("tile_unpack", "行列演算器のために重みをほどく", "cores", "サイクル")
+EXPERT_ROUTES = WaitKind("expert_routes", "エキスパートの層で、1 系列だけの速い道を離れる", "launches", "µs")
 SEQUENCES = WaitKind("sequences", "系列ごとの待ち", "host", "µs")
 SAMPLING = WaitKind("sampling", "サーバーが語彙から次のトークンを選ぶ", "host", "ns")
 ALL_REDUCES = WaitKind("all_reduces", "全デバイスで足し合わせる", "links", "µs")
@@ -247,6 +254,11 @@ FITTED_WAITS = (
     FittedWait(DIES, "cycles_per_layer_and_further_die", "layers", _further_dies_cycle_s),
     FittedWait(BUILDS_TO_2025, "cycles_per_layer_to_2025", "layers", _cycle_s, before="2025-08"),
     FittedWait(BUILDS_OF_2025, "cycles_per_layer_of_2025", "layers", _cycle_s, before="2026-03"),
+    FittedWait(FURTHER_EXPERTS, "further_experts_factor", "further_bytes", _byte_s),
+    FittedWait(VECTORS, "vector_cycles_per_flop", "vector_flop", _core_cycle_s),
+    FittedWait(TILES, "tile_cycles_per_flop", "tile_flop", _core_cycle_s),
+    FittedWait(TILE_UNPACK, "tile_cycles_per_byte", "tile_bytes", _core_cycle_s),
+    FittedWait(EXPERT_ROUTES, "expert_route_us", "routed_layers", _microsecond, before="2026-03"),
     FittedWait(SEQUENCES, "sequence_us", "sequences", _microsecond),
     FittedWait(SAMPLING, "sampling_ns_per_entry", "vocabulary", _nanosecond),
     FittedWait(ALL_REDUCES, "all_reduce_us", "all_reduces", _microsecond),
