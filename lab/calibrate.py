@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,23 +112,6 @@ SERVED = ("multiply", "read_cache", "layers", "moe_layers", "sequences", "all_re
 FORMS = (
     Form(
         "llama.cpp",
-        "vulkan",
-        ("read_weights", "unpack_weights", "read_cache", "layers", "moe_layers", "state_layers", "sampling"),
-        "AMD と NVIDIA の GPU。多くは Ryzen AI Max+ 395 と RX 7900 XT。層ごとの待ちは、GPU のクロックによらない。",
-        launches_by_host=True,
-    ),
-    Form(
-        "llama.cpp",
-        "vulkan",
-        ("read_weights",),
-        "Intel の GPU 3 種の 4 件だけ。ほかの GPU とは別の命令で計算する。",
-        family="intel",
-        launches_by_host=True,
-        borrowed="llama.cpp/vulkan",
-        borrows=("read_cache", "layers", "moe_layers", "state_layers", "sampling"),
-    ),
-    Form(
-        "llama.cpp",
         "cuda",
         (
             "read_weights",
@@ -171,6 +154,23 @@ FORMS = (
         "2025 年以降の mlx-lm。状態を持つ層の余分な待ちは、Metal の llama.cpp の実測で補った。",
         borrowed="llama.cpp/metal",
         borrows=("state_layers",),
+    ),
+    Form(
+        "llama.cpp",
+        "vulkan",
+        ("read_weights", "unpack_weights", "read_cache", "layers", "moe_layers", "state_layers", "sampling"),
+        "AMD と NVIDIA の GPU。多くは Ryzen AI Max+ 395 と RX 7900 XT。層ごとの待ちは、GPU のクロックによらない。",
+        launches_by_host=True,
+    ),
+    Form(
+        "llama.cpp",
+        "vulkan",
+        ("read_weights",),
+        "Intel の GPU 3 種の 4 件だけ。ほかの GPU とは別の命令で計算する。",
+        family="intel",
+        launches_by_host=True,
+        borrowed="llama.cpp/vulkan",
+        borrows=("read_cache", "layers", "moe_layers", "state_layers", "sampling"),
     ),
     Form(
         "llama.cpp",
@@ -245,13 +245,17 @@ def calibrate_all(measurements: Sequence[Measurement]) -> list[tuple[Calibration
     fitted: dict[str, Coefficients] = {}
     found = []
     for form in FORMS:
-        given = dict(NOT_FITTED)
-        if form.several:
-            given["all_reduce_bytes"] = 1.0
-        given |= {name: fitted[form.borrowed][name] for name in form.borrows}
-        calibration, factors, fitted[form.id] = calibrate(form, measurements, given)
+        calibration, factors, fitted[form.id] = calibrate(form, measurements, given_to(form, fitted))
         found.append((calibration, factors))
     return found
+
+
+def given_to(form: Form, fitted: Mapping[str, Coefficients]) -> Coefficients:
+    """Return the coefficients that a form does not fit itself."""
+    given = dict(NOT_FITTED)
+    if form.several:
+        given["all_reduce_bytes"] = 1.0
+    return given | {name: fitted[form.borrowed][name] for name in form.borrows}
 
 
 def calibrate(

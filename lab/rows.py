@@ -9,7 +9,7 @@ import hayasa
 from hayasa.catalog.measurements import Measurement as Row
 from hayasa.catalog.measurements import mean_context_length
 from hayasa.catalog.objects import get_device, get_model, get_weight_format
-from hayasa.engine.waits import FITTED_WAITS, SAMPLING, UNPACKING, clock_hz
+from hayasa.engine.waits import FITTED_WAITS, READ_WEIGHTS, SAMPLING, UNPACKING, clock_hz
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
 from hayasa.model.flops import prefill_flop
@@ -179,6 +179,14 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
     (
         "MLX の DeepSeek-V3（潜在ベクトルの注意機構が、まとめた命令になっていない）",
         lambda m: m.row["engine"] == "mlx" and m.model.attention_kind == "mla",
+    ),
+    (
+        "AMDVLK（Linux の Vulkan の、普通ではないドライバー）",
+        lambda m: "amdvlk" in m.row["conditions"],
+    ),
+    (
+        "モデルごとに混ぜた形式で、表の混ぜ方から計算した上限の 95 % を超えた測定（ファイルの混ぜ方が表と違う）",
+        lambda m: m.weights.spread > 0 and m.loads_s[READ_WEIGHTS.name] > 0.95 * m.step_s,
     ),
     (
         "LocalScore の GPU の生成の速さ（速い GPU ではどれも同じくらいで、測る道具の待ちが見えている）",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hayasa
 from hayasa.catalog.reader import data_directory
 from hayasa.engine.calibration import DeviceFactor
-from lab import calibrate, fit
+from lab import calibrate, fit, trends
 from lab.rows import Measurement, load_measurements, usable
 
 
@@ -118,3 +119,22 @@ def test_every_prompt_is_read_below_the_bound(measurements: list[Measurement]) -
             bound = result.prefill_tokens_per_s_bound
             if bound and m.batch_size == 1:
                 assert m.row["prefill_tokens_per_s"] <= bound, m.row["id"]
+
+
+def test_a_drift_that_was_put_in_is_found(metal: list[Measurement]) -> None:
+    """An error of 1 % for each doubling of the context, and none."""
+    along = trends.ALONG["文脈"]
+    rows = [m for m in metal if m.context_length]
+    ones = np.ones(len(rows))
+    for slope in (0.0, 0.01):
+        held_out = fit.HeldOut(slope * np.array([along(m) for m in rows]), [m.model.id for m in rows], ones)
+        low, high = np.quantile([along(m) for m in rows], [0.05, 0.95])
+        assert trends.drift(rows, held_out, along) == pytest.approx(np.expm1(slope * (high - low)), abs=1e-9)
+
+
+@pytest.mark.parametrize(("id_", "error"), [("llama.cpp/cuda", 0.08), ("mlx/mlx", 0.075), ("vllm/cuda", 0.10)])
+def test_what_was_not_seen_is_estimated_well(id_: str, error: float) -> None:
+    one = row(id_)
+    assert (
+        one.error_model_held_out <= error and one.error_device_held_out <= error and one.error_source_held_out <= error
+    )

@@ -17,7 +17,9 @@ from hayasa.engine.waits import (
     ASSUMED_CORE_CYCLES_PER_BYTE,
     ASSUMED_CORE_CYCLES_PER_S_AT_MOST,
     ASSUMED_FLOP_PER_CORE_CYCLE,
+    BEFORE_TURING,
     FITTED_WAITS,
+    UNPACKING,
 )
 from hayasa.model.work import VECTOR_SEQUENCES
 
@@ -402,7 +404,10 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     alone = ("weight_bytes", "weight_flop", "attention_flop", "kv_bytes", "layers", "sequences")
     for fitted in FITTED_WAITS:
         if fitted.amount in alone and fitted.kind.name != "dies" and not fitted.before:
-            used = fitted.kind.name != "unpack_weights" or "k" in calibration.unpacked_kinds
+            used = fitted.kind.name not in UNPACKING or "k" in calibration.unpacked_kinds
+            used = used and (
+                fitted.kind.name != "unpack_before_turing" or result.device.family.startswith(BEFORE_TURING)
+            )
             assert (fitted.kind.name in waits) == bool(getattr(calibration, fitted.coefficient) and used)
     notes = "".join(result.notes)
     if result.chosen and result.chosen.batch_share and "further_sequences" not in waits:

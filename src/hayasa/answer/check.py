@@ -123,6 +123,8 @@ def _decode_bound(result: Estimate) -> float:
         devices=result.devices,
         split=result.split,
         kv_cache=result.kv_cache,
+        build=result.build or None,
+        server=result.server,
     )
     return min(result.batch_size / one.memory_latency_s, result.batch_size / max(result.compute_latency_s, 1e-12))
 

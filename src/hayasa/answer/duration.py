@@ -119,6 +119,12 @@ def _steps_s(result: Estimate, start: int, end: int) -> float:
 
 def _step_s(result: Estimate, context_length: int) -> float:
     """Return the time of a step of the same question at another context."""
+    if result.parts:
+        # What they wait for each other is the same at every context.
+        step_s = result.step_latency_s
+        for part in result.parts:
+            step_s += part.fraction * _step_s(part.alone, context_length) - part.step_latency_s
+        return step_s
     return estimate(
         result.model,
         result.device,

@@ -425,7 +425,7 @@ def choose_calibration(
     if not has_shape:
         notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
     if new_mixers:
-        notes.append("線形や疎な注意機構の層は実測が少なく、これより遅くなりがちです。")
+        notes.append("疎な注意機構や、圧縮した KV を読む層は実測が少なく、これより遅くなりがちです。")
     if batched and not nearest.batched_rows:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):
