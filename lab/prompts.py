@@ -24,7 +24,7 @@ from hayasa.catalog.measurements import Measurement as Row
 from hayasa.catalog.measurements import prompt_context_length
 from hayasa.catalog.objects import get_device, get_model, get_weight_format
 from hayasa.catalog.reader import data_directory
-from hayasa.engine.prompt import PROMPT_WAITS, PromptCalibration, PromptFactor
+from hayasa.engine.prompt import PROMPT_WAITS, PromptCalibration, PromptFactor, vendor
 from hayasa.engine.waits import ATTENTION
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
@@ -317,6 +317,7 @@ class Fit:
         priors[HARNESS] = (1.3, 0.5)
         priors[REQUEST] = (0.03, 1.0)
         for m in prompts:
+            priors[vendor(m.device.family)] = (1.0, FAMILY_SPREAD)
             priors[self.family(m)] = (1.0, FAMILY_SPREAD)
             priors[m.device.id] = (1.0, form.device_spread)
         self.places = {name: index for index, name in enumerate(priors)}
@@ -345,6 +346,7 @@ class Fit:
             np.array([m.loads_s[line] for _, m, line in lines]),
             np.array([m.bound_s[line] for _, m, line in lines]),
             np.array([m.tokens[line] for _, m, line in lines], dtype=float),
+            np.array(self._indices([vendor(m.device.family) for _, m, _ in lines])),
             np.array(self._indices([self.family(m) for _, m, _ in lines])),
             np.array(self._indices([m.device.id for _, m, _ in lines])),
             np.array(self._indices([HARNESS if m.source == HARNESS else "" for _, m, _ in lines])),
@@ -358,7 +360,7 @@ class Fit:
         coefficients = np.append(np.exp(logs), 0.0)[self._indices([wait.coefficient for wait in PROMPT_WAITS])]
         seconds = np.zeros(len(tables.tokens))
         for wait, load_s, coefficient in zip(PROMPT_WAITS, tables.loads_s.T, coefficients, strict=True):
-            by_family = numbers[tables.family] if wait.by_family else 1.0
+            by_family = numbers[tables.vendor] * numbers[tables.family] if wait.by_family else 1.0
             old = numbers[tables.old_attention] if wait.kind.name == ATTENTION.name else 1.0
             seconds += load_s * coefficient * by_family * old
         seconds = np.maximum(seconds * numbers[tables.device], tables.bound_s) * numbers[tables.harness]
@@ -419,6 +421,7 @@ class Tables(NamedTuple):
     loads_s: Floats
     bound_s: Floats
     tokens: Floats
+    vendor: Places
     family: Places
     device: Places
     harness: Places
@@ -511,9 +514,15 @@ def calibrate(form: Form, prompts: Sequence[Prompt]) -> tuple[PromptCalibration,
         note=form.note,
     )
     today = [m for m in prompts if m.month >= form.since]
-    counts = Counter(m.device.family for m in today) + Counter(m.device.id for m in today)
+    counts = Counter(scope for m in today for scope in {vendor(m.device.family), m.device.family, m.device.id})
+    families = {m.device.family for m in today}
     return calibration, [
-        PromptFactor(calibration=id_, scope=scope, factor=rounded(fit.factor(scope)), rows=count)
+        PromptFactor(
+            calibration=id_,
+            scope=scope,
+            factor=rounded(fit.factor(scope) * (fit.factor(vendor(scope)) if scope in families else 1.0)),
+            rows=count,
+        )
         for scope, count in sorted(counts.items())
     ]
 

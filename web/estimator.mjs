@@ -124,7 +124,9 @@ function listedIn(cell) {
 }
 
 function factorsOf({ places, ...table }, devices, calibrations, Factor, ...further) {
-  const scopes = [...new Set(devices.map((device) => device.family)), ...devices.map((device) => device.id)];
+  const families = [...new Set(devices.map((device) => device.family))];
+  const vendors = new Set(families.map((family) => family.split("-")[0]));
+  const scopes = [...families, ...devices.map((device) => device.id), ...vendors];
   const rows = rowsOf(table);
   const [ids, names] = [places.calibration, places.scope].map((text) => numbersIn(text, rows.length));
   return $dict(

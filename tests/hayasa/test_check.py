@@ -69,13 +69,15 @@ def test_published_prompts_lie_within_their_intervals() -> None:
     inside: dict[str, list[bool]] = defaultdict(list)
     for row, result in PUBLISHED:
         expected = prompt_expectation(result, prompt_context_length(row))
-        if row["prefill_tokens_per_s"] and (row["prefill_tokens"] or 0) >= SHORTEST_PROMPT and expected is not None:
+        if not row["prefill_tokens_per_s"] or (row["prefill_tokens"] or 0) < SHORTEST_PROMPT or expected is None:
+            continue
+        # The kernels of before are others, but on Macs; LocalScore gives a mean over prompts down to 16 tokens.
+        if (row["measured_on"] > "2025" or row["backend"] == "metal") and row["file"] != "localscore":
             inside[row["backend"]].append(expected.low <= row["prefill_tokens_per_s"] <= expected.high)
-    assert sum(len(rows) for rows in inside.values()) > 800
+    assert sum(map(len, inside.values())) > 600
     for backend, rows in inside.items():
-        assert sum(rows) > 0.75 * len(rows), backend
-    # The rows of 2023 and 2024, of other kernels than today's, are among them.
-    assert 0.8 < sum(map(sum, inside.values())) / sum(map(len, inside.values())) < 0.97
+        assert sum(rows) > 0.8 * len(rows), backend
+    assert 0.85 < sum(map(sum, inside.values())) / sum(map(len, inside.values())) < 0.97
 
 
 @pytest.mark.parametrize("row", SLOW_REPORTS, ids=[row["id"] for row in SLOW_REPORTS])
@@ -177,7 +179,7 @@ def test_a_prompt_behind_others_takes_longer(result: hayasa.Estimate) -> None:
     whole = prompt_expectation(result._replace(prompt_length=1024))
     assert half is not None
     assert whole is not None
-    assert 512 / first.best + 512 / half.best == pytest.approx(1024 / whole.best)
+    assert 512 / first.best + 512 / half.best == pytest.approx(1024 / whole.best, rel=1e-3)
 
 
 # -------------------------------------------------------------------------- causes

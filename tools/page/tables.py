@@ -24,7 +24,7 @@ from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
 from hayasa.engine.engines import get_engine
-from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors
+from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors, vendor
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
 from hayasa.machine.reserve import MemoryReserve, memory_reserves
@@ -267,10 +267,11 @@ def _place(known: list[Any], value: object) -> int:
 def _factors(
     kind: type, factors: Iterable[object], calibrated: Sequence[Calibration] | Sequence[PromptCalibration]
 ) -> dict[str, Any]:
-    """Return the factors; a scope is a place among the families of devices, or behind them among the devices."""
+    """Return the factors; a scope is a place among the families of devices, the devices, and the vendors."""
     ids = [row.id for row in calibrated]
     devices = [listed_device(id_) for id_ in device_rows()]
-    scopes = [*dict.fromkeys(device.family for device in devices), *device_rows()]
+    families = dict.fromkeys(device.family for device in devices)
+    scopes = [*families, *device_rows(), *dict.fromkeys(map(vendor, families))]
     columns = _columns(kind, list(factors), unused=("rows",))
     places = {name: columns.pop(name) for name in ("calibration", "scope")}
     return {

@@ -189,10 +189,10 @@ class PromptFactor:
     calibration : str
         Id of the `PromptCalibration` it belongs to.
     scope : str
-        A family of devices, or a device id.
+        A family of devices, the vendor that its name begins with, or a device id.
     factor : float
-        Time over the calibration's: of a family, of what its kernels compute; of a
-        device, of the whole sum.
+        Time over the calibration's: of a family, or of a vendor's families that were
+        not measured, of what their kernels compute; of a device, of the whole sum.
     rows : int
         Measurements behind it.
     """
@@ -201,6 +201,17 @@ class PromptFactor:
     scope: str
     factor: float = 1.0
     rows: int = 0
+
+
+def vendor(family: str) -> str:
+    """Return whose kernels a family of devices runs.
+
+    Examples
+    --------
+    >>> vendor("nvidia-ampere"), vendor("cpu")
+    ('nvidia', 'cpu')
+    """
+    return family.split("-")[0]
 
 
 @cache
@@ -267,12 +278,13 @@ def choose_prompt_calibration(
     row = nearest_row(prompt_calibrations(), engine, device, backend)
     factors = prompt_factors()
     family, single = factors.get((row.id, device.family)), factors.get((row.id, device.id))
+    kin = family or factors.get((row.id, vendor(device.family)))
     paces = []
     for wait in PROMPT_WAITS:
         factor: float = getattr(row, wait.coefficient)
         pace_s = wait.pace_s(device, weights)
         if factor and pace_s:
-            by_family = family.factor if family and wait.by_family else 1.0
+            by_family = kin.factor if kin and wait.by_family else 1.0
             paces.append(Pace(wait.kind, factor * by_family, wait.amount, pace_s, ""))
     notes = differences(row, engine, device, backend, by_clock=False, by_cores=row.peak_factor == 0)
     if family is None:
