@@ -75,6 +75,7 @@ lab: ready
 
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
+	@$(VENV_PYTHON) -m lab.prompts
 
 api: ready
 	@$(VENV_PYTHON) -m tools.api_page

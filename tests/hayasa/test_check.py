@@ -13,11 +13,11 @@ import hayasa
 from hayasa import Seen, check, check_report, estimate
 from hayasa.answer.causes import HOSTS, cause_rows, likely_causes
 from hayasa.answer.check import BOUND_TOLERANCE, decode_expectation, prompt_expectation, whole_expectation
-from hayasa.answer.check_report import SHORTEST_PROMPT
 from hayasa.catalog.gguf_files import format_of_file, models_of_file
 from hayasa.catalog.measurements import mean_context_length, prompt_context_length
 from hayasa.cli import main
 from hayasa.errors import HayasaError, InvalidValueError, UnknownNameError
+from lab.prompts import FORMS, HARNESS, load_prompts, usable
 from lab.rows import EXCLUSIONS, load_measurements
 
 SLOW_REPORTS = list(csv.DictReader((Path(__file__).parent / "slow_reports.csv").open(encoding="utf-8", newline="")))
@@ -41,6 +41,7 @@ def published() -> list[tuple[hayasa.Measurement, hayasa.Estimate]]:
                 backend=row["backend"],
                 context_length=mean_context_length(row) or 0,
                 prompt_length=row["prefill_tokens"],
+                micro_batch=row["micro_batch"],
                 build=(row["measured_on"] + "-12")[:7],
                 server=row["measured_through"] == "server",
             )
@@ -66,18 +67,19 @@ def test_published_speeds_are_normal() -> None:
 
 
 def test_published_prompts_lie_within_their_intervals() -> None:
+    """Those of today's kernels that the fit names no reason to leave out; LocalScore's hold a harness."""
+    prompts, _ = load_prompts()
+    kept = {
+        m.row["id"] for form in FORMS for m in usable(form, prompts) if m.month >= form.since and m.source != HARNESS
+    }
     inside: dict[str, list[bool]] = defaultdict(list)
     for row, result in PUBLISHED:
         expected = prompt_expectation(result, prompt_context_length(row))
-        if not row["prefill_tokens_per_s"] or (row["prefill_tokens"] or 0) < SHORTEST_PROMPT or expected is None:
-            continue
-        # The kernels of before are others, but on Macs; LocalScore gives a mean over prompts down to 16 tokens.
-        if (row["measured_on"] > "2025" or row["backend"] == "metal") and row["file"] != "localscore":
+        if row["id"] in kept and row["prefill_tokens_per_s"] and expected is not None:
             inside[row["backend"]].append(expected.low <= row["prefill_tokens_per_s"] <= expected.high)
-    assert sum(map(len, inside.values())) > 600
+    assert sum(map(len, inside.values())) > 500
     for backend, rows in inside.items():
         assert sum(rows) > 0.8 * len(rows), backend
-    assert 0.85 < sum(map(sum, inside.values())) / sum(map(len, inside.values())) < 0.97
 
 
 @pytest.mark.parametrize("row", SLOW_REPORTS, ids=[row["id"] for row in SLOW_REPORTS])

@@ -69,6 +69,8 @@ SOUND: dict[str, Any] = {
     "among": ("rtx-4090",),
     "prompt_length": 4,
     "context_length": 4,
+    "cached_tokens": 4,
+    "micro_batch": 4,
 }
 """A sound value of each parameter that is no number like 2."""
 
