@@ -21,6 +21,8 @@ RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
 WANTED = (
     "hayasa.engine.calibration.Calibration",
     "hayasa.engine.calibration.DeviceFactor",
+    "hayasa.engine.prompt.PromptCalibration",
+    "hayasa.engine.prompt.PromptFactor",
     "hayasa.machine.device.Device",
     "hayasa.engine.engines.ENGINES",
     "hayasa.errors.MAX_BATCH_SIZE",
@@ -66,6 +68,8 @@ BESIDE = {name: one.beside for name, one in LATER.items()}
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
+    "hayasa.engine.prompt.prompt_calibrations",
+    "hayasa.engine.prompt.prompt_factors",
     "hayasa.engine.buffers.engine_memories",
     "hayasa.machine.reserve.memory_reserves",
     "hayasa.catalog.objects.get_device",
@@ -82,7 +86,7 @@ LEFT_OUT = (
     "Estimate.to_dict",
     "Wait.name",
     "Engine.aliases",
-    *(f"Calibration.{name}" for name in NOT_SHOWN),
+    *(f"{kind}.{name}" for kind in ("Calibration", "PromptCalibration") for name in NOT_SHOWN),
 )
 
 
