@@ -35,6 +35,7 @@ def scripts(root: Path) -> dict[str, str]:
     return {
         "hayasa-tables.js": script.tables_script(),
         **script.page_scripts(root, source),
+        "hayasa-race.js": script.race_script(root),
     }
 
 

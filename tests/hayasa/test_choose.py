@@ -13,6 +13,7 @@ import hayasa
 from hayasa.answer.duration import _step_s
 from hayasa.catalog.measurements import mean_context_length
 from hayasa.cli.commands import main
+from hayasa.model.tensors import total_parameters
 from hayasa.units import GIB
 
 
@@ -260,7 +261,20 @@ def test_the_commands_answer_as_the_functions_do(capsys: pytest.CaptureFixture[s
     assert [row["weights"] for row in csv.DictReader(io.StringIO(text))] == [one.weights.id for one in formats]
     text = run(capsys, "fit", "--device", "rtx-3060", "--at-least", "40", "--weights", "any", "--csv")
     models = hayasa.choose_models("rtx-3060", at_least_tokens_per_s=40)
-    assert [row["model"] for row in csv.DictReader(io.StringIO(text))] == [one.model.id for one in models]
+    listed = [row["model"] for row in csv.DictReader(io.StringIO(text))]
+    assert sorted(listed) == sorted([one.model.id for one in models])
+    fastest = ("--weights", "any", "--sort", "speed", "--top", "9", "--csv")
+    text = run(capsys, "fit", "--device", "rtx-3060", "--at-least", "40", *fastest)
+    assert [row["model"] for row in csv.DictReader(io.StringIO(text))] == [one.model.id for one in models[:9]]
+
+
+def test_the_largest_model_that_surely_fits_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "fit", "--device", "rtx-3060", "--at-least", "40", "--weights", "any", "--csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    sure = [total_parameters(hayasa.get_model(row["model"])) for row in rows if row["fits"] == "fits"]
+    assert len(sure) > 20
+    assert sure == sorted(sure, reverse=True)
+    assert [row["fits"] for row in rows[: len(sure)]] == ["fits"] * len(sure)
 
 
 def test_tables_name_what_differs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from textwrap import indent
 from typing import NamedTuple
 
-from tools.page.bundle import HEADER, NAME, bundles, quoted, shortened
+from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
 from tools.page.package import Package
+from tools.page.race import race_data
 from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
 from tools.page.translate import Formulas, formulas_module, import_of, translate_in_turn
 
@@ -165,6 +166,12 @@ def page_scripts(root: Path, source: Path) -> dict[str, str]:
 def script_names() -> list[str]:
     """Return the names of the scripts that `bundles` makes."""
     return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
+
+
+def race_script(root: Path) -> str:
+    """Return the script of the front page's race, which needs nothing of the others."""
+    data = f"export const race = JSON.parse({quoted(compact_json(race_data()))});\n"
+    return shortened(bundle(root / "web", {"race-data.mjs": data}, "race.mjs", "hayasaRace"))
 
 
 def tables_script() -> str:

@@ -89,11 +89,7 @@ def answer_lines(result: Estimate, time: AnswerTime, answer_tokens: int, thinkin
 def _time(seconds: float | None) -> str:
     if seconds is None:
         return "不明"
-    return duration(seconds) if seconds < LONG_S else f"{significant(seconds / 60)} 分"
-
-
-LONG_S = 120.0
-"""Seconds from which minutes are easier to read."""
+    return duration(seconds)
 
 
 def _calibration_text(result: Estimate) -> str:

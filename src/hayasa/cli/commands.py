@@ -25,7 +25,7 @@ from ..names import name_key
 from ..units import gibibytes, scaled, significant
 from .amounts import integer
 from .answers import answer_lines, estimate_lines, print_json, print_ranking
-from .choose import add_at_least, choose_command, fit_command, formats_command
+from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
 from .own import add_device, add_model, device_of, model_of, names_device, names_model
 from .parser import Parser, fail
 
@@ -347,9 +347,10 @@ def _parser() -> Parser:
     add_at_least(command)
     _add_formats(command)
 
-    command = add("fit", "デバイスに入るモデルを、速い順に並べます", _fit_command)
+    command = add("fit", "デバイスに入るモデルを、大きい順に並べます", _fit_command)
     add_device(command)
     add_at_least(command)
+    add_order(command)
     _add_question(command, one_device=True)
     _add_formats(command)
 
