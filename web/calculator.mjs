@@ -178,6 +178,7 @@ class Calculator {
   /** What is not looked at while a slider moves can wait until the frame with the numbers is painted. */
   showLowerRooms() {
     const { view } = this;
+    this.conditions.show(view);
     this.roofline.show(view);
     this.comparison.show(view);
     this.sums.show(view);

@@ -26,6 +26,7 @@ function listed(table, id) {
 }
 
 export const GIB = hayasa.GIB;
+export const meantBy = hayasa._meant;
 export const duration = hayasa.duration;
 export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
@@ -62,7 +63,7 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`, `device_factors`, `memory_reserves`,
+ * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`, `device_factors`, `memory_reserves`,
  * `engine_memories`, `presets`, `shelves` (how menus are ordered), `constants`.
  */
 export const tables = loadTables(data);
@@ -77,6 +78,7 @@ function loadTables({ presets, shelves, ...packed }) {
     models: byId(rowsOf(packed.models).map(makeModel)),
     weight_formats: weightFormatsOf(packed.weight_formats, packed.mixes),
     engines: new Map(hayasa.ENGINES.items()),
+    backends: hayasa.BACKENDS,
     calibrations: Object.freeze(calibrations),
     device_factors: deviceFactorsOf(packed.device_factors, devices, calibrations),
     memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
