@@ -26,7 +26,7 @@ export function answersTo(tables, state) {
   });
 }
 
-function resultFor(tables, { machines, ...choice }, machine, name) {
+function resultFor(tables, { machines, find, find_speed, ...choice }, machine, name) {
   const { device, memory_bytes, devices } = machine;
   const listed = listedDevice(tables, machine);
   const memory_capacity_bytes = memory_bytes ?? listed?.memory_capacity_bytes;

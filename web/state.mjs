@@ -40,6 +40,10 @@ export const OWN_DEVICE_NAME = "自分の機械";
 
 export const MAX_MACHINES = 4;
 
+/** What can be searched for, the other way round. */
+export const SEARCHES = { machines: "このモデルが動く機械", formats: "機械1に入る形式", models: "機械1で動くモデル" };
+const USUAL_SPEED = 20; // faster than most people read
+
 /**
  * What each number in the address and in the form may be.
  * @param {object} constants - The limits that hayasa exported.
@@ -53,6 +57,7 @@ export function numberRules(constants) {
     batch_size: { label: "バッチサイズ", minimum: 1, maximum: constants.MAX_BATCH_SIZE, integer: true },
     context_length: { label: "文脈長", ...context },
     prompt_length: { label: "プロンプトの長さ", ...context, minimum: 1, optional: true },
+    find_speed: { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 },
     devices: { label: "台数", minimum: 1, maximum: constants.MAX_DEVICES, integer: true },
     stated_parameters: { label: "パラメータ数", minimum: 1, maximum: 1e16 },
     layers: { label: "層の数", ...size, maximum: 1000 }, // more would take longer than a blink
@@ -88,6 +93,8 @@ export function stateOf(preset) {
     prompt_length: preset.prompt_length ?? null,
     kv_cache: preset.kv_cache ?? "f16",
     split: preset.split ?? "pipeline",
+    find: preset.find ?? null, // one of SEARCHES, once somebody has asked
+    find_speed: preset.find_speed ?? USUAL_SPEED,
     machines: preset.machines.map((machine) => ({ memory_bytes: null, devices: 1, ...machine })),
   };
 }

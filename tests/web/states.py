@@ -40,6 +40,8 @@ def state(**changed: object) -> dict:
         "prompt_length": None,
         "kv_cache": "f16",
         "split": "pipeline",
+        "find": None,
+        "find_speed": 20,
         "machines": [machine("rtx-4090")],
     }
     return plain | changed
@@ -76,10 +78,12 @@ def systematic() -> Iterator[dict]:
         cycle([None, *BACKENDS]),
         cycle(["pipeline", "tensor"]),
     )
+    searches = cycle([None, "machines", "formats", "models"]), cycle([20, 0, 0.5, 1e9, 33])
     sizes = cycle([1, 7, 4096]), cycle([0, 1, 131_072, 1_000_000]), cycle([None, 1, 512, 99_999])
     for place in range(max(len(models), len(some), len(FORMATS))):
         weights, kv_cache, engine, backend, split = map(next, kinds)
         batch_size, context_length, prompt_length = map(next, sizes)
+        find, find_speed = map(next, searches)
         yield state(
             model=models[place % len(models)],
             weights=weights,
@@ -87,6 +91,8 @@ def systematic() -> Iterator[dict]:
             engine=engine,
             backend=backend,
             split=split,
+            find=find,
+            find_speed=20 if find is None else find_speed,
             batch_size=batch_size,
             context_length=context_length,
             prompt_length=prompt_length,

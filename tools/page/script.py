@@ -60,7 +60,13 @@ LATER = {
     "calculator": Later(),
     "measurements": Later(beside="calculator"),
     "sums": Later(("hayasa.answer.explain.explanation",), beside="calculator"),
-    "choosing": Later(("hayasa.answer.choose.first_that_fits",), beside="calculator"),
+    "choosing": Later(
+        tuple(
+            f"hayasa.answer.choose.{name}"
+            for name in ("first_that_fits", "formats_to_try", "may_hold", "stored_formats")
+        ),
+        beside="calculator",
+    ),
     "python": Later(beside="calculator"),
 }
 BESIDE = {name: one.beside for name, one in LATER.items()}
