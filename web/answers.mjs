@@ -58,10 +58,12 @@ export function waysOut(tables, state, { index, result }) {
     ["ほかのバックエンド", { backend: null }],
     ["16ビットのKVキャッシュ", { kv_cache: "f16" }],
     ...engines.get(state.engine).usual_formats.map((id) => [weight_formats.get(id).name, { weights: id }]),
-    ...[...engines.values()].map(({ id, name }) => [name, { engine: id, backend: null }]),
+    ...[...engines.values()]
+      .filter(({ id }) => id !== "ideal" && id !== state.engine)
+      .map(({ id, name }) => [name, { engine: id, backend: null }]),
   ];
   return changes
-    .filter(([, values]) => values.engine !== "ideal" && Object.keys(values).some((key) => values[key] !== state[key]))
+    .filter(([, values]) => Object.keys(values).some((key) => values[key] !== state[key]))
     .filter(([, values]) => answersTo(tables, { ...state, ...values, machines })[0].result)
     .slice(0, WAYS_SHOWN)
     .map(([text, values]) => ({ text, state: { ...state, ...values } }));

@@ -166,7 +166,7 @@ function foundParts(found, { find, find_speed }) {
         h(
           "tbody",
           {},
-          shown.map((result) => foundRow(result, cells(result))),
+          shown.map((result) => foundRow(result, cells(result), find === "models")),
         ),
       ),
     ),
@@ -174,7 +174,7 @@ function foundParts(found, { find, find_speed }) {
   ];
 }
 
-function foundRow(result, [name, second]) {
+function foundRow(result, [name, second], secondIsText) {
   const { fit, batch_size, decode_tokens_per_s_low: low, decode_tokens_per_s_high: high } = result;
   const right = (text) => h("td.hy-num", {}, text);
   const each = (speed) => significant(speed / batch_size);
@@ -182,7 +182,7 @@ function foundRow(result, [name, second]) {
     "tr",
     {},
     h("td", {}, name),
-    right(second),
+    secondIsText ? h("td", {}, second) : right(second),
     right(significant(speedPerSequence(result))),
     right(`${each(low)} ～ ${each(high)}`),
     h("td", {}, shortVerdict(fit)),

@@ -125,7 +125,7 @@ function ownDevice(device, rules, index, change) {
     }).element,
     field("memory_bandwidth_bytes_per_s", "GB/s", { exponent: 9 }),
     field("memory_capacity_bytes", "GB", { factor: GIB }),
-    field("gpu_cores", "", { hint: "NVIDIAはSM、AMDはCU、CPUはコア" }),
+    field("gpu_cores", "", { hint: "GPUのコア（NVIDIAはSM、AMDはCU）" }),
     field("gpu_clock_hz", "GHz", { exponent: 9 }),
     field("peak_fp16_dense_flop_per_s", "TFLOPS", { exponent: 12 }),
     field("peak_int8_dense_op_per_s", "TOPS", { exponent: 12 }),

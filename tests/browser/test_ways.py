@@ -70,11 +70,11 @@ def test_a_refusal_offers_what_can_be_computed(calculator, axe):
 def test_cores_and_clock_of_ones_own_machine_count(calculator):
     calculator.open(CARD)
     calculator.choose("機種", "own", 1)
+    calculator.machine(1).get_by_label("種類").select_option("apple")
     for label, text in (("メモリ帯域幅", "100"), ("コアの数", "2"), ("クロック", "0.8")):
         calculator.machine(1).get_by_label(label).fill(text)
-    calculator.machine(1).get_by_label("種類").select_option("cpu")
     view = View.read(CARD)
-    device = {"family": "cpu", "memory_bandwidth_bytes_per_s": 100e9, "gpu_cores": 2, "gpu_clock_hz": 0.8e9}
+    device = {"family": "apple", "memory_bandwidth_bytes_per_s": 100e9, "gpu_cores": 2, "gpu_clock_hz": 0.8e9}
     view.machines = [Machine({**device, "memory_capacity_bytes": 32 * 2**30})]
     calculator.type("メモリ（GB）", "32", 1)
     assert "cores=2;clock=8e8" in calculator.query
