@@ -34,8 +34,8 @@ def scripts(root: Path) -> dict[str, str]:
         del sys.path[:2]
     return {
         "hayasa-tables.js": script.tables_script(),
-        **script.page_scripts(root, source),
         "hayasa-race.js": script.race_script(root),
+        **script.page_scripts(root, source),
     }
 
 

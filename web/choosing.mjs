@@ -48,10 +48,10 @@ const SEARCHED = {
       const formats = formats_to_try(stored_formats(engines.get(engine), backend));
       const { device, memory_bytes, devices: count } = machines[0];
       const listed = isListed(device) ? devices.get(device) : makeDevice({ ...device, id: "own" });
-      const machine = { ...listed, memory_capacity_bytes: memory_bytes ?? listed.memory_capacity_bytes };
+      const capacity = count * (memory_bytes ?? listed.memory_capacity_bytes);
       return [...models.values()].map((model) => ({
         id: model.id,
-        formats: formats.filter((weights) => may_hold(machine, count, model, weights)),
+        formats: formats.filter((weights) => may_hold(capacity, model, weights)),
       }));
     },
     answer: (ask, state, { id, formats }) =>

@@ -4,8 +4,13 @@ import { data } from "./data.mjs";
 import { formulas } from "./formulas.mjs";
 import { $dict } from "./runtime.mjs";
 
-// What reads files in Python.
+const ENGINES = $dict();
+
+// What Python reads from files and tables, and what is never asked here.
 const given = {
+  ENGINES,
+  _ENGINES: [],
+  build_month: () => "",
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
   engine_memories: () => tables.engine_memories,
@@ -77,7 +82,7 @@ function loadTables({ presets, shelves, ...packed }) {
     devices: byId(devices.map(deviceOf)),
     models: byId(rowsOf(packed.models).map(makeModel)),
     weight_formats: weightFormatsOf(packed.weight_formats, packed.mixes),
-    engines: new Map(hayasa.ENGINES.items()),
+    engines: enginesOf(packed.engines),
     backends: hayasa.BACKENDS,
     calibrations: Object.freeze(calibrations),
     device_factors: deviceFactorsOf(packed.device_factors, devices, calibrations),
@@ -113,6 +118,23 @@ function deviceOf({ memory_capacity_gib, memory_options_gb, estimated, notes, ..
     estimated: Object.freeze(listedIn(estimated)),
     notes: Object.freeze(listedIn(notes)),
   });
+}
+
+// The formulas look into the same ones.
+function enginesOf(rows) {
+  for (const row of rows) {
+    const engine = new hayasa.Engine(
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, tupleOf(value)])),
+    );
+    given._ENGINES.push(engine);
+    ENGINES.set(engine.id, engine);
+  }
+  return new Map(ENGINES.items());
+}
+
+// A list of JSON as the tuple that it was.
+function tupleOf(value) {
+  return Array.isArray(value) ? Object.freeze(value.map(tupleOf)) : value;
 }
 
 function listedIn(cell) {

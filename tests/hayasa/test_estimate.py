@@ -17,8 +17,11 @@ from hayasa.engine.waits import (
     ASSUMED_CORE_CYCLES_PER_BYTE,
     ASSUMED_CORE_CYCLES_PER_S_AT_MOST,
     ASSUMED_FLOP_PER_CORE_CYCLE,
+    BEFORE_TURING,
     FITTED_WAITS,
+    UNPACKING,
 )
+from hayasa.model.work import VECTOR_SEQUENCES
 
 MODELS = ["llama-2-7b", "llama-3-70b", "qwen3-30b-a3b", "gemma-3-4b", "gpt-oss-20b", "deepseek-v3"]
 DEVICES = [
@@ -101,9 +104,11 @@ def test_more_sequences(model: str, where: tuple[str, str], batch: int) -> None:
     device, engine = where
     one = hayasa.estimate(model, device, weights="int8", engine=engine, batch_size=batch)
     more = hayasa.estimate(model, device, weights="int8", engine=engine, batch_size=batch + 1)
-    assert more.step_latency_s >= one.step_latency_s
+    # From the ninth sequence on, llama.cpp multiplies on other units: steps can be a little shorter, or longer.
+    slack = 0.1 if batch == VECTOR_SEQUENCES else 1e-12
+    assert more.step_latency_s >= one.step_latency_s * (1 - slack)
     assert more.decode_tokens_per_s_bound >= one.decode_tokens_per_s_bound * (1 - 1e-12)
-    assert more.decode_tokens_per_s >= one.decode_tokens_per_s * (1 - 1e-12)
+    assert more.decode_tokens_per_s >= one.decode_tokens_per_s * (1 - slack)
 
 
 @settings(max_examples=150, deadline=None)
@@ -145,11 +150,29 @@ def test_an_unmeasured_pair_says_so_and_is_less_sure() -> None:
     assert width(measured) < width(stands_in)
 
 
-def test_old_builds_are_named_with_what_new_ones_would_do() -> None:
-    """Llama 3 8B on an A100 was measured with builds of 2024 only."""
-    old = hayasa.estimate("llama-3-8b", "a100-80gb-pcie")
-    assert any("新しいビルド" in note for note in old.notes)
-    assert not hayasa.estimate("llama-3-8b", "rtx-5090", weights="q4_k_m").notes
+def test_old_builds_are_slower() -> None:
+    """Llama 3 8B on an A100 was measured with builds of 2024 only; the newest count unless a month is given."""
+    new, middle, old = (
+        hayasa.estimate("llama-3-8b", "a100-80gb-pcie", build=build) for build in (None, "2025-12", "2024-05")
+    )
+    assert (new.build, middle.build, old.build) == ("", "2025-12", "2024-05")
+    assert new.decode_tokens_per_s == middle.decode_tokens_per_s > 1.05 * old.decode_tokens_per_s
+    assert hayasa.estimate("llama-3-8b", "a100-80gb-pcie", build="b2824").waits == old.waits
+    assert "2025 年 7 月まで" in hayasa.explain(old)
+
+
+def test_a_server_chooses_the_next_token() -> None:
+    """What is chosen from more entries takes longer; a benchmark inside the engine does not choose."""
+    inside = hayasa.estimate("llama-3.2-1b", "rx-7900-xt")
+    through, alone = (
+        hayasa.estimate("llama-3.2-1b", "rx-7900-xt", engine="ollama", backend="vulkan", server=server)
+        for server in (None, False)
+    )
+    assert not inside.server and through.server
+    assert inside.waits == alone.waits
+    extra = [wait for wait in through.waits if wait.name == "sampling"]
+    assert extra[0].load_s == pytest.approx(inside.model.vocab_size * 1e-9)
+    assert through.step_latency_s > inside.step_latency_s
 
 
 def test_an_estimate_stays_as_it_is() -> None:
@@ -295,9 +318,11 @@ def test_of_a_device_of_ones_own_missing_cores_are_estimated(known: dict[str, fl
 
 
 def test_a_batch_without_a_known_peak_says_what_is_missing() -> None:
-    own = hayasa.Device(id="own", family="nvidia", memory_bandwidth_bytes_per_s=1e12)
-    assert any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own, batch_size=8).notes)
-    assert not any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own).notes)
+    own = hayasa.Device(id="own", family="apple", memory_bandwidth_bytes_per_s=1e12)
+    question = {"engine": "mlx", "weights": "mlx-q4"}
+    many = hayasa.estimate("llama-3.1-8b", own, batch_size=8, **question)
+    assert any("ピークが分からない" in note for note in many.notes)
+    assert not any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own, **question).notes)
 
 
 @pytest.mark.parametrize("device", hayasa.device_rows())
@@ -311,9 +336,13 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     calibration = result.calibration
     assert calibration
     waits = {wait.kind.name for wait in result.waits}
+    alone = ("weight_bytes", "weight_flop", "attention_flop", "kv_bytes", "layers", "sequences")
     for fitted in FITTED_WAITS:
-        if fitted.kind.name not in ("dies", "moe_layers", "old_builds"):
-            used = fitted.kind.name != "unpack_weights" or "k" in calibration.unpacked_kinds
+        if fitted.amount in alone and fitted.kind.name != "dies" and not fitted.before:
+            used = fitted.kind.name not in UNPACKING or "k" in calibration.unpacked_kinds
+            used = used and (
+                fitted.kind.name != "unpack_before_turing" or result.device.family.startswith(BEFORE_TURING)
+            )
             assert (fitted.kind.name in waits) == bool(getattr(calibration, fitted.coefficient) and used)
     notes = "".join(result.notes)
     if result.chosen and result.chosen.batch_share and "further_sequences" not in waits:

@@ -128,36 +128,15 @@ class Modules:
 
 
 def bundle(folder: Path, made: Mapping[str, str], entry: str = ENTRY, result: str = "hayasa") -> str:
-    """Return the script that does what a module does.
+    """Return one script that does what a module does, and sets a global object to what it exports.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Folder with the modules.
-    made : mapping of str to str
-        Texts of modules that are no files in it, by name.
-    entry : str
-        The module.
-    result : str
-        Name of the global object that gets what it exports.
-
-    Returns
-    -------
-    str
-        A classic script.
-
-    Raises
-    ------
-    BundleError
-        If a module is missing, imports what is not exported, imports itself by a detour, has a
-        name that another has, or is written in a form that is not supported.
+    Parameters and errors are those of `bundles`.
     """
     modules = Modules(folder, made, [entry])
-    return script_of("\n".join(modules.bodies.values()), result, ", ".join(modules.exports[entry]))
+    return _script("\n".join(modules.bodies.values()), result, ", ".join(modules.exports[entry]))
 
 
-def script_of(body: str, result: str, exported: str) -> str:
-    """Write a script that leaves nothing behind but one global object."""
+def _script(body: str, result: str, exported: str) -> str:
     return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.{result} = {{ {exported} }};\n}})();\n'
 
 
@@ -210,7 +189,7 @@ def bundles(folder: Path, made: Mapping[str, str], later: Mapping[str, str]) -> 
     exported = ", ".join(modules.exports[ENTRY])
     if later:
         exported += f", edition: {edition}, shared: {{ {', '.join(sorted(shared['']))} }}"
-    scripts = [script_of(bodies[""], "hayasa", exported)]
+    scripts = [_script(bodies[""], "hayasa", exported)]
     for name in later:
         given = f"Object.assign(shared, {{ {', '.join(sorted(shared[name]))} }});\n" if shared[name] else ""
         scripts.append(

@@ -23,7 +23,7 @@ WANTED = (
     "hayasa.engine.calibration.DeviceFactor",
     "hayasa.machine.device.Device",
     "hayasa.engine.engines.BACKENDS",
-    "hayasa.engine.engines.ENGINES",
+    "hayasa.engine.engines.Engine",
     "hayasa.errors.MAX_BATCH_SIZE",
     "hayasa.errors.MAX_CONTEXT_LENGTH",
     "hayasa.errors.MAX_DEVICES",
@@ -70,7 +70,7 @@ LATER = {
     "python": Later(beside="calculator"),
 }
 BESIDE = {name: one.beside for name, one in LATER.items()}
-# What reads files, which a page cannot do: web/estimator.mjs does it instead.
+# What reads files, which a page cannot do, is data, or is never asked there: web/estimator.mjs has it instead.
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
@@ -81,6 +81,17 @@ GIVEN = (
     "hayasa.catalog.objects.get_weight_format",
     "hayasa.catalog.objects.weight_formats",
     "hayasa.engine.engines.get_engine",
+    "hayasa.engine.engines.ENGINES",
+    "hayasa.engine.engines._ENGINES",
+    "hayasa.engine.builds.build_month",
+)
+# What the page never asks for: of several unlike devices, it has nothing to show.  Each is undefined there.
+NEVER_ASKED = (
+    "hayasa.answer.estimate._estimate_dealt",
+    "hayasa.answer.estimate._joined",
+    "hayasa.answer.estimate._dealt_speed",
+    "hayasa.answer.fit._dealt_fit",
+    "hayasa.answer.fit._require_dealt",
 )
 USED_BY_HAND = ("$dict",)
 # What nobody asks for there.
@@ -104,7 +115,7 @@ def made_modules(source: Path) -> dict[str, str]:
     """
     package = Package(source / "src" / "hayasa", source)
     first, *later = translate_in_turn(
-        package, [WANTED, *(one.wanted for one in LATER.values())], given=GIVEN, left_out=LEFT_OUT
+        package, [WANTED, *(one.wanted for one in LATER.values())], given=(*GIVEN, *NEVER_ASKED), left_out=LEFT_OUT
     )
     runtime = Runtime()
     here = runtime.needed({*first.runtime, *USED_BY_HAND})
@@ -176,10 +187,15 @@ def script_names() -> list[str]:
     return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
 
 
-def race_script(root: Path) -> str:
+def plain_race_script(root: Path) -> str:
     """Return the script of the front page's race, which needs nothing of the others."""
     data = f"export const race = JSON.parse({quoted(compact_json(race_data()))});\n"
-    return shortened(bundle(root / "web", {"race-data.mjs": data}, "race.mjs", "hayasaRace"))
+    return bundle(root / "web", {"race-data.mjs": data}, "race.mjs", "hayasaRace")
+
+
+def race_script(root: Path) -> str:
+    """Return the same, shortened."""
+    return shortened(plain_race_script(root))
 
 
 def tables_script() -> str:

@@ -403,6 +403,8 @@ def _changed(result: Estimate, **changes: Any) -> Estimate:
         "devices": 1 if "device" in changes else result.devices,
         "split": result.split,
         "kv_cache": result.kv_cache,
+        "build": result.build or None,
+        "server": result.server,
     }
     return estimate(**{**question, **changes})
 

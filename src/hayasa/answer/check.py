@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from ..errors import InvalidValueError, require_kind, require_positive
+from ..machine.split import devices_at_a_time
 from .causes import PREFILL_FACTORS, Cause, Seen, likely_causes
 from .estimate import Estimate, estimate
 
@@ -77,7 +78,7 @@ class Check(NamedTuple):
         Where a speed is impossible, this is how little the model can have read.
         """
         result = self.estimate
-        together = result.devices if result.split == "tensor" else 1
+        together = devices_at_a_time(result.split, result.devices)
         step_s = result.batch_size / self.measured_tokens_per_s
         return result.device.memory_bandwidth_bytes_per_s * together * step_s
 
@@ -122,6 +123,8 @@ def _decode_bound(result: Estimate) -> float:
         devices=result.devices,
         split=result.split,
         kv_cache=result.kv_cache,
+        build=result.build or None,
+        server=result.server,
     )
     return min(result.batch_size / one.memory_latency_s, result.batch_size / max(result.compute_latency_s, 1e-12))
 

@@ -9,10 +9,11 @@ from ..catalog.objects import device_rows, get_device, get_model, model_rows
 from ..engine.engines import Engine, get_engine
 from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, shown
 from ..machine.device import Device
+from ..machine.split import total
 from ..model.shape import Model
 from ..model.tensors import total_parameters
 from ..model.weights import WeightFormat
-from .estimate import PUBLISHED_BITS, Estimate, estimate, formats_of
+from .estimate import NO_DEVICE, PUBLISHED_BITS, Estimate, estimate, formats_of
 from .fit import DOES_NOT_FIT
 
 ANY = "any"
@@ -76,7 +77,7 @@ def choose_devices(
 
 def choose_formats(
     model: str | Model,
-    device: str | Device,
+    device: str | Device | None = None,
     *,
     at_least_tokens_per_s: float = 0.0,
     **question: object,
@@ -88,7 +89,8 @@ def choose_formats(
     model : str or Model
         Name in any usual spelling, or an object of your own.
     device : str or Device
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; nothing where
+        `devices` names unlike ones.
     at_least_tokens_per_s : float
         Speed that each sequence has to reach by the best estimate.
     **question
@@ -119,7 +121,7 @@ def choose_formats(
 
 
 def choose_models(
-    device: str | Device,
+    device: str | Device | None = None,
     *,
     at_least_tokens_per_s: float = 0.0,
     weights: str | WeightFormat | None = ANY,
@@ -130,7 +132,8 @@ def choose_models(
     Parameters
     ----------
     device : str or Device
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; nothing where
+        `devices` names unlike ones.
     at_least_tokens_per_s : float
         Speed that each sequence has to reach by the best estimate.
     weights : str or WeightFormat, optional
@@ -159,10 +162,9 @@ def choose_models(
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())
         return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=speed_per_sequence, reverse=True))
-    machine = device if isinstance(device, Device) else get_device(device)
     formats = formats_to_try(_stored(question))
     best = [
-        first_that_fits(_fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s))
+        first_that_fits(_fast_enough(_in_formats(get_model(id_), device, formats, question), at_least_tokens_per_s))
         for id_ in model_rows()
     ]
     return tuple(sorted((one for one in best if one), key=speed_per_sequence, reverse=True))
@@ -207,21 +209,35 @@ def _named(among: Iterable[str | Device]) -> list[str | Device]:
         raise InvalidValueError(f"among はデバイスの並びで指定してください（与えられた値: {shown(among)}）。") from None
 
 
+def memory_of_machines(device: str | Device | None, question: dict[str, object]) -> float:
+    """Return the memory of all devices of a question together, in bytes; 0 if it is unknown."""
+    devices = question.get("devices", 1)
+    if device is None:
+        if not isinstance(devices, (list, tuple)):
+            raise InvalidValueError(NO_DEVICE)
+        members = [one if isinstance(one, Device) else get_device(one) for one in devices]
+        sizes = [member.memory_capacity_bytes for member in members]
+        return total(sizes) if all(sizes) else 0.0
+    machine = device if isinstance(device, Device) else get_device(device)
+    count: int = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
+    return count * machine.memory_capacity_bytes
+
+
 def _in_formats(
-    model: Model, machine: Device, formats: Iterable[WeightFormat], question: dict[str, object]
+    model: Model, machine: str | Device | None, formats: Iterable[WeightFormat], question: dict[str, object]
 ) -> Iterator[dict[str, object]]:
     """Yield a question per format whose weights alone are not more than the whole memory."""
-    devices = require_integer("devices", question.get("devices", 1), 1, MAX_DEVICES)  # type: ignore[arg-type]
+    capacity = memory_of_machines(machine, question)
     for weights in formats:
-        if may_hold(machine, devices, model, weights):
+        if may_hold(capacity, model, weights):
             yield {**question, "model": model, "device": machine, "weights": weights}
 
 
-def may_hold(machine: Device, devices: int, model: Model, weights: WeightFormat) -> bool:
-    """Tell whether the weights alone are not more than the whole memory, or nobody knows it."""
+def may_hold(capacity_bytes: float, model: Model, weights: WeightFormat) -> bool:
+    """Tell whether the weights alone are not more than the whole memory; 0 bytes where nobody knows it."""
     least_bytes = total_parameters(model) * weights.bits_per_weight / 8
     # Some tensors may be stored in fewer bits than the format says of them all.
-    return not machine.memory_capacity_bytes or least_bytes < 1.2 * machine.memory_capacity_bytes * devices
+    return not capacity_bytes or least_bytes < 1.2 * capacity_bytes
 
 
 def _stored(question: dict[str, object]) -> list[WeightFormat]:

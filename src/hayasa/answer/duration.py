@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import MAX_CONTEXT_LENGTH, require_integer, require_kind
-from .estimate import Estimate, estimate
+from ..errors import MAX_CONTEXT_LENGTH, require_integer
+from .estimate import Estimate, ask_again
 
 PIECES = 8
 """Pieces in which the time of a step is taken for linear in the context.
@@ -74,12 +74,12 @@ def answer_time(result: Estimate, answer_tokens: int, thinking_tokens: int = 0) 
 
     Examples
     --------
+    >>> from hayasa import estimate
     >>> result = estimate("llama-3.1-8b", "rtx-4090", prompt_length=1000)
     >>> time = answer_time(result, 500, thinking_tokens=2000)
     >>> round(time.answer_s / time.thinking_s, 2)
     0.26
     """
-    require_kind("result", result, Estimate)
     answer_tokens = require_integer("answer_tokens", answer_tokens, 1, MAX_CONTEXT_LENGTH)
     thinking_tokens = require_integer("thinking_tokens", thinking_tokens, 0, MAX_CONTEXT_LENGTH)
     start = result.prompt_length + 1
@@ -103,15 +103,4 @@ def _steps_s(result: Estimate, start: int, end: int) -> float:
 
 def _step_s(result: Estimate, context_length: int) -> float:
     """Return the time of a step of the same question at another context."""
-    return estimate(
-        result.model,
-        result.device,
-        weights=result.weights,
-        batch_size=result.batch_size,
-        context_length=context_length,
-        engine=result.engine,
-        backend=result.backend or None,
-        devices=result.devices,
-        split=result.split,
-        kv_cache=result.kv_cache,
-    ).step_latency_s
+    return ask_again(result, batch_size=result.batch_size, context_length=context_length).step_latency_s

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..engine.waits import ATTENTION, DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, READ_CACHE, UNPACK_WEIGHTS, Wait
+from ..engine.waits import (
+    ATTENTION,
+    DEVICE_DIFFERENCE,
+    FURTHER_SEQUENCES,
+    MESSAGES,
+    MULTIPLY,
+    READ_CACHE,
+    UNIT_S,
+    UNPACK_WEIGHTS,
+    Wait,
+)
+from ..machine.split import devices_at_a_time
 from ..model.kv_cache import (
     STATE_VALUE_BYTES,
     cache_layers,
@@ -92,6 +103,10 @@ def _heading(result: Estimate) -> list[str]:
     ]
     if result.devices > 1:
         lines.append(f"デバイス {result.devices} 台（{result.split}）")
+    for part in result.parts:
+        share = significant(100 * part.fraction, 2)
+        name = part.device.name or part.device.id
+        lines.append(f"{name}: 層の {share}%、1 ステップのうち {duration(part.step_latency_s)}")
     return lines
 
 
@@ -196,7 +211,7 @@ def _compute(result: Estimate) -> list[str]:
 
 
 def _shared(result: Estimate) -> bool:
-    return result.devices > 1 and result.split == "tensor"
+    return devices_at_a_time(result.split, result.devices) > 1
 
 
 def _bound(result: Estimate) -> list[str]:
@@ -241,9 +256,13 @@ def _wait_lines(wait: Wait) -> list[str]:
     if not wait.seconds:
         return []
     factor = f"{wait.factor:,.0f}" if wait.kind.name == MESSAGES.name else significant(wait.factor)
-    lines = [f"{label}: {factor} {wait.kind.unit} × {_tiny(wait.load_s)} = {duration(wait.seconds)}"]
+    unit_s = UNIT_S.get(wait.kind.unit, 0.0)
+    load = f"{wait.load_s / unit_s:,.0f}" if unit_s else _tiny(wait.load_s)
+    lines = [f"{label}: {factor} {wait.kind.unit} × {load} = {duration(wait.seconds)}"]
     if wait.kind.name == UNPACK_WEIGHTS.name:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
+    elif wait.kind.name == MULTIPLY.name:
+        lines.append("これも重みを読むのと並んで進む")
     return lines
 
 

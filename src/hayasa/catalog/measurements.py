@@ -38,6 +38,10 @@ class Measurement(TypedDict):
     prefill_tokens: int | None
     prefill_tokens_per_s: float | None
     flash_attention: int | None
+    measured_through: str
+    includes_prompt: int
+    micro_batch: int | None
+    power_limit_w: int | None
     conditions: str
     source: str
     source_kind: str
@@ -57,6 +61,9 @@ _NUMBERS = {
     "prefill_tokens": int,
     "prefill_tokens_per_s": float,
     "flash_attention": int,
+    "includes_prompt": int,
+    "micro_batch": int,
+    "power_limit_w": int,
 }
 _COLUMNS = tuple(name for name in Measurement.__annotations__ if name != "file")
 
