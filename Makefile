@@ -97,5 +97,5 @@ pin: ready
 	@$(VENV_PYTHON) -m tools.pins
 
 clean:
-	@rm -rf _book .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
+	@rm -rf _book notebooks .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +
