@@ -26,7 +26,8 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,8 @@ def write_notebooks(root: Path) -> None:
         (root / folder).mkdir(parents=True, exist_ok=True)
         for entry in chapters:  # the pages link to them
             (root / folder / Path(entry.source).name).touch()
-    cache = Cache(root / ".press" / "cache")
-    pages = resolve(book, read(book, cache, problems), cache, problems)
+    kept = Cache(root / ".press" / "cache")
+    pages = resolve(book, read(book, kept, problems), kept, problems)
     resolve_links(book, pages, problems)
     problems.stop_if_any()
     wheel_name, wheel = build_wheel()
@@ -105,7 +106,7 @@ def write_notebooks(root: Path) -> None:
     for page in pages:
         if page.entry in chapters:
             with problems.working_on(page.entry.source):
-                cells = _cells(book, page, cache, problems)
+                cells = _cells(book, page, kept, problems)
                 answers = _answers(page, cells, given, problems)
                 asked |= answers.keys()
                 setup = bring + packages_source(cells)
@@ -123,10 +124,10 @@ def write_notebooks(root: Path) -> None:
         (root / FOLDER / wheel_name).write_bytes(wheel)
 
 
-def _cells(book: Book, page: Page, cache: Cache, problems: Problems) -> list[Cell]:
+def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:
     page.blocks = [block for block in page.blocks if LINKS not in getattr(block, "classes", [])]
     try:
-        return page_cells(book, page, cache)
+        return page_cells(book, page, kept)
     except NotebookError as error:
         place = page.manuscript.place(*error.needles)
         problems.add(page.entry.source, place, f"{error.construct} は、読者のノートブックに写せません",
@@ -188,15 +189,14 @@ def packages(code: str) -> set[str]:
                 found |= packages(path.read_text(encoding="utf-8"))
             else:
                 found.add(name.partition(".")[0].replace("_", "-").lower())
-    return {name for name in found if name != "hayasa" and is_package(name)}
+    return found & chapter_packages()
 
 
-def is_package(name: str) -> bool:
-    """Tell a package of an index from a module of Python's own."""
-    try:
-        return bool(version(name))
-    except PackageNotFoundError:
-        return False
+@cache
+def chapter_packages() -> set[str]:
+    """Return what chapters may import, as pyproject.toml names it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {re.split(r"[^\w-]", line)[0] for line in project["dependency-groups"]["chapters"]}
 
 
 # ---- the students' edition -------------------------------------------------------------------------
