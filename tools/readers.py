@@ -26,6 +26,7 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -35,6 +36,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, STUDENTS = "notebooks", "notebooks/students"
 ANSWERS = "teaching/answers.toml"
+SVG = "image/svg+xml"
 LINKS = "notebook-links"  # the box by which a page offers its notebooks
 
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
@@ -42,7 +44,7 @@ if missing := [name for name in ("panflute", "pypandoc", "nbformat") if find_spe
     print(f"{'、'.join(missing)} がないので、読者のノートブックは作りません（make book で作れます）。")
     sys.exit()
 
-from hayasa.book.notebooks import Answer, Road, pack  # noqa: E402
+from hayasa.book.notebooks import Answer, Road, pack, picture  # noqa: E402
 from press.build import read, resolve  # noqa: E402
 from press.cache import Cache  # noqa: E402
 from press.problems import BookError, Problems  # noqa: E402
@@ -67,8 +69,9 @@ FROM_SITE = '''\
 %pip install -q --force-reinstall --no-deps {address}
 '''
 PACKAGES = '''
-from hayasa.book.notebooks import missing
+from hayasa.book.notebooks import missing, show_figures_untrusted
 
+show_figures_untrusted()
 if packages := missing("{pins}"):
     %pip install -q {{packages}}
 '''
@@ -138,7 +141,16 @@ def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell
 def edition(book: Book, address: str, cells: list[Cell], setup: str) -> str:
     """Return the text of a notebook, with what it needs beneath its title."""
     hidden = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    cells = [replace(cell, outputs=[shown(output) for output in cell.outputs]) if cell.outputs else cell for cell in cells]
     return notebook_text(book, [*cells[:1], Cell("setup", setup.rstrip("\n"), [], metadata=hidden), *cells[1:]], address)
+
+
+def shown(output: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored output as the first code cell has it made: with each drawing as Markdown, too."""
+    data = output.get("data", {})
+    if SVG not in data:
+        return output
+    return output | {"data": data | {"text/markdown": picture("".join(data[SVG]))}}
 
 
 # ---- what a notebook brings ------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from press.resolve.tree import children
 # What every Jupyter draws. Not `gfm`: pandoc would write its mathematics in fences that Jupyter does not know.
 MARKDOWN = "markdown_strict+tex_math_dollars+pipe_tables+backtick_code_blocks"
 CUT = "<!--press:cell-->"
-ATTACHED = "attachment:"
+IMAGE = "press-image:"  # what the address of an image begins with until it is carried in the cell
 SITE = "press-site:"  # what an address inside the book begins with until the notebook's own is known
 IMAGE_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
                ".gif": "image/gif", ".webp": "image/webp"}  # fmt: skip
@@ -63,7 +63,6 @@ class Cell:
     outputs: list[dict[str, Any]] | None = None  # None: Markdown
     count: int | None = None  # of its last run
     metadata: dict[str, Any] = field(default_factory=dict)
-    attachments: dict[str, dict[str, str]] = field(default_factory=dict)
     poses: str = ""  # the label of the exercise that stands here
     answers: str = ""  # the label of the exercise whose solution this is a piece of
 
@@ -77,8 +76,6 @@ def notebook_text(book: Book, cells: Iterable[Cell], address: str) -> str:
         made: dict[str, Any] = {"id": cell.id, "metadata": cell.metadata, "source": source.splitlines(keepends=True)}
         if cell.outputs is None:
             made["cell_type"] = "markdown"
-            if cell.attachments:
-                made["attachments"] = cell.attachments
         else:
             made |= {"cell_type": "code", "execution_count": cell.count, "outputs": cell.outputs}
         written.append(made)
@@ -109,9 +106,8 @@ def page_cells(book: Book, page: Page, cache: Cache) -> list[Cell]:
     cells = []
     for count, piece in enumerate(pieces, start=1):
         if piece.blocks:
-            source = next(texts).strip("\n")
-            cells.append(Cell(f"text-{count}", source, attachments=drawing.attached(source),
-                              poses=piece.poses, answers=piece.answers))  # fmt: skip
+            source = drawing.with_images(next(texts).strip("\n"))
+            cells.append(Cell(f"text-{count}", source, poses=piece.poses, answers=piece.answers))
         else:
             cells.append(_code_cell(book, page, piece, stored[piece.number - 1]))
     return cells
@@ -260,14 +256,19 @@ class _Drawing:
     def blocks(self, blocks: Iterable[pf.Element]) -> list[pf.Element]:
         return [drawn for block in blocks for drawn in self._block(block)]
 
-    def attached(self, source: str) -> dict[str, dict[str, str]]:
-        """The images that a cell shows, carried in it."""
-        found = {}
-        for name in re.findall(rf"\({ATTACHED}([^)\s]+)\)", source):
+    def with_images(self, source: str) -> str:
+        """A cell's text with its images carried at its end.
+
+        An attachment would be shorter to read, but JupyterLab draws none that is an SVG.
+        """
+        carried = []
+        for name in dict.fromkeys(re.findall(rf"\({IMAGE}([^)\s]+)\)", source)):
             image = self.images[unquote(name)]
             data = image if isinstance(image, bytes) else image.read_bytes()
-            found[unquote(name)] = {IMAGE_TYPES[Path(unquote(name)).suffix.lower()]: base64.b64encode(data).decode()}
-        return found
+            kind = IMAGE_TYPES[Path(unquote(name)).suffix.lower()]
+            source = source.replace(f"({IMAGE}{name})", f"[{name}]")
+            carried.append(f"[{name}]: data:{kind};base64,{base64.b64encode(data).decode()}")
+        return "\n\n".join([source, *carried])
 
     def _block(self, el: pf.Element) -> list[pf.Element]:
         if isinstance(el, pf.Div):
@@ -344,7 +345,7 @@ class _Drawing:
         if el.url.startswith("data:") or Path(name).suffix.lower() not in IMAGE_TYPES:
             raise NotebookError(f"画像 {el.url[:40]}", el.url)
         self.images[name] = media[el.url] if el.url in media else path
-        return pf.Image(*el.content, url=ATTACHED + quote(name))
+        return pf.Image(*el.content, url=IMAGE + quote(name))
 
     def _raw(self, el: pf.RawBlock | pf.RawInline) -> list[pf.Element]:
         rest = MACHINERY.sub("", el.text)

@@ -1,4 +1,4 @@
-"""What a reader's notebook needs besides its own text: packages, and answers checked.
+"""What a reader's notebook needs besides its own text: packages, figures that show, answers checked.
 
 Needs the standard library only, so that it runs wherever a notebook does.
 """
@@ -195,3 +195,31 @@ def missing(pins: str) -> str:
     if other:
         print(f"本を作った版と違うものがあり、表や図の見た目が少し変わることがあります：{'、'.join(other)}")
     return " ".join(absent)
+
+
+def picture(svg: str) -> str:
+    """A drawing as Markdown.
+
+    Jupyter shows an SVG only in a notebook that it trusts, which a downloaded one is not before it was run;
+    as an image in Markdown it does.
+
+    Examples
+    --------
+    >>> picture("<svg/>")
+    '![図](data:image/svg+xml;base64,PHN2Zy8+)'
+    """
+    return f"![図](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+
+
+def show_figures_untrusted() -> None:
+    """Have matplotlib's figures drawn as Markdown, too, wherever they are drawn as SVG."""
+    from IPython import get_ipython
+
+    formatters = get_ipython().display_formatter.formatters
+
+    def draw(figure: object) -> str | None:
+        svg = formatters["image/svg+xml"](figure)
+        return picture(svg) if svg else None
+
+    # Of Figure itself the backend takes every form away when it is told which to draw.
+    formatters["text/markdown"].for_type_by_name("matplotlib.figure", "FigureBase", draw)
