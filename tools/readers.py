@@ -35,6 +35,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, STUDENTS = "notebooks", "notebooks/students"
+OWN = "my-notebooks"  # never overwritten
 ANSWERS = "teaching/answers.toml"
 SVG = "image/svg+xml"
 LINKS = "notebook-links"  # the box by which a page offers its notebooks
@@ -48,7 +49,7 @@ from hayasa.book.notebooks import Answer, Road, pack, picture  # noqa: E402
 from press.build import read, resolve  # noqa: E402
 from press.cache import Cache  # noqa: E402
 from press.problems import BookError, Problems  # noqa: E402
-from press.read.config import Book, read_book  # noqa: E402
+from press.read.config import Book, Entry, read_book  # noqa: E402
 from press.resolve.links import resolve_links  # noqa: E402
 from press.resolve.page import Page  # noqa: E402
 from press.write.notebook import Cell, NotebookError, notebook_text, page_cells  # noqa: E402
@@ -83,7 +84,7 @@ check = Checker("{answers}")
 
 
 def write_notebooks(root: Path) -> None:
-    """Write both editions of every chapter that is a notebook.
+    """Write both editions of every chapter that is a notebook, for the site.
 
     Raises
     ------
@@ -92,39 +93,64 @@ def write_notebooks(root: Path) -> None:
     """
     problems = Problems()
     book = read_book(root, problems)
-    chapters = [entry for entry in book.entries if entry.source.endswith(".ipynb")]
-    for folder in (FOLDER, STUDENTS):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-        for entry in chapters:  # the pages link to them
+    for entry in chapters(book):  # the pages link to them, and press looks whether they are there
+        for folder in (FOLDER, STUDENTS):
+            (root / folder).mkdir(parents=True, exist_ok=True)
             (root / folder / Path(entry.source).name).touch()
-    kept = Cache(root / ".press" / "cache")
+    wheel_name, wheel = build_wheel()
+    for path, cells in editions(book, bringing(wheel_name, wheel, book.site_url), problems).items():
+        site = f"{book.site_url.rstrip('/')}/" if book.site_url else "../" * path.count("/")
+        write_if_changed(root / path, notebook_text(cells, site))
+    if book.site_url:
+        (root / FOLDER / wheel_name).write_bytes(wheel)
+
+
+def write_own(root: Path) -> None:
+    """Write what is not there yet into a folder where readers may change everything.
+
+    Raises
+    ------
+    BookError
+        With every problem found.
+    """
+    problems = Problems()
+    book = read_book(root, problems)
+    for path, cells in editions(book, bringing(*build_wheel(), ""), problems).items():
+        mine = root / OWN / Path(path).relative_to(FOLDER)
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        if not mine.exists():
+            mine.write_text(notebook_text(cells, "../" * path.count("/") + f"{book.output_dir}/"), encoding="utf-8")
+
+
+def chapters(book: Book) -> list[Entry]:
+    """Return the pages of a book that are notebooks."""
+    return [entry for entry in book.entries if entry.source.endswith(".ipynb")]
+
+
+def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]]:
+    """Return the cells of both editions of every chapter, by their address on the site."""
+    kept = Cache(book.root / ".press" / "cache")
     pages = resolve(book, read(book, kept, problems), kept, problems)
     resolve_links(book, pages, problems)
     problems.stop_if_any()
-    wheel_name, wheel = build_wheel()
-    bring = bringing(wheel_name, wheel, book.site_url)
-    given = tomllib.loads((root / ANSWERS).read_text(encoding="utf-8")) if (root / ANSWERS).is_file() else {}
-    written: dict[str, str] = {}
+    table = book.root / ANSWERS
+    given = tomllib.loads(table.read_text(encoding="utf-8")) if table.is_file() else {}
+    made: dict[str, list[Cell]] = {}
     asked: set[str] = set()
     for page in pages:
-        if page.entry in chapters:
+        if page.entry in chapters(book):
             with problems.working_on(page.entry.source):
-                cells = _cells(book, page, kept, problems)
+                name, cells = Path(page.entry.source).name, _cells(book, page, kept, problems)
                 answers = _answers(page, cells, given, problems)
-                asked |= answers.keys()
+                asked |= {cell.poses for cell in cells}
                 setup = bring + packages_source(cells)
-                name = Path(page.entry.source).name
-                written[f"{FOLDER}/{name}"] = edition(book, f"{FOLDER}/{name}", cells, setup)
-                cells = list(students_cells(cells, answers, given))
+                made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
                 setup += CHECKER.format(answers=pack(answers)) if answers else ""
-                written[f"{STUDENTS}/{name}"] = edition(book, f"{STUDENTS}/{name}", cells, setup)
+                made[f"{STUDENTS}/{name}"] = with_setup(list(students_cells(cells, answers, given)), setup)
     for exercise in sorted(given.keys() - asked):
         problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
     problems.stop_if_any()
-    for path, text in written.items():
-        write_if_changed(root / path, text)
-    if book.site_url:
-        (root / FOLDER / wheel_name).write_bytes(wheel)
+    return made
 
 
 def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:
@@ -138,11 +164,11 @@ def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell
     return []
 
 
-def edition(book: Book, address: str, cells: list[Cell], setup: str) -> str:
-    """Return the text of a notebook, with what it needs beneath its title."""
+def with_setup(cells: list[Cell], setup: str) -> list[Cell]:
+    """Return the cells with what they need beneath the title, and drawings as it has them made."""
     hidden = {"jupyter": {"source_hidden": True}, "cellView": "form"}
     cells = [replace(cell, outputs=[shown(output) for output in cell.outputs]) if cell.outputs else cell for cell in cells]
-    return notebook_text(book, [*cells[:1], Cell("setup", setup.rstrip("\n"), [], metadata=hidden), *cells[1:]], address)
+    return [*cells[:1], Cell("setup", setup.rstrip("\n"), [], metadata=hidden), *cells[1:]]
 
 
 def shown(output: dict[str, Any]) -> dict[str, Any]:
@@ -293,8 +319,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="章から、読者のノートブック notebooks/*.ipynb を作る")
     parser.add_argument("--root", type=Path, default=ROOT, help="本のフォルダー")
+    parser.add_argument("--own", action="store_true", help=f"サイトのためではなく、手元で書きかえるために {OWN}/ に作る")
+    options = parser.parse_args(arguments)
     try:
-        write_notebooks(parser.parse_args(arguments).root.resolve())
+        (write_own if options.own else write_notebooks)(options.root.resolve())
     except BookError as error:
         print(error, file=sys.stderr)
         return 1

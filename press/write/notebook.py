@@ -28,6 +28,7 @@ from press.resolve.links import ELSEWHERE
 from press.resolve.page import Page
 from press.resolve.structure import cell_defaults
 from press.resolve.tree import children
+from press.write.html import image_size
 
 # What every Jupyter draws. Not `gfm`: pandoc would write its mathematics in fences that Jupyter does not know.
 MARKDOWN = "markdown_strict+tex_math_dollars+pipe_tables+backtick_code_blocks"
@@ -67,9 +68,8 @@ class Cell:
     answers: str = ""  # the label of the exercise whose solution this is a piece of
 
 
-def notebook_text(book: Book, cells: Iterable[Cell], address: str) -> str:
-    """The file of a notebook of these cells that will stand at `address` of the site."""
-    site = f"{book.site_url.rstrip('/')}/" if book.site_url else "../" * address.count("/")
+def notebook_text(cells: Iterable[Cell], site: str) -> str:
+    """The file of a notebook of these cells; `site` is what its links to the site begin with."""
     written = []
     for cell in cells:
         source = cell.source if cell.outputs is not None else cell.source.replace(f"]({SITE}", f"]({site}")
@@ -127,7 +127,10 @@ def _code_cell(book: Book, page: Page, piece: _Piece, stored: dict[str, Any]) ->
         metadata["jupyter"] = hidden
     if hides["source_hidden"]:
         metadata["cellView"] = "form"  # what Colab calls it
-    return Cell(stored.get("id", f"code-{piece.number}"), (cell.code or "").strip("\n"), stored["outputs"],
+    code = (cell.code or "").strip("\n")
+    if piece.answers:  # the first line is what Jupyter shows of a folded cell
+        code = f"# {book.words['environment-solution-title']}\n{code}"
+    return Cell(stored.get("id", f"code-{piece.number}"), code, stored["outputs"],
                 stored["execution_count"], metadata, answers=piece.answers)  # fmt: skip
 
 
@@ -245,9 +248,10 @@ class _Drawing:
     def __init__(self, book: Book, page: Page):
         self.book, self.page = book, page
         self.images: dict[str, Path | bytes] = {}
+        self.level = 1  # of the last heading
         self.boxes: dict[str, Callable[[pf.Div], list[pf.Element]]] = {
             "callout": self._callout,
-            "theorem": self._titled,
+            "theorem": self._theorem,
             "proof": self._titled,
             "tab": self._titled,
             "filename": self._filename,
@@ -264,7 +268,7 @@ class _Drawing:
         carried = []
         for name in dict.fromkeys(re.findall(rf"\({IMAGE}([^)\s]+)\)", source)):
             image = self.images[unquote(name)]
-            data = image if isinstance(image, bytes) else image.read_bytes()
+            data = _sized(image if isinstance(image, bytes) else image.read_bytes())
             kind = IMAGE_TYPES[Path(unquote(name)).suffix.lower()]
             source = source.replace(f"({IMAGE}{name})", f"[{name}]")
             carried.append(f"[{name}]: data:{kind};base64,{base64.b64encode(data).decode()}")
@@ -287,6 +291,7 @@ class _Drawing:
         if isinstance(el, pf.Table):
             return self._table(el)
         if isinstance(el, pf.Header):
+            self.level = el.level
             return [pf.Header(*self._inlines(el.content), level=el.level)]
         if isinstance(el, pf.BulletList | pf.OrderedList):
             for item in el.content:
@@ -394,8 +399,23 @@ class _Drawing:
         title = self._inlines(el.content[0].content[0].content)
         return [pf.Para(pf.Strong(*title)), *self.blocks(el.content[1:])]
 
+    def _theorem(self, el: pf.Div) -> list[pf.Element]:
+        """Under a heading, by which it is found in Jupyter's contents."""
+        first, *rest = self._titled(el)
+        if "continued" in el.classes:
+            return [first, *rest]
+        return [pf.Header(*first.content[0].content, level=min(self.level + 1, 6)), *rest]
+
     def _filename(self, el: pf.Div) -> list[pf.Element]:
         return [pf.Para(pf.Code(el.attributes["name"])), *self.blocks(el.content)]
+
+
+def _sized(image: bytes) -> bytes:
+    """An SVG that says how large it is; without, it would be as wide as the notebook."""
+    size = image_size(image)
+    if not size or not re.search(rb"<svg\b(?![^>]*\swidth=)", image):
+        return image
+    return image.replace(b"<svg", b'<svg width="%d" height="%d"' % size, 1)
 
 
 def _stressed(inlines: list[pf.Element], at: int) -> list[pf.Element]:
