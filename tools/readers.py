@@ -38,6 +38,9 @@ FOLDER, STUDENTS = "notebooks", "notebooks/students"
 OWN = "my-notebooks"  # never overwritten
 ANSWERS = "teaching/answers.toml"
 SVG = "image/svg+xml"
+# The keys of an answer and of a wrong road to it, and whether they are needed.
+ANSWER_KEYS = {"ask": True, "unit": True, "said": True, "within": False, "wrong": False}
+ROAD_KEYS = {"say": True, "times": False, "said": False}
 LINKS = "notebook-links"  # the box by which a page offers its notebooks
 
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
@@ -133,8 +136,8 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
     pages = resolve(book, read(book, kept, problems), kept, problems)
     resolve_links(book, pages, problems)
     problems.stop_if_any()
-    table = book.root / ANSWERS
-    given = tomllib.loads(table.read_text(encoding="utf-8")) if table.is_file() else {}
+    given = answers_table(book.root, problems)
+    problems.stop_if_any()
     made: dict[str, list[Cell]] = {}
     asked: set[str] = set()
     for page in pages:
@@ -151,6 +154,27 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
         problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
     problems.stop_if_any()
     return made
+
+
+def answers_table(root: Path, problems: Problems) -> dict[str, Any]:
+    """Return the table of answers by exercise and name, if a book has one."""
+    try:
+        table = tomllib.loads((root / ANSWERS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        problems.add(ANSWERS, "", "TOML として読めません", str(error))
+        return {}
+    for exercise, answers in table.items():
+        for name, said in answers.items():
+            for keys, entry in ((ANSWER_KEYS, said), *((ROAD_KEYS, road) for road in said.get("wrong", []))):
+                for key in sorted(entry.keys() - keys.keys()):
+                    problems.add(ANSWERS, f"{exercise}.{name}", f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}")
+                for key in (key for key, is_needed in keys.items() if is_needed and key not in entry):
+                    problems.add(ANSWERS, f"{exercise}.{name}", f"{key} がありません", "書いてください")
+                if keys is ROAD_KEYS and ("times" in entry) == ("said" in entry):
+                    problems.add(ANSWERS, f"{exercise}.{name}", "wrong の行き先が決まりません", "times か said の、どちらか一つを書いてください")
+    return table
 
 
 def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:

@@ -164,8 +164,7 @@ def _pieces(blocks: Iterable[pf.Element]) -> Iterator[_Piece]:
         elif isinstance(block, pf.Div) and exercise and _is_solution(block):
             yield from (replace(piece, answers=exercise) for piece in _box(block))
         else:
-            if isinstance(block, pf.Header):
-                exercise = ""
+            exercise = ""
             yield from _box(block)
 
 
