@@ -167,6 +167,9 @@ def answers_table(root: Path, problems: Problems) -> dict[str, Any]:
         return {}
     for exercise, answers in table.items():
         for name, said in answers.items():
+            if not isinstance(said, dict):
+                problems.add(ANSWERS, f"{exercise}.{name}", "表ではありません", "{ ask = …, unit = …, said = … } と書いてください")
+                continue
             for keys, entry in ((ANSWER_KEYS, said), *((ROAD_KEYS, road) for road in said.get("wrong", []))):
                 for key in sorted(entry.keys() - keys.keys()):
                     problems.add(ANSWERS, f"{exercise}.{name}", f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}")

@@ -1,6 +1,5 @@
 """The notebooks for readers, as the site carries them: plain, complete, and running without the book."""
 
-import json
 import os
 import re
 import shutil
@@ -10,7 +9,9 @@ from urllib.parse import unquote
 
 import nbformat
 import pytest
+from books import CONFIG, code_cell, make_book, notebook, printed, text_cell
 
+from hayasa.book.notebooks import Answer, Checker, Road
 from press.problems import Problems
 from press.read.config import read_book
 from tools import nbval_figures, notebooks, readers
@@ -22,12 +23,12 @@ RAW = re.compile(r"\{#\w|^:::|\[-?@\w|(?<!\w)@(?:sec|fig|tbl|eq|exr)-|\{\.\w|\{\
 LINK = re.compile(r"\]\((?!https?:|data:|mailto:)([^)\s]+)\)")
 
 
-def texts(notebook):
-    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+def texts(made):
+    return [cell.source for cell in made.cells if cell.cell_type == "markdown"]
 
 
-def codes(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+def codes(made):
+    return [cell for cell in made.cells if cell.cell_type == "code"]
 
 
 def without_options(source):
@@ -38,9 +39,9 @@ def without_options(source):
 @pytest.mark.parametrize("folder", [readers.FOLDER, readers.STUDENTS])
 def test_the_text_is_plain_and_its_links_lead_somewhere(site, folder, path):
     file = site / folder / path.name
-    notebook = nbformat.read(file, as_version=4)
-    nbformat.validate(notebook)
-    for text in texts(notebook):
+    made = nbformat.read(file, as_version=4)
+    nbformat.validate(made)
+    for text in texts(made):
         prose = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", "", text, flags=re.DOTALL)
         assert not RAW.search(prose), prose
         for address in LINK.findall(text):
@@ -85,8 +86,7 @@ def test_nbval_finds_the_stored_outputs_far_from_the_book(site, path, tmp_path):
 def run(folder, *sources):
     """What the last of some cells prints, in a kernel of its own."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    client = notebooks.NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = notebooks.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     client.execute()
     return "".join(output.get("text", "") for output in cells[-1].outputs)
 
@@ -97,33 +97,44 @@ def test_hayasa_is_the_one_that_the_notebook_carries(site, root, tmp_path):
     assert not where.startswith(str(root)) and answer == "32"
 
 
-def test_from_a_site_hayasa_comes_from_there(root, tmp_path):
-    shutil.copytree(root, tmp_path / "book", ignore=readers_need)
-    config = tmp_path / "book" / "_quarto.yml"
-    config.write_text(config.read_text(encoding="utf-8").replace("book:\n", "book:\n  site-url: https://example.org/hayasa/\n", 1), encoding="utf-8")
-    assert readers.main(["--root", str(tmp_path / "book")]) == 0
-    folder = tmp_path / "book" / readers.FOLDER
-    (wheel,) = folder.glob("*.whl")
-    notebook = nbformat.read(folder / CHAPTERS[0].name, as_version=4)
-    assert f"\n%pip install -q --force-reinstall --no-deps https://example.org/hayasa/notebooks/{wheel.name}\n" in codes(notebook)[0].source
-    assert "](https://example.org/hayasa/chapters/02-latency.html)" in "\n".join(texts(notebook))
-    assert "base64" not in codes(notebook)[0].source
+ANSWERS = """
+[exr-a]
+x = { ask = "いくつ", unit = "ms", said = "x = {} ms", wrong = [{ times = 2, say = "違います。" }] }
+"""
 
 
-def readers_need(folder, names):
-    return {name for name in names if name in ("_book", "tests", "node_modules", "my-notebooks") or name.startswith(".")}
+@pytest.fixture
+def small(tmp_path):
+    """A book of one chapter with one exercise, and its table of answers."""
+    exercise = text_cell("::: {#exr-a}\n## 名\n問い [@sec-a]\n:::")
+    solution = text_cell('::: {.callout-tip collapse="true"}\n## 解答：名\nこうです。')
+    code = code_cell("print('x = 1,234.5 ms')", printed("x = 1,234.5 ms\n"))
+    chapter = notebook(text_cell("# 題 {#sec-a}"), exercise, solution, code, text_cell("以上。\n:::"))
+    return make_book(tmp_path, **{"a.ipynb": chapter, readers.ANSWERS: ANSWERS})
 
 
-def test_what_a_reader_changed_is_kept(root, tmp_path):
-    shutil.copytree(root, tmp_path / "book", ignore=readers_need)
-    command = ["--own", "--root", str(tmp_path / "book")]
+def test_from_a_site_hayasa_comes_from_there(small):
+    config = small / "_quarto.yml"
+    config.write_text(CONFIG.replace("  title:", "  site-url: https://example.org/hayasa/\n  title:"), encoding="utf-8")
+    assert readers.main(["--root", str(small)]) == 0
+    (wheel,) = (small / readers.FOLDER).glob("*.whl")
+    made = nbformat.read(small / readers.FOLDER / "a.ipynb", as_version=4)
+    address = f"https://example.org/hayasa/notebooks/{wheel.name}"
+    assert f"\n%pip install -q --force-reinstall --no-deps {address}" in codes(made)[0].source
+    assert "](https://example.org/hayasa/a.html)" in "\n".join(texts(made))
+    assert "base64" not in codes(made)[0].source
+
+
+def test_what_a_reader_changed_is_kept(small):
+    command = ["--own", "--root", str(small)]
     assert readers.main(command) == 0
-    first, second = (tmp_path / "book" / readers.OWN / path.name for path in CHAPTERS[:2])
-    assert "](../_book/chapters/" in first.read_text(encoding="utf-8")
-    first.write_text("mine", encoding="utf-8")
-    second.unlink()
+    full, students = (small / readers.OWN / name for name in ("a.ipynb", "students/a.ipynb"))
+    assert "](../_book/a.html)" in full.read_text(encoding="utf-8")
+    assert "](../../_book/a.html)" in students.read_text(encoding="utf-8")
+    full.write_text("mine", encoding="utf-8")
+    students.unlink()
     assert readers.main(command) == 0
-    assert first.read_text(encoding="utf-8") == "mine" and second.is_file()
+    assert full.read_text(encoding="utf-8") == "mine" and students.is_file()
 
 
 @by_chapter
@@ -151,7 +162,7 @@ def readers_pandoc(*options):
     return pandoc.run("-f", "markdown", "-t", "html", *options, text="# 題\n\n本文\n")
 
 
-def test_packages_are_those_that_the_code_imports(monkeypatch):
+def test_packages_are_those_that_the_code_imports():
     assert readers.packages("x = 1") == set()
     assert readers.packages("import os, hayasa\nimport numpy as np") == {"numpy"}
     assert readers.packages("from hayasa.book.figures import BLUE") == {"matplotlib", "matplotlib-fontja"}
@@ -160,30 +171,28 @@ def test_packages_are_those_that_the_code_imports(monkeypatch):
 # ---- the table of answers ------------------------------------------------------------------------
 
 
-def refused(root, tmp_path, old, new):
-    """What is said of a table of answers with one thing changed."""
-    shutil.copytree(root, tmp_path / "book", ignore=readers_need)
-    table = tmp_path / "book" / readers.ANSWERS
-    text = table.read_text(encoding="utf-8")
-    assert old in text
-    table.write_text(text.replace(old, new), encoding="utf-8")
-    problems = Problems()
-    book = read_book(tmp_path / "book", problems)
-    with pytest.raises(readers.BookError) as caught:
-        readers.editions(book, "", problems)
-    return str(caught.value)
+def test_the_right_value_is_read_from_the_solution(small):
+    made = readers.editions(read_book(small, Problems()), "", Problems())
+    setup = codes(nbformat.from_dict({"cells": [vars(cell) | {"cell_type": "code"} for cell in made["notebooks/students/a.ipynb"]]}))[1]
+    checker = Checker(re.search(r'Checker\("([^"]*)"\)', setup.source)[1])
+    assert checker._answers == {"exr-a": {"x": Answer(1234.5, "ms", wrong=(Road(2469.0, "違います。"),))}}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("[exr-balance]", "[exr-balanced]", "演習 exr-balanced が本にありません"),
-        ('said = "B = {}"', 'said = "b = {}"', "exr-balance.batch_size: chapters/01-memory-hierarchy.ipynb の解答の出力に「b = {}」がありません"),
-        ('unit = "人", said = "B = {}"', 'said = "B = {}"', "exr-balance.batch_size: unit がありません"),
-        ('unit = "人", said = "B = {}"', 'units = "人", unit = "人", said = "B = {}"', "exr-balance.batch_size: units という鍵は使えません"),
-        ("{ times = 8, say =", "{ times = 8, said = \"{}\", say =", "wrong の行き先が決まりません"),
-        ("[exr-balance]", "[exr-balance", "TOML として読めません"),
+        ("[exr-a]", "[exr-b]", "演習 exr-b が本にありません"),
+        ("x = {} ms", "y = {} ms", "exr-a.x: a.ipynb の解答の出力に「y = {} ms」がありません"),
+        ('unit = "ms", ', "", "exr-a.x: unit がありません"),
+        ("unit =", 'units = "ms", unit =', "exr-a.x: units という鍵は使えません"),
+        ("times = 2, ", "", "wrong の行き先が決まりません"),
+        ("times = 2", 'times = 2, said = "x = {}"', "wrong の行き先が決まりません"),
+        ("[exr-a]", "[exr-a", "TOML として読めません"),
+        ("x = { ask", "x = 3 # ", "exr-a.x: 表ではありません"),
     ],
 )  # fmt: skip
-def test_a_wrong_table_of_answers_is_refused(root, tmp_path, old, new, said):
-    assert said in refused(root, tmp_path, old, new)
+def test_a_wrong_table_of_answers_is_refused(small, old, new, said, capsys):
+    assert old in ANSWERS
+    (small / readers.ANSWERS).write_text(ANSWERS.replace(old, new), encoding="utf-8")
+    assert readers.main(["--root", str(small)]) == 1
+    assert said in capsys.readouterr().err

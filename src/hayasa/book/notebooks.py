@@ -10,7 +10,7 @@ import numbers
 import zlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # What may have happened to a number, whatever the exercise: how many times too large or too small it is then,
 # and what to say.  These come before the near miss: GB for GiB is 7 % off.
@@ -212,14 +212,15 @@ def picture(svg: str) -> str:
 
 
 def show_figures_untrusted() -> None:
-    """Have matplotlib's figures drawn as Markdown, too, wherever they are drawn as SVG."""
+    """Have each drawing that a cell shows as SVG shown as Markdown, too, where the kernel lets one add to it."""
     from IPython import get_ipython
 
-    formatters = get_ipython().display_formatter.formatters
+    def add(message: dict[str, Any]) -> dict[str, Any]:
+        data = message["content"].get("data", {})
+        if svg := data.get("image/svg+xml"):
+            data["text/markdown"] = picture(svg)
+        return message
 
-    def draw(figure: object) -> str | None:
-        svg = formatters["image/svg+xml"](figure)
-        return picture(svg) if svg else None
-
-    # Of Figure itself the backend takes every form away when it is told which to draw.
-    formatters["text/markdown"].for_type_by_name("matplotlib.figure", "FigureBase", draw)
+    publisher = getattr(get_ipython(), "display_pub", None)
+    if hasattr(publisher, "register_hook"):
+        publisher.register_hook(add)
