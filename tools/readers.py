@@ -58,7 +58,7 @@ from press.resolve.page import Page  # noqa: E402
 from press.write.notebook import Cell, NotebookError, notebook_text, page_cells  # noqa: E402
 from tools.web import write_if_changed  # noqa: E402
 
-CARRIED = '''\
+CARRIED = """\
 # この本の道具を用意します。最初に一度だけ実行してください。
 # hayasa {version} はこのセルの中に入っていて、そのほかに足りないものだけを取ってきます。
 import base64, io, lzma, sys, tempfile, zipfile
@@ -67,23 +67,23 @@ hayasa_wheel = "{wheel}"
 hayasa_folder = tempfile.TemporaryDirectory()
 zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
 sys.path.insert(0, hayasa_folder.name)
-'''
-FROM_SITE = '''\
+"""
+FROM_SITE = """\
 # この本の道具を用意します。最初に一度だけ実行してください。
 %pip install -q --force-reinstall --no-deps {address}
-'''
-PACKAGES = '''
+"""
+PACKAGES = """
 from hayasa.book.notebooks import missing, show_figures_untrusted
 
 show_figures_untrusted()
 if packages := missing("{pins}"):
     %pip install -q {{packages}}
-'''
-CHECKER = '''
+"""
+CHECKER = """
 from hayasa.book.notebooks import Checker
 
 check = Checker("{answers}")
-'''
+"""
 
 
 def write_notebooks(root: Path) -> None:
@@ -168,15 +168,27 @@ def answers_table(root: Path, problems: Problems) -> dict[str, Any]:
     for exercise, answers in table.items():
         for name, said in answers.items():
             if not isinstance(said, dict):
-                problems.add(ANSWERS, f"{exercise}.{name}", "表ではありません", "{ ask = …, unit = …, said = … } と書いてください")
+                problems.add(
+                    ANSWERS,
+                    f"{exercise}.{name}",
+                    "表ではありません",
+                    "{ ask = …, unit = …, said = … } と書いてください",
+                )
                 continue
             for keys, entry in ((ANSWER_KEYS, said), *((ROAD_KEYS, road) for road in said.get("wrong", []))):
                 for key in sorted(entry.keys() - keys.keys()):
-                    problems.add(ANSWERS, f"{exercise}.{name}", f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}")
+                    problems.add(
+                        ANSWERS, f"{exercise}.{name}", f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}"
+                    )
                 for key in (key for key, is_needed in keys.items() if is_needed and key not in entry):
                     problems.add(ANSWERS, f"{exercise}.{name}", f"{key} がありません", "書いてください")
                 if keys is ROAD_KEYS and ("times" in entry) == ("said" in entry):
-                    problems.add(ANSWERS, f"{exercise}.{name}", "wrong の行き先が決まりません", "times か said の、どちらか一つを書いてください")
+                    problems.add(
+                        ANSWERS,
+                        f"{exercise}.{name}",
+                        "wrong の行き先が決まりません",
+                        "times か said の、どちらか一つを書いてください",
+                    )
     return table
 
 
@@ -194,7 +206,9 @@ def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell
 def with_setup(cells: list[Cell], setup: str) -> list[Cell]:
     """Return the cells with what they need beneath the title, and drawings as it has them made."""
     hidden = {"jupyter": {"source_hidden": True}, "cellView": "form"}
-    cells = [replace(cell, outputs=[shown(output) for output in cell.outputs]) if cell.outputs else cell for cell in cells]
+    cells = [
+        replace(cell, outputs=[shown(output) for output in cell.outputs]) if cell.outputs else cell for cell in cells
+    ]
     return [*cells[:1], Cell("setup", setup.rstrip("\n"), [], metadata=hidden), *cells[1:]]
 
 
@@ -294,9 +308,7 @@ def _room(exercise: str, answers: dict[str, Answer], given: dict[str, Any]) -> I
     yield Cell(f"{slug}-words", "**考えたこと**（このセルを開いて書きます）：")
 
 
-def _answers(
-    page: Page, cells: list[Cell], given: dict[str, Any], problems: Problems
-) -> dict[str, dict[str, Answer]]:
+def _answers(page: Page, cells: list[Cell], given: dict[str, Any], problems: Problems) -> dict[str, dict[str, Answer]]:
     """Return the right values of a chapter's exercises, as its solutions print them."""
     answers: dict[str, dict[str, Answer]] = {}
     for exercise in dict.fromkeys(cell.poses for cell in cells if cell.poses):
@@ -346,7 +358,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="章から、読者のノートブック notebooks/*.ipynb を作る")
     parser.add_argument("--root", type=Path, default=ROOT, help="本のフォルダー")
-    parser.add_argument("--own", action="store_true", help=f"サイトのためではなく、手元で書きかえるために {OWN}/ に作る")
+    parser.add_argument(
+        "--own", action="store_true", help=f"サイトのためではなく、手元で書きかえるために {OWN}/ に作る"
+    )
     options = parser.parse_args(arguments)
     try:
         (write_own if options.own else write_notebooks)(options.root.resolve())

@@ -66,7 +66,8 @@ def cell_defaults(book: Book, manuscript: Manuscript) -> dict[str, Any]:
     """What holds for every code cell of a chapter that does not say otherwise."""
     chapter = manuscript.front_matter
     own = {key: room[key] for room in (chapter, manuscript.html) for key in CODE_DEFAULTS if key in room}
-    return book.cell_defaults | chapter.get("execute", {}) | own
+    defaults: dict[str, Any] = book.cell_defaults | chapter.get("execute", {}) | own
+    return defaults
 
 
 class _FaultyError(Exception):

@@ -119,7 +119,9 @@ def _code_cell(book: Book, page: Page, piece: _Piece, stored: dict[str, Any]) ->
     options = cell_defaults(book, page.manuscript) | cell.options
     shown = options.get("include", True) is not False and not piece.answers
     hides = {
-        "source_hidden": not shown or options.get("echo", True) is False or options.get("code-fold", False) in (True, "true"),
+        "source_hidden": not shown
+        or options.get("echo", True) is False
+        or options.get("code-fold", False) in (True, "true"),
         "outputs_hidden": bool(stored["outputs"]) and (not shown or options.get("output", True) is False),
     }
     metadata: dict[str, Any] = {key: value for key, value in stored["metadata"].items() if key == "tags"}
@@ -278,7 +280,9 @@ class _Drawing:
             shape = next((name for name in el.classes if name in self.boxes), None)
             if shape:
                 return self.boxes[shape](el)
-            if el.classes and not {"captions", "tabset", "layout", "aside", "fold", "column", "columns"} & set(el.classes):
+            if el.classes and not {"captions", "tabset", "layout", "aside", "fold", "column", "columns"} & set(
+                el.classes
+            ):
                 return self._live(el)
             return self.blocks(el.content)
         if isinstance(el, pf.RawBlock):
@@ -299,7 +303,9 @@ class _Drawing:
         if isinstance(el, pf.BlockQuote):
             return [pf.BlockQuote(*self.blocks(el.content))]
         if isinstance(el, pf.CodeBlock):
-            return [pf.CodeBlock(el.text, classes=[name for name in el.classes if name in ("python", "sh", "text")][:1])]
+            return [
+                pf.CodeBlock(el.text, classes=[name for name in el.classes if name in ("python", "sh", "text")][:1])
+            ]
         if isinstance(el, pf.Para | pf.Plain):
             drawn = self._inlines(el.content)
             return [type(el)(*drawn)] if drawn else []
@@ -387,7 +393,9 @@ class _Drawing:
 
     def _folded(self, el: pf.Div) -> list[pf.Element]:
         go_on = "continued" in el.classes
-        title = "解答の続き" if go_on else pf.stringify(pf.Plain(*self._inlines(el.content[0].content[0].content))).strip()
+        title = (
+            "解答の続き" if go_on else pf.stringify(pf.Plain(*self._inlines(el.content[0].content[0].content))).strip()
+        )
         body = self.blocks(el.content if go_on else el.content[1:])
         head = pf.RawBlock(f"<details>\n<summary>{entities.escape(title, quote=False)}</summary>", "html")
         return [head, *body, pf.RawBlock("</details>", "html")]

@@ -121,7 +121,7 @@ def test_from_a_site_hayasa_comes_from_there(small):
     made = nbformat.read(small / readers.FOLDER / "a.ipynb", as_version=4)
     address = f"https://example.org/hayasa/notebooks/{wheel.name}"
     assert f"\n%pip install -q --force-reinstall --no-deps {address}" in codes(made)[0].source
-    assert "](https://example.org/hayasa/a.html)" in "\n".join(texts(made))
+    assert "](https://example.org/hayasa/a.html#sec-a)" in "\n".join(texts(made))
     assert "base64" not in codes(made)[0].source
 
 
@@ -129,8 +129,8 @@ def test_what_a_reader_changed_is_kept(small):
     command = ["--own", "--root", str(small)]
     assert readers.main(command) == 0
     full, students = (small / readers.OWN / name for name in ("a.ipynb", "students/a.ipynb"))
-    assert "](../_book/a.html)" in full.read_text(encoding="utf-8")
-    assert "](../../_book/a.html)" in students.read_text(encoding="utf-8")
+    assert "](../_book/a.html#sec-a)" in full.read_text(encoding="utf-8")
+    assert "](../../_book/a.html#sec-a)" in students.read_text(encoding="utf-8")
     full.write_text("mine", encoding="utf-8")
     students.unlink()
     assert readers.main(command) == 0

@@ -153,7 +153,9 @@ class Checker:
             raise ValueError(f"演習 {exercise!r} はありません。あるもの: {'、'.join(self._answers)}")
         answers = self._answers[exercise]
         if unknown := sorted(given.keys() - answers.keys()):
-            raise ValueError(f"{exercise} に {'、'.join(unknown)} という答えはありません。あるもの: {'、'.join(answers)}")
+            raise ValueError(
+                f"{exercise} に {'、'.join(unknown)} という答えはありません。あるもの: {'、'.join(answers)}"
+            )
         for name, answer in answers.items():
             print(name, judge(given.get(name, ...), answer))
 
@@ -221,6 +223,6 @@ def show_figures_untrusted() -> None:
             data["text/markdown"] = picture(svg)
         return message
 
-    publisher = getattr(get_ipython(), "display_pub", None)
+    publisher: Any = getattr(get_ipython(), "display_pub", None)
     if hasattr(publisher, "register_hook"):
         publisher.register_hook(add)
