@@ -76,6 +76,7 @@ lab: ready
 
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
+	@$(VENV_PYTHON) -m lab.prompts
 	@$(VENV_PYTHON) -m lab.drafts
 	@$(VENV_PYTHON) -m lab.power
 

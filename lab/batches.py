@@ -31,10 +31,13 @@ from .fit import (
     fit_factors,
     predict_s,
 )
-from .rows import EXCLUSIONS, PROMPT, Measurement
+from .rows import PROMPT, Measurement
 
 BATCH_WAITS = ("further_experts", "vectors", "tiles", "tile_unpack", "expert_routes")
 """Waits that only several sequences have, by the name of their kind."""
+
+FEW_DEVICES = 1.5
+"""How much wider the interval is made, on a logarithmic scale, than models alone would have it."""
 
 PASSES = "measurements/passes/llamacpp_micro_batches.csv"
 
@@ -57,6 +60,23 @@ class Batches:
     rows: list[Measurement]
     held_out: dict[str, HeldOut]
 
+    def interval(self) -> tuple[float, float]:
+        """Return the ends of the 90 % interval over the estimate.
+
+        What was held out by model, a little wider: the devices are too few to
+        say themselves how much they differ.
+        """
+        low, high = self.held_out["model"].interval()
+        return low**FEW_DEVICES, high**FEW_DEVICES
+
+    @property
+    def coverage(self) -> float:
+        """Share of the rows that it holds where their device was held out; 0 if none could be."""
+        log_ratio = self.held_out["device"].log_ratio
+        seen = np.exp(log_ratio[~np.isnan(log_ratio)])
+        low, high = self.interval()
+        return float(np.mean((low <= seen) & (seen <= high))) if seen.size else 0.0
+
 
 def fit_batches(
     singles: Sequence[Measurement], several: Sequence[Measurement], waits: Sequence[str], given: Coefficients
@@ -74,7 +94,7 @@ def fit_batches(
     given : mapping
         Coefficients of the others.
     """
-    rows = [_batched(m) for m in several if not any(excluded(m) for _, excluded in EXCLUSIONS)]
+    rows = [_batched(m) for m in several]
     keys: dict[str, Callable[[Measurement], Hashable]] = {
         "model": lambda m: m.model.id,
         "device": lambda m: m.device.id,

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,6 +48,9 @@ from .rows import (
     usable,
     without_cores,
 )
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PREFILL_SHRINKAGE = 0.5
 """How many measured configurations a prefill factor of 1 weighs as much as.
@@ -192,8 +195,8 @@ FORMS = (
     Form(
         "llama.cpp",
         "cpu",
-        ("read_weights",),
-        "Raspberry Pi 5 からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。",
+        ("read_weights", "many_cores"),
+        "Raspberry Pi からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。",
         launches_by_host=True,
     ),
     Form(
@@ -283,13 +286,14 @@ def calibrate(
     if not form.several:
         written["all_reduces"] = _sum_us("tensor", mine, coefficients, factors)
     if form.batches:
-        passes = [m for m in load_passes() if m.row["backend"] == form.backend]
-        batches = fit_batches(rows, [*[m for m in mine if m.devices == 1 < m.batch_size], *passes], form.waits, given)
+        several = _kept([m for m in mine if m.devices == 1 < m.batch_size])
+        several += [m for m in load_passes() if m.row["backend"] == form.backend]
+        batches = fit_batches(rows, several, form.waits, given)
         written = dict(batches.coefficients) | {"all_reduces": written["all_reduces"]}
     fields_written: dict[str, Any] = {
-        fitted.coefficient: _round(written.get(fitted.kind.name, 0.0)) for fitted in FITTED_WAITS
+        fitted.coefficient: rounded(written.get(fitted.kind.name, 0.0)) for fitted in FITTED_WAITS
     }
-    errors: dict[str, Any] = {f"error_{name}_held_out": _round(one.error) for name, one in held_out.items()}
+    errors: dict[str, Any] = {f"error_{name}_held_out": rounded(one.error) for name, one in held_out.items()}
     calibration = Calibration(
         id=form.id,
         engine=form.engine,
@@ -298,15 +302,15 @@ def calibrate(
         unpacked_kinds="|".join(form.unpacked_kinds),
         launch_clock_hz=ASSUMED_CLOCK_HZ if form.launches_by_host else 0.0,
         **fields_written,
-        row_sum_us=_round(_sum_us("row", mine, coefficients, factors)),
-        pipeline_message_s=_round(_pipeline_message_s(mine, coefficients, factors)),
-        prefill_share_float=_round(shares["float"]),
-        prefill_share_packed=_round(shares["packed"]),
-        prefill_share_experts=_round(shares["experts"]),
-        low_factor=_round(unknown[0]),
-        high_factor=_round(unknown[1]),
-        known_low_factor=_round(known[0]),
-        known_high_factor=_round(known[1]),
+        row_sum_us=rounded(_sum_us("row", mine, coefficients, factors)),
+        pipeline_message_s=rounded(_pipeline_message_s(mine, coefficients, factors)),
+        prefill_share_float=rounded(shares["float"]),
+        prefill_share_packed=rounded(shares["packed"]),
+        prefill_share_experts=rounded(shares["experts"]),
+        low_factor=rounded(unknown[0]),
+        high_factor=rounded(unknown[1]),
+        known_low_factor=rounded(known[0]),
+        known_high_factor=rounded(known[1]),
         rows=len(rows),
         devices=len({m.device.id for m in rows}),
         models=len({m.model.id for m in rows}),
@@ -314,10 +318,10 @@ def calibrate(
         split_rows=sum(m.devices > 1 for m in rows),
         first_year=years[0],
         last_year=years[-1],
-        error_in_sample=_round(float(np.mean(np.abs(measured / _one_device_s(rows, coefficients, factors) - 1)))),
+        error_in_sample=rounded(float(np.mean(np.abs(measured / _one_device_s(rows, coefficients, factors) - 1)))),
         **errors,
-        coverage_device_held_out=_round(by_device.coverage),
-        coverage_model_held_out=_round(by_pair.coverage),
+        coverage_device_held_out=rounded(by_device.coverage),
+        coverage_model_held_out=rounded(by_pair.coverage),
         sources="|".join(sorted({m.row["file"] for m in rows})),
         note=form.note,
     )
@@ -329,8 +333,8 @@ def calibrate(
                 calibration=form.id,
                 scope=scope[0],
                 weight_kind=scope[1],
-                step_factor=_round(float(np.exp(log))),
-                prefill_factor=_round(prefill_factors.get(scope[0], 0.0)),
+                step_factor=rounded(float(np.exp(log))),
+                prefill_factor=rounded(prefill_factors.get(scope[0], 0.0)),
                 rows=counts[scope],
             )
             for scope, log in sorted(factors.items())
@@ -361,7 +365,8 @@ def rows_of(form: Form, measurements: Sequence[Measurement]) -> list[Measurement
     return [at_launch_clock(m, ASSUMED_CLOCK_HZ) if form.launches_by_host else m for m in mine]
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
+    """Return a number with the digits that are worth writing down."""
     return float(f"{value:.{SIGNIFICANT_DIGITS - 1}e}")
 
 
@@ -403,7 +408,9 @@ def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Coeff
     rows = [
         m
         for m in _kept(measurements)
-        if m.devices > 1 and m.row["split"] in ("layer", "pipeline") and m.context_length <= LONG_CONTEXT
+        if m.devices > 1 == m.batch_size
+        and m.row["split"] in ("layer", "pipeline")
+        and m.context_length <= LONG_CONTEXT
     ]
     if not rows:
         return 0.0
@@ -413,8 +420,8 @@ def _pipeline_message_s(measurements: Sequence[Measurement], coefficients: Coeff
 
 
 def _kept(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Return the rows of one sequence that no exclusion names."""
-    return [m for m in measurements if m.batch_size == 1 and not any(excluded(m) for _, excluded in EXCLUSIONS)]
+    """Return the rows that no exclusion names."""
+    return [m for m in measurements if not any(excluded(m) for _, excluded in EXCLUSIONS)]
 
 
 def _weighted_median(values: Floats, weights: Floats) -> float:
@@ -436,19 +443,18 @@ def _of_batches(batches: Batches | None, rows: int) -> dict[str, Any]:
     """Return what a calibration says of several sequences; where they were fitted with the rest, of how many rows."""
     if batches is None:
         return {"batched_rows": rows}
-    by_device = batches.held_out["device"]
-    low, high = by_device.interval()
+    low, high = batches.interval()
     return {
         "batched_rows": len(batches.rows),
-        "batched_low_factor": _round(low),
-        "batched_high_factor": _round(high),
-        "error_batches_device_held_out": _round(by_device.error),
-        "error_batches_model_held_out": _round(batches.held_out["model"].error),
-        "coverage_batches_held_out": _round(by_device.coverage),
+        "batched_low_factor": rounded(low),
+        "batched_high_factor": rounded(high),
+        "error_batches_device_held_out": rounded(batches.held_out["device"].error),
+        "error_batches_model_held_out": rounded(batches.held_out["model"].error),
+        "coverage_batches_held_out": rounded(batches.coverage),
     }
 
 
-def write_rows(path: Path, rows: Sequence[Calibration] | Sequence[DeviceFactor]) -> None:
+def write_rows(path: Path, rows: Sequence[DataclassInstance]) -> None:
     """Write dataclasses as CSV, one column per field."""
     names = [field.name for field in fields(rows[0])]
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -20,11 +20,12 @@ import numpy as np
 import hayasa
 from hayasa.catalog.objects import device_rows, model_rows
 from hayasa.catalog.reader import data_directory
+from hayasa.engine.waits import FITTED_WAITS
 from hayasa.model.tensors import active_parameters, total_parameters
 from hayasa.model.weights import weight_bytes
 
-from .calibrate import FORMS, rows_of
-from .fit import hold_out
+from .calibrate import FORMS, Form, rows_of
+from .fit import NOT_FITTED, hold_out
 from .rows import Measurement, load_measurements, usable
 
 LAB = Path(__file__).parent
@@ -38,10 +39,15 @@ Speeds = Mapping[str, float | None]
 """Tokens per second by id of the row; None where there is no answer."""
 
 
-def rows_by_form() -> list[tuple[Sequence[Measurement], Sequence[str]]]:
-    """Return the rows of one sequence on one device that hayasa is fitted to, with the waits of each fit."""
+def rows_by_form() -> list[tuple[Form, Sequence[Measurement]]]:
+    """Return the rows that each calibration of hayasa is fitted to."""
     measurements, _ = load_measurements()
-    return [(usable(rows_of(form, measurements)), form.waits) for form in FORMS]
+    return [(form, usable(rows_of(form, measurements), several=form.several)) for form in FORMS]
+
+
+def is_asked(m: Measurement) -> bool:
+    """Tell whether a row is what all estimators are about: one sequence on one device."""
+    return m.devices == 1 and m.batch_size == 1
 
 
 def question(m: Measurement) -> dict[str, object]:
@@ -118,18 +124,25 @@ def hayasa_answers(rows: Sequence[Measurement]) -> Speeds:
             context_length=m.context_length,
             engine=m.row["engine"],
             backend=m.row["backend"],
+            build=m.month,
+            server=m.row["measured_through"] == "server",
         )
         found[m.row["id"]] = result.decode_tokens_per_s
     return found
 
 
 def held_out_answers(
-    forms: Sequence[tuple[Sequence[Measurement], Sequence[str]]], key: Callable[[Measurement], Hashable]
+    forms: Sequence[tuple[Form, Sequence[Measurement]]], key: Callable[[Measurement], Hashable]
 ) -> Speeds:
     """Answer each row by a fit that has not seen what `key` says of it."""
     found: dict[str, float | None] = {}
-    for rows, waits in forms:
-        for m, ratio in zip(rows, hold_out(rows, waits, key).log_ratio, strict=True):
+    written = {row.id: row for row in hayasa.calibrations()}
+    for form, rows in forms:
+        given = dict(NOT_FITTED)
+        for fitted in FITTED_WAITS:
+            if fitted.kind.name in form.borrows:
+                given[fitted.kind.name] = getattr(written[form.borrowed], fitted.coefficient)
+        for m, ratio in zip(rows, hold_out(rows, form.waits, key, given).log_ratio, strict=True):
             found[m.row["id"]] = None if np.isnan(ratio) else float(np.exp(-ratio)) / m.step_s
     return found
 
@@ -144,7 +157,7 @@ def errors(speeds: Speeds, rows: Sequence[Measurement], only: Speeds | None = No
 def main() -> None:
     """Ask all of them, and write the table."""
     forms = rows_by_form()
-    rows = [m for mine, _ in forms for m in mine]
+    rows = [m for _, mine in forms for m in mine if is_asked(m)]
     by_device = held_out_answers(forms, lambda m: m.device.id)
     by_model = held_out_answers(forms, lambda m: m.model.id)
     versions = dict(re.findall(r"^([\w-]+)==(\S+)$", REQUIREMENTS.read_text(encoding="utf-8"), re.M))

@@ -94,6 +94,7 @@ _START = {
     "layers": 1e5,
     "moe_layers": 5e4,
     "state_layers": 5e4,
+    "many_cores": 1e6,
     "dies": 5e4,
     "builds_to_2025": 5e4,
     "builds_of_2025": 5e4,

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import hayasa
 from hayasa.answer.estimate import Estimate
 from hayasa.catalog.reader import data_directory, read_rows
-from hayasa.machine.power import ClockCalibration, at_clock, clock_at_power, power_at_clock, rated_powers
+from hayasa.engine.power import ClockCalibration, at_clock, clock_at_power, power_at_clock, rated_powers
 
 Floats = npt.NDArray[np.float64]
 

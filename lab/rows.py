@@ -12,6 +12,7 @@ from hayasa.catalog.objects import get_device, get_model, get_weight_format
 from hayasa.engine.waits import FITTED_WAITS, READ_WEIGHTS, SAMPLING, UNPACKING, clock_hz
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
+from hayasa.machine.memory import memory_required_bytes
 from hayasa.model.flops import prefill_flop
 from hayasa.model.kv_cache import DEFAULT_MICRO_BATCH
 from hayasa.model.shape import Model
@@ -162,6 +163,14 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
         lambda m: (
             "ほぼ埋まる" in m.row["note"]
             or 0 < 0.9 * m.device.memory_capacity_bytes < weight_bytes(m.model, m.weights).resident_bytes / m.devices
+        ),
+    ),
+    (
+        "重みと KV キャッシュがメモリに入らないはずの測定（待たされた系列も数えたか、文脈の平均が違う）",
+        lambda m: (
+            m.batch_size > 1
+            and memory_required_bytes(m.model, m.weights, batch_size=m.batch_size, context_length=m.context_length)
+            > 0.92 * m.device.memory_capacity_bytes * m.devices
         ),
     ),
     (

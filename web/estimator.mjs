@@ -13,6 +13,8 @@ const given = {
   build_month: () => "",
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
+  prompt_calibrations: () => tables.prompt_calibrations,
+  prompt_factors: () => tables.prompt_factors,
   engine_memories: () => tables.engine_memories,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
@@ -68,8 +70,9 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`, `device_factors`, `memory_reserves`,
- * `engine_memories`, `presets`, `shelves` (how menus are ordered), `constants`.
+ * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`, `device_factors`,
+ * `prompt_calibrations`, `prompt_factors`, `memory_reserves`, `engine_memories`, `presets`, `shelves` (how menus are
+ * ordered), `constants`.
  */
 export const tables = loadTables(data);
 
@@ -77,6 +80,7 @@ function loadTables({ presets, shelves, ...packed }) {
   const { MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
   const devices = rowsOf(packed.devices);
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
+  const prompts = rowsOf(packed.prompt_calibrations).map((row) => new hayasa.PromptCalibration(row));
   return Object.freeze({
     constants: Object.freeze({ MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
     devices: byId(devices.map(deviceOf)),
@@ -85,7 +89,9 @@ function loadTables({ presets, shelves, ...packed }) {
     engines: enginesOf(packed.engines),
     backends: hayasa.BACKENDS,
     calibrations: Object.freeze(calibrations),
-    device_factors: deviceFactorsOf(packed.device_factors, devices, calibrations),
+    device_factors: factorsOf(packed.device_factors, devices, calibrations, hayasa.DeviceFactor, "weight_kind"),
+    prompt_calibrations: Object.freeze(prompts),
+    prompt_factors: factorsOf(packed.prompt_factors, devices, prompts, hayasa.PromptFactor),
     memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
     engine_memories: $dict(rowsOf(packed.engine_memories).map((row) => [row.id, new hayasa.EngineMemory(row)])),
     presets,
@@ -141,15 +147,17 @@ function listedIn(cell) {
   return cell.split("|").filter(Boolean);
 }
 
-function deviceFactorsOf({ places, ...table }, devices, calibrations) {
-  const scopes = [...new Set(devices.map((device) => device.family)), ...devices.map((device) => device.id)];
+function factorsOf({ places, ...table }, devices, calibrations, Factor, ...further) {
+  const families = [...new Set(devices.map((device) => device.family))];
+  const vendors = new Set(families.map((family) => family.split("-")[0]));
+  const scopes = [...families, ...devices.map((device) => device.id), ...vendors];
   const rows = rowsOf(table);
   const [ids, names] = [places.calibration, places.scope].map((text) => numbersIn(text, rows.length));
   return $dict(
     rows.map((row, index) => {
       const [calibration, scope] = [calibrations[ids[index]].id, scopes[names[index]]];
-      const factor = new hayasa.DeviceFactor({ ...row, calibration, scope });
-      return [Object.freeze([calibration, scope, factor.weight_kind]), factor];
+      const factor = new Factor({ ...row, calibration, scope });
+      return [Object.freeze([calibration, scope, ...further.map((name) => factor[name])]), factor];
     }),
   );
 }

@@ -28,6 +28,7 @@ from .answer.fit import MemoryFit as MemoryFit
 from .answer.fit import max_batch_size as max_batch_size
 from .answer.fit import max_context_length as max_context_length
 from .answer.fit import memory_fit as memory_fit
+from .answer.prompt import PromptTime as PromptTime
 from .catalog.measurements import Measurement as Measurement
 from .catalog.measurements import measurements as measurements
 from .catalog.objects import device_rows as device_rows
@@ -42,6 +43,8 @@ from .engine.engines import BACKENDS as BACKENDS
 from .engine.engines import ENGINES as ENGINES
 from .engine.engines import Engine as Engine
 from .engine.engines import get_engine as get_engine
+from .engine.prompt import PromptCalibration as PromptCalibration
+from .engine.prompt import prompt_calibrations as prompt_calibrations
 from .engine.waits import Wait as Wait
 from .errors import DataFileError as DataFileError
 from .errors import DoesNotFitError as DoesNotFitError

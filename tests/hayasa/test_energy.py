@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +16,7 @@ import hayasa
 from hayasa.answer.cost import prices
 from hayasa.catalog.objects import device_rows, get_device
 from hayasa.cli.commands import main
-from hayasa.machine.power import (
+from hayasa.engine.power import (
     LEAST_CLOCK,
     at_clock,
     clock_at_power,
@@ -24,6 +25,7 @@ from hayasa.machine.power import (
     power_calibrations,
     rated_powers,
 )
+from lab.power import fit_clock, shares
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 POWERS = sorted((DATA / "measurements" / "power").glob("*.csv"))
@@ -270,6 +272,13 @@ def test_measured_watts_are_possible() -> None:
         if row["power_limit_w"]:
             assert float(row["power_w"]) <= 1.01 * float(row["power_limit_w"])
         assert float(row["tokens_per_s"]) > 0
+
+
+@pytest.mark.parametrize(("name", "fit"), [("power_calibrations", shares), ("power_clocks", lambda: [fit_clock()])])
+def test_the_tables_are_what_the_fit_makes(name: str, fit: Callable[[], list[dict[str, object]]]) -> None:
+    """Else ``make calibrate`` was forgotten after the speeds or the watts changed."""
+    with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.DictReader(file)) == [{key: str(value) for key, value in row.items()} for row in fit()]
 
 
 def test_the_calibrations_say_how_far_off_they_are() -> None:

@@ -76,6 +76,8 @@ SOUND: dict[str, Any] = {
     "acceptance": 0.5,
     "share": 0.5,
     "decay": 0.9,
+    "cached_tokens": 4,
+    "micro_batch": 4,
 }
 """A sound value of each parameter that is no number like 2."""
 

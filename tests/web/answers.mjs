@@ -43,12 +43,15 @@ function answer(question) {
   }
 }
 
+const plainWait = ({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden });
+
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen, fit, waits } = result;
+  const { chosen, fit, prefill_waits, waits } = result;
   values.fit = { ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) };
-  values.waits = waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
+  values.waits = waits.map(plainWait);
+  values.prefill_waits = prefill_waits.map(plainWait);
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));

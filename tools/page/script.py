@@ -21,6 +21,8 @@ RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
 WANTED = (
     "hayasa.engine.calibration.Calibration",
     "hayasa.engine.calibration.DeviceFactor",
+    "hayasa.engine.prompt.PromptCalibration",
+    "hayasa.engine.prompt.PromptFactor",
     "hayasa.machine.device.Device",
     "hayasa.engine.engines.BACKENDS",
     "hayasa.engine.engines.Engine",
@@ -74,6 +76,8 @@ BESIDE = {name: one.beside for name, one in LATER.items()}
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
+    "hayasa.engine.prompt.prompt_calibrations",
+    "hayasa.engine.prompt.prompt_factors",
     "hayasa.engine.buffers.engine_memories",
     "hayasa.machine.reserve.memory_reserves",
     "hayasa.catalog.objects.get_device",
@@ -101,7 +105,7 @@ LEFT_OUT = (
     "Estimate.to_dict",
     "Wait.name",
     "Engine.aliases",
-    *(f"Calibration.{name}" for name in NOT_SHOWN),
+    *(f"{kind}.{name}" for kind in ("Calibration", "PromptCalibration") for name in NOT_SHOWN),
 )
 
 

@@ -157,7 +157,7 @@ def choose_models(
     --------
     >>> found = choose_models("rtx-3060", at_least_tokens_per_s=40, context_length=4096)
     >>> {one.model.id: one.weights.id for one in found}["llama-3.1-8b"]
-    'q6_k'
+    'q6_k_l'
     """
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from ..errors import MAX_CONTEXT_LENGTH, require_integer
@@ -25,11 +26,15 @@ class AnswerTime(NamedTuple):
         Until the first token: the prompt is read; None if that speed is not known.
     thinking_s, answer_s : float
         For the tokens of thought, and for those of the answer that a reader sees.
+    total_low_s, total_high_s : float or None
+        Ends of the 90 % interval of all of it; None if the first part is not known.
     """
 
     first_token_s: float | None
     thinking_s: float
     answer_s: float
+    total_low_s: float | None = None
+    total_high_s: float | None = None
 
     @property
     def total_s(self) -> float | None:
@@ -82,12 +87,23 @@ def answer_time(result: Estimate, answer_tokens: int, thinking_tokens: int = 0) 
     """
     answer_tokens = require_integer("answer_tokens", answer_tokens, 1, MAX_CONTEXT_LENGTH)
     thinking_tokens = require_integer("thinking_tokens", thinking_tokens, 0, MAX_CONTEXT_LENGTH)
-    start = result.prompt_length + 1
-    between = result.prompt_length + thinking_tokens
+    read = result.cached_tokens + result.prompt_length
+    start = read + 1
+    between = read + thinking_tokens
     # What is written first costs no step of its own.
     thinking_s = _steps_s(result, start, between)
-    answer_s = _steps_s(result, max(start, between), result.prompt_length + thinking_tokens + answer_tokens)
-    return AnswerTime(result.time_to_first_token_s, thinking_s, answer_s)
+    answer_s = _steps_s(result, max(start, between), between + answer_tokens)
+    prompt = result.prompt_time
+    if prompt is None:
+        return AnswerTime(None, thinking_s, answer_s)
+    steps_s = thinking_s + answer_s
+    faster_s = steps_s * (1 - result.step_latency_fast_s / result.step_latency_s)
+    slower_s = steps_s * (result.step_latency_slow_s / result.step_latency_s - 1)
+    # Prompts and steps were fitted apart: how far the one is off says nothing of the other.
+    total_s = prompt.best_s + steps_s
+    low_s = total_s - math.hypot(prompt.best_s - prompt.fast_s, faster_s)
+    high_s = total_s + math.hypot(prompt.slow_s - prompt.best_s, slower_s)
+    return AnswerTime(prompt.best_s, thinking_s, answer_s, low_s, high_s)
 
 
 def _steps_s(result: Estimate, start: int, end: int) -> float:

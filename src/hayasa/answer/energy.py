@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import InvalidValueError, require_non_negative, require_positive
-from ..machine.power import (
+from ..engine.power import (
     PowerCalibration,
     Watts,
     at_clock,
@@ -16,6 +15,7 @@ from ..machine.power import (
     rating_of,
     require_reachable,
 )
+from ..errors import InvalidValueError, require_non_negative, require_positive
 from ..model.flops import prefill_flop
 from ..model.weights import weight_bytes
 from ..units import significant
@@ -197,6 +197,8 @@ def energy(
     limit_w = None
     limit_factor = 1.0
     if power_limit_w is not None:
+        if result.parts:
+            raise InvalidValueError("power_limit_w は、違う機種を合わせたときには使えません。")
         limit_w = require_positive("power_limit_w", power_limit_w, maximum=MAX_POWER_W)
         known = clock_calibration()
         clock = require_reachable(limit_w, decode_w, known)
@@ -317,6 +319,9 @@ def _slowed(result: Estimate, clock: float) -> Estimate:
         split=result.split,
         prompt_length=result.prompt_length,
         kv_cache=result.kv_cache,
+        build=result.build or None,
+        server=result.server,
+        link_latency_s=result.link_latency_s,
     )
 
 

@@ -32,12 +32,12 @@ from ..errors import (
 from ..machine.device import Device
 from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
-from ..model.flops import prefill_flop
 from ..model.shape import Model
-from ..model.weights import WeightFormat, weight_bytes
+from ..model.weights import WeightFormat
 from ..model.work import Work, step_work
 from ..units import gibibytes, significant
 from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_batch_size, max_context_length, memory_fit, remedies
+from .prompt import PromptTime, dealt_prompt, prompt_time
 from .step import calibrated_waits, dealt_waits, ideal_waits, message_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -89,7 +89,11 @@ class Estimate(NamedTuple):
     context_length : int
         Tokens already in the cache of each sequence when the token is decoded.
     prompt_length : int
-        Tokens of the prompt that the prefill figures are about.
+        Tokens of the prompt, of each sequence, that the prefill figures are about.
+    cached_tokens : int
+        Tokens before the prompt that are in the cache already.
+    micro_batch : int
+        Tokens of prompts that are computed together; 0 for the engine's own number.
     devices : int
         How many devices.
     split : str
@@ -129,6 +133,8 @@ class Estimate(NamedTuple):
     batch_size: int
     context_length: int
     prompt_length: int
+    cached_tokens: int
+    micro_batch: int
     devices: int
     split: str
     work: Work
@@ -311,37 +317,82 @@ class Estimate(NamedTuple):
         )
 
     @property
+    def prompt_time(self) -> PromptTime | None:
+        """How long it takes to read the prompts of all sequences, and why; None if unknown."""
+        if not self.parts:
+            return self._prompt_time_on(self.device, self.backend, self.devices)
+        tokens = self.prompt_length * self.batch_size
+        return dealt_prompt(
+            [(self._prompt_time_on(part.device, part.alone.backend, 1), part.fraction) for part in self.parts], tokens
+        )
+
+    def _prompt_time_on(self, device: Device, backend: str, devices: int) -> PromptTime | None:
+        """Return the same of devices that are alike."""
+        return prompt_time(
+            self.model,
+            device,
+            self.weights,
+            self.engine,
+            backend,
+            prompt_length=self.prompt_length,
+            cached_tokens=self.cached_tokens,
+            batch_size=self.batch_size,
+            micro_batch=self.micro_batch,
+            devices=devices,
+            split=self.split,
+        )
+
+    def _prompt_speed(self, seconds: float | None) -> float | None:
+        """Return the tokens per second of all prompts in so many seconds."""
+        return self.prompt_length * self.batch_size / seconds if seconds else None
+
+    @property
+    def prefill_waits(self) -> tuple[Wait, ...]:
+        """Why reading the prompt takes its time; empty if that is unknown."""
+        time = self.prompt_time
+        return time.waits if time else ()
+
+    @property
     def prefill_tokens_per_s_bound(self) -> float | None:
-        """Tokens per second of reading the prompt that physics allows; None if unknown."""
-        if self.parts:
-            return _dealt_speed([(part.alone.prefill_tokens_per_s_bound, part.fraction) for part in self.parts])
-        return self._prefill_tokens_per_s(1.0)
+        """Tokens per second of reading the prompts, all sequences together, that physics allows; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.bound_s) if time else None
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
-        """Tokens per second of reading the prompt: the best estimate; None if unknown."""
-        if self.parts:
-            return _dealt_speed([(part.alone.prefill_tokens_per_s, part.fraction) for part in self.parts])
-        if self.chosen is None:
-            return self.prefill_tokens_per_s_bound
-        return self._prefill_tokens_per_s(self.chosen.prefill_share)
+        """Tokens per second of reading the prompts, all sequences together: the best estimate; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.best_s) if time else None
 
-    def _prefill_tokens_per_s(self, share: float) -> float | None:
-        """Speed of reading the prompt at a share of the peak."""
-        flop = prefill_flop(self.model, self.prompt_length)
-        compute_s = _compute_s(flop, self.device, self.weights)
-        if not (compute_s and share):
-            return None
-        read = weight_bytes(self.model, self.weights).read_bytes(self.prompt_length)
-        memory_s = read / self.device.memory_bandwidth_bytes_per_s
-        together = devices_at_a_time(self.split, self.devices)
-        return self.prompt_length * together / max(memory_s, compute_s / share)
+    @property
+    def prefill_tokens_per_s_low(self) -> float | None:
+        """Lower end of its 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.slow_s) if time else None
+
+    @property
+    def prefill_tokens_per_s_high(self) -> float | None:
+        """Upper end of its 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.fast_s) if time else None
 
     @property
     def time_to_first_token_s(self) -> float | None:
-        """Seconds until the first token of a prompt of `prompt_length`; None if unknown."""
-        speed = self.prefill_tokens_per_s
-        return self.prompt_length / speed if speed else None
+        """Seconds until each sequence has its first token, if all prompts come at once; None if unknown."""
+        time = self.prompt_time
+        return time.best_s if time else None
+
+    @property
+    def time_to_first_token_s_low(self) -> float | None:
+        """Shortest such time within the 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return time.fast_s if time else None
+
+    @property
+    def time_to_first_token_s_high(self) -> float | None:
+        """Longest such time within the 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return time.slow_s if time else None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -397,7 +448,7 @@ class Estimate(NamedTuple):
         """
         properties = [name for name, value in vars(Estimate).items() if isinstance(value, property)]
         names = [*self._fields, *properties]
-        return {name: _plain(getattr(self, name)) for name in names if name not in ("work", "chosen")}
+        return {name: _plain(getattr(self, name)) for name in names if name not in ("work", "chosen", "prompt_time")}
 
     def require_fit(self) -> Estimate:
         """Return itself if everything fits in memory, else raise.
@@ -517,6 +568,8 @@ def estimate(
     device_shares: Sequence[float] | None = None,
     split: str = "pipeline",
     prompt_length: int | None = None,
+    cached_tokens: int = 0,
+    micro_batch: int | None = None,
     kv_cache: str | WeightFormat = _FP16,
     build: str | None = None,
     server: bool | None = None,
@@ -560,7 +613,14 @@ def estimate(
         cutting, its ``-sm row``.
     prompt_length : int, optional
         Tokens of the prompt for prefill and time to first token; by default
-        `context_length`, or 512 if that is 0.
+        what of `context_length` is not cached, or 512 if that is nothing.
+    cached_tokens : int
+        Tokens before the prompt that are in the cache already, such as an earlier
+        conversation or a prefix that requests share: they are not read again,
+        but attended to.
+    micro_batch : int, optional
+        Tokens of prompts that are computed together (llama.cpp's ``--ubatch-size``);
+        by default the engine's own number.
     kv_cache : str or WeightFormat
         How keys and values are stored, by default in 16 bits.
     build : str, optional
@@ -628,6 +688,8 @@ def estimate(
             backend=backend,
             split=split,
             prompt_length=prompt_length,
+            cached_tokens=cached_tokens,
+            micro_batch=micro_batch,
             kv_cache=kv_cache,
             build=build,
             server=server,
@@ -655,14 +717,15 @@ def estimate(
         link_latency_s = require_non_negative("link_latency_s", link_latency_s, maximum=10.0)
         if devices == 1:
             raise InvalidValueError("link_latency_s は、devices が 2 台以上のときに指定できます。")
+    cached_tokens = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH - 1)
     if split == "expert" and not model.experts:
         raise InvalidValueError(
             f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
         )
     if prompt_length is None:
-        prompt_length = context_length or DEFAULT_PROMPT_LENGTH
-    else:
-        prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
+        prompt_length = max(0, context_length - cached_tokens) or DEFAULT_PROMPT_LENGTH
+    prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH - cached_tokens)
+    micro_batch = 0 if micro_batch is None else require_integer("micro_batch", micro_batch, 1, MAX_CONTEXT_LENGTH)
     month = build_month(build)
     if server is None:
         server = engine.serves
@@ -705,6 +768,8 @@ def estimate(
         batch_size=batch_size,
         context_length=context_length,
         prompt_length=prompt_length,
+        cached_tokens=cached_tokens,
+        micro_batch=micro_batch,
         devices=devices,
         split=split,
         work=work,
@@ -742,6 +807,8 @@ def _estimate_dealt(
     backend: str | None,
     split: str,
     prompt_length: int | None,
+    cached_tokens: int,
+    micro_batch: int | None,
     kv_cache: str | WeightFormat,
     build: str | None,
     server: bool | None,
@@ -778,6 +845,8 @@ def _estimate_dealt(
                 devices=len(members) if alike else 1,
                 split=split,
                 prompt_length=prompt_length,
+                cached_tokens=cached_tokens,
+                micro_batch=micro_batch,
                 kv_cache=kv_cache,
                 build=build,
                 server=server,
@@ -818,6 +887,8 @@ def _joined(alone: Sequence[Estimate], shares: Sequence[float], link_latency_s: 
         batch_size=first.batch_size,
         context_length=first.context_length,
         prompt_length=first.prompt_length,
+        cached_tokens=first.cached_tokens,
+        micro_batch=first.micro_batch,
         devices=len(alone),
         split=first.split,
         work=first.work,
@@ -843,16 +914,6 @@ def _shares_text(parts: Sequence[DealtPart], model: Model) -> str:
         for part in parts
     ]
     return f"層は、{'、'.join(said)}と分けて、順に計算するものとしました。"
-
-
-def _dealt_speed(speeds: Sequence[tuple[float | None, float]]) -> float | None:
-    """Return the speed of devices in a row, each with its share; None if one is unknown."""
-    seconds = 0.0
-    for speed, share in speeds:
-        if not speed:
-            return None
-        seconds += share / speed
-    return 1 / seconds
 
 
 def _objects(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..engine.prompt import MULTIPLY_BY_CORES
 from ..engine.waits import (
     ATTENTION,
     DEVICE_DIFFERENCE,
@@ -255,6 +256,8 @@ def _wait_lines(wait: Wait) -> list[str]:
         return [f"{label}: ピークの {share}%（プロンプトを読むときの実測）で進み、{duration(wait.seconds)}"]
     if not wait.seconds:
         return []
+    if wait.kind.name == MULTIPLY_BY_CORES.name:
+        label += f"（1 コアが 1 サイクルに {significant(1 / wait.factor)} FLOP）"
     factor = f"{wait.factor:,.0f}" if wait.kind.name == MESSAGES.name else significant(wait.factor)
     unit_s = UNIT_S.get(wait.kind.unit, 0.0)
     load = f"{wait.load_s / unit_s:,.0f}" if unit_s else _tiny(wait.load_s)
@@ -272,16 +275,37 @@ def _tiny(seconds: float) -> str:
 
 
 def _prefill(result: Estimate) -> list[str]:
-    if result.prefill_tokens_per_s_bound is None:
+    time = result.prompt_time
+    if time is None:
         return ["このデバイスの演算の速さが分からないため、見積れません。"]
-    lines = [f"{result.prompt_length:,} トークンの上限 = {significant(result.prefill_tokens_per_s_bound)} トークン/秒"]
-    if result.prefill_tokens_per_s is None or result.time_to_first_token_s is None:
-        return [*lines, "このエンジンの実測がないため、最良の見積りはありません。"]
-    return [
-        *lines,
-        f"最良の見積り = {significant(result.prefill_tokens_per_s)} トークン/秒、"
-        f"最初のトークンまで = {duration(result.time_to_first_token_s)}",
+    each = f" × {result.batch_size} 系列" if result.batch_size > 1 else ""
+    after = f"、キャッシュにある {result.cached_tokens:,} トークンの後" if result.cached_tokens else ""
+    lines = [f"{result.prompt_length:,} トークン{each}{after}、{time.micro_batch:,} トークンずつ計算"]
+    bound = result.prefill_tokens_per_s_bound
+    if bound:
+        lines.append(f"上限 = {significant(bound)} トークン/秒")
+    tokens_per_s, low, high = (
+        result.prefill_tokens_per_s or 0,
+        result.prefill_tokens_per_s_low or 0,
+        result.prefill_tokens_per_s_high or 0,
+    )
+    if time.chosen is not None:
+        calibration = time.chosen.calibration
+        lines.append(f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）")
+        for wait in time.waits:
+            lines += _wait_lines(wait)
+    lines += [
+        f"最良の見積り = {significant(tokens_per_s)} トークン/秒、最初のトークンまで = {duration(time.best_s)}",
+        f"90%区間 = {significant(low)} ～ {significant(high)} トークン/秒、"
+        f"{duration(time.fast_s)} ～ {duration(time.slow_s)}",
     ]
+    if time.chosen is None:
+        return lines
+    missed = time.chosen.calibration.error_device_held_out
+    if missed:
+        lines.append(f"当てはめに使わなかった機種での平均の外れ = {significant(100 * missed, 2)}%")
+    said = result.notes
+    return [*lines, *(f"注意: {note}" for note in time.chosen.notes if note not in said)]
 
 
 def _capacity(result: Estimate) -> list[str]:

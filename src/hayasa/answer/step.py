@@ -62,8 +62,6 @@ def message_waits(
     device hands nothing on.  Between machines the token that was chosen has to
     go back to the first one.
     """
-    if devices == 1:
-        return []
     if link_latency_s is not None:
         return [Wait(MESSAGES, devices if split == "pipeline" else sums, link_latency_s)]
     message_s = max([one.calibration.pipeline_message_s for one in several], default=0.0)
@@ -124,7 +122,8 @@ def calibrated_waits(
         further = Wait(FURTHER_SEQUENCES, 1 / chosen.batch_share, compute_s * (batch_size - 1) / batch_size)
         waits.append(further)
         total_s += further.seconds
-    for messages in message_waits([chosen], devices, split, share.all_reduces, link_latency_s):
+    several = message_waits([chosen], devices, split, share.all_reduces, link_latency_s) if devices > 1 else []
+    for messages in several:
         waits.append(messages)
         total_s += messages.seconds
     if total_s < bound_s:

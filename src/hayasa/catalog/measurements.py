@@ -160,3 +160,21 @@ def mean_context_length(row: Measurement) -> int | None:
     if row["context_length"] is None:
         return None
     return row["context_length"] + (row["decode_tokens"] or 0) // 2
+
+
+def prompt_context_length(row: Measurement) -> int:
+    """Return how many tokens were in the cache before the prompt whose speed was measured.
+
+    Usually none: `context_length` is where the generation started.  Behind a
+    context a prompt was read where the conditions say so as llama-bench does:
+    ``pp2048 @ d``, or ``@ d32768`` of prompt and generation alike.
+
+    Examples
+    --------
+    >>> prompt_context_length({"context_length": 32768, "conditions": "llama-bench、pp2048 @ d"})
+    32768
+    >>> prompt_context_length({"context_length": 2048, "conditions": "mlx_lm.benchmark"})
+    0
+    """
+    behind = any(words in row["conditions"] for words in ("pp2048 @ d", "、@ d"))
+    return (row["context_length"] or 0) if behind else 0

@@ -12,8 +12,8 @@ from ..answer.duration import AnswerTime
 from ..answer.energy import AnswerEnergy
 from ..answer.estimate import Estimate, available_text
 from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT, MemoryFit
+from ..engine.power import Watts
 from ..listing import table_lines
-from ..machine.power import Watts
 from ..units import duration, gibibytes, scaled, significant
 
 
@@ -33,7 +33,6 @@ def estimate_lines(result: Estimate) -> list[str]:
     interval = (
         f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/秒"
     )
-    first = result.time_to_first_token_s
     rows = [
         ("モデル", f"{result.model.name or result.model.id}（{result.weights.id}）"),
         ("デバイス", f"{result.device.name or result.device.id}{count}"),
@@ -51,10 +50,7 @@ def estimate_lines(result: Estimate) -> list[str]:
             _memory_text(result.fit),
         ),
         *_context_rows(result),
-        (
-            f"プロンプト {result.prompt_length:,} トークン",
-            f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで {'不明' if first is None else duration(first)}",
-        ),
+        *_prompt_rows(result),
         ("補正", _calibration_text(result)),
     ]
     return table_lines(rows) + [f"注意: {note}" for note in result.notes]
@@ -72,6 +68,19 @@ def _memory_text(fit: MemoryFit) -> str:
     )
 
 
+def _prompt_rows(result: Estimate) -> list[tuple[str, str]]:
+    after = f"（{result.cached_tokens:,} トークンの後）" if result.cached_tokens else ""
+    title = f"プロンプト {result.prompt_length:,} トークン{after}"
+    time = result.prompt_time
+    if time is None:
+        return [(title, "不明、最初のトークンまで 不明")]
+    interval = f"（90%区間 {duration(time.fast_s)} ～ {duration(time.slow_s)}）"
+    return [
+        (title, _speed(result.prefill_tokens_per_s)),
+        ("最初のトークンまで", f"{duration(time.best_s)}{interval}"),
+    ]
+
+
 def _context_rows(result: Estimate) -> list[tuple[str, str]]:
     longest = result.longest_context_length
     if longest is None or longest < 0:
@@ -86,6 +95,8 @@ def answer_lines(result: Estimate, time: AnswerTime, answer_tokens: int, thinkin
     if thinking_tokens:
         rows.append((f"{thinking_tokens:,} トークン考える", _time(time.thinking_s)))
     rows += [(f"{answer_tokens:,} トークン答える", _time(time.answer_s)), ("合わせて", _time(time.total_s))]
+    if time.total_low_s is not None and time.total_high_s is not None:
+        rows.append(("90%区間", f"{_time(time.total_low_s)} ～ {_time(time.total_high_s)}"))
     return table_lines(rows, right="lr")
 
 

@@ -59,7 +59,9 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
         metavar="分け方",
         help=f"複数台での分け方: {'、'.join(SPLITS)}（既定: pipeline）",
     )
-    add("--prompt", metavar="数", help="プロンプトの長さ（既定: --context の値、0 なら 512）")
+    add("--prompt", metavar="数", help="プロンプトの長さ（既定: --context から --cached を引いた値、0 なら 512）")
+    add("--cached", metavar="数", default="0", help="プロンプトの前にキャッシュにあるトークンの数（既定: 0）")
+    add("--micro-batch", metavar="数", help="まとめて計算するプロンプトのトークン数（既定: そのエンジンの値）")
     add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16、一覧: hayasa weights）")
     add("--build", metavar="版", help="エンジンの版: 2025-06 のような年月か、b6100 のようなビルド番号（既定: 最新）")
     add(
@@ -92,6 +94,8 @@ def _question(arguments: argparse.Namespace, devices: int | list[str]) -> dict[s
         "devices": devices,
         "split": arguments.split,
         "prompt_length": None if prompt is None else integer("--prompt", prompt),
+        "cached_tokens": integer("--cached", arguments.cached),
+        "micro_batch": None if arguments.micro_batch is None else integer("--micro-batch", arguments.micro_batch),
         "kv_cache": arguments.kv_cache,
         "build": arguments.build,
         "server": arguments.server,

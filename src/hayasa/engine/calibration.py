@@ -9,10 +9,10 @@ generations: how much longer, or shorter, a step took there than the sum says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from ..catalog.reader import read_objects
 from ..errors import DataFileError
@@ -23,6 +23,7 @@ from .waits import (
     ALL_REDUCES,
     ASSUMED_CLOCK_HZ,
     FITTED_WAITS,
+    ONLY_IN_BATCHES,
     SAMPLING,
     TILE_UNPACK,
     UNPACKING,
@@ -67,10 +68,11 @@ class Calibration:
     launch_clock_hz : float
         Clock that the cycles of the layers follow, where that is not the device's
         but the host's; 0 for the device's.
-    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_and_further_die, \
-cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_of_many_cores, \
+cycles_per_layer_and_further_die, cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         Clock cycles that each layer costs whatever its size, and in addition
-        each layer with experts, each with a recurrent state, each on every further die, and each
+        each layer with experts, each with a recurrent state, each on a server's
+        processor, each on every further die, and each
         layer in builds of the engine from before August 2025 and from before
         March 2026.
     further_experts_factor : float
@@ -139,6 +141,7 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     cycles_per_layer: float = 0.0
     cycles_per_moe_layer: float = 0.0
     cycles_per_state_layer: float = 0.0
+    cycles_per_layer_of_many_cores: float = 0.0
     cycles_per_layer_and_further_die: float = 0.0
     cycles_per_layer_to_2025: float = 0.0
     cycles_per_layer_of_2025: float = 0.0
@@ -352,6 +355,54 @@ def chosen_together(several: Sequence[ChosenCalibration], *, linked: bool) -> Ch
     )
 
 
+class Measured(Protocol):
+    """What was fitted to the measurements of one engine on one backend."""
+
+    @property
+    def engine(self) -> str:
+        """Id of the engine."""
+
+    @property
+    def backend(self) -> str:
+        """What it computed with."""
+
+    @property
+    def family(self) -> str:
+        """Beginning of the families of devices that it holds for; empty for all."""
+
+    @property
+    def rows(self) -> int:
+        """Measurements behind it."""
+
+
+FittedRow = TypeVar("FittedRow", bound=Measured)
+
+
+def nearest_row(rows: Iterable[FittedRow], engine: Engine, device: Device, backend: str) -> FittedRow:
+    """Return what stands in best for an engine on a backend of a device.
+
+    The same engine (or one that it runs) on the same backend, else its kin
+    there, else the same backend, else the same engine on another backend of
+    the device, else whatever has the most measurements.
+    """
+    known = engine.backends_on(device)
+
+    def distance(row: FittedRow) -> tuple[bool, bool, bool, bool, bool, bool, bool, int]:
+        same_engine, same_backend = row.engine == engine.id or row.engine in engine.runs, row.backend == backend
+        return (
+            not device.family.startswith(row.family),
+            not (same_engine and same_backend),
+            not (row.engine in engine.kin and same_backend),
+            not same_backend,
+            not same_engine,
+            row.backend not in known,
+            not row.family,
+            -row.rows,
+        )
+
+    return min(rows, key=distance)
+
+
 @lru_cache(maxsize=4096)
 def choose_calibration(
     engine: Engine,
@@ -370,31 +421,15 @@ def choose_calibration(
 ) -> ChosenCalibration:
     """Return the nearest calibration for an engine on a backend of a device.
 
-    The same engine (or one that it runs) on the same backend, else its kin
-    there, else the same backend, else the same engine on another backend of
-    the device, else whatever has the most measurements.  Whatever differs is
-    in the notes and widens the interval by `FALLBACK_WIDENING`.
+    Whatever differs is in the notes and widens the interval by `FALLBACK_WIDENING`.
     """
-    known = engine.backends_on(device)
-
-    def distance(row: Calibration) -> tuple[bool, bool, bool, bool, bool, bool, bool, int]:
-        same_engine, same_backend = row.engine == engine.id or row.engine in engine.runs, row.backend == backend
-        return (
-            not device.family.startswith(row.family),
-            not (same_engine and same_backend),
-            not (row.engine in engine.kin and same_backend),
-            not same_backend,
-            not same_engine,
-            row.backend not in known,
-            not row.family,
-            -row.rows,
-        )
-
-    nearest = min(calibrations(), key=distance)
+    nearest = nearest_row(calibrations(), engine, device, backend)
     factors, kind = device_factors(), weight_kind(weights)
     family = factors.get((nearest.id, device.family, kind))
     single = factors.get((nearest.id, device.id, ""))
-    notes = _differences(nearest, engine, device, backend)
+    by_cores = nearest.unpack_cycles_per_byte > 0 or nearest.attention_cycles_per_flop > 0
+    by_clock = nearest.cycles_per_layer > 0 and not nearest.launch_clock_hz
+    notes = differences(nearest, engine, device, backend, by_clock=by_clock, by_cores=by_cores)
     notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
     if not has_shape:
         notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
@@ -433,7 +468,7 @@ def choose_calibration(
 
     return ChosenCalibration(
         calibration=nearest,
-        paces=_paces(nearest, device, weights, split, build, server),
+        paces=_paces(nearest, device, weights, split, build, server, batched),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
         # Where batches were fitted, multiplying is one of the paces.
@@ -447,9 +482,9 @@ def choose_calibration(
 
 
 def _paces(
-    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool
+    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool, batched: bool
 ) -> tuple[Pace, ...]:
-    """Return the waits that are not 0 for these weights, this split and build, and with or without a server."""
+    """Return the waits that are not 0 for these weights, this split and build, a server and several sequences or not."""
     kind = weight_kind(weights)
     left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server}
     if kind not in row.unpacked_kinds.split("|"):
@@ -458,6 +493,8 @@ def _paces(
     paces = []
     for fitted in FITTED_WAITS:
         name, amount = fitted.kind.name, fitted.amount
+        if amount in ONLY_IN_BATCHES and not batched:
+            continue
         factor: float = getattr(row, fitted.coefficient)
         if split == "row" and name == ALL_REDUCES.name:
             factor = row.row_sum_us
@@ -469,7 +506,10 @@ def _paces(
     return tuple(paces)
 
 
-def _differences(row: Calibration, engine: Engine, device: Device, backend: str) -> list[str]:
+def differences(
+    row: Measured, engine: Engine, device: Device, backend: str, *, by_clock: bool, by_cores: bool
+) -> list[str]:
+    """Say, in Japanese, what a row stands in for, and what it needs of the device that is not known."""
     notes = []
     if row.engine != engine.id and row.engine not in engine.runs:
         notes.append(f"{engine.id} の実測がないため、{row.engine} の補正で代用しました。")
@@ -485,10 +525,10 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
     if device.estimated:
         fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])
         notes.append(f"このデバイスの{fields_said}には確かな資料がなく、推定した値を使いました。")
-    if not device.gpu_clock_hz and row.cycles_per_layer and not row.launch_clock_hz:
+    if not device.gpu_clock_hz and by_clock:
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
-    if not device.gpu_cores and (row.unpack_cycles_per_byte or row.attention_cycles_per_flop):
+    if not device.gpu_cores and by_cores:
         known = "fp32 のピーク" if device.peak_fp32_flop_per_s else "帯域幅"
         notes.append(f"GPU のコアの数が分からないため、{known}から推定しました。")
     return notes

@@ -35,6 +35,10 @@ BEFORE_TURING = ("nvidia-maxwell", "nvidia-pascal", "nvidia-volta")
 """Families whose cores unpack weights more slowly."""
 
 
+WIDEST_DESKTOP_BYTES_PER_S = 1.4e11
+"""What two channels of the fastest memory reach; processors beyond have dozens of cores, in several parts."""
+
+
 class WaitKind(NamedTuple):
     """A reason why a step takes time.
 
@@ -128,7 +132,7 @@ class FittedWait(NamedTuple):
         Examples
         --------
         >>> [fitted.kind.name for fitted in FITTED_WAITS if fitted.before and fitted.is_in("2025-12")]
-        ['builds_of_2025']
+        ['builds_of_2025', 'expert_routes']
         """
         return not self.before or "" < build < self.before
 
@@ -186,6 +190,12 @@ def _further_dies_cycle_s(device: Device, weights: WeightFormat, launch_hz: floa
     return (device.dies - 1) / launch_hz
 
 
+def _many_cores_cycle_s(device: Device, weights: WeightFormat, launch_hz: float) -> float:
+    """Seconds of one cycle of a processor with more memory channels than a desktop's two; 0 elsewhere."""
+    many = device.family == "cpu" and device.memory_bandwidth_bytes_per_s > WIDEST_DESKTOP_BYTES_PER_S
+    return 1 / launch_hz if many else 0.0
+
+
 def _link_byte_s(device: Device, weights: WeightFormat, launch_hz: float) -> float:
     return 1 / (device.link_bandwidth_bytes_per_s or ASSUMED_LINK_BYTES_PER_S)
 
@@ -208,6 +218,7 @@ READ_CACHE = WaitKind("read_cache", "KV キャッシュを読む", "memory", "�
 LAYERS = WaitKind("layers", "層ごとの固定の待ち", "launches", "サイクル")
 MOE_LAYERS = WaitKind("moe_layers", "エキスパートのある層の待ち", "launches", "サイクル")
 STATE_LAYERS = WaitKind("state_layers", "状態を持つ層の余分な待ち", "launches", "サイクル")
+MANY_CORES = WaitKind("many_cores", "多くのコアの待ち合わせ", "launches", "サイクル")
 DIES = WaitKind("dies", "ダイをまたぐ層の待ち", "launches", "サイクル")
 BUILDS_TO_2025 = WaitKind("builds_to_2025", "2025 年 7 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 BUILDS_OF_2025 = WaitKind("builds_of_2025", "2026 年 2 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
@@ -234,6 +245,9 @@ UNPACKING = (UNPACK_WEIGHTS.name, UNPACK_BEFORE_TURING.name)
 UNIT_S = {"µs": 1e-6, "ns": 1e-9}
 """Seconds of the units of factors that are times themselves."""
 
+ONLY_IN_BATCHES = ("further_bytes", "vector_flop", "tile_flop", "tile_bytes", "routed_layers")
+"""Fields of `Work` that one sequence has nothing of."""
+
 FITTED_WAITS = (
     FittedWait(READ_WEIGHTS, "weight_read_factor", "weight_bytes", _byte_s),
     FittedWait(UNPACK_WEIGHTS, "unpack_cycles_per_byte", "weight_bytes", _core_cycle_s, READ_WEIGHTS.name),
@@ -251,6 +265,7 @@ FITTED_WAITS = (
     FittedWait(LAYERS, "cycles_per_layer", "layers", _cycle_s),
     FittedWait(MOE_LAYERS, "cycles_per_moe_layer", "moe_layers", _cycle_s),
     FittedWait(STATE_LAYERS, "cycles_per_state_layer", "state_layers", _cycle_s),
+    FittedWait(MANY_CORES, "cycles_per_layer_of_many_cores", "layers", _many_cores_cycle_s),
     FittedWait(DIES, "cycles_per_layer_and_further_die", "layers", _further_dies_cycle_s),
     FittedWait(BUILDS_TO_2025, "cycles_per_layer_to_2025", "layers", _cycle_s, before="2025-08"),
     FittedWait(BUILDS_OF_2025, "cycles_per_layer_of_2025", "layers", _cycle_s, before="2026-03"),

@@ -11,9 +11,9 @@ from functools import cache
 from typing import NamedTuple
 
 from ..catalog.reader import read_objects
-from ..engine.waits import clock_hz
 from ..errors import InvalidValueError
-from .device import Device
+from ..machine.device import Device
+from .waits import clock_hz
 
 LEAST_CLOCK = 0.25
 """Share of the clock below which nothing was measured."""
