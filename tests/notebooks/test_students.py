@@ -61,7 +61,7 @@ def every_answer(site):
 
 def test_right_answers_are_right_and_each_wrong_road_is_told_apart(site):
     answers = list(every_answer(site))
-    assert len(answers) > 80
+    assert len(answers) > 70
     for name, answer in answers:
         assert judge(answer.value, answer).startswith("○"), name
         for road in answer.wrong:
