@@ -368,7 +368,7 @@ class _Drawing:
         if not any(name.startswith("data-") for name in el.attributes):
             raise NotebookError(f"囲み .{'.'.join(el.classes)}", f".{el.classes[0]}", el.classes[0])
         page = pf.Link(pf.Str("ウェブのページ"), url=SITE + self.page.href)
-        return self.blocks(el.content) or [pf.Para(pf.Str("この図は、"), page, pf.Str("で動かせます。"))]
+        return self.blocks(el.content) or [pf.Para(pf.Str("動く図は、"), page, pf.Str("にあります。"))]
 
     def _note(self, el: pf.Note) -> list[pf.Element]:
         if len(el.content) != 1 or not isinstance(el.content[0], pf.Para):

@@ -53,7 +53,7 @@ def text_of(folder: Path, source: str, **files) -> str:
         ("**です。**\n次", "<strong>です。</strong>次"),
         ("次**です**よ、**（甲）** と", "次**です**よ、**（甲）** と"),
         ("``` {.python filename='a.py'}\nx = 1\n```", "`a.py`\n\n``` python\nx = 1\n```"),
-        ('<div class="live" data-x="1"></div>', "この図は、[ウェブのページ](press-site:a.html)で動かせます。"),
+        ('<div class="live" data-x="1"></div>', "動く図は、[ウェブのページ](press-site:a.html)にあります。"),
         ("値段は \\$5 と $x$。", "値段は \\$5 と $x$。"),
     ],
 )  # fmt: skip
