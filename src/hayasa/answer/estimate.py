@@ -34,11 +34,11 @@ from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
 from ..model.shape import Model
 from ..model.weights import WeightFormat
-from ..model.work import Work, step_work
+from ..model.work import Work, step_work, work_without_context
 from ..units import gibibytes, significant
 from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_batch_size, max_context_length, memory_fit, remedies
 from .prompt import PromptTime, dealt_prompt, prompt_time
-from .step import calibrated_waits, dealt_waits, ideal_waits, message_waits, step_s
+from .step import ReadyWaits, calibrated_waits, dealt_waits, ideal_waits, message_waits, ready_waits
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
@@ -699,16 +699,9 @@ def estimate(
         raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
     if device is None:
         raise InvalidValueError(NO_DEVICE)
-    model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
+    model, named, device, weights, engine, kv_cache = _objects(model, device, weights, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
-    backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
-    remarks: list[str] = []
-    weights = _weights(weights, model, named, engine, backends, remarks)
-    if weights.spread:
-        percent = significant(100 * weights.spread, 2)
-        remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
-    backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     devices = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
@@ -718,10 +711,6 @@ def estimate(
         if devices == 1:
             raise InvalidValueError("link_latency_s は、devices が 2 台以上のときに指定できます。")
     cached_tokens = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH - 1)
-    if split == "expert" and not model.experts:
-        raise InvalidValueError(
-            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
-        )
     if prompt_length is None:
         prompt_length = max(0, context_length - cached_tokens) or DEFAULT_PROMPT_LENGTH
     prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH - cached_tokens)
@@ -731,33 +720,36 @@ def estimate(
         server = engine.serves
     if server is not True and server is not False:
         raise InvalidValueError(f"server は True か False です（与えられた値: {shown(server)}）。")
-    chosen = None
-    if engine.id != "ideal":
-        several = split if devices > 1 else ""
-        chosen = choose_calibration(
-            engine,
-            device,
-            weights,
-            backend,
-            has_shape=model.has_shape,
-            new_mixers=model.has_new_mixers,
-            batched=batch_size > 1,
-            split=several,
-            build=month,
-            server=server,
-            linked=link_latency_s is not None,
-        )
+    settled = _settle(
+        model,
+        named,
+        device,
+        weights,
+        engine,
+        backend,
+        kv_cache,
+        batch_size,
+        devices,
+        split,
+        month,
+        server,
+        link_latency_s is not None,
+    )
+    weights, chosen, together = settled.weights, settled.chosen, settled.together
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
-    together = devices_at_a_time(split, devices)
     memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
+    # Nothing is known of the time that computing takes where the device's peak is unknown.
+    flop_per_s = settled.peak_flop_per_s
+    compute_s = (work.weight_flop + work.attention_flop) / flop_per_s / together if flop_per_s else 0.0
     bound_s = max(memory_s, compute_s)
     if chosen is None:
-        waits = ideal_waits(work, memory_s, compute_s)
+        waits, best_s = ideal_waits(work, memory_s, compute_s), bound_s
     else:
         share = work.share(model, together, split)
-        waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, link_latency_s)
+        waits, best_s = calibrated_waits(
+            chosen, settled.ready, share, compute_s, bound_s, batch_size, devices, split, link_latency_s
+        )
     return Estimate(
         model=model,
         device=device,
@@ -775,14 +767,99 @@ def estimate(
         waits=tuple(waits),
         memory_latency_s=memory_s,
         compute_latency_s=compute_s,
-        # The waits add up to the bound where there is nothing else, but for the last digit.
-        step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
+        step_latency_s=best_s,
         chosen=chosen,
-        backend=backend,
+        backend=settled.backend,
         build=month,
         server=server,
-        remarks=tuple(remarks),
+        remarks=settled.remarks,
         link_latency_s=link_latency_s,
+    )
+
+
+class Settled(NamedTuple):
+    """What a question comes to, whatever the context: with another context it is only multiplied.
+
+    Parameters
+    ----------
+    weights : WeightFormat
+        How the weights are stored.
+    backend : str
+        What the engine computes with.
+    remarks : tuple of str
+        How what the question left open was settled, in Japanese.
+    chosen : ChosenCalibration or None
+        What corrects the bound; None for ``ideal``.
+    ready : ReadyWaits
+        The waits that the context does not change.
+    together : int
+        How many of the devices work at the same time.
+    peak_flop_per_s : float
+        Peak of a device; 0 if unknown.
+    """
+
+    weights: WeightFormat
+    backend: str
+    remarks: tuple[str, ...]
+    chosen: ChosenCalibration | None
+    ready: ReadyWaits
+    together: int
+    peak_flop_per_s: float
+
+
+@lru_cache(maxsize=4096)
+def _settle(
+    model: Model,
+    named: str,
+    device: Device,
+    weights: WeightFormat | None,
+    engine: Engine,
+    backend: str | None,
+    kv_cache: WeightFormat,
+    batch_size: int,
+    devices: int,
+    split: str,
+    month: str,
+    server: bool,
+    linked: bool,
+) -> Settled:
+    """Settle what a question leaves open, and do what does not depend on the context."""
+    backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
+    remarks: list[str] = []
+    weights = _weights(weights, model, named, engine, backends, remarks)
+    if weights.spread:
+        percent = significant(100 * weights.spread, 2)
+        remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
+    backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
+    if split == "expert" and not model.experts:
+        raise InvalidValueError(
+            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
+        )
+    chosen = None
+    if engine.id != "ideal":
+        chosen = choose_calibration(
+            engine,
+            device,
+            weights,
+            backend,
+            has_shape=model.has_shape,
+            new_mixers=model.has_new_mixers,
+            batched=batch_size > 1,
+            split=split if devices > 1 else "",
+            build=month,
+            server=server,
+            linked=linked,
+        )
+    together = devices_at_a_time(split, devices)
+    share = work_without_context(model, weights, batch_size).share(model, together, split)
+    return Settled(
+        weights,
+        backend,
+        tuple(remarks),
+        chosen,
+        ready_waits(chosen.paces if chosen else (), share),
+        together,
+        device.peak_flop_per_s(weights.compute_format),
     )
 
 
@@ -918,24 +995,27 @@ def _shares_text(parts: Sequence[DealtPart], model: Model) -> str:
 def _objects(
     model: str | Model,
     device: str | Device,
+    weights: str | WeightFormat | None,
     engine: str | Engine,
     kv_cache: str | WeightFormat,
-) -> tuple[Model, str, Device, Engine, WeightFormat]:
+) -> tuple[Model, str, Device, WeightFormat | None, Engine, WeightFormat]:
     """Turn every name into its object, and refuse what is neither; a model's may say its weight format, too."""
     named = ""
     if not isinstance(model, Model):
         model, named = get_named_model(model)
     if not isinstance(device, Device):
         device = get_device(device)
+    if weights is not None and not isinstance(weights, WeightFormat):
+        weights = get_weight_format(weights)
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
-    return model, named, device, engine, kv_cache
+    return model, named, device, weights, engine, kv_cache
 
 
 def _weights(
-    weights: str | WeightFormat | None,
+    weights: WeightFormat | None,
     model: Model,
     named: str,
     engine: Engine,
@@ -949,8 +1029,6 @@ def _weights(
         usual = _usual_weights(model, engine, backends[0])
         remarks.append(f"形式の指定がないので、{usual.id} で答えました。")
         return usual
-    if not isinstance(weights, WeightFormat):
-        weights = get_weight_format(weights)
     if named and not _agree(get_weight_format(named), weights):
         raise InvalidValueError(
             f"weights {weights.id} は、model の名前が言う形式 {get_weight_format(named).id} と違います。"
@@ -996,9 +1074,3 @@ def _meant(weights: WeightFormat, engine: Engine, backends: tuple[str, ...]) -> 
         if not weights.elsewhere:
             return found
         weights = get_weight_format(weights.elsewhere)
-
-
-def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
-    """Least time for so much work; 0 where the device's peak is unknown."""
-    peak = device.peak_flop_per_s(weights.compute_format)
-    return flop / peak if peak else 0.0
