@@ -77,7 +77,9 @@ class Calculator {
     this.roofline = rooflinePanel();
     this.comparison = comparisonPanel(() => this.askForMeasurements(true));
     this.sums = sumsPanel();
-    this.choosing = foldedRoom("このモデルが動く機械を探す", "choosing", ({ choosingRoom }) => choosingRoom(tables));
+    this.choosing = foldedRoom("機械、形式、モデルを探す", "choosing", ({ choosingRoom }) =>
+      choosingRoom(tables, change),
+    );
     this.code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
     this.announcer = announcer();
     const copy = copyButton(() => writeAddress(this.view.state));
@@ -163,6 +165,7 @@ class Calculator {
     );
     this.notice.hidden = !problems.length;
     this.conditions.fill(state);
+    if (state.find) this.choosing.element.open = true;
   }
 
   show() {
@@ -178,6 +181,7 @@ class Calculator {
   /** What is not looked at while a slider moves can wait until the frame with the numbers is painted. */
   showLowerRooms() {
     const { view } = this;
+    this.conditions.show(view);
     this.roofline.show(view);
     this.comparison.show(view);
     this.sums.show(view);

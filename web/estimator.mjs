@@ -4,8 +4,13 @@ import { data } from "./data.mjs";
 import { formulas } from "./formulas.mjs";
 import { $dict } from "./runtime.mjs";
 
-// What reads files in Python.
+const ENGINES = $dict();
+
+// What Python reads from files and tables, and what is never asked here.
 const given = {
+  ENGINES,
+  _ENGINES: [],
+  build_month: () => "",
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
   prompt_calibrations: () => tables.prompt_calibrations,
@@ -28,6 +33,7 @@ function listed(table, id) {
 }
 
 export const GIB = hayasa.GIB;
+export const meantBy = hayasa._meant;
 export const duration = hayasa.duration;
 export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
@@ -64,7 +70,7 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`, `device_factors`,
+ * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`, `device_factors`,
  * `prompt_calibrations`, `prompt_factors`, `memory_reserves`, `engine_memories`, `presets`, `shelves` (how menus are
  * ordered), `constants`.
  */
@@ -80,7 +86,8 @@ function loadTables({ presets, shelves, ...packed }) {
     devices: byId(devices.map(deviceOf)),
     models: byId(rowsOf(packed.models).map(makeModel)),
     weight_formats: weightFormatsOf(packed.weight_formats, packed.mixes),
-    engines: new Map(hayasa.ENGINES.items()),
+    engines: enginesOf(packed.engines),
+    backends: hayasa.BACKENDS,
     calibrations: Object.freeze(calibrations),
     device_factors: factorsOf(packed.device_factors, devices, calibrations, hayasa.DeviceFactor, "weight_kind"),
     prompt_calibrations: Object.freeze(prompts),
@@ -117,6 +124,23 @@ function deviceOf({ memory_capacity_gib, memory_options_gb, estimated, notes, ..
     estimated: Object.freeze(listedIn(estimated)),
     notes: Object.freeze(listedIn(notes)),
   });
+}
+
+// The formulas look into the same ones.
+function enginesOf(rows) {
+  for (const row of rows) {
+    const engine = new hayasa.Engine(
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, tupleOf(value)])),
+    );
+    given._ENGINES.push(engine);
+    ENGINES.set(engine.id, engine);
+  }
+  return new Map(ENGINES.items());
+}
+
+// A list of JSON as the tuple that it was.
+function tupleOf(value) {
+  return Array.isArray(value) ? Object.freeze(value.map(tupleOf)) : value;
 }
 
 function listedIn(cell) {

@@ -25,6 +25,7 @@ export function pythonCode(state) {
     ["engine", text(state.engine)],
     ["batch_size", state.batch_size],
     ["context_length", state.context_length],
+    state.backend !== null && ["backend", text(state.backend)],
     state.prompt_length !== null && ["prompt_length", state.prompt_length],
     state.kv_cache !== "f16" && ["kv_cache", text(state.kv_cache)],
     state.split !== "pipeline" && ["split", text(state.split)],

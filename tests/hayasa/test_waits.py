@@ -152,3 +152,32 @@ def test_a_split_by_rows_is_as_slow_as_it_was_measured() -> None:
     assert len(rows) == 24
     assert sum(inside) >= 0.9 * len(rows)
     assert sum(errors) / len(errors) < 0.15
+
+
+def test_what_lies_behind_a_window_is_read() -> None:
+    """Gemma 3's windows of 1,024 keep a micro-batch more, once the context is long enough."""
+    model = hayasa.get_model("gemma-3-4b")
+    per_token = 2 * model.kv_heads * model.head_dim * 2 * model.sliding_window_layers
+    for context, behind in ((1024, 0), (1100, 76), (8192, 512)):
+        [padding] = [
+            wait
+            for wait in hayasa.estimate(model, "rtx-4090", weights="q4_0", context_length=context).waits
+            if wait.name == "read_padding"
+        ]
+        read = padding.load_s * hayasa.get_device("rtx-4090").memory_bandwidth_bytes_per_s
+        assert math.isclose(read, per_token * behind, abs_tol=1e-3)
+
+
+def test_devices_side_by_side_share_what_can_be_cut() -> None:
+    one, four = (
+        {
+            wait.name: wait
+            for wait in hayasa.estimate(
+                "llama-3.1-8b", "h100-80gb-sxm", engine="vllm", context_length=1000, devices=n, split="tensor"
+            ).waits
+        }
+        for n in (1, 4)
+    )
+    assert math.isclose(four["read_weights"].load_s, one["read_weights"].load_s / 4)
+    assert four["layers"] == one["layers"]
+    assert one["all_reduces"].seconds == 0 < four["all_reduces"].seconds

@@ -1,6 +1,6 @@
 // The entry of the script that the tests run: the answers to the questions of questions.py.
 
-import { machinesFor } from "./choosing.mjs";
+import { search } from "./choosing.mjs";
 import {
   duration,
   estimate,
@@ -58,9 +58,10 @@ function plain(result, names) {
   return values;
 }
 
-/** The machines that the page finds for a choice, and the memory of each. */
-export function machines(choice, speed) {
+/** What the page finds for a choice. */
+export function found(choice) {
+  const results = [...search(tables, choice)].at(-1);
   return JSON.stringify(
-    machinesFor(tables, choice, speed).map(({ device }) => [device.id, device.memory_capacity_bytes]),
+    results.map(({ model, weights, device }) => [model.id, weights.id, device.id, device.memory_capacity_bytes]),
   );
 }

@@ -24,11 +24,13 @@ WANTED = (
     "hayasa.engine.prompt.PromptCalibration",
     "hayasa.engine.prompt.PromptFactor",
     "hayasa.machine.device.Device",
-    "hayasa.engine.engines.ENGINES",
+    "hayasa.engine.engines.BACKENDS",
+    "hayasa.engine.engines.Engine",
     "hayasa.errors.MAX_BATCH_SIZE",
     "hayasa.errors.MAX_CONTEXT_LENGTH",
     "hayasa.errors.MAX_DEVICES",
     "hayasa.answer.choose.speed_per_sequence",
+    "hayasa.answer.estimate._meant",
     "hayasa.answer.estimate.estimate",
     "hayasa.engine.buffers.EngineMemory",
     "hayasa.machine.reserve.MemoryReserve",
@@ -60,11 +62,17 @@ LATER = {
     "calculator": Later(),
     "measurements": Later(beside="calculator"),
     "sums": Later(("hayasa.answer.explain.explanation",), beside="calculator"),
-    "choosing": Later(("hayasa.answer.choose.first_that_fits",), beside="calculator"),
+    "choosing": Later(
+        tuple(
+            f"hayasa.answer.choose.{name}"
+            for name in ("first_that_fits", "formats_to_try", "may_hold", "stored_formats")
+        ),
+        beside="calculator",
+    ),
     "python": Later(beside="calculator"),
 }
 BESIDE = {name: one.beside for name, one in LATER.items()}
-# What reads files, which a page cannot do: web/estimator.mjs does it instead.
+# What reads files, which a page cannot do, is data, or is never asked there: web/estimator.mjs has it instead.
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
@@ -77,6 +85,17 @@ GIVEN = (
     "hayasa.catalog.objects.get_weight_format",
     "hayasa.catalog.objects.weight_formats",
     "hayasa.engine.engines.get_engine",
+    "hayasa.engine.engines.ENGINES",
+    "hayasa.engine.engines._ENGINES",
+    "hayasa.engine.builds.build_month",
+)
+# What the page never asks for: of several unlike devices, it has nothing to show.  Each is undefined there.
+NEVER_ASKED = (
+    "hayasa.answer.estimate._estimate_dealt",
+    "hayasa.answer.estimate._joined",
+    "hayasa.answer.prompt.dealt_prompt",
+    "hayasa.answer.fit._dealt_fit",
+    "hayasa.answer.fit._require_dealt",
 )
 USED_BY_HAND = ("$dict",)
 # What nobody asks for there.
@@ -100,7 +119,7 @@ def made_modules(source: Path) -> dict[str, str]:
     """
     package = Package(source / "src" / "hayasa", source)
     first, *later = translate_in_turn(
-        package, [WANTED, *(one.wanted for one in LATER.values())], given=GIVEN, left_out=LEFT_OUT
+        package, [WANTED, *(one.wanted for one in LATER.values())], given=(*GIVEN, *NEVER_ASKED), left_out=LEFT_OUT
     )
     runtime = Runtime()
     here = runtime.needed({*first.runtime, *USED_BY_HAND})

@@ -23,7 +23,7 @@ from hayasa.catalog.objects import (
 from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
-from hayasa.engine.engines import get_engine
+from hayasa.engine.engines import ENGINES, Engine, get_engine
 from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors, vendor
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
@@ -52,7 +52,7 @@ def calculator_data() -> dict[str, Any]:
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
         ``mixes``), ``calibrations``, ``device_factors``, ``prompt_calibrations``,
-        ``prompt_factors``, ``memory_reserves`` and ``engine_memories``, ``presets``, and ``shelves``: in what groups
+        ``prompt_factors``, ``memory_reserves``, ``engine_memories``, ``engines``, ``presets``, and ``shelves``: in what groups
         and order the menus offer devices, models and weight formats.
 
     Raises
@@ -76,6 +76,7 @@ def calculator_data() -> dict[str, Any]:
         "prompt_factors": _factors(PromptFactor, prompt_factors().values(), prompt_calibrations()),
         "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
         "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
+        "engines": [_said(engine) for engine in ENGINES.values()],
         "presets": {"article": _article()},
         "shelves": {"devices": _device_shelves(), "models": _model_shelves(), "weight_formats": _weight_shelves()},
     }
@@ -186,6 +187,15 @@ def _columns(kind: type, objects: Sequence[object], unused: Iterable[str] = ()) 
         if field.name not in unused and not same:
             columns[field.name] = column
     return columns
+
+
+def _said(engine: Engine) -> Fields:
+    """Return what an engine's row says, without its other spellings, which nobody types there."""
+    return {
+        field.name: getattr(engine, field.name)
+        for field in fields(Engine)
+        if field.name != "aliases" and getattr(engine, field.name) != field.default
+    }
 
 
 def _table(columns: Columns) -> dict[str, dict[str, str]]:

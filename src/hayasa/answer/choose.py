@@ -157,18 +157,23 @@ def choose_models(
     --------
     >>> found = choose_models("rtx-3060", at_least_tokens_per_s=40, context_length=4096)
     >>> {one.model.id: one.weights.id for one in found}["llama-3.1-8b"]
-    'q6_k'
+    'q6_k_l'
     """
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())
         return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=speed_per_sequence, reverse=True))
-    formats = [one for one in _stored(question) if one.bits_per_weight >= FEWEST_BITS]
-    formats.sort(key=lambda one: one.bits_per_weight, reverse=True)
+    formats = formats_to_try(_stored(question))
     best = [
         first_that_fits(_fast_enough(_in_formats(get_model(id_), device, formats, question), at_least_tokens_per_s))
         for id_ in model_rows()
     ]
     return tuple(sorted((one for one in best if one), key=speed_per_sequence, reverse=True))
+
+
+def formats_to_try(stored: Iterable[WeightFormat]) -> list[WeightFormat]:
+    """Return the formats in which a model keeps enough of itself, those with the most bits first."""
+    enough = [one for one in stored if one.bits_per_weight >= FEWEST_BITS]
+    return sorted(enough, key=lambda one: one.bits_per_weight, reverse=True)
 
 
 def first_that_fits(results: Iterable[Estimate]) -> Estimate | None:
@@ -224,10 +229,15 @@ def _in_formats(
     """Yield a question per format whose weights alone are not more than the whole memory."""
     capacity = memory_of_machines(machine, question)
     for weights in formats:
-        least_bytes = total_parameters(model) * weights.bits_per_weight / 8
-        # Some tensors may be stored in fewer bits than the format says of them all.
-        if not capacity or least_bytes < 1.2 * capacity:
+        if may_hold(capacity, model, weights):
             yield {**question, "model": model, "device": machine, "weights": weights}
+
+
+def may_hold(capacity_bytes: float, model: Model, weights: WeightFormat) -> bool:
+    """Tell whether the weights alone are not more than the whole memory; 0 bytes where nobody knows it."""
+    least_bytes = total_parameters(model) * weights.bits_per_weight / 8
+    # Some tensors may be stored in fewer bits than the format says of them all.
+    return not capacity_bytes or least_bytes < 1.2 * capacity_bytes
 
 
 def _stored(question: dict[str, object]) -> list[WeightFormat]:
@@ -235,11 +245,21 @@ def _stored(question: dict[str, object]) -> list[WeightFormat]:
     engine = question.get("engine", "llama.cpp")
     if not isinstance(engine, Engine):
         engine = get_engine(engine)  # type: ignore[arg-type]
+    return stored_formats(engine, question.get("backend"))  # type: ignore[arg-type]
+
+
+def stored_formats(engine: Engine, backend: str | None = None) -> list[WeightFormat]:
+    """Return the formats of files that an engine reads, with the given backend or with any, in no particular order.
+
+    Examples
+    --------
+    >>> from hayasa.engine.engines import ENGINES
+    >>> "q4_k_m" in [one.id for one in stored_formats(ENGINES["mlx"])]
+    False
+    """
+    backends = (backend or "", *(name for _, name in engine.backends))
     found = {
-        one.id: one
-        for backend in (question.get("backend") or "", *(name for _, name in engine.backends))
-        for one in formats_of(engine, str(backend))
-        if one.bits_per_weight <= PUBLISHED_BITS
+        one.id: one for name in backends for one in formats_of(engine, name) if one.bits_per_weight <= PUBLISHED_BITS
     }
     return list(found.values())
 
