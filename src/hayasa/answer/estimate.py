@@ -740,7 +740,7 @@ def estimate(
     work = step_work(model, weights, kv_cache, batch_size, context_length)
     memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
     # Nothing is known of the time that computing takes where the device's peak is unknown.
-    flop_per_s = settled.peak_flop_per_s
+    flop_per_s = settled.flop_per_s
     compute_s = (work.weight_flop + work.attention_flop) / flop_per_s / together if flop_per_s else 0.0
     bound_s = max(memory_s, compute_s)
     if chosen is None:
@@ -794,7 +794,7 @@ class Settled(NamedTuple):
         The waits that the context does not change.
     together : int
         How many of the devices work at the same time.
-    peak_flop_per_s : float
+    flop_per_s : float
         Peak of a device; 0 if unknown.
     """
 
@@ -804,7 +804,7 @@ class Settled(NamedTuple):
     chosen: ChosenCalibration | None
     ready: ReadyWaits
     together: int
-    peak_flop_per_s: float
+    flop_per_s: float
 
 
 @lru_cache(maxsize=4096)
