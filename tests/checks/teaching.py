@@ -25,7 +25,7 @@ RAW_QUARTO = re.compile(r"\{#|\[-?@|^:::|@(?:sec|fig|tbl|eq|exr)-", re.MULTILINE
 
 def read(path: Path) -> Manuscript:
     """Read a text with snippets as a manuscript, so that the book's checks can be asked about it."""
-    cells, at, text = [], 0, TAKES.sub("- ", path.read_text(encoding="utf-8"))
+    cells, at, text = [], 0, DEFINITION.sub("", TAKES.sub("- ", path.read_text(encoding="utf-8")))
     for snippet in SNIPPET.finditer(text):
         cells.append(nbformat.v4.new_markdown_cell(text[at : snippet.start()]))
         printed = nbformat.v4.new_output("stream", text=snippet["printed"])

@@ -50,18 +50,17 @@ def answers(page: Page, search: str) -> list[float]:
     asked = []
 
     class Asked:
-        Model, Device = hayasa.Model, hayasa.Device
+        """The package, which remembers what it was asked."""
 
-        @staticmethod
-        def estimate(*arguments, **keywords):
+        def __getattr__(self, name):
+            return getattr(hayasa, name)
+
+        def estimate(self, *arguments, **keywords):
             asked.append(hayasa.estimate(*arguments, **keywords))
             return asked[-1]
 
-        explain = staticmethod(hayasa.explain)
-
-    code = page.ask("code", found["state"]).replace("import hayasa\n", "")
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(code, {"hayasa": Asked})
+        exec(page.ask("code", found["state"]).replace("import hayasa\n", ""), {"hayasa": Asked()})
     return [result.decode_tokens_per_s_bound for result in asked]
 
 
