@@ -396,8 +396,8 @@ _DEVICE_SHELVES = (
     ("AMD Radeon", "amd.*AMD Radeon"),
     ("AMD 内蔵GPU", "amd"),
     ("Intel GPU", "intel"),
-    ("CPU（AMD）", "cpu AMD"),
-    ("CPU（Intel）", "cpu Intel"),
+    ("CPU（AMD）", "cpu.* AMD"),
+    ("CPU（Intel）", "cpu.* Intel"),
     ("CPU（そのほか）", "cpu"),
     ("そのほか", ""),
 )

@@ -506,7 +506,7 @@ def differences(
         if backend and backend not in usual[:1]:
             wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
-    if backend == "cpu" and device.family not in ("cpu", ""):
+    if backend == "cpu" and not (device.is_processor or device.family == ""):
         notes.append("CPU は、GPU と同じ速さでメモリを読むものとしました。")
     if device.estimated:
         fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])
