@@ -4,9 +4,9 @@ import contextlib
 import io
 from math import isclose
 
-import hayasa
 import pytest
 
+import hayasa
 from tests.checks import prose, teaching
 from tests.checks.report import expect_none
 from tests.web.javascript import page_script
