@@ -32,9 +32,10 @@ from ..errors import (
 from ..machine.device import Device
 from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
+from ..model.kv_cache import CacheLayers, cache_layers
 from ..model.shape import Model
 from ..model.weights import WeightFormat
-from ..model.work import Work, step_work, work_without_context
+from ..model.work import Work, work_at, work_without_context
 from ..units import gibibytes, significant
 from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_batch_size, max_context_length, memory_fit, remedies
 from .prompt import PromptTime, dealt_prompt, prompt_time
@@ -734,13 +735,14 @@ def estimate(
         month,
         server,
         link_latency_s is not None,
+        context_length > 0,
     )
     weights, chosen, together = settled.weights, settled.chosen, settled.together
 
-    work = step_work(model, weights, kv_cache, batch_size, context_length)
+    work = work_at(settled.work, model, settled.groups, batch_size, context_length, settled.value_bytes)
     memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
     # Nothing is known of the time that computing takes where the device's peak is unknown.
-    flop_per_s = settled.peak_flop_per_s
+    flop_per_s = settled.flop_per_s
     compute_s = (work.weight_flop + work.attention_flop) / flop_per_s / together if flop_per_s else 0.0
     bound_s = max(memory_s, compute_s)
     if chosen is None:
@@ -750,35 +752,37 @@ def estimate(
         waits, best_s = calibrated_waits(
             chosen, settled.ready, share, compute_s, bound_s, batch_size, devices, split, link_latency_s
         )
+    # In the order of the fields: giving so many by name would take a tenth longer.
     return Estimate(
-        model=model,
-        device=device,
-        weights=weights,
-        engine=engine,
-        kv_cache=kv_cache,
-        batch_size=batch_size,
-        context_length=context_length,
-        prompt_length=prompt_length,
-        cached_tokens=cached_tokens,
-        micro_batch=micro_batch,
-        devices=devices,
-        split=split,
-        work=work,
-        waits=tuple(waits),
-        memory_latency_s=memory_s,
-        compute_latency_s=compute_s,
-        step_latency_s=best_s,
-        chosen=chosen,
-        backend=settled.backend,
-        build=month,
-        server=server,
-        remarks=settled.remarks,
-        link_latency_s=link_latency_s,
+        model,
+        device,
+        weights,
+        engine,
+        kv_cache,
+        batch_size,
+        context_length,
+        prompt_length,
+        cached_tokens,
+        micro_batch,
+        devices,
+        split,
+        work,
+        tuple(waits),
+        memory_s,
+        compute_s,
+        best_s,
+        chosen,
+        settled.backend,
+        month,
+        server,
+        settled.remarks,
+        (),
+        link_latency_s,
     )
 
 
 class Settled(NamedTuple):
-    """What a question comes to, whatever the context: with another context it is only multiplied.
+    """What a question comes to, whatever the context: that of another length is only multiplied.
 
     Parameters
     ----------
@@ -788,23 +792,32 @@ class Settled(NamedTuple):
         What the engine computes with.
     remarks : tuple of str
         How what the question left open was settled, in Japanese.
+    work : Work
+        What a step reads and computes where the context is empty.
+    groups : tuple of CacheLayers
+        The layers that look back on the context.
+    value_bytes : float
+        Bytes of a cached value.
     chosen : ChosenCalibration or None
         What corrects the bound; None for ``ideal``.
     ready : ReadyWaits
         The waits that the context does not change.
     together : int
         How many of the devices work at the same time.
-    peak_flop_per_s : float
+    flop_per_s : float
         Peak of a device; 0 if unknown.
     """
 
     weights: WeightFormat
     backend: str
     remarks: tuple[str, ...]
+    work: Work
+    groups: tuple[CacheLayers, ...]
+    value_bytes: float
     chosen: ChosenCalibration | None
     ready: ReadyWaits
     together: int
-    peak_flop_per_s: float
+    flop_per_s: float
 
 
 @lru_cache(maxsize=4096)
@@ -822,8 +835,9 @@ def _settle(
     month: str,
     server: bool,
     linked: bool,
+    has_context: bool,
 ) -> Settled:
-    """Settle what a question leaves open, and do what does not depend on the context."""
+    """Settle what a question leaves open, and do what does not depend on the length of a context."""
     backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
     remarks: list[str] = []
     weights = _weights(weights, model, named, engine, backends, remarks)
@@ -851,13 +865,16 @@ def _settle(
             linked=linked,
         )
     together = devices_at_a_time(split, devices)
-    share = work_without_context(model, weights, batch_size).share(model, together, split)
+    work = work_without_context(model, weights, batch_size)
     return Settled(
         weights,
         backend,
         tuple(remarks),
+        work,
+        cache_layers(model) if has_context else (),
+        kv_cache.bytes_per_cached_value,
         chosen,
-        ready_waits(chosen.paces if chosen else (), share),
+        ready_waits(chosen.paces if chosen else (), work.share(model, together, split)),
         together,
         device.peak_flop_per_s(weights.compute_format),
     )
