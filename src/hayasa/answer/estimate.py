@@ -16,7 +16,15 @@ from ..catalog.objects import get_device, get_named_model, get_weight_format, we
 from ..engine.buffers import memory_of
 from ..engine.builds import build_month
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration, chosen_together
-from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
+from ..engine.engines import (
+    BACKENDS,
+    DEFAULT_ENGINE,
+    ENGINES,
+    Engine,
+    backend_that_reads,
+    backends_to_choose,
+    get_engine,
+)
 from ..engine.waits import Wait
 from ..errors import (
     MAX_BATCH_SIZE,
@@ -563,7 +571,7 @@ def estimate(
     weights: str | WeightFormat | None = None,
     batch_size: int = 1,
     context_length: int = 0,
-    engine: str | Engine = "llama.cpp",
+    engine: str | Engine | None = None,
     backend: str | None = None,
     devices: int | Sequence[str | Device] = 1,
     device_shares: Sequence[float] | None = None,
@@ -594,9 +602,11 @@ def estimate(
     context_length : int
         Tokens already in the cache of each sequence when the token is
         decoded, from 0.
-    engine : str or Engine
+    engine : str or Engine, optional
         One of `hayasa.ENGINES`, such as ``"llama.cpp"``, ``"ollama"``, ``"mlx"``
-        or ``"vllm"``; ``"ideal"`` for physics alone.
+        or ``"vllm"``; ``"ideal"`` for physics alone.  By default llama.cpp; where
+        that does not run on the device, or reads no such weights, the first of
+        them that does, which the notes then say: MLX for files of MLX on a Mac.
     backend : str, optional
         What it computes with, among what it has on that device: ``"cuda"``,
         ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"``, ``"cpu"``,
@@ -700,6 +710,7 @@ def estimate(
         raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
     if device is None:
         raise InvalidValueError(NO_DEVICE)
+    is_open = engine is None
     model, named, device, weights, engine, kv_cache = _objects(model, device, weights, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
@@ -775,7 +786,7 @@ def estimate(
         settled.backend,
         month,
         server,
-        settled.remarks,
+        (*settled.remarks, _engine_text(engine)) if is_open and engine.id != DEFAULT_ENGINE else settled.remarks,
         (),
         link_latency_s,
     )
@@ -896,7 +907,7 @@ def _estimate_dealt(
     weights: str | WeightFormat | None,
     batch_size: int,
     context_length: int,
-    engine: str | Engine,
+    engine: str | Engine | None,
     backend: str | None,
     split: str,
     prompt_length: int | None,
@@ -922,7 +933,8 @@ def _estimate_dealt(
         if split != "pipeline":
             raise InvalidValueError(f"split {split} は、同じデバイスを並べたときだけ使えます。")
         if backend is None:
-            backend = _common_backend(engine if isinstance(engine, Engine) else get_engine(engine), members)
+            given = DEFAULT_ENGINE if engine is None else engine
+            backend = _common_backend(given if isinstance(given, Engine) else get_engine(given), members)
     parts: list[Estimate] = []
     for member in members[:1] if alike else members:
         parts.append(
@@ -933,7 +945,7 @@ def _estimate_dealt(
                 weights=parts[0].weights if parts else weights,
                 batch_size=batch_size,
                 context_length=context_length,
-                engine=engine,
+                engine=parts[0].engine if parts else engine,
                 backend=backend,
                 devices=len(members) if alike else 1,
                 split=split,
@@ -1013,7 +1025,7 @@ def _objects(
     model: str | Model,
     device: str | Device,
     weights: str | WeightFormat | None,
-    engine: str | Engine,
+    engine: str | Engine | None,
     kv_cache: str | WeightFormat,
 ) -> tuple[Model, str, Device, WeightFormat | None, Engine, WeightFormat]:
     """Turn every name into its object, and refuse what is neither; a model's may say its weight format, too."""
@@ -1024,7 +1036,9 @@ def _objects(
         device = get_device(device)
     if weights is not None and not isinstance(weights, WeightFormat):
         weights = get_weight_format(weights)
-    if not isinstance(engine, Engine):
+    if engine is None:
+        engine = usual_engine(device, get_weight_format(named) if named and weights is None else weights)
+    elif not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
@@ -1064,6 +1078,30 @@ def _agree(named: WeightFormat, weights: WeightFormat) -> bool:
     if named.packing != weights.packing or named.packing == "gguf":
         return named.id == weights.id
     return int(named.bits_per_weight) == int(weights.bits_per_weight)
+
+
+@lru_cache(maxsize=4096)
+def usual_engine(device: Device, weights: WeightFormat | None) -> Engine:
+    """Return the first engine that runs on a device and reads such weights; the usual one if none does.
+
+    Examples
+    --------
+    >>> mac, card = get_device("m4-max"), get_device("rtx-4090")
+    >>> [usual_engine(mac, get_weight_format(id_)).id for id_ in ("q4_k_m", "mlx-q4")]
+    ['llama.cpp', 'mlx']
+    >>> [usual_engine(card, get_weight_format(id_)).id for id_ in ("awq-int4-g128", "exl3-4.0bpw")]
+    ['vllm', 'exllamav3']
+    """
+    for engine in ENGINES.values():
+        backends = engine.backends_on(device)
+        if backends and (weights is None or _meant(weights, engine, backends) is not None):
+            return engine
+    return ENGINES[DEFAULT_ENGINE]
+
+
+def _engine_text(engine: Engine) -> str:
+    """Say what runs it where nobody said, in Japanese."""
+    return f"エンジンの指定がないので、このデバイスでこの形式を動かせる {engine.id} で答えました。"
 
 
 def _usual_weights(model: Model, engine: Engine, backend: str) -> WeightFormat:

@@ -17,7 +17,7 @@ from ..answer.explain import explain
 from ..answer.fit import DOES_NOT_FIT, TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
-from ..engine.engines import BACKENDS, ENGINES, get_engine
+from ..engine.engines import BACKENDS, DEFAULT_ENGINE, ENGINES, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
@@ -46,9 +46,8 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     add("--batch", default="1", metavar="数", help="同時に進める系列の数（既定: 1）")
     add(
         "--engine",
-        default="llama.cpp",
         metavar="名前",
-        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
+        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp。それで動かない形式なら、動かせるもの）",
     )
     add("--backend", metavar="名前", help=f"計算に使うもの: {'、'.join(BACKENDS)}（既定: その機械で普通のもの）")
     unlike = "。違うものなら rtx-3090,rtx-3060 のように名前を並べる" if one_device else ""
@@ -211,7 +210,7 @@ def _compare_command(arguments: argparse.Namespace) -> None:
 
 def _devices_of(arguments: argparse.Namespace) -> list[str]:
     """Ids of the devices that an engine runs on, with a backend if one is asked for."""
-    engine, backend = get_engine(arguments.engine), arguments.backend
+    engine, backend = get_engine(arguments.engine or DEFAULT_ENGINE), arguments.backend
     if not engine.backends:
         return list(device_rows())
     backends = {id_: engine.backends_on(get_device(id_)) for id_ in device_rows()}
