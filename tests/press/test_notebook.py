@@ -33,7 +33,9 @@ def cells_of(folder: Path, *cells: dict, **files) -> list[Cell]:
 
 def text_of(folder: Path, source: str, **files) -> str:
     """What becomes of one Markdown cell."""
-    return "\n\n".join(cell.source for cell in cells_of(folder, text_cell(f"## 節 {{#sec-x}}\n\n{source}\n"), **files)[1:])
+    return "\n\n".join(
+        cell.source for cell in cells_of(folder, text_cell(f"## 節 {{#sec-x}}\n\n{source}\n"), **files)[1:]
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,13 +126,18 @@ def test_a_solution_is_folded_and_known_as_one(tmp_path):
     assert [(cell.poses, cell.answers) for cell in cells[2:]] == [("exr-a", ""), *[("", "exr-a")] * 3, ("", "")]
     before, code, after, rest = cells[3:]
     assert before.source == "<details>\n<summary>解答：名</summary>\n\nこうします。\n\n</details>"
-    assert code.source == "# 解答\nprint(1)" and code.metadata["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
+    assert code.source == "# 解答\nprint(1)" and code.metadata["jupyter"] == {
+        "source_hidden": True,
+        "outputs_hidden": True,
+    }
     assert after.source == "<details>\n<summary>解答の続き</summary>\n\n1です。\n\n</details>"
     assert rest.source.startswith("後。") and "<summary>余談</summary>" in rest.source
 
 
 def test_links_begin_as_the_notebook_needs(tmp_path):
-    cells = cells_of(tmp_path, text_cell("## 節 {#sec-x}\n\n@sec-x"), code_cell("print('](press-site:')", printed("x\n")))
+    cells = cells_of(
+        tmp_path, text_cell("## 節 {#sec-x}\n\n@sec-x"), code_cell("print('](press-site:')", printed("x\n"))
+    )
     for site in ("../", "https://example.org/book/"):
         text = "".join(text for cell in json.loads(notebook_text(cells, site))["cells"] for text in cell["source"])
         assert f"]({site}a.html#sec-x)" in text and "print('](press-site:')" in text
