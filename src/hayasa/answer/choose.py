@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..catalog.objects import device_rows, get_device, get_model, model_rows
-from ..engine.engines import Engine, get_engine
+from ..engine.engines import DEFAULT_ENGINE, ENGINES, Engine, get_engine
 from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, shown
 from ..machine.device import Device
 from ..machine.split import total
 from ..model.shape import Model
 from ..model.tensors import total_parameters
 from ..model.weights import WeightFormat
-from .estimate import NO_DEVICE, PUBLISHED_BITS, Estimate, estimate, formats_of
+from .estimate import NO_DEVICE, PUBLISHED_BITS, Estimate, estimate, formats_of, usual_engine
 from .fit import DOES_NOT_FIT
 
 ANY = "any"
@@ -115,7 +115,9 @@ def choose_formats(
     """
     if "weights" in question:
         raise InvalidValueError("weights は choose_formats が選ぶものなので、指定できません。")
-    questions = ({**question, "model": model, "device": device, "weights": weights} for weights in _stored(question))
+    questions = (
+        {**question, "model": model, "device": device, "weights": weights} for weights in _stored(question, device)
+    )
     found = _fast_enough(questions, at_least_tokens_per_s)
     return tuple(sorted(found, key=lambda one: one.memory_required_bytes, reverse=True))
 
@@ -162,7 +164,7 @@ def choose_models(
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())
         return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=speed_per_sequence, reverse=True))
-    formats = formats_to_try(_stored(question))
+    formats = formats_to_try(_stored(question, device))
     best = [
         first_that_fits(_fast_enough(_in_formats(get_model(id_), device, formats, question), at_least_tokens_per_s))
         for id_ in model_rows()
@@ -240,10 +242,13 @@ def may_hold(capacity_bytes: float, model: Model, weights: WeightFormat) -> bool
     return not capacity_bytes or least_bytes < 1.2 * capacity_bytes
 
 
-def _stored(question: dict[str, object]) -> list[WeightFormat]:
+def _stored(question: dict[str, object], machine: str | Device | None) -> list[WeightFormat]:
     """Return the formats that a question leaves open."""
-    engine = question.get("engine", "llama.cpp")
-    if not isinstance(engine, Engine):
+    engine = question.get("engine")
+    if engine is None:
+        device = get_device(machine) if isinstance(machine, str) else machine
+        engine = usual_engine(device, None) if isinstance(device, Device) else ENGINES[DEFAULT_ENGINE]
+    elif not isinstance(engine, Engine):
         engine = get_engine(engine)  # type: ignore[arg-type]
     return stored_formats(engine, question.get("backend"))  # type: ignore[arg-type]
 

@@ -16,7 +16,15 @@ from ..catalog.objects import get_device, get_named_model, get_weight_format, we
 from ..engine.buffers import memory_of
 from ..engine.builds import build_month
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration, chosen_together
-from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
+from ..engine.engines import (
+    BACKENDS,
+    DEFAULT_ENGINE,
+    ENGINES,
+    Engine,
+    backend_that_reads,
+    backends_to_choose,
+    get_engine,
+)
 from ..engine.waits import Wait
 from ..errors import (
     MAX_BATCH_SIZE,
@@ -32,9 +40,10 @@ from ..errors import (
 from ..machine.device import Device
 from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
+from ..model.kv_cache import CacheLayers, cache_layers
 from ..model.shape import Model
 from ..model.weights import WeightFormat
-from ..model.work import Work, step_work, work_without_context
+from ..model.work import Work, work_at, work_without_context
 from ..units import gibibytes, significant
 from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_batch_size, max_context_length, memory_fit, remedies
 from .prompt import PromptTime, dealt_prompt, prompt_time
@@ -562,7 +571,7 @@ def estimate(
     weights: str | WeightFormat | None = None,
     batch_size: int = 1,
     context_length: int = 0,
-    engine: str | Engine = "llama.cpp",
+    engine: str | Engine | None = None,
     backend: str | None = None,
     devices: int | Sequence[str | Device] = 1,
     device_shares: Sequence[float] | None = None,
@@ -593,9 +602,11 @@ def estimate(
     context_length : int
         Tokens already in the cache of each sequence when the token is
         decoded, from 0.
-    engine : str or Engine
+    engine : str or Engine, optional
         One of `hayasa.ENGINES`, such as ``"llama.cpp"``, ``"ollama"``, ``"mlx"``
-        or ``"vllm"``; ``"ideal"`` for physics alone.
+        or ``"vllm"``; ``"ideal"`` for physics alone.  By default llama.cpp; where
+        that does not run on the device, or reads no such weights, the first of
+        them that does, which the notes then say: MLX for files of MLX on a Mac.
     backend : str, optional
         What it computes with, among what it has on that device: ``"cuda"``,
         ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"``, ``"cpu"``,
@@ -699,6 +710,7 @@ def estimate(
         raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
     if device is None:
         raise InvalidValueError(NO_DEVICE)
+    is_open = engine is None
     model, named, device, weights, engine, kv_cache = _objects(model, device, weights, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
@@ -734,10 +746,11 @@ def estimate(
         month,
         server,
         link_latency_s is not None,
+        context_length > 0,
     )
     weights, chosen, together = settled.weights, settled.chosen, settled.together
 
-    work = step_work(model, weights, kv_cache, batch_size, context_length)
+    work = work_at(settled.work, model, settled.groups, batch_size, context_length, settled.value_bytes)
     memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
     # Nothing is known of the time that computing takes where the device's peak is unknown.
     flop_per_s = settled.flop_per_s
@@ -750,35 +763,37 @@ def estimate(
         waits, best_s = calibrated_waits(
             chosen, settled.ready, share, compute_s, bound_s, batch_size, devices, split, link_latency_s
         )
+    # In the order of the fields: giving so many by name would take a tenth longer.
     return Estimate(
-        model=model,
-        device=device,
-        weights=weights,
-        engine=engine,
-        kv_cache=kv_cache,
-        batch_size=batch_size,
-        context_length=context_length,
-        prompt_length=prompt_length,
-        cached_tokens=cached_tokens,
-        micro_batch=micro_batch,
-        devices=devices,
-        split=split,
-        work=work,
-        waits=tuple(waits),
-        memory_latency_s=memory_s,
-        compute_latency_s=compute_s,
-        step_latency_s=best_s,
-        chosen=chosen,
-        backend=settled.backend,
-        build=month,
-        server=server,
-        remarks=settled.remarks,
-        link_latency_s=link_latency_s,
+        model,
+        device,
+        weights,
+        engine,
+        kv_cache,
+        batch_size,
+        context_length,
+        prompt_length,
+        cached_tokens,
+        micro_batch,
+        devices,
+        split,
+        work,
+        tuple(waits),
+        memory_s,
+        compute_s,
+        best_s,
+        chosen,
+        settled.backend,
+        month,
+        server,
+        (*settled.remarks, _engine_text(engine)) if is_open and engine.id != DEFAULT_ENGINE else settled.remarks,
+        (),
+        link_latency_s,
     )
 
 
 class Settled(NamedTuple):
-    """What a question comes to, whatever the context: with another context it is only multiplied.
+    """What a question comes to, whatever the context: that of another length is only multiplied.
 
     Parameters
     ----------
@@ -788,6 +803,12 @@ class Settled(NamedTuple):
         What the engine computes with.
     remarks : tuple of str
         How what the question left open was settled, in Japanese.
+    work : Work
+        What a step reads and computes where the context is empty.
+    groups : tuple of CacheLayers
+        The layers that look back on the context.
+    value_bytes : float
+        Bytes of a cached value.
     chosen : ChosenCalibration or None
         What corrects the bound; None for ``ideal``.
     ready : ReadyWaits
@@ -801,6 +822,9 @@ class Settled(NamedTuple):
     weights: WeightFormat
     backend: str
     remarks: tuple[str, ...]
+    work: Work
+    groups: tuple[CacheLayers, ...]
+    value_bytes: float
     chosen: ChosenCalibration | None
     ready: ReadyWaits
     together: int
@@ -822,8 +846,9 @@ def _settle(
     month: str,
     server: bool,
     linked: bool,
+    has_context: bool,
 ) -> Settled:
-    """Settle what a question leaves open, and do what does not depend on the context."""
+    """Settle what a question leaves open, and do what does not depend on the length of a context."""
     backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
     remarks: list[str] = []
     weights = _weights(weights, model, named, engine, backends, remarks)
@@ -851,13 +876,16 @@ def _settle(
             linked=linked,
         )
     together = devices_at_a_time(split, devices)
-    share = work_without_context(model, weights, batch_size).share(model, together, split)
+    work = work_without_context(model, weights, batch_size)
     return Settled(
         weights,
         backend,
         tuple(remarks),
+        work,
+        cache_layers(model) if has_context else (),
+        kv_cache.bytes_per_cached_value,
         chosen,
-        ready_waits(chosen.paces if chosen else (), share),
+        ready_waits(chosen.paces if chosen else (), work.share(model, together, split)),
         together,
         device.peak_flop_per_s(weights.compute_format),
     )
@@ -879,7 +907,7 @@ def _estimate_dealt(
     weights: str | WeightFormat | None,
     batch_size: int,
     context_length: int,
-    engine: str | Engine,
+    engine: str | Engine | None,
     backend: str | None,
     split: str,
     prompt_length: int | None,
@@ -905,7 +933,8 @@ def _estimate_dealt(
         if split != "pipeline":
             raise InvalidValueError(f"split {split} は、同じデバイスを並べたときだけ使えます。")
         if backend is None:
-            backend = _common_backend(engine if isinstance(engine, Engine) else get_engine(engine), members)
+            given = DEFAULT_ENGINE if engine is None else engine
+            backend = _common_backend(given if isinstance(given, Engine) else get_engine(given), members)
     parts: list[Estimate] = []
     for member in members[:1] if alike else members:
         parts.append(
@@ -916,7 +945,7 @@ def _estimate_dealt(
                 weights=parts[0].weights if parts else weights,
                 batch_size=batch_size,
                 context_length=context_length,
-                engine=engine,
+                engine=parts[0].engine if parts else engine,
                 backend=backend,
                 devices=len(members) if alike else 1,
                 split=split,
@@ -996,7 +1025,7 @@ def _objects(
     model: str | Model,
     device: str | Device,
     weights: str | WeightFormat | None,
-    engine: str | Engine,
+    engine: str | Engine | None,
     kv_cache: str | WeightFormat,
 ) -> tuple[Model, str, Device, WeightFormat | None, Engine, WeightFormat]:
     """Turn every name into its object, and refuse what is neither; a model's may say its weight format, too."""
@@ -1007,7 +1036,9 @@ def _objects(
         device = get_device(device)
     if weights is not None and not isinstance(weights, WeightFormat):
         weights = get_weight_format(weights)
-    if not isinstance(engine, Engine):
+    if engine is None:
+        engine = usual_engine(device, get_weight_format(named) if named and weights is None else weights)
+    elif not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
@@ -1047,6 +1078,30 @@ def _agree(named: WeightFormat, weights: WeightFormat) -> bool:
     if named.packing != weights.packing or named.packing == "gguf":
         return named.id == weights.id
     return int(named.bits_per_weight) == int(weights.bits_per_weight)
+
+
+@lru_cache(maxsize=4096)
+def usual_engine(device: Device, weights: WeightFormat | None) -> Engine:
+    """Return the first engine that runs on a device and reads such weights; the usual one if none does.
+
+    Examples
+    --------
+    >>> mac, card = get_device("m4-max"), get_device("rtx-4090")
+    >>> [usual_engine(mac, get_weight_format(id_)).id for id_ in ("q4_k_m", "mlx-q4")]
+    ['llama.cpp', 'mlx']
+    >>> [usual_engine(card, get_weight_format(id_)).id for id_ in ("awq-int4-g128", "exl3-4.0bpw")]
+    ['vllm', 'exllamav3']
+    """
+    for engine in ENGINES.values():
+        backends = engine.backends_on(device)
+        if backends and (weights is None or _meant(weights, engine, backends) is not None):
+            return engine
+    return ENGINES[DEFAULT_ENGINE]
+
+
+def _engine_text(engine: Engine) -> str:
+    """Say what runs it where nobody said, in Japanese."""
+    return f"エンジンの指定がないので、このデバイスでこの形式を動かせる {engine.id} で答えました。"
 
 
 def _usual_weights(model: Model, engine: Engine, backend: str) -> WeightFormat:

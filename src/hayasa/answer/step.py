@@ -20,9 +20,9 @@ from ..machine.split import messages_per_step
 from ..model.work import BY_CONTEXT, Work
 
 
-def step_s(waits: Iterable[Wait]) -> float:
-    """Return the time of a step: the sum of its waits, but for the hidden ones."""
-    total_s = 0.0
+def step_s(waits: Iterable[Wait], before_s: float = 0.0) -> float:
+    """Return the time of a step: the sum of its waits, but for the hidden ones, behind others of so many seconds."""
+    total_s = before_s
     for _, factor, load_s, hidden in waits:
         if not hidden:
             total_s += factor * load_s
@@ -88,11 +88,14 @@ class ReadyWaits(NamedTuple):
     ----------
     before, after : tuple of Wait
         What comes before and behind these.
+    before_s : float
+        Seconds of what comes before.
     by_context : tuple of Pace
         What makes these of the work of a step.
     """
 
     before: tuple[Wait, ...]
+    before_s: float
     by_context: tuple[Pace, ...]
     after: tuple[Wait, ...]
 
@@ -104,9 +107,8 @@ def ready_waits(paces: Sequence[Pace], share: Work) -> ReadyWaits:
     """
     places = [place for place, pace in enumerate(paces) if pace.amount in BY_CONTEXT]
     first, end = (places[0], places[-1] + 1) if places else (0, 0)
-    return ReadyWaits(
-        tuple(waits_of(paces[:first], share)), tuple(paces[first:end]), tuple(waits_of(paces[end:], share))
-    )
+    before = tuple(waits_of(paces[:first], share))
+    return ReadyWaits(before, step_s(before), tuple(paces[first:end]), tuple(waits_of(paces[end:], share)))
 
 
 def waits_of(paces: Sequence[Pace], share: Work) -> list[Wait]:
@@ -143,8 +145,9 @@ def calibrated_waits(
     link_latency_s: float | None = None,
 ) -> tuple[list[Wait], float]:
     """Return the waits that were measured for an engine, for what one device does at a time, and their sum."""
-    waits = [*ready.before, *waits_of(ready.by_context, share), *ready.after]
-    total_s = step_s(waits)
+    behind = [*waits_of(ready.by_context, share), *ready.after]
+    total_s = step_s(behind, ready.before_s)
+    waits = [*ready.before, *behind]
     if chosen.step_factor != 1:
         difference = Wait(DEVICE_DIFFERENCE, chosen.step_factor - 1, total_s)
         waits.append(difference)

@@ -16,8 +16,7 @@ from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
 from ..answer.fit import DOES_NOT_FIT, TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
-from ..engine.calibration import calibrations
-from ..engine.engines import BACKENDS, ENGINES, get_engine
+from ..engine.engines import BACKENDS, DEFAULT_ENGINE, ENGINES, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
@@ -28,6 +27,7 @@ from ..names import name_key
 from ..units import gibibytes, scaled, significant
 from .amounts import LATENCIES, POWERS, integer, quantity
 from .answers import answer_lines, cost_json, cost_lines, estimate_lines, print_json, print_ranking
+from .calibrations import calibrations_command
 from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
 from .draft import add_draft, draft_command
 from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
@@ -46,9 +46,8 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     add("--batch", default="1", metavar="数", help="同時に進める系列の数（既定: 1）")
     add(
         "--engine",
-        default="llama.cpp",
         metavar="名前",
-        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
+        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp。それで動かない形式なら、動かせるもの）",
     )
     add("--backend", metavar="名前", help=f"計算に使うもの: {'、'.join(BACKENDS)}（既定: その機械で普通のもの）")
     unlike = "。違うものなら rtx-3090,rtx-3060 のように名前を並べる" if one_device else ""
@@ -211,7 +210,7 @@ def _compare_command(arguments: argparse.Namespace) -> None:
 
 def _devices_of(arguments: argparse.Namespace) -> list[str]:
     """Ids of the devices that an engine runs on, with a backend if one is asked for."""
-    engine, backend = get_engine(arguments.engine), arguments.backend
+    engine, backend = get_engine(arguments.engine or DEFAULT_ENGINE), arguments.backend
     if not engine.backends:
         return list(device_rows())
     backends = {id_: engine.backends_on(get_device(id_)) for id_ in device_rows()}
@@ -323,47 +322,6 @@ def _weights_command(arguments: argparse.Namespace) -> None:
         return [significant(float(row["bits_per_weight"]), 4), row["kind"], row["name"]]
 
     _list(arguments, weight_format_rows(), ["bit/重み", "種類", "名前"], cells, "rll")
-
-
-def _calibrations_command(arguments: argparse.Namespace) -> None:
-    def percent(value: float) -> str:
-        return f"{significant(100 * value, 2)}%" if value else "-"
-
-    rows = [
-        [
-            row.id,
-            str(row.rows),
-            str(row.devices),
-            str(row.models),
-            str(len(row.sources.split("|"))),
-            f"{row.first_year}-{row.last_year}",
-            percent(row.error_device_held_out),
-            percent(row.error_generation_held_out),
-            percent(row.error_model_held_out),
-            percent(row.error_source_held_out),
-            percent(row.error_year_held_out),
-            percent(row.coverage_device_held_out or row.coverage_model_held_out),
-        ]
-        for row in calibrations()
-    ]
-    header = [
-        "id",
-        "実測",
-        "機種",
-        "モデル",
-        "出典",
-        "年",
-        "機種の外れ",
-        "世代の外れ",
-        "モデルの外れ",
-        "出典の外れ",
-        "年の外れ",
-        "区間の的中",
-    ]
-    if arguments.json:
-        print_json([row.__dict__ for row in calibrations()])
-        return
-    print("\n".join(table_lines(rows, header=header, right="lrrrrlrrrrrr")))
 
 
 def _measure_command(arguments: argparse.Namespace) -> None:
@@ -495,7 +453,7 @@ def _parser() -> Parser:
         command = add(name, text, run)
         command.add_argument("words", nargs="*", metavar="語", help="この語を含むものに絞ります")
         command.add_argument("--json", action="store_true", help="出典も含めて JSON で出力します")
-    command = add("calibrations", "補正と、その当てはまりの一覧", _calibrations_command)
+    command = add("calibrations", "補正と、その当てはまりの一覧", calibrations_command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     command = add("measure", "このマシンを測り、実測の隣に予測を並べます", _measure_command)

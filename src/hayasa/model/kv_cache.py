@@ -304,11 +304,41 @@ def kv_read_bytes(
     require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
+    groups = cache_layers(model) if context_length else ()
+    states = state_bytes_moved(model, batch_size)
+    return states + groups_read_bytes(groups, context_length, batch_size, bytes_per_value)
+
+
+def state_bytes_moved(model: Model, batch_size: int) -> float:
+    """Return what of that are states, which are read and written whatever the context.
+
+    Examples
+    --------
+    >>> state_bytes_moved(Model(id="7b", stated_parameters=7e9), 1)
+    0.0
+    """
+    return 2 * state_bytes(model) * batch_size
+
+
+def groups_read_bytes(
+    groups: tuple[CacheLayers, ...], context_length: int, batch_size: int, bytes_per_value: float
+) -> float:
+    """Return what of that is cache, of layers that were looked up and numbers that are known to be in range.
+
+    Examples
+    --------
+    >>> two = Model(id="x", layers=2, hidden_size=64, attention_heads=1, kv_heads=1, head_dim=64,
+    ...             intermediate_size=64, vocab_size=100)
+    >>> groups_read_bytes(cache_layers(two), 100, 1, 2.0)
+    51200.0
+    """
     values = 0
-    for group in cache_layers(model) if context_length else ():
-        indexed = group.index_values * group.entries(context_length)
-        values += group.layers * (group.values * group.entries_read(context_length) + indexed)
-    return (values * bytes_per_value + 2 * state_bytes(model)) * batch_size
+    for group in groups:
+        read = group.values * group.entries_read(context_length)
+        if group.index_values:
+            read += group.index_values * group.entries(context_length)
+        values += group.layers * read
+    return values * bytes_per_value * batch_size
 
 
 def kv_padding_bytes(
@@ -343,8 +373,22 @@ def kv_padding_bytes(
     >>> kv_padding_bytes(llama, 8192)
     0.0
     """
+    groups = cache_layers(model) if context_length else ()
+    return groups_padding_bytes(groups, context_length, micro_batch, batch_size, bytes_per_value)
+
+
+def groups_padding_bytes(
+    groups: tuple[CacheLayers, ...], context_length: int, micro_batch: int, batch_size: int, bytes_per_value: float
+) -> float:
+    """Return the same, of layers that were looked up.
+
+    Examples
+    --------
+    >>> groups_padding_bytes((CacheLayers("W", 1, 128, window=100),), 1000, 512, 1, 2.0)
+    131072.0
+    """
     values = 0
-    for group in cache_layers(model) if context_length else ():
+    for group in groups:
         if group.window and not group.selected:
             seen = group.entries(context_length)
             kept = min(context_length, group.window + micro_batch) // group.tokens_per_entry

@@ -5,8 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from .flops import attention_flop_per_token, weight_flop_per_token
-from .kv_cache import DEFAULT_MICRO_BATCH, kv_padding_bytes, kv_read_bytes
+from .flops import groups_flop_per_token, state_flop_per_token, weight_flop_per_token
+from .kv_cache import (
+    DEFAULT_MICRO_BATCH,
+    CacheLayers,
+    cache_layers,
+    groups_padding_bytes,
+    groups_read_bytes,
+    state_bytes_moved,
+)
 from .shape import Model
 from .tensors import active_parameters, experts_touched, weight_tensors
 from .weights import WeightFormat, weight_bytes
@@ -205,12 +212,12 @@ def _waiting_layers(model: Model) -> tuple[float, float, float]:
 
 
 BY_CONTEXT = ("kv_bytes", "attention_flop", "padding_bytes")
-"""Fields of `Work` that the context changes; it leaves all others alone."""
+"""Fields of `Work` that the context adds to; it leaves all others alempty."""
 
 
 @lru_cache(maxsize=4096)
 def work_without_context(model: Model, weights: WeightFormat, batch_size: int) -> Work:
-    """Return the work of a decode step but for what `BY_CONTEXT` names, which is 0.
+    """Return the work of a decode step whose context is empty.
 
     Examples
     --------
@@ -226,9 +233,9 @@ def work_without_context(model: Model, weights: WeightFormat, batch_size: int) -
     in_tiles = batch_size > VECTOR_SEQUENCES
     return Work(
         read_bytes,
-        0.0,
+        state_bytes_moved(model, batch_size),
         token_flop * batch_size,
-        0.0,
+        state_flop_per_token(model) * batch_size,
         layers,
         moe_layers,
         state_layers,
@@ -262,24 +269,47 @@ def step_work(
     >>> work.weight_bytes, work.weight_flop
     (3500000000.0, 14000000000.0)
     """
-    one = work_without_context(model, weights, batch_size)
-    value_bytes = kv_cache.bytes_per_cached_value
+    groups = cache_layers(model) if context_length else ()
+    empty = work_without_context(model, weights, batch_size)
+    return work_at(empty, model, groups, batch_size, context_length, kv_cache.bytes_per_cached_value, micro_batch)
+
+
+def work_at(
+    empty: Work,
+    model: Model,
+    groups: tuple[CacheLayers, ...],
+    batch_size: int,
+    context_length: int,
+    value_bytes: float,
+    micro_batch: int = DEFAULT_MICRO_BATCH,
+) -> Work:
+    """Return the work of a step at a context, given that at none and the layers that look back on it.
+
+    Examples
+    --------
+    >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> work_at(Work(4e9, 0, 16e9, 0, 32, 0), llama, cache_layers(llama), 1, 8192, 2.0).kv_bytes / 2**30
+    1.0
+    """
+    if not groups:
+        return empty
     return Work(
-        one.weight_bytes,
-        kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=value_bytes),
-        one.weight_flop,
-        attention_flop_per_token(model, context_length) * batch_size,
-        one.layers,
-        one.moe_layers,
-        one.state_layers,
-        one.sequences,
-        one.vocabulary,
-        kv_padding_bytes(model, context_length, micro_batch, batch_size=batch_size, bytes_per_value=value_bytes),
-        one.first_bytes,
-        one.further_bytes,
-        one.vector_flop,
-        one.tile_flop,
-        one.tile_bytes,
-        one.routed_layers,
-        one.routed_bytes,
+        empty.weight_bytes,
+        empty.kv_bytes + groups_read_bytes(groups, context_length, batch_size, value_bytes),
+        empty.weight_flop,
+        empty.attention_flop + groups_flop_per_token(model, groups, context_length) * batch_size,
+        empty.layers,
+        empty.moe_layers,
+        empty.state_layers,
+        empty.sequences,
+        empty.vocabulary,
+        groups_padding_bytes(groups, context_length, micro_batch, batch_size, value_bytes),
+        empty.first_bytes,
+        empty.further_bytes,
+        empty.vector_flop,
+        empty.tile_flop,
+        empty.tile_bytes,
+        empty.routed_layers,
+        empty.routed_bytes,
     )
