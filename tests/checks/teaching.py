@@ -57,7 +57,9 @@ def links(text: str) -> Iterator[tuple[str, str]]:
 def source_of(path: Path) -> Path | None:
     """Return the manuscript behind a page of the site."""
     page = path.relative_to(SITE)
-    return next((source for source in manuscript_paths() if source.relative_to(ROOT).with_suffix(".html") == page), None)
+    return next(
+        (source for source in manuscript_paths() if source.relative_to(ROOT).with_suffix(".html") == page), None
+    )
 
 
 def link_problem(file: Path, target: str) -> str | None:
@@ -108,7 +110,9 @@ def number_problems(file: Path, manuscripts: Iterable[Manuscript]) -> list[tuple
     own = read(file)
     told = {(quantity.dimension, quantity.value) for _, quantity in speeds_told(file.read_text(encoding="utf-8"))}
     answers = [read(ANSWERS)] if file.parent == HANDOUTS else []
-    numbers = numbers_of([own, *answers, *chapters_of(file, manuscripts)]) | Computed(frozenset(told), frozenset(), frozenset())
+    numbers = numbers_of([own, *answers, *chapters_of(file, manuscripts)]) | Computed(
+        frozenset(told), frozenset(), frozenset()
+    )
     return [(own.name, number, line) for number, line in unsupported(own, numbers)]
 
 

@@ -4,9 +4,9 @@ import contextlib
 import io
 from math import isclose
 
-import hayasa
 import pytest
 
+import hayasa
 from tests.checks import prose, teaching
 from tests.checks.report import expect_none
 from tests.web.javascript import page_script
@@ -26,7 +26,7 @@ def page(root):
 class TestEveryText:
     def test_what_it_computes_is_what_it_shows(self, path):
         text = path.read_text(encoding="utf-8")
-        assert computed(text, path.name) == text, "python -m tools.teaching で計算し直してください"
+        assert computed(text, path.name) == text, "make teaching で計算し直してください"
 
     def test_its_numbers_are_computed_or_stand_in_a_chapter_it_links(self, path, manuscripts):
         expect_none(prose.problems(teaching.number_problems(path, manuscripts), []))
