@@ -25,7 +25,7 @@ export AUTHOR =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE =
 
-.PHONY: help book test preview notebooks lab calibrate compare api calculator-table bench measure-engine pin clean ready
+.PHONY: help book test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
@@ -39,6 +39,7 @@ help:
 	@echo '  make compare    ほかの見積り器に同じ実測値を見積らせる (data/estimator_comparison.csv)'
 	@echo '  make api        コードの説明文から api.qmd を作り直す'
 	@echo '  make calculator-table  calculator.qmd の早見表を計算し直す'
+	@echo '  make teaching   teaching/ のコードの出力を計算し直す'
 	@echo '  make bench      速さを測って表示する'
 	@echo '  make measure-engine  llama.cpp をこの計算機の CPU で測る (必要なものは build/ に入る)'
 	@echo '  make pin        requirements*.txt を作り直す'
@@ -97,6 +98,9 @@ api: ready
 
 calculator-table: ready
 	@$(VENV_PYTHON) -m tools.calculator_table
+
+teaching: ready
+	@$(VENV_PYTHON) -m tools.teaching
 
 bench: ready
 	@$(VENV_PYTHON) -m tools.bench

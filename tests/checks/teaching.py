@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from math import ceil
 from pathlib import Path
+from unicodedata import east_asian_width
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 
 from tests.checks.chapters import ROOT, Manuscript, manuscript_paths, without_code
 from tests.checks.prose import Computed, Quantity, computed, quantities, unsupported
-from tools.teaching import SNIPPET
+from tools.teaching import FOLDER, SNIPPET
 
 SITE = ROOT / "_book"
+HANDOUTS = FOLDER / "handouts"
+ANSWERS = FOLDER / "handout-answers.md"
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 NAMED_LINK = re.compile(r"(?:\]\[|(?<!\])\[)(?P<name>[^\][]+)\](?![(:\[])")
 DEFINITION = re.compile(r"^\[(?P<name>[^\]]+)\]: (?P<target>\S+)$", re.MULTILINE)
@@ -20,6 +24,10 @@ ANCHOR = re.compile(r"\{#([\w-]+)|^#\| label: ([\w-]+)", re.MULTILINE)
 TAKES = re.compile(r"^- （(?:(?P<minutes>\d+)分)?(?:(?P<seconds>\d+)秒)?）", re.MULTILINE)
 BLOCK = re.compile(r"^### (?P<start>\d+)–(?P<end>\d+)分　(?P<title>[^（\n]+)", re.MULTILINE)
 ROW = re.compile(r"^\| (?P<start>\d+)–(?P<end>\d+) \| (?P<title>[^|]+?) \|", re.MULTILINE)
+SESSION = re.compile(r"^## (?P<title>第\d+回.*)$", re.MULTILINE)
+SPENT = re.compile(r"^\| (?P<minutes>\d+) \|", re.MULTILINE)
+# A sheet of A4 with margins of 2 cm: letters of 10 points and lines of 6 mm.
+LETTERS, LINES = 48, 42
 RAW_QUARTO = re.compile(r"\{#|\[-?@|^:::|@(?:sec|fig|tbl|eq|exr)-", re.MULTILINE)
 
 
@@ -49,7 +57,9 @@ def links(text: str) -> Iterator[tuple[str, str]]:
 def source_of(path: Path) -> Path | None:
     """Return the manuscript behind a page of the site."""
     page = path.relative_to(SITE)
-    return next((source for source in manuscript_paths() if source.relative_to(ROOT).with_suffix(".html") == page), None)
+    return next(
+        (source for source in manuscript_paths() if source.relative_to(ROOT).with_suffix(".html") == page), None
+    )
 
 
 def link_problem(file: Path, target: str) -> str | None:
@@ -94,11 +104,15 @@ def numbers_of(manuscripts: Iterable[Manuscript]) -> Computed:
 def number_problems(file: Path, manuscripts: Iterable[Manuscript]) -> list[tuple[str, str, str]]:
     """Return (file, number, line) where neither a snippet nor a page that is linked has the number.
 
-    What the calculator says is supported too: that it says so is looked at by itself.
+    What the calculator says is supported too: that it says so is looked at by itself.  What a handout
+    gives may stand in its answers, which it does not link.
     """
     own = read(file)
     told = {(quantity.dimension, quantity.value) for _, quantity in speeds_told(file.read_text(encoding="utf-8"))}
-    numbers = numbers_of([own, *chapters_of(file, manuscripts)]) | Computed(frozenset(told), frozenset(), frozenset())
+    answers = [read(ANSWERS)] if file.parent == HANDOUTS else []
+    numbers = numbers_of([own, *answers, *chapters_of(file, manuscripts)]) | Computed(
+        frozenset(told), frozenset(), frozenset()
+    )
     return [(own.name, number, line) for number, line in unsupported(own, numbers)]
 
 
@@ -130,3 +144,30 @@ def minute_problems(text: str) -> list[str]:
     if table != [(block["start"], block["end"]) for block in blocks]:
         result.append("流れの表と、見出しの時間が合いません")
     return result
+
+
+def lines_on_paper(text: str) -> int:
+    """Return how many lines of a sheet a handout takes, roughly."""
+    plain = LINK.sub("]", DEFINITION.sub("", text))
+    total = 0
+    for line in plain.splitlines():
+        if line.startswith("#"):
+            total += 2
+        elif line.startswith("|:") or line.startswith("|-"):
+            continue  # a rule
+        elif line.strip():
+            width = sum(1 if east_asian_width(letter) in "WFA" else 0.5 for letter in line)
+            total += ceil(width / LETTERS)
+    # A blank line between what is not a list or a table is half a line.
+    return ceil(total + 0.5 * plain.count("\n\n"))
+
+
+def session_minutes(text: str) -> dict[str, int]:
+    """Return the minutes of each session that a syllabus deals out."""
+    starts = [*SESSION.finditer(text)]
+    ends = [*(start.start() for start in starts[1:]), len(text)]
+    spent = {
+        start["title"]: sum(int(row["minutes"]) for row in SPENT.finditer(text[start.end() : end].split("\n## ")[0]))
+        for start, end in zip(starts, ends, strict=True)
+    }
+    return {title: minutes for title, minutes in spent.items() if minutes}

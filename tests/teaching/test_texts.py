@@ -26,7 +26,7 @@ def page(root):
 class TestEveryText:
     def test_what_it_computes_is_what_it_shows(self, path):
         text = path.read_text(encoding="utf-8")
-        assert computed(text, path.name) == text, "python -m tools.teaching で計算し直してください"
+        assert computed(text, path.name) == text, "make teaching で計算し直してください"
 
     def test_its_numbers_are_computed_or_stand_in_a_chapter_it_links(self, path, manuscripts):
         expect_none(prose.problems(teaching.number_problems(path, manuscripts), []))
@@ -66,7 +66,7 @@ def answers(page: Page, search: str) -> list[float]:
 
 def test_the_calculator_says_what_the_texts_say(page):
     told = [(path, *one) for path in TEXTS for one in teaching.speeds_told(path.read_text(encoding="utf-8"))]
-    assert len(told) >= 8
+    assert len(told) >= 6
     expect_none(
         f"{path.name}: {search}: {quantity.text} ではなく {shown}"
         for path, search, quantity in told
@@ -93,6 +93,29 @@ def test_the_minutes_of_the_lesson_add_up():
     assert teaching.BLOCK.findall(text)[-1][1] == "90"
 
 
+def test_the_minutes_of_every_session_add_up():
+    text = (FOLDER / "syllabus.md").read_text(encoding="utf-8")
+    spent = teaching.session_minutes(text)
+    assert len(spent) == 6  # the first has a lesson of its own
+    expect_none(f"{title}: {minutes} 分です" for title, minutes in spent.items() if minutes != 90)
+
+
+HANDOUTS = sorted((FOLDER / "handouts").glob("*.md"))
+
+
+def test_there_is_a_handout_for_every_session():
+    text = (FOLDER / "syllabus.md").read_text(encoding="utf-8")
+    assert len(HANDOUTS) == len(teaching.SESSION.findall(text)) == 7
+    assert all(f"](handouts/{path.name})" in text for path in HANDOUTS)
+
+
+@pytest.mark.parametrize("path", HANDOUTS, ids=lambda path: path.name)
+def test_a_handout_fits_one_sheet(path):
+    text = path.read_text(encoding="utf-8")
+    assert 25 <= teaching.lines_on_paper(text) <= teaching.LINES
+    assert teaching.lines_on_paper(text + text) > teaching.LINES
+
+
 # ---------------------------------------------------------------- the checks can fail
 
 
@@ -109,6 +132,12 @@ def test_lost_minutes_are_noticed(old, new, complaint):
     assert old in text
     found = teaching.minute_problems(text.replace(old, new))
     assert any(complaint in problem for problem in found)
+
+
+def test_a_session_that_is_too_long_is_noticed():
+    text = (FOLDER / "syllabus.md").read_text(encoding="utf-8")
+    assert "\n| 18 | " in text
+    assert set(teaching.session_minutes(text.replace("\n| 18 | ", "\n| 20 | ")).values()) == {90, 92}
 
 
 @pytest.mark.parametrize(
