@@ -9,6 +9,7 @@ from pathlib import Path
 from press.build import build, build_pdf
 from press.preview import preview
 from press.problems import BookError
+from press.read.config import PDF
 from press.server import PortError
 from press.write.pdf import MissingPackageError
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("root", nargs="?", type=Path, default=Path("."), help="_quarto.yml のあるフォルダー")
-        default = "book.pdf" if name == "pdf" else "_quarto.yml の output-dir"
+        default = PDF if name == "pdf" else "_quarto.yml の output-dir"
         command.add_argument("--output", type=Path, help=f"出力先（既定は {default}）")
         command.add_argument("--quiet", action="store_true", help="進みぐあいを表示しません")
         if name == "preview":
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.command == "preview":
             preview(given.root, given.output, given.port, say)
         elif given.command == "pdf":
-            build_pdf(given.root, given.output or given.root / "book.pdf", say)
+            build_pdf(given.root, given.output or given.root / PDF, say)
         else:
             build(given.root, given.output, say)
     except (PortError, MissingPackageError) as error:

@@ -210,7 +210,8 @@ class _Drawing(Walk):
             "cell-output-stdout": self._printed,
             "cell-output-stderr": self._printed,
             "cell-output-error": self._printed,
-            **dict.fromkeys(("cell", "cell-output", "references", "csl-entry"), self._open),
+            "csl-entry": self._entry,
+            **dict.fromkeys(("cell", "cell-output", "references"), self._open),
         }
 
     def page_blocks(self) -> list[pf.Element]:
@@ -313,10 +314,13 @@ class _Drawing(Walk):
     def _open(self, el: pf.Div) -> list[pf.Element]:
         return [*self._at(el.identifier), *self.blocks(el.content)]
 
+    def _entry(self, el: pf.Div) -> list[pf.Element]:
+        return [_raw("#entry["), *self._open(el), _raw("]")]
+
     def box(self, el: pf.Div) -> list[pf.Element]:
         drawn = super().box(el)
-        is_plain = not {"callout", "theorem", "proof", "cell"} & set(el.classes) and "csl-entry" not in el.classes
-        return drawn if not is_plain or "references" in el.classes else [*self._at(el.identifier), *drawn]
+        # What has a form of its own sees to its place itself.
+        return drawn if any(name in self.boxes for name in el.classes) else [*self._at(el.identifier), *drawn]
 
     def _titled(self, call: str, el: pf.Div, more: Iterable[pf.Element] = ()) -> list[pf.Element]:
         title = pf.Plain(*self.inlines(el.content[0].content[0].content))
@@ -341,17 +345,26 @@ class _Drawing(Walk):
         return self._titled("theorem", el, more)
 
     def _tab(self, el: pf.Div) -> list[pf.Element]:
-        return [pf.Para(pf.Strong(*self.inlines(el.content[0].content[0].content))), *self.blocks(el.content[1:])]
+        return [
+            *self._at(el.identifier),
+            pf.Para(pf.Strong(*self.inlines(el.content[0].content[0].content))),
+            *self.blocks(el.content[1:]),
+        ]
 
     def _aside(self, el: pf.Div) -> list[pf.Element]:
         el.classes = [name for name in el.classes if name != "aside"]
         return [_raw("#aside["), *self.box(el), _raw("]")]
 
     def _filename(self, el: pf.Div) -> list[pf.Element]:
-        return [_raw(f"#filename({_text(el.attributes['name'])})["), *self.blocks(el.content), _raw("]")]
+        return [
+            *self._at(el.identifier),
+            _raw(f"#filename({_text(el.attributes['name'])})["),
+            *self.blocks(el.content),
+            _raw("]"),
+        ]
 
     def _printed(self, el: pf.Div) -> list[pf.Element]:
-        return [_raw("#printed["), *self.blocks(el.content), _raw("]")]
+        return [*self._at(el.identifier), _raw("#printed["), *self.blocks(el.content), _raw("]")]
 
     def _layout(self, el: pf.Div) -> list[pf.Element]:
         shares = [float(share) for share in re.findall(r"([\d.]+)fr", el.attributes["style"])]
@@ -361,7 +374,12 @@ class _Drawing(Walk):
             drawn += [_raw("["), *self.block(cell), _raw("],")]
         self.room = whole
         columns = ", ".join(f"{share}fr" for share in shares)
-        return [_raw(f"#grid(columns: ({columns},), column-gutter: 12pt, "), *drawn, _raw(")")]
+        return [
+            *self._at(el.identifier),
+            _raw(f"#grid(columns: ({columns},), column-gutter: 12pt, "),
+            *drawn,
+            _raw(")"),
+        ]
 
     # ---- inlines ----
 
