@@ -85,9 +85,15 @@ class CacheLayers(NamedTuple):
         return min(entries, self.selected) if self.selected else entries
 
 
+def first_mixers(model: Model, first_layers: int | None) -> tuple[str, ...]:
+    """Return how each of the first so many layers looks back; None for all."""
+    mixers = model.layer_mixers
+    return mixers if first_layers is None else mixers[:first_layers]
+
+
 @lru_cache(maxsize=256)
-def cache_layers(model: Model) -> tuple[CacheLayers, ...]:
-    """Return the layers that cache something per token, those alike together.
+def cache_layers(model: Model, first_layers: int | None = None) -> tuple[CacheLayers, ...]:
+    """Return the layers that cache something per token, those alike together; of the first so many, or of all.
 
     Examples
     --------
@@ -97,7 +103,7 @@ def cache_layers(model: Model) -> tuple[CacheLayers, ...]:
     [('A', 1, 128, 1000), ('W', 1, 128, 128)]
     """
     model.require_shape("KV キャッシュ")
-    mixers = model.layer_mixers
+    mixers = first_mixers(model, first_layers)
     found = []
     for mixer in ATTENTION_MIXERS:
         # What is compressed lies behind a window of single tokens.
@@ -149,18 +155,20 @@ def convolved_values(model: Model) -> int:
 
 
 @lru_cache(maxsize=256)
-def state_bytes(model: Model) -> float:
+def state_bytes(model: Model, first_layers: int | None = None) -> float:
     """Bytes of the recurrent states of one sequence, which are there from its first token.
 
     Parameters
     ----------
     model : Model
         Any model.
+    first_layers : int, optional
+        Count only the first so many layers, by default all.
 
     Returns
     -------
     float
-        Bytes over all layers; 0 without such layers.
+        Bytes over these layers; 0 without such layers.
 
     Examples
     --------
@@ -172,7 +180,7 @@ def state_bytes(model: Model) -> float:
     >>> state_bytes(qwen) / 2**20
     62.8125
     """
-    return STATE_VALUE_BYTES * sum(state_values_per_layer(model, mixer) for mixer in model.layer_mixers)
+    return STATE_VALUE_BYTES * sum(state_values_per_layer(model, mixer) for mixer in first_mixers(model, first_layers))
 
 
 def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) -> float:
@@ -213,7 +221,12 @@ def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) 
 
 
 def kv_cache_bytes(
-    model: Model, context_length: int, *, batch_size: int = 1, bytes_per_value: float = FP16_BYTES
+    model: Model,
+    context_length: int,
+    *,
+    batch_size: int = 1,
+    bytes_per_value: float = FP16_BYTES,
+    first_layers: int | None = None,
 ) -> float:
     """Bytes that the context takes in memory: cache and recurrent states.
 
@@ -227,6 +240,8 @@ def kv_cache_bytes(
         Sequences, each with a cache of its own.
     bytes_per_value : float
         Bytes per cached value.
+    first_layers : int, optional
+        Count only the first so many layers, by default all.
 
     Returns
     -------
@@ -252,14 +267,19 @@ def kv_cache_bytes(
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
     values = 0
-    for group in cache_layers(model) if context_length else ():
+    for group in cache_layers(model, first_layers) if context_length else ():
         if group.is_stored:
             values += group.layers * (group.values + group.index_values) * group.entries(context_length)
-    return (values * bytes_per_value + state_bytes(model)) * batch_size
+    return (values * bytes_per_value + state_bytes(model, first_layers)) * batch_size
 
 
 def kv_read_bytes(
-    model: Model, context_length: int, *, batch_size: int = 1, bytes_per_value: float = FP16_BYTES
+    model: Model,
+    context_length: int,
+    *,
+    batch_size: int = 1,
+    bytes_per_value: float = FP16_BYTES,
+    first_layers: int | None = None,
 ) -> float:
     """Bytes of it that one decode step moves.
 
@@ -277,6 +297,8 @@ def kv_read_bytes(
         Sequences, each with a cache of its own.
     bytes_per_value : float
         Bytes per cached value.
+    first_layers : int, optional
+        Count only the first so many layers, by default all.
 
     Returns
     -------
@@ -301,7 +323,7 @@ def kv_read_bytes(
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
     values = 0
-    for group in cache_layers(model) if context_length else ():
+    for group in cache_layers(model, first_layers) if context_length else ():
         indexed = group.index_values * group.entries(context_length)
         values += group.layers * (group.values * group.entries_read(context_length) + indexed)
-    return (values * bytes_per_value + 2 * state_bytes(model)) * batch_size
+    return (values * bytes_per_value + 2 * state_bytes(model, first_layers)) * batch_size

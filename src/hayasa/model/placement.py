@@ -1,0 +1,202 @@
+"""Which part of a model lies where: some layers on the device, the others in the host's memory."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .kv_cache import kv_cache_bytes, kv_read_bytes
+from .shape import Model
+from .tensors import WeightTensor, is_looked_up, weight_tensors
+from .weights import WeightBytes, WeightFormat, bytes_of_tensors
+from .work import Work
+
+
+class Placement(NamedTuple):
+    """What of a model's layers lies in the host's memory, as llama.cpp deals it out.
+
+    The device gets the output matrix first, then layers from the last one
+    down; experts are left to the host from the first layer up.
+
+    Parameters
+    ----------
+    host_layers : int
+        How many of the first layers lie there whole.
+    expert_layers : int
+        In how many of the first layers the experts lie there.
+    output_on_host : bool
+        Whether the output matrix lies there, as it does when the device has no layer at all.
+    """
+
+    host_layers: int
+    expert_layers: int
+    output_on_host: bool
+
+    def is_on_host(self, tensor: WeightTensor) -> bool:
+        """Tell whether a tensor that is multiplied with lies there."""
+        if tensor.layer < 0:
+            return self.output_on_host
+        return tensor.layer < self.host_layers or (tensor.is_routed and tensor.layer < self.expert_layers)
+
+
+def placement_of(model: Model, gpu_layers: int, cpu_moe_layers: int) -> Placement:
+    """Return where things lie for llama.cpp's ``--n-gpu-layers`` and ``--n-cpu-moe``.
+
+    Parameters
+    ----------
+    model : Model
+        A model whose shape is known.
+    gpu_layers : int
+        How many layers the device gets.  The output matrix counts as one of
+        them, and as the first, so that all is there from ``layers + 1`` on.
+    cpu_moe_layers : int
+        In how many of the first layers the experts stay on the host; more
+        than there are layers are all of them.
+
+    Notes
+    -----
+    Source: ``load_tensors`` in ``src/llama-model.cpp`` of ggml-org/llama.cpp,
+    ``i_gpu_start = max(n_layer_all + 1 - n_gpu_layers, 0)``.  Builds up to
+    2025 gave the output matrix to the device last.
+
+    Examples
+    --------
+    >>> llama = Model(id="l2", layers=32, hidden_size=4096, attention_heads=32, kv_heads=32,
+    ...               head_dim=128, intermediate_size=11008, vocab_size=32000)
+    >>> placement_of(llama, 20, 0)
+    Placement(host_layers=13, expert_layers=0, output_on_host=False)
+    """
+    host_layers = min(model.layers, max(0, model.layers + 1 - gpu_layers))
+    return Placement(host_layers, min(model.layers, cpu_moe_layers), gpu_layers == 0)
+
+
+@lru_cache(maxsize=4096)
+def host_weight_bytes(model: Model, weights: WeightFormat, placement: Placement) -> WeightBytes:
+    """Bytes of the weights that lie in the host's memory, but for embeddings, which are never read whole.
+
+    Of a file that was looked into, its own bytes are dealt out as the model's shape says.
+
+    Examples
+    --------
+    Half of the layers are half of their bytes; the output matrix is on the device:
+
+    >>> llama = Model(id="l2", layers=32, hidden_size=4096, attention_heads=32, kv_heads=32,
+    ...               head_dim=128, intermediate_size=11008, vocab_size=32000)
+    >>> f16 = WeightFormat(id="f16", bits_per_weight=16)
+    >>> round(host_weight_bytes(llama, f16, placement_of(llama, 17, 0)).resident_bytes / 1e9, 2)
+    6.48
+    """
+    model.require_shape("CPU と GPU の分担")
+    multiplied = [tensor for tensor in weight_tensors(model) if not is_looked_up(tensor, model)]
+    part = bytes_of_tensors(model, weights, [tensor for tensor in multiplied if placement.is_on_host(tensor)])
+    if weights.stored is None:
+        return part
+    everything = bytes_of_tensors(model, weights, multiplied)
+    routed = everything.routed_bytes_per_expert
+    return WeightBytes(
+        embedding_bytes=0.0,
+        embedding_row_bytes=0.0,
+        shared_bytes=weights.stored.shared_bytes * part.shared_bytes / everything.shared_bytes,
+        routed_bytes_per_expert=(
+            weights.stored.routed_bytes_per_expert * part.routed_bytes_per_expert / routed if routed else 0.0
+        ),
+        experts=weights.stored.experts,
+        experts_per_token=weights.stored.experts_per_token,
+    )
+
+
+class HostPart(NamedTuple):
+    """What of a decode step the host has, and what it holds for it.
+
+    Parameters
+    ----------
+    weights : WeightBytes
+        Its weights.
+    cache_bytes : float
+        Bytes of KV cache and states that lie there.
+    work : Work
+        What of the step's work is done there, or is fetched from there.
+    hand_overs : int
+        How often the step goes over to the host and comes back: once for all
+        whole layers, which follow each other, and once for each further layer
+        whose experts lie there.
+    """
+
+    weights: WeightBytes
+    cache_bytes: float
+    work: Work
+    hand_overs: int
+
+
+def host_part(
+    model: Model,
+    weights: WeightFormat,
+    kv_cache: WeightFormat,
+    placement: Placement,
+    work: Work,
+    *,
+    batch_size: int = 1,
+    context_length: int = 0,
+    keeps_cache: bool = True,
+) -> HostPart:
+    """Return what of a decode step falls to the host.
+
+    Parameters
+    ----------
+    model, weights, kv_cache : Model, WeightFormat, WeightFormat
+        What runs.
+    placement : Placement
+        Where its layers lie.
+    work : Work
+        All of the step's work.
+    batch_size, context_length : int
+        As for `hayasa.estimate`.
+    keeps_cache : bool
+        Whether the KV cache of a layer lies where its weights do.
+    """
+    stored = host_weight_bytes(model, weights, placement)
+    cached_layers = placement.host_layers if keeps_cache else 0
+    bytes_per_value = kv_cache.bytes_per_cached_value
+    kv_bytes = kv_read_bytes(
+        model,
+        context_length,
+        batch_size=batch_size,
+        bytes_per_value=bytes_per_value,
+        first_layers=cached_layers,
+    )
+    cache_bytes = kv_cache_bytes(
+        model,
+        context_length,
+        batch_size=batch_size,
+        bytes_per_value=bytes_per_value,
+        first_layers=cached_layers,
+    )
+    mlps = model.layer_mlps
+    reach = max(placement.host_layers, placement.expert_layers)
+    moe_layers = sum([1 for kind in mlps[:reach] if kind in ("E", "B")])
+    handed_over = sum([1 for kind in mlps[placement.host_layers : reach] if kind in ("E", "B")])
+    read_bytes = stored.read_bytes(batch_size)
+    return HostPart(
+        stored,
+        cache_bytes,
+        Work(
+            weight_bytes=read_bytes,
+            kv_bytes=kv_bytes,
+            weight_flop=work.weight_flop * read_bytes / work.weight_bytes,
+            attention_flop=work.attention_flop * kv_bytes / work.kv_bytes if work.kv_bytes else 0.0,
+            layers=work.layers * placement.host_layers / model.layers,
+            moe_layers=float(moe_layers),
+        ),
+        handed_over + (1 if placement.host_layers else 0),
+    )
+
+
+def rest_of_work(work: Work, part: Work) -> Work:
+    """Return what remains of a step's work without a part of it.
+
+    Examples
+    --------
+    >>> rest_of_work(Work(5.0, 4.0, 3.0, 2.0, 8.0, 0.0), Work(5.0, 1.0, 3.0, 0.0, 2.0, 0.0)).layers
+    6.0
+    """
+    return Work(*[max(0.0, whole - less) for whole, less in zip(work, part, strict=True)])
