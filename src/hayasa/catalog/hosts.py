@@ -48,7 +48,6 @@ _PARTS: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str]], float]], ...
 _WORDS = {"single": "1ch", "dual": "2ch", "quad": "4ch", "octa": "8ch", "-channel": " ", "チャネル": "ch"}
 
 
-@lru_cache(maxsize=256)
 def get_host(name: str | float) -> Host:
     """Return the host of a name, or of a number.
 
@@ -84,10 +83,14 @@ def get_host(name: str | float) -> Host:
     >>> get_host("2.89 tok/s").tokens_per_s, get_host(60e9).is_measured
     (2.89, True)
     """
-    if isinstance(name, (int, float)) and not isinstance(name, bool):
+    if not isinstance(name, str):
         bandwidth = require_positive("host", name, maximum=1e17)
         return Host(id=f"{bandwidth / 1e9:g} GB/s", memory_bandwidth_bytes_per_s=bandwidth, is_measured=True)
-    text = unicodedata.normalize("NFKC", require_name(name, argument="host", what="主記憶"))
+    return _read_host(unicodedata.normalize("NFKC", require_name(name, argument="host", what="主記憶")))
+
+
+@lru_cache(maxsize=256)
+def _read_host(text: str) -> Host:
     rest = text.lower()
     found: dict[str, float | bool] = {}
     for pattern, field, read in _PARTS:

@@ -36,8 +36,8 @@ class WaitKind(NamedTuple):
     label : str
         What it is, in Japanese.
     place : str
-        Where it happens: ``"memory"``, ``"cores"``, ``"launches"``, ``"links"``
-        or, for what is known of the whole step only, ``"device"``.
+        Where it happens: ``"memory"``, ``"cores"``, ``"launches"``, ``"links"``,
+        ``"host"`` or, for what is known of the whole step only, ``"device"``.
     unit : str
         What its factor counts, in Japanese.
     """
@@ -159,6 +159,11 @@ COMPUTE = WaitKind("compute", "計算する", "cores", "倍")
 DEVICE_DIFFERENCE = WaitKind("device_difference", "この機種で実測された違い", "device", "倍")
 FURTHER_SEQUENCES = WaitKind("further_sequences", "2 系列目からの計算", "cores", "倍")
 MESSAGES = WaitKind("messages", "デバイス間の通信", "links", "回")
+READ_HOST = WaitKind("read_host", "CPU の側で読む", "host", "倍")
+HOST_CORES = WaitKind("host_cores", "CPU のコアで掛ける", "host", "倍")
+READ_DISK = WaitKind("read_disk", "主記憶に入らない分を SSD から読む", "host", "倍")
+FETCH_WEIGHTS = WaitKind("fetch_weights", "CPU の側の重みを GPU へ運ぶ", "links", "倍")
+HAND_OVERS = WaitKind("hand_overs", "CPU と GPU のあいだの受け渡し", "links", "回")
 BOUND = WaitKind("bound", "物理的な上限に届くまで", "device", "倍")
 
 FITTED_WAITS = (
