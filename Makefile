@@ -74,6 +74,7 @@ lab: ready
 
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
+	@$(VENV_PYTHON) -m lab.offload
 
 api: ready
 	@$(VENV_PYTHON) -m tools.api_page

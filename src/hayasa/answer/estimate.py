@@ -11,7 +11,9 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..catalog.hosts import get_host
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
+from ..engine.buffers import memory_of
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
 from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
 from ..engine.waits import OLD_BUILDS, Wait
@@ -25,14 +27,17 @@ from ..errors import (
     require_integer,
 )
 from ..machine.device import Device
+from ..machine.host import Host
 from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS
 from ..model.flops import prefill_flop
+from ..model.placement import Placement, placement_of, rest_of_work
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
 from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies
+from .offload import Offload, offload_of, require_split, with_host
 from .step import calibrated_waits, ideal_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
@@ -83,6 +88,8 @@ class Estimate(NamedTuple):
         and where nothing is known of the device.
     remarks : tuple of str
         How what the question left open was settled, in Japanese.
+    offload : Offload or None
+        What of the model lies in the host's memory; None if nothing does.
     """
 
     model: Model
@@ -103,6 +110,7 @@ class Estimate(NamedTuple):
     chosen: ChosenCalibration | None
     backend: str
     remarks: tuple[str, ...]
+    offload: Offload | None = None
 
     def __repr__(self) -> str:
         low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
@@ -219,7 +227,18 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
+            placement=self._placement,
         )
+
+    @property
+    def _placement(self) -> Placement | None:
+        offload = self.offload
+        return placement_of(self.model, offload.gpu_layers, offload.cpu_moe_layers) if offload else None
+
+    @property
+    def host_fit(self) -> MemoryFit | None:
+        """The same of the host's memory; None if nothing lies there."""
+        return self.offload.fit if self.offload else None
 
     @property
     def fits(self) -> bool | None:
@@ -244,6 +263,7 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
+            placement=self._placement,
         )
         return min(longest, self.model.context_length_max or longest)
 
@@ -263,6 +283,7 @@ class Estimate(NamedTuple):
                 engine=self.engine,
                 backend=self.backend,
                 devices=self.devices,
+                placement=self._placement,
             )
         )
 
@@ -287,7 +308,16 @@ class Estimate(NamedTuple):
         read = weight_bytes(self.model, self.weights).read_bytes(self.prompt_length)
         memory_s = read / self.device.memory_bandwidth_bytes_per_s
         together = self.devices if self.split == "tensor" else 1
-        return self.prompt_length * together / max(memory_s, compute_s / share)
+        device_s = max(memory_s, compute_s / share) / together
+        return self.prompt_length / (device_s + step_s(self.offloaded_prompt_waits))
+
+    @property
+    def offloaded_prompt_waits(self) -> tuple[Wait, ...]:
+        """What reading the prompt waits for because a part of the model is on the host: none if nothing is."""
+        if self.offload is None:
+            return ()
+        micro_batch = memory_of(self.engine, self.backend).micro_batch
+        return tuple(self.offload.prompt_waits(self.prompt_length, micro_batch))
 
     @property
     def time_to_first_token_s(self) -> float | None:
@@ -428,6 +458,9 @@ def estimate(
     split: str = "pipeline",
     prompt_length: int | None = None,
     kv_cache: str | WeightFormat = _FP16,
+    gpu_layers: int | None = None,
+    cpu_moe_layers: int | None = None,
+    host: str | float | Host | None = None,
 ) -> Estimate:
     """Estimate how fast a model runs on a device, and how sure that is.
 
@@ -462,6 +495,18 @@ def estimate(
         `context_length`, or 512 if that is 0.
     kv_cache : str or WeightFormat
         How keys and values are stored, by default in 16 bits.
+    gpu_layers : int, optional
+        How many layers the device gets, as llama.cpp's ``--n-gpu-layers``
+        counts them: the output matrix is the first of them, so all is there
+        from one more than the model's layers on, which is the default.
+    cpu_moe_layers : int, optional
+        In how many of the first layers the experts stay in the host's memory
+        (``--n-cpu-moe``); 0 by default.
+    host : str, float or Host, optional
+        The computer's own memory, for the part that is left to it:
+        ``"ddr5-5600 x2"``, ``"Ryzen 9 7950X 64GB"``, a measured bandwidth in
+        bytes per second, or the speed of this very model on the processor
+        alone, ``"2.9 tok/s"``.
 
     Returns
     -------
@@ -507,6 +552,10 @@ def estimate(
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
+    placement = None
+    if gpu_layers is not None or cpu_moe_layers is not None or host is not None:
+        placement = require_split(model, device, engine, backend, gpu_layers, cpu_moe_layers)
+        host = _host(host)
     devices = require_integer("devices", devices, 1, MAX_DEVICES)
     require_choice("split", split, SPLITS)
     if prompt_length is None:
@@ -529,14 +578,27 @@ def estimate(
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
+    offload, here = None, work
+    if placement is not None and isinstance(host, Host):
+        offload = offload_of(
+            model, weights, kv_cache, engine, backend, host, placement, work, batch_size, context_length
+        )
+        here = rest_of_work(work, offload.part.work)
+        if chosen is not None:
+            chosen = with_host(chosen, offload, batch_size)
     together = devices if split == "tensor" else 1  # devices that work at the same time
-    memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
+    memory_s = (here.weight_bytes + here.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
+    compute_s = _compute_s(here.weight_flop + here.attention_flop, device, weights) / together
     bound_s = max(memory_s, compute_s)
     if chosen is None:
-        waits = ideal_waits(work, memory_s, compute_s)
+        waits = ideal_waits(here, memory_s, compute_s)
     else:
-        waits = calibrated_waits(chosen, work, compute_s, bound_s, batch_size, devices, split, layer_count(model))
+        waits = calibrated_waits(chosen, here, compute_s, bound_s, batch_size, devices, split, layer_count(model))
+    if offload is not None:
+        # The host works while the device waits for it, and the other way round.
+        memory_s += offload.bound_s()
+        bound_s += offload.bound_s()
+        waits += offload.waits()
     return Estimate(
         model=model,
         device=device,
@@ -557,7 +619,18 @@ def estimate(
         chosen=chosen,
         backend=backend,
         remarks=tuple(remarks),
+        offload=offload,
     )
+
+
+def _host(host: str | float | Host | None) -> Host:
+    """Return the host that was asked for; without one nothing can be said of what lies there."""
+    if host is None:
+        raise InvalidValueError(
+            "gpu_layers と cpu_moe_layers は、host（主記憶）と一緒に指定してください。"
+            "例: ddr5-5600 x2、Ryzen 9 7950X 64GB、実測した帯域幅。"
+        )
+    return host if isinstance(host, Host) else get_host(host)
 
 
 def _objects(

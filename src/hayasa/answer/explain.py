@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..engine.waits import ATTENTION, DEVICE_DIFFERENCE, FURTHER_SEQUENCES, MESSAGES, READ_CACHE, UNPACK_WEIGHTS, Wait
+from ..engine.offload import COMPUTES, SENDS
+from ..engine.waits import (
+    ATTENTION,
+    DEVICE_DIFFERENCE,
+    FURTHER_SEQUENCES,
+    HAND_OVERS,
+    HOST_CORES,
+    MESSAGES,
+    READ_CACHE,
+    UNPACK_WEIGHTS,
+    Wait,
+)
 from ..model.kv_cache import (
     STATE_VALUE_BYTES,
     cache_layers,
@@ -18,6 +29,7 @@ from ..model.weights import weight_bytes_resident
 from ..units import duration, gibibytes, scaled, significant
 from .estimate import Estimate, available_text
 from .fit import DOES_NOT_FIT, FITS, TIGHT
+from .offload import Offload
 
 
 def explain(result: Estimate) -> str:
@@ -92,7 +104,31 @@ def _heading(result: Estimate) -> list[str]:
     ]
     if result.devices > 1:
         lines.append(f"デバイス {result.devices} 台（{result.split}）")
+    if result.offload:
+        lines.append(split_text(result.offload, result.model))
     return lines
+
+
+def split_text(offload: Offload, model: Model) -> str:
+    """Write in Japanese what lies on the host.
+
+    Examples
+    --------
+    >>> from hayasa import estimate
+    >>> result = estimate("gpt-oss-120b", "rtx-3090", cpu_moe_layers=24, host="ddr5-6000 x2")
+    >>> split_text(result.offload, result.model)
+    'CPU の側（ddr5-6000 x2）に、前から 24 層のエキスパート（40.7 GB）'
+    """
+    whole = model.layers + 1 - offload.gpu_layers
+    parts = []
+    if offload.gpu_layers == 0:
+        parts.append("すべての層と出力の行列")
+    elif whole > 0:
+        parts.append(f"前から {whole} 層")
+    if offload.cpu_moe_layers > whole:
+        parts.append(f"前から {offload.cpu_moe_layers} 層のエキスパート")
+    amount = scaled(offload.part.weights.resident_bytes, "B")
+    return f"CPU の側（{offload.host.name or offload.host.id}）に、{'と、'.join(parts) or 'なし'}（{amount}）"
 
 
 def _weights(result: Estimate) -> list[str]:
@@ -167,7 +203,27 @@ def _layers_by_mixer(model: Model) -> list[str]:
     return lines
 
 
+def _memory_and_host(result: Estimate, offload: Offload) -> list[str]:
+    """Write the bound of a step that device and host share: they work one after the other."""
+    here = result.bytes_per_step - offload.bytes_per_step
+    bandwidth = result.device.memory_bandwidth_bytes_per_s
+    share = f" ÷ {result.devices} 台" if _shared(result) else ""
+    host_s = offload.bound_s()
+    rate = scaled(offload.bytes_per_step / host_s, "B/s") if host_s else ""
+    way = {COMPUTES: "CPU の側", SENDS: "CPU の側から GPU へ"}[offload.way]
+    lines = [
+        "読むバイト数 ÷ メモリ帯域幅",
+        f"GPU の側 = {scaled(here, 'B')} ÷ {scaled(bandwidth, 'B/s')}{share}"
+        f" = {duration(result.memory_latency_s - host_s)}",
+    ]
+    if host_s:
+        lines.append(f"{way} = {scaled(offload.bytes_per_step, 'B')} ÷ {rate} = {duration(host_s)}")
+    return [*lines, f"順に進むので、合わせて {duration(result.memory_latency_s)}"]
+
+
 def _memory(result: Estimate) -> list[str]:
+    if result.offload:
+        return _memory_and_host(result, result.offload)
     bandwidth = scaled(result.device.memory_bandwidth_bytes_per_s, "B/s")
     share = f" ÷ {result.devices} 台" if _shared(result) else ""
     return [
@@ -240,10 +296,13 @@ def _wait_lines(wait: Wait) -> list[str]:
         return [f"{label}: ピークの {share}%（プロンプトを読むときの実測）で進み、{duration(wait.seconds)}"]
     if not wait.seconds:
         return []
-    factor = f"{wait.factor:,.0f}" if wait.kind.name == MESSAGES.name else significant(wait.factor)
+    counted = wait.kind.name in (MESSAGES.name, HAND_OVERS.name)
+    factor = f"{wait.factor:,.0f}" if counted else significant(wait.factor)
     lines = [f"{label}: {factor} {wait.kind.unit} × {_tiny(wait.load_s)} = {duration(wait.seconds)}"]
     if wait.kind.name == UNPACK_WEIGHTS.name:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
+    if wait.kind.name == HOST_CORES.name:
+        lines.append("CPU の側でも、読むのと掛けるのとが並んで進むので、遅いほうだけを数える")
     return lines
 
 
@@ -258,6 +317,8 @@ def _prefill(result: Estimate) -> list[str]:
     lines = [f"{result.prompt_length:,} トークンの上限 = {significant(result.prefill_tokens_per_s_bound)} トークン/秒"]
     if result.prefill_tokens_per_s is None or result.time_to_first_token_s is None:
         return [*lines, "このエンジンの実測がないため、最良の見積りはありません。"]
+    for wait in result.offloaded_prompt_waits:
+        lines += _wait_lines(wait)
     return [
         *lines,
         f"最良の見積り = {significant(result.prefill_tokens_per_s)} トークン/秒、"
@@ -276,13 +337,23 @@ def _capacity(result: Estimate) -> list[str]:
         parts.append(f"エンジンの作業領域 {gibibytes(fit.buffer_bytes)}")
     lines = [f"必要な量 = {' + '.join(parts)} = {gibibytes(fit.required_bytes)}"]
     if fit.verdict is None:
-        return [*lines, "デバイスの容量は分かりません。"]
+        return [*lines, "デバイスの容量は分かりません。", *_host_capacity(result)]
     if fit.kept_most_bytes:
         lines.append(f"使える量 = {gibibytes(fit.capacity_bytes)} - {fit.kept_by}の分 = {available_text(fit)}")
     else:
         lines.append(f"使える量 = {gibibytes(fit.capacity_bytes)}")
-    return [
-        *lines,
-        {FITS: "入ります。", TIGHT: "きわどい量です。", DOES_NOT_FIT: "入りません。"}[fit.verdict],
-        *result.remedies,
-    ]
+    return [*lines, _VERDICTS[fit.verdict], *result.remedies, *_host_capacity(result)]
+
+
+_VERDICTS = {FITS: "入ります。", TIGHT: "きわどい量です。", DOES_NOT_FIT: "入りません。"}
+
+
+def _host_capacity(result: Estimate) -> list[str]:
+    """Write what lies in the host's memory; nothing where nothing does."""
+    fit = result.host_fit
+    if fit is None:
+        return []
+    line = f"CPU の側に必要な量 = {gibibytes(fit.required_bytes)}"
+    if fit.verdict is None:
+        return [f"{line}（主記憶の量は分かりません）"]
+    return [f"{line}、使えるのは {available_text(fit)}。{_VERDICTS[fit.verdict]}"]

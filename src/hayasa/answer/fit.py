@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from ..engine.buffers import memory_of
 from ..engine.engines import Engine, get_engine
+from ..engine.offload import COMPUTES, way_of
 from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, require_integer
 from ..machine.device import Device
 from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
+from ..model.placement import Placement, host_weight_bytes, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..units import GIB, gibibytes
@@ -99,6 +101,7 @@ def memory_fit(
     backend: str = "",
     devices: int = 1,
     screen: bool | None = None,
+    placement: Placement | None = None,
 ) -> MemoryFit:
     """Weigh what a model needs against what its devices have.
 
@@ -125,6 +128,9 @@ def memory_fit(
     screen : bool, optional
         Whether a screen, and whatever else is usual, takes its part of the
         memory; by default that is left open.
+    placement : Placement, optional
+        What lies in the host's memory instead, from `placement_of`; by
+        default nothing.
 
     Returns
     -------
@@ -158,6 +164,17 @@ def memory_fit(
     on_host = stored.embedding_bytes if is_split else 0.0
     cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
     state = state_bytes(model) * batch_size
+    if placement is not None:
+        on_host += host_weight_bytes(model, weights, placement).resident_bytes
+        if way_of(engine, needs.embedding_on_host) == COMPUTES:
+            cache -= kv_cache_bytes(
+                model,
+                context_length,
+                batch_size=batch_size,
+                bytes_per_value=bytes_per_value,
+                first_layers=placement.host_layers,
+            )
+            state -= state_bytes(model, placement.host_layers) * batch_size
     reserve = reserve_of(device)
     kept = [
         max(reserve.least_bytes(device) * devices, (1 - needs.share_most) * capacity),
@@ -190,6 +207,7 @@ def max_context_length(
     backend: str = "",
     screen: bool | None = None,
     tight: bool = False,
+    placement: Placement | None = None,
 ) -> int:
     """Longest context per sequence for which everything fits.
 
@@ -215,6 +233,8 @@ def max_context_length(
         Whether a screen takes its part, as for `memory_fit`.
     tight : bool
         Whether a tight fit counts too.
+    placement : Placement, optional
+        What lies in the host's memory instead, as for `memory_fit`.
 
     Returns
     -------
@@ -250,6 +270,7 @@ def max_context_length(
             backend=backend,
             devices=devices,
             screen=screen,
+            placement=placement,
         )
         return fit.required_bytes <= (fit.available_most_bytes if tight else fit.available_least_bytes)
 
@@ -356,6 +377,7 @@ def remedies(
     engine: Engine,
     backend: str,
     devices: int,
+    placement: Placement | None = None,
 ) -> list[str]:
     """Say what makes it fit, in Japanese: the least that has to be given up first.
 
@@ -367,7 +389,7 @@ def remedies(
         What was asked about.
     formats : iterable of WeightFormat
         Formats that could be taken instead.
-    batch_size, context_length, bytes_per_value, engine, backend, devices
+    batch_size, context_length, bytes_per_value, engine, backend, devices, placement
         As for `memory_fit`.
 
     Returns
@@ -389,6 +411,7 @@ def remedies(
             engine=engine,
             backend=backend,
             devices=devices,
+            placement=placement,
         ).left_bytes
 
     found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
@@ -424,11 +447,102 @@ def remedies(
         if devices < needed <= MOST_DEVICES:
             found.append(f"{needed} 台に分けると入ります。")
     if fit.verdict == DOES_NOT_FIT and memory_of(engine, backend).embedding_on_host and not device.shares_memory:
-        found.append(
-            "一部の層やエキスパートを CPU の側に置けば動きますが、そのぶん遅くなります"
-            "（llama.cpp の -ngl、--n-cpu-moe）。"
+        split = split_that_fits(
+            model,
+            device,
+            weights,
+            batch_size=batch_size,
+            context_length=context_length,
+            bytes_per_value=bytes_per_value,
+            engine=engine,
+            backend=backend,
+            devices=devices,
         )
+        if split:
+            what = "エキスパート" if split.cpu_moe_layers else "層"
+            found.append(f"{what}の一部を CPU の側に置けば動きますが、そのぶん遅くなります（{split.options}）。")
     return found
+
+
+class Split(NamedTuple):
+    """How many layers a device gets, in llama.cpp's words.
+
+    Parameters
+    ----------
+    gpu_layers : int
+        ``--n-gpu-layers``: layers on the device, the output matrix counted as the first.
+    cpu_moe_layers : int
+        ``--n-cpu-moe``: of how many of the first layers the experts stay on the host.
+    """
+
+    gpu_layers: int
+    cpu_moe_layers: int
+
+    @property
+    def options(self) -> str:
+        """The options of llama.cpp that say so; all layers, the default, go without saying."""
+        if self.cpu_moe_layers:
+            layers = "" if self.gpu_layers >= MANY_LAYERS else f"-ngl {self.gpu_layers} "
+            return f"llama.cpp の {layers}--n-cpu-moe {self.cpu_moe_layers}"
+        return f"llama.cpp の -ngl {self.gpu_layers}"
+
+
+MANY_LAYERS = 999
+"""More layers than any model has: people write it for all of them."""
+
+
+def split_that_fits(
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    batch_size: int,
+    context_length: int,
+    bytes_per_value: float,
+    engine: Engine,
+    backend: str,
+    devices: int,
+    experts_first: bool = True,
+) -> Split | None:
+    """Return the split that leaves the least to the host and fits the devices for sure; None if there is none.
+
+    Parameters
+    ----------
+    model, device, weights, batch_size, context_length, bytes_per_value, engine, backend, devices
+        As for `memory_fit`.
+    experts_first : bool
+        Whether experts are left to the host before whole layers are.
+    """
+    if not (model.has_shape and device.memory_capacity_bytes):
+        return None
+
+    def fits(gpu_layers: int, cpu_moe_layers: int) -> bool:
+        return (
+            memory_fit(
+                model,
+                device,
+                weights,
+                batch_size=batch_size,
+                context_length=context_length,
+                bytes_per_value=bytes_per_value,
+                engine=engine,
+                backend=backend,
+                devices=devices,
+                placement=placement_of(model, gpu_layers, cpu_moe_layers),
+            ).left_bytes
+            >= 0
+        )
+
+    experts = 0
+    if experts_first and model.moe_layers:
+        experts = model.layers
+        if fits(MANY_LAYERS, experts):
+            on_device = _largest(lambda kept: fits(MANY_LAYERS, experts - kept), experts)
+            return Split(MANY_LAYERS, experts - on_device)
+    layers = _largest(lambda kept: fits(kept, experts), model.layers + 1)
+    if layers < 0:
+        return None
+    return Split(layers, experts)
 
 
 def _largest(fits: Callable[[int], bool], limit: int) -> int:

@@ -51,7 +51,8 @@ class OffloadCalibration:
         The same where the host's own speed with the model is known.
     rows, machines, models : int
         Measurements behind it, and how many machines and models they span.
-    error_in_sample, error_machine_held_out, error_model_held_out, error_source_held_out : float
+    error_in_sample, error_machine_held_out, error_model_held_out, error_source_held_out, \
+error_year_held_out : float
         Mean absolute relative error on all rows, and on what the fit had not seen.
     error_offloaded_machine_held_out : float
         The same on machines that were not seen, of the rows with a device alone.
@@ -80,6 +81,7 @@ class OffloadCalibration:
     error_offloaded_machine_held_out: float = 0.0
     error_model_held_out: float = 0.0
     error_source_held_out: float = 0.0
+    error_year_held_out: float = 0.0
     coverage_machine_held_out: float = 0.0
     note: str = ""
 
