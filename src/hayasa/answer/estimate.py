@@ -36,7 +36,7 @@ from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, layer_count, step_work
 from ..units import gibibytes, significant
-from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies
+from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies, split_that_fits
 from .offload import Offload, offload_of, require_split, with_host
 from .step import calibrated_waits, ideal_waits, step_s
 
@@ -141,7 +141,10 @@ class Estimate(NamedTuple):
         """
         if self.chosen is None:
             return self.bound_latency_s
-        return max(self._step_s_of_new_builds() / self.chosen.high_factor, self.bound_latency_s)
+        fast_s = self._step_s_of_new_builds() / self.chosen.high_factor
+        # What was measured of a host is no bound of what it can do.
+        is_bound = self.offload is None or self.offload.is_bound
+        return max(fast_s, self.bound_latency_s) if is_bound else fast_s
 
     @property
     def decode_tokens_per_s_bound(self) -> float:
@@ -227,10 +230,9 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
-            placement=self._placement,
+            placement=self._placement(),
         )
 
-    @property
     def _placement(self) -> Placement | None:
         offload = self.offload
         return placement_of(self.model, offload.gpu_layers, offload.cpu_moe_layers) if offload else None
@@ -242,9 +244,13 @@ class Estimate(NamedTuple):
 
     @property
     def fits(self) -> bool | None:
-        """Whether it fits in memory; None if that is tight, or the capacity unknown."""
-        verdict = self.fit.verdict
-        return verdict == FITS if verdict in (FITS, DOES_NOT_FIT) else None
+        """Whether it fits in memory, the host's too; None if that is tight, or the device's capacity unknown."""
+        verdict, host_verdict = self.fit.verdict, FITS
+        if self.host_fit and self.host_fit.verdict:
+            host_verdict = self.host_fit.verdict
+        if DOES_NOT_FIT in (verdict, host_verdict):
+            return False
+        return True if verdict == host_verdict == FITS else None
 
     @property
     def longest_context_length(self) -> int | None:
@@ -263,7 +269,7 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
-            placement=self._placement,
+            placement=self._placement(),
         )
         return min(longest, self.model.context_length_max or longest)
 
@@ -283,14 +289,14 @@ class Estimate(NamedTuple):
                 engine=self.engine,
                 backend=self.backend,
                 devices=self.devices,
-                placement=self._placement,
+                placement=self._placement(),
             )
         )
 
     @property
     def prefill_tokens_per_s_bound(self) -> float | None:
         """Tokens per second of reading the prompt that physics allows; None if unknown."""
-        return self._prefill_tokens_per_s(1.0)
+        return self._prefill_tokens_per_s(1.0, is_bound=True)
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
@@ -299,8 +305,8 @@ class Estimate(NamedTuple):
             return self.prefill_tokens_per_s_bound
         return self._prefill_tokens_per_s(self.chosen.prefill_share)
 
-    def _prefill_tokens_per_s(self, share: float) -> float | None:
-        """Speed of reading the prompt at a share of the peak."""
+    def _prefill_tokens_per_s(self, share: float, *, is_bound: bool = False) -> float | None:
+        """Speed of reading the prompt at a share of the peak, and with the host as it was measured, or at best."""
         flop = prefill_flop(self.model, self.prompt_length)
         compute_s = _compute_s(flop, self.device, self.weights)
         if not (compute_s and share):
@@ -309,7 +315,9 @@ class Estimate(NamedTuple):
         memory_s = read / self.device.memory_bandwidth_bytes_per_s
         together = self.devices if self.split == "tensor" else 1
         device_s = max(memory_s, compute_s / share) / together
-        return self.prompt_length / (device_s + step_s(self.offloaded_prompt_waits))
+        waits = self.offloaded_prompt_waits
+        host_s = step_s([Wait(wait.kind, 1.0, wait.load_s) for wait in waits[:1]] if is_bound else waits)
+        return self.prompt_length / (device_s + host_s)
 
     @property
     def offloaded_prompt_waits(self) -> tuple[Wait, ...]:
@@ -396,6 +404,18 @@ def _plain(value: object) -> object:
         return value.id
     if isinstance(value, Calibration):
         return asdict(value)
+    if isinstance(value, Offload):
+        return {
+            "host": asdict(value.host),
+            "gpu_layers": value.gpu_layers,
+            "cpu_moe_layers": value.cpu_moe_layers,
+            "way": value.way,
+            "weight_bytes": value.part.weights.resident_bytes,
+            "cache_bytes": value.part.cache_bytes,
+            "bytes_per_step": value.bytes_per_step,
+            "hand_overs": value.part.hand_overs,
+            "calibration": asdict(value.calibration),
+        }
     if isinstance(value, MemoryFit):
         parts = [name for name, one in vars(MemoryFit).items() if isinstance(one, property)]
         return {**value._asdict(), **{name: getattr(value, name) for name in parts}}
@@ -412,6 +432,12 @@ def does_not_fit_message(result: Estimate) -> str:
     >>> print(does_not_fit_message(estimate("gemma-3-27b", "rtx-3060")))  # doctest: +ELLIPSIS
     メモリに入りません: model gemma-3-27b（weights q4_k_m、batch_size 1、context_length 0）には ...
     """
+    host = result.host_fit
+    if host and host.verdict == DOES_NOT_FIT and result.fit.verdict != DOES_NOT_FIT:
+        return (
+            f"主記憶に入りません: model {result.model.id} のうち CPU の側に置く {gibibytes(host.required_bytes)} に対し、"
+            f"主記憶 {gibibytes(host.capacity_bytes)} のうち使えるのは {available_text(host)} です。"
+        )
     heading = "メモリに入りません" if result.fits is False else "メモリに入るかどうか、きわどい量です"
     count = f" {result.devices} 台" if result.devices > 1 else ""
     fit = result.fit
@@ -506,7 +532,8 @@ def estimate(
         The computer's own memory, for the part that is left to it:
         ``"ddr5-5600 x2"``, ``"Ryzen 9 7950X 64GB"``, a measured bandwidth in
         bytes per second, or the speed of this very model on the processor
-        alone, ``"2.9 tok/s"``.
+        alone, ``"2.9 tok/s"``.  Without `gpu_layers` and `cpu_moe_layers` the
+        device gets as much as fits, experts last.
 
     Returns
     -------
@@ -552,11 +579,27 @@ def estimate(
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
+    devices = require_integer("devices", devices, 1, MAX_DEVICES)
     placement = None
     if gpu_layers is not None or cpu_moe_layers is not None or host is not None:
         placement = require_split(model, device, engine, backend, gpu_layers, cpu_moe_layers)
         host = _host(host)
-    devices = require_integer("devices", devices, 1, MAX_DEVICES)
+        if gpu_layers is None and cpu_moe_layers is None:
+            least = split_that_fits(
+                model,
+                device,
+                weights,
+                batch_size=batch_size,
+                context_length=context_length,
+                bytes_per_value=kv_cache.bytes_per_cached_value,
+                engine=engine,
+                backend=backend,
+                devices=devices,
+            )
+            if least is not None:
+                placement = placement_of(model, least.gpu_layers, least.cpu_moe_layers)
+                if placement.leaves_something:
+                    remarks.append(f"分け方の指定がないので、GPU に入るだけ入れました（{least.options}）。")
     require_choice("split", split, SPLITS)
     if prompt_length is None:
         prompt_length = context_length or DEFAULT_PROMPT_LENGTH
@@ -579,7 +622,7 @@ def estimate(
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
     offload, here = None, work
-    if placement is not None and isinstance(host, Host):
+    if placement is not None and placement.leaves_something and isinstance(host, Host):
         offload = offload_of(
             model, weights, kv_cache, engine, backend, host, placement, work, batch_size, context_length
         )

@@ -280,7 +280,13 @@ def _correction(result: Estimate) -> list[str]:
         f"90%区間 = {significant(result.decode_tokens_per_s_low)}"
         f" ～ {significant(result.decode_tokens_per_s_high)} トークン/秒",
     ]
-    if calibration.error_device_held_out:
+    if result.offload:
+        row = result.offload.calibration
+        error = significant(100 * row.error_offloaded_machine_held_out, 2)
+        lines.append(
+            f"CPU の側の補正（実測 {row.rows} 件、{row.machines} 台）で、当てはめに使わなかった計算機での平均の外れ = {error}%"
+        )
+    elif calibration.error_device_held_out:
         error = significant(100 * calibration.error_device_held_out, 2)
         lines.append(f"当てはめに使わなかった機種での平均の外れ = {error}%")
     return [*lines, *(f"注意: {note}" for note in result.notes)]

@@ -480,7 +480,7 @@ class Split(NamedTuple):
 
     @property
     def options(self) -> str:
-        """The options of llama.cpp that say so; all layers, the default, go without saying."""
+        """The options of llama.cpp that say so."""
         if self.cpu_moe_layers:
             layers = "" if self.gpu_layers >= MANY_LAYERS else f"-ngl {self.gpu_layers} "
             return f"llama.cpp の {layers}--n-cpu-moe {self.cpu_moe_layers}"
@@ -534,7 +534,9 @@ def split_that_fits(
         )
 
     experts = 0
-    if experts_first and model.moe_layers:
+    if fits(MANY_LAYERS, 0):
+        return Split(MANY_LAYERS, 0)
+    if experts_first and model.moe_layers and way_of(engine, memory_of(engine, backend).embedding_on_host) == COMPUTES:
         experts = model.layers
         if fits(MANY_LAYERS, experts):
             on_device = _largest(lambda kept: fits(MANY_LAYERS, experts - kept), experts)

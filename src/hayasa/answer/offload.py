@@ -75,6 +75,11 @@ class Offload(NamedTuple):
         return self.part.work.weight_bytes + self.part.work.kv_bytes
 
     @property
+    def is_bound(self) -> bool:
+        """Whether `bound_s` is what physics allows, not what was measured."""
+        return self.way == SENDS or not (self.host.is_measured or self.own_bytes_per_s)
+
+    @property
     def missing_share(self) -> float:
         """Share of what should lie in the host's memory for which there is no room at best."""
         required = self.fit.required_bytes

@@ -41,7 +41,11 @@ _PARTS: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str]], float]], ...
         "link_bandwidth_bytes_per_s",
         lambda part: _TRANSFERS_PER_S[part[1]] * _DATA_BITS * int(part[2] or 16) / 8,
     ),
-    (_BANDWIDTH, "memory_bandwidth_bytes_per_s", lambda part: float(part[1]) * (1e12 if part[2] == "tb/s" else 1e9)),
+    (
+        _BANDWIDTH,
+        "memory_bandwidth_bytes_per_s",
+        lambda part: float(part[1]) * (1e12 if part[2] == "tb/s" else 1e9),
+    ),
 )
 """What may stand beside the memory, each with how its text is read; bandwidths of single things come first."""
 
@@ -59,7 +63,8 @@ def get_host(name: str | float) -> Host:
         or the speed of the very model on the processor alone; in addition
         the amount of memory, the slot and the SSD:
         ``"ddr5-5600 x2 64GB pcie4 x16 ssd 7GB/s"``.  Without a number of
-        channels there are two.  A number is a measured bandwidth in bytes per
+        channels there are two; a number alone is a bandwidth in GB/s.  What
+        STREAM prints as Triad leaves out a quarter of what it moves.  A number is a measured bandwidth in bytes per
         second.
 
     Returns
@@ -91,6 +96,8 @@ def get_host(name: str | float) -> Host:
 
 @lru_cache(maxsize=256)
 def _read_host(text: str) -> Host:
+    if re.fullmatch(_NUMBER, text.strip()):
+        text = f"{text.strip()} GB/s"
     rest = text.lower()
     found: dict[str, float | bool] = {}
     for pattern, field, read in _PARTS:

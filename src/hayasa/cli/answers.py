@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..answer.duration import AnswerTime
 from ..answer.estimate import Estimate, available_text
+from ..answer.explain import split_text
 from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT, MemoryFit
 from ..listing import table_lines
 from ..units import duration, gibibytes, scaled, significant
@@ -47,6 +48,7 @@ def estimate_lines(result: Estimate) -> list[str]:
             "必要なメモリ",
             _memory_text(result.fit),
         ),
+        *_host_rows(result),
         *_context_rows(result),
         (
             f"プロンプト {result.prompt_length:,} トークン",
@@ -63,10 +65,17 @@ _VERDICTS = {FITS: "入ります", TIGHT: "きわどい量です", DOES_NOT_FIT:
 def _memory_text(fit: MemoryFit) -> str:
     needed = gibibytes(fit.required_bytes)
     if fit.verdict is None:
-        return f"{needed}（デバイスの容量が分かりません）"
+        return f"{needed}（容量が分かりません）"
     return (
         f"{needed}、使えるのは {gibibytes(fit.capacity_bytes)} のうち {available_text(fit)}（{_VERDICTS[fit.verdict]}）"
     )
+
+
+def _host_rows(result: Estimate) -> list[tuple[str, str]]:
+    if not result.offload:
+        return []
+    lies = split_text(result.offload, result.model)
+    return [("分け方", lies), ("CPU の側のメモリ", _memory_text(result.offload.fit))]
 
 
 def _context_rows(result: Estimate) -> list[tuple[str, str]]:
@@ -101,6 +110,10 @@ def _calibration_text(result: Estimate) -> str:
     if calibration is None:
         return "なし（物理的な上限）"
     error = calibration.error_device_held_out
+    if result.offload:
+        host = result.offload.calibration
+        missed = f"、未知の計算機での外れ {significant(100 * host.error_offloaded_machine_held_out, 2)}%"
+        return f"{calibration.id}（実測 {calibration.rows} 件）と CPU の側（実測 {host.rows} 件{missed}）"
     missed = f"、未知の機種での外れ {significant(100 * error, 2)}%" if error else ""
     return f"{calibration.id}（実測 {calibration.rows} 件{missed}）"
 

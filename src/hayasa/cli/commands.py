@@ -9,10 +9,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from ..answer.choose import best_split
 from ..answer.duration import answer_time
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
-from ..answer.fit import DOES_NOT_FIT, TIGHT
+from ..answer.fit import TIGHT
+from ..answer.offload import MAX_LAYERS
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
@@ -58,10 +60,49 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16、一覧: hayasa weights）")
 
 
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    """Add the options for a model that the device has no room for."""
+    add = parser.add_argument
+    add(
+        "--host",
+        metavar="主記憶",
+        help="GPU に入らない分を置く主記憶: ddr5-5600 x2、Ryzen 9 7950X 64GB、60 GB/s（実測）、"
+        "2.9 tok/s（CPU だけの速さ）など。分け方を言わなければ、最も速くなるように分けます",
+    )
+    add(
+        "--gpu-layers",
+        "--n-gpu-layers",
+        "-ngl",
+        dest="gpu_layers",
+        metavar="数",
+        help="GPU に置く層の数。llama.cpp と同じく、出力の行列を 1 つと数えます",
+    )
+    experts = parser.add_mutually_exclusive_group()
+    experts.add_argument("--n-cpu-moe", "-ncmoe", metavar="数", help="前から何層のエキスパートを CPU の側に置くか")
+    experts.add_argument(
+        "--cpu-moe", "-cmoe", action="store_true", help="すべての層のエキスパートを CPU の側に置きます"
+    )
+
+
+def _split(arguments: argparse.Namespace) -> dict[str, object]:
+    """Turn the options of `_add_split` into keyword arguments of `hayasa.estimate`, those that were given."""
+    found: dict[str, object] = {}
+    if getattr(arguments, "host", None) is not None:
+        found["host"] = arguments.host
+    if getattr(arguments, "gpu_layers", None) is not None:
+        found["gpu_layers"] = integer("--gpu-layers", arguments.gpu_layers)
+    if getattr(arguments, "n_cpu_moe", None) is not None:
+        found["cpu_moe_layers"] = integer("--n-cpu-moe", arguments.n_cpu_moe)
+    if getattr(arguments, "cpu_moe", False):
+        found["cpu_moe_layers"] = MAX_LAYERS
+    return found
+
+
 def _question(arguments: argparse.Namespace) -> dict[str, object]:
     """Turn the shared options into keyword arguments of `hayasa.estimate`."""
     prompt = arguments.prompt
     return {
+        **_split(arguments),
         "weights": arguments.weights,
         "batch_size": integer("--batch", arguments.batch),
         "context_length": integer("--context", arguments.context),
@@ -86,7 +127,9 @@ def _model(arguments: argparse.Namespace, question: dict[str, object]) -> str | 
 
 def _ask(arguments: argparse.Namespace) -> Estimate:
     question = _question(arguments)
-    return estimate(_model(arguments, question), device_of(arguments), **question)  # type: ignore[arg-type]
+    is_open = _split(arguments).keys() == {"host"}
+    ask: Callable[..., Estimate] = best_split if is_open else estimate
+    return ask(_model(arguments, question), device_of(arguments), **question)
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
@@ -105,7 +148,7 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
         print("\n".join(estimate_lines(result)))
         if time and answer:
             print("\n" + "\n".join(answer_lines(result, time, answer, thinking)))
-    if result.fit.verdict in (DOES_NOT_FIT, TIGHT):
+    if result.fits is False or result.fit.verdict == TIGHT:
         print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
 
 
@@ -292,6 +335,7 @@ _EXAMPLES = """例:
   hayasa formats --model gemma-3-27b --device rtx-3090 --context 8k
   hayasa fit --device apple-m4-10c --memory 16 --at-least 20 --weights any
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
+  hayasa estimate --model gpt-oss-120b --device rtx-3090 --host "ddr5-6000 x2 64GB"
   hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
   hayasa estimate --model ~/models/my-model.gguf --device "RTX 4060 Ti 16GB"
   hayasa estimate --parameters 8B --weights q4_k_m --bandwidth 273 --memory 24
@@ -317,6 +361,7 @@ def _parser() -> Parser:
         add_model(command)
         add_device(command)
         _add_question(command, one_device=True)
+        _add_split(command)
 
     command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
     add_pair(command)
@@ -340,6 +385,7 @@ def _parser() -> Parser:
     command.add_argument("--devices", nargs="+", metavar="名前", help="選ぶ範囲（既定: すべて、一覧: hayasa devices）")
     add_at_least(command)
     _add_question(command, one_device=False)
+    _add_split(command)
     _add_formats(command)
 
     command = add("formats", "モデルがデバイスに入る重みの形式を、大きい順に並べます", _formats_command)
@@ -351,6 +397,7 @@ def _parser() -> Parser:
     add_device(command)
     add_at_least(command)
     _add_question(command, one_device=True)
+    _add_split(command)
     _add_formats(command)
 
     command = add("check", "測った速さが普通かどうかと、遅いときのよくある原因を答えます", _check_command)

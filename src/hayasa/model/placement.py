@@ -32,6 +32,11 @@ class Placement(NamedTuple):
     expert_layers: int
     output_on_host: bool
 
+    @property
+    def leaves_something(self) -> bool:
+        """Whether anything lies there."""
+        return self.host_layers > 0 or self.expert_layers > 0
+
     def is_on_host(self, tensor: WeightTensor) -> bool:
         """Tell whether a tensor that is multiplied with lies there."""
         if tensor.layer < 0:
