@@ -84,7 +84,7 @@ class Row:
         """Return the seconds of a step for some numbers."""
         offload = self.result.offload
         assert offload
-        waits = offload._replace(calibration=calibration).waits()
+        waits = offload._replace(calibration=calibration).step_waits()
         seconds = sum(
             wait.seconds for wait in waits if not wait.hidden and (self.has_device or wait.kind.place == "host")
         )
@@ -113,7 +113,7 @@ def _row(cells: Mapping[str, str]) -> Row:
         prompt_length=int(cells["prefill_tokens"] or 512),
     )
     assert result.offload
-    device_s = result.step_latency_s - sum(wait.seconds for wait in result.offload.waits() if not wait.hidden)
+    device_s = result.step_latency_s - sum(wait.seconds for wait in result.offload.step_waits() if not wait.hidden)
     return Row(cells, result, device_s if cells["device"] else 0.0, 1 / float(cells["decode_tokens_per_s"]))
 
 

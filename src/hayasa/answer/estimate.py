@@ -31,7 +31,7 @@ from ..machine.host import Host
 from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS
 from ..model.flops import prefill_flop
-from ..model.placement import Placement, placement_of, rest_of_work
+from ..model.placement import Placement, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, layer_count, step_work
@@ -626,7 +626,7 @@ def estimate(
         offload = offload_of(
             model, weights, kv_cache, engine, backend, host, placement, work, batch_size, context_length
         )
-        here = rest_of_work(work, offload.part.work)
+        here = work.without(offload.part.work)
         if chosen is not None:
             chosen = with_host(chosen, offload, batch_size)
     together = devices if split == "tensor" else 1  # devices that work at the same time
@@ -641,7 +641,7 @@ def estimate(
         # The host works while the device waits for it, and the other way round.
         memory_s += offload.bound_s()
         bound_s += offload.bound_s()
-        waits += offload.waits()
+        waits += offload.step_waits()
     return Estimate(
         model=model,
         device=device,

@@ -95,7 +95,7 @@ class Offload(NamedTuple):
             return fetching_wait(IDEAL_OFFLOAD, self.host, self.bytes_per_step).load_s
         return self.bytes_per_step / self.host.memory_bandwidth_bytes_per_s
 
-    def waits(self) -> list[Wait]:
+    def step_waits(self) -> list[Wait]:
         """Return what a decode step waits for on the host and on the way to it."""
         if self.way == SENDS:
             waits = [fetching_wait(self.calibration, self.host, self.bytes_per_step)]

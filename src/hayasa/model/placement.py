@@ -194,14 +194,3 @@ def host_part(
         ),
         handed_over + (1 if placement.host_layers else 0),
     )
-
-
-def rest_of_work(work: Work, part: Work) -> Work:
-    """Return what remains of a step's work without a part of it.
-
-    Examples
-    --------
-    >>> rest_of_work(Work(5.0, 4.0, 3.0, 2.0, 8.0, 0.0), Work(5.0, 1.0, 3.0, 0.0, 2.0, 0.0)).layers
-    6.0
-    """
-    return Work(*[max(0.0, whole - less) for whole, less in zip(work, part, strict=True)])

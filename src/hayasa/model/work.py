@@ -34,6 +34,24 @@ class Work(NamedTuple):
     layers: float
     moe_layers: float
 
+    def without(self, part: Work) -> Work:
+        """Return what remains of it without a part that is done elsewhere.
+
+        Examples
+        --------
+        >>> Work(5.0, 4.0, 3.0, 2.0, 8.0, 0.0).without(Work(5.0, 1.0, 3.0, 0.0, 2.0, 0.0)).layers
+        6.0
+        """
+        return Work(
+            # Differences of sums in another order may fall below 0 by a last digit.
+            weight_bytes=max(0.0, self.weight_bytes - part.weight_bytes),
+            kv_bytes=max(0.0, self.kv_bytes - part.kv_bytes),
+            weight_flop=max(0.0, self.weight_flop - part.weight_flop),
+            attention_flop=max(0.0, self.attention_flop - part.attention_flop),
+            layers=self.layers - part.layers,
+            moe_layers=self.moe_layers - part.moe_layers,
+        )
+
 
 def layer_count(model: Model) -> float:
     r"""Return the number of layers; of a model whose shape is not known the usual number for its size.
