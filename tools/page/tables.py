@@ -24,6 +24,7 @@ from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
 from hayasa.engine.engines import get_engine
+from hayasa.engine.offload import OffloadCalibration, offload_calibration
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
 from hayasa.machine.reserve import MemoryReserve, memory_reserves
@@ -50,8 +51,8 @@ def calculator_data() -> dict[str, Any]:
     -------
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
-        ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``
-        and ``engine_memories``, ``presets``, and ``shelves``: in what groups
+        ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``,
+        ``engine_memories`` and ``offload_calibration``, ``presets``, and ``shelves``: in what groups
         and order the menus offer devices, models and weight formats.
 
     Raises
@@ -73,6 +74,7 @@ def calculator_data() -> dict[str, Any]:
         "device_factors": _device_factors(),
         "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
         "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
+        "offload_calibration": _table(_columns(OffloadCalibration, [offload_calibration()])),
         "presets": {"article": _article()},
         "shelves": {"devices": _device_shelves(), "models": _model_shelves(), "weight_formats": _weight_shelves()},
     }
