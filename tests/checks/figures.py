@@ -50,11 +50,7 @@ def cell_problems(cell) -> list[str]:
         alts, captions = given.get("fig-alt", ""), given.get("fig-cap", "")
         alts = alts if isinstance(alts, list) else [alts]
         result += filter(None, (alt_problem(str(alt), str(captions)) for alt in alts))
-    tables = [
-        output
-        for output in cell.outputs
-        if PIPE_TABLE.search(output.get("data", {}).get("text/markdown", ""))
-    ]
+    tables = [output for output in cell.outputs if PIPE_TABLE.search(output.get("data", {}).get("text/markdown", ""))]
     if tables and not (label.startswith("tbl-") and str(given.get("tbl-cap", "")).strip()):
         result.append("表に `#| label: tbl-…` と `#| tbl-cap:` がありません")
     return result

@@ -137,10 +137,7 @@ class Computed:
         if quantity.dimension == "percent":
             values += [value * 100 for value in without_unit]
         tolerance = quantity.resolution * factor / 2 if quantity.about else 0.0
-        return any(
-            isclose(value, quantity.value, rel_tol=1e-9, abs_tol=tolerance * (1 + 1e-9))
-            for value in values
-        )
+        return any(isclose(value, quantity.value, rel_tol=1e-9, abs_tol=tolerance * (1 + 1e-9)) for value in values)
 
 
 def computed(chapter: Manuscript) -> Computed:
@@ -196,9 +193,7 @@ def unsupported(chapter: Manuscript, numbers: Computed) -> list[tuple[str, str]]
     ]
 
 
-def problems(
-    found: Iterable[tuple[str, str, str]], exceptions: Iterable[dict[str, str]]
-) -> list[str]:
+def problems(found: Iterable[tuple[str, str, str]], exceptions: Iterable[dict[str, str]]) -> list[str]:
     """Return what is left of (file, number, sentence) after the exceptions, and idle exceptions."""
     allowed = {(entry["file"], entry["number"]): entry["reason"] for entry in exceptions}
     found = list(found)
@@ -208,6 +203,12 @@ def problems(
         if (file, number) not in allowed
     ]
     used = {(file, number) for file, number, _ in found}
-    result += [f"{file}: 例外 {number} は使われていません。消してください" for file, number in allowed if (file, number) not in used]
-    result += [f"{file}: 例外 {number} に理由がありません" for (file, number), reason in allowed.items() if not reason.strip()]
+    result += [
+        f"{file}: 例外 {number} は使われていません。消してください"
+        for file, number in allowed
+        if (file, number) not in used
+    ]
+    result += [
+        f"{file}: 例外 {number} に理由がありません" for (file, number), reason in allowed.items() if not reason.strip()
+    ]
     return result

@@ -27,11 +27,16 @@ def problems(manuscripts: Iterable[Manuscript], bibliography: Path) -> list[str]
     """Return citations without an entry, entries without a citation, address or date of access."""
     entries, result, cited = read_bibliography(bibliography), [], set()
     keys = BIB_KEY.findall(bibliography.read_text(encoding="utf-8"))
-    result += [f"{bibliography.name}: @{key} が二度あります" for key in sorted({key for key in keys if keys.count(key) > 1})]
+    result += [
+        f"{bibliography.name}: @{key} が二度あります" for key in sorted({key for key in keys if keys.count(key) > 1})
+    ]
     for manuscript in manuscripts:
         found = cited_keys(manuscript)
         cited |= found
-        result += [f"{manuscript.name}: 文献 @{key} は {bibliography.name} にありません" for key in sorted(found - set(entries))]
+        result += [
+            f"{manuscript.name}: 文献 @{key} は {bibliography.name} にありません"
+            for key in sorted(found - set(entries))
+        ]
     for key, entry in entries.items():
         if not entry.get("URL"):
             result.append(f"{bibliography.name}: @{key} に url がありません")
@@ -59,7 +64,10 @@ def ambiguous(bibliography: Path, style: Path) -> list[str]:
     Quarto runs citeproc once per page. What a style adds to tell entries apart (2024a, 2024b)
     therefore differs from page to page and from the list, so it must not add anything.
     """
-    result = [f"{style.name}: {name} は使えません" for name in re.findall(r"disambiguate-[\w-]+", style.read_text(encoding="utf-8"))]
+    result = [
+        f"{style.name}: {name} は使えません"
+        for name in re.findall(r"disambiguate-[\w-]+", style.read_text(encoding="utf-8"))
+    ]
     same: dict[str, list[str]] = {}
     for key, text in in_text(bibliography, style).items():
         same.setdefault(text.strip(), []).append(f"@{key}")

@@ -90,19 +90,33 @@ def external_requests(site: Path) -> list[str]:
     """Return every request to elsewhere that the files of a site would cause."""
     result = []
     for page in pages(site):
-        result += [f"{page.name}: 外から読み込みます: {address}" for address in fetched_addresses(page) if is_elsewhere(address)]
+        result += [
+            f"{page.name}: 外から読み込みます: {address}"
+            for address in fetched_addresses(page)
+            if is_elsewhere(address)
+        ]
         for script in page.tree.iter("script"):
-            result += [f"{page.name}: スクリプトが外を読みます: {address}" for address in script_addresses(script.text or "")]
+            result += [
+                f"{page.name}: スクリプトが外を読みます: {address}" for address in script_addresses(script.text or "")
+            ]
     for path in sorted(site.rglob("*.css")):
         text = path.read_text(encoding="utf-8")
-        result += [f"{path.relative_to(site)}: 外から読み込みます: {address}" for address in css_addresses(text) if is_elsewhere(address)]
+        result += [
+            f"{path.relative_to(site)}: 外から読み込みます: {address}"
+            for address in css_addresses(text)
+            if is_elsewhere(address)
+        ]
     for path in sorted([*site.rglob("*.js"), *site.rglob("*.mjs")]):
         text = path.read_text(encoding="utf-8")
-        result += [f"{path.relative_to(site)}: スクリプトが外を読みます: {address}" for address in script_addresses(text)]
+        result += [
+            f"{path.relative_to(site)}: スクリプトが外を読みます: {address}" for address in script_addresses(text)
+        ]
     for path in sorted(site.rglob("*.svg")):
         text = path.read_text(encoding="utf-8")
         found = [*css_addresses(text), *re.findall(r'<(?:image|use)[^>]*href="([^"]+)"', text)]
-        result += [f"{path.relative_to(site)}: 外から読み込みます: {address}" for address in found if is_elsewhere(address)]
+        result += [
+            f"{path.relative_to(site)}: 外から読み込みます: {address}" for address in found if is_elsewhere(address)
+        ]
     return result
 
 
@@ -136,7 +150,12 @@ def dead_links(site: Path) -> list[str]:
     for path in sorted(site.rglob("*.css")):
         for address in css_addresses(path.read_text(encoding="utf-8")):
             parts = urlsplit(address)
-            if not parts.scheme and not parts.netloc and parts.path and not (path.parent / unquote(parts.path)).is_file():
+            if (
+                not parts.scheme
+                and not parts.netloc
+                and parts.path
+                and not (path.parent / unquote(parts.path)).is_file()
+            ):
                 result.append(f"{path.relative_to(site)}: ファイルがありません: {address}")
     return result
 
@@ -150,13 +169,22 @@ def page_problems(page: Page) -> list[str]:
         result.append("title がありません")
     if (count := len(tree.findall(".//h1"))) != 1:
         result.append(f"h1 が {count} 個あります")
-    levels = [int(heading.tag[1]) for heading in tree.xpath("//main//*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5 or self::h6]")]
-    result += [f"見出しが h{before} から h{after} へ飛びます" for before, after in pairwise(levels) if after > before + 1]
+    levels = [
+        int(heading.tag[1])
+        for heading in tree.xpath("//main//*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5 or self::h6]")
+    ]
+    result += [
+        f"見出しが h{before} から h{after} へ飛びます" for before, after in pairwise(levels) if after > before + 1
+    ]
     for image in tree.xpath("//img[not(ancestor::noscript)]"):
         if not (image.get("alt") or "").strip():
             result.append(f"画像に alt がありません: {(image.get('src') or '')[:80]}")
     result += [f"id {name} が {count} 回あります" for name, count in page.anchors.items() if count > 1]
-    text = " ".join(tree.xpath("//main//text()[not(ancestor::code) and not(ancestor::pre) and not(ancestor::script) and not(ancestor::style)]"))
+    text = " ".join(
+        tree.xpath(
+            "//main//text()[not(ancestor::code) and not(ancestor::pre) and not(ancestor::script) and not(ancestor::style)]"
+        )
+    )
     result += [f"解決されていない参照があります: {found}" for found in sorted(set(UNRESOLVED.findall(text)))]
     return [f"{page.name}: {problem}" for problem in result]
 

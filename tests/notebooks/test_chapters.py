@@ -27,7 +27,9 @@ def test_stored_notebook_is_clean(path):
 
 
 def test_outputs_are_ignored_only_where_time_is_measured(chapter_paths):
-    tags = [tag for path in chapter_paths for cell in nbformat.read(path, 4).cells for tag in cell.metadata.get("tags", [])]
+    tags = [
+        tag for path in chapter_paths for cell in nbformat.read(path, 4).cells for tag in cell.metadata.get("tags", [])
+    ]
     assert tags.count("nbval-ignore-output") == LIVE_CELLS
 
 
@@ -45,7 +47,9 @@ def accepts(stored_outputs, fresh_outputs, skipped) -> bool:
         format_output_compare=lambda *_: None,
     )
     cell.sanitize = lambda text: IPyNbCell.sanitize(cell, text)
-    return IPyNbCell.compare_outputs(cell, copy.deepcopy(fresh_outputs), coalesce_streams(copy.deepcopy(stored_outputs)))
+    return IPyNbCell.compare_outputs(
+        cell, copy.deepcopy(fresh_outputs), coalesce_streams(copy.deepcopy(stored_outputs))
+    )
 
 
 def changed(text: str) -> list[str]:
@@ -85,7 +89,20 @@ def test_any_changed_output_makes_the_comparison_fail(path, request):
 
 
 def run_nbval(path):
-    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(path.parent), str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(path.parent),
+        str(path),
+    ]
     return subprocess.run(command, cwd=path.parent, capture_output=True, text=True)
 
 
@@ -93,7 +110,9 @@ def test_nbval_itself_fails_on_one_changed_number(tmp_path):
     path = tmp_path / CHAPTERS[0].name
     shutil.copy(CHAPTERS[0], path)
     notebook = nbformat.read(path, as_version=4)
-    output = next(o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs if o.output_type == "stream")
+    output = next(
+        o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs if o.output_type == "stream"
+    )
     output.text = changed(output.text)[-1]
     nbformat.write(notebook, path)
     result = run_nbval(path)

@@ -57,6 +57,8 @@ def test_other_versions_are_not_the_pinned_platform(monkeypatch):
     assert not nbval_figures.is_pinned_platform()
 
 
-@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="記憶した図は Linux x86_64 のもの")
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="記憶した図は Linux x86_64 のもの"
+)
 def test_here_figures_are_compared_exactly():
     assert nbval_figures.is_pinned_platform()

@@ -30,7 +30,10 @@ def stored(tmp_path_factory):
         new_markdown_cell("## 節 {#sec-next}"),
         new_code_cell("#| label: tbl-x\nfrom IPython.display import Markdown\nMarkdown('| a |\\n|--:|\\n| 6 |')"),
         new_code_cell("1 / 0", metadata={"tags": ["raises-exception"], "collapsed": True}),
-        metadata={"kernelspec": {"name": "elsewhere", "display_name": "x"}, "language_info": {"name": "python", "version": "3.11.1"}},
+        metadata={
+            "kernelspec": {"name": "elsewhere", "display_name": "x"},
+            "language_info": {"name": "python", "version": "3.11.1"},
+        },
     )
     assert notebooks.main(["execute", str(path)]) == 0
     return path

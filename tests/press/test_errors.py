@@ -280,7 +280,9 @@ lang: ja
     plain = "format: html\njupyter: python3\nkeywords: 速さ\nimage: false\ndate: 2026-11-22\nauthor: 甲\n"
     config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd") + "format: {html: {fig-width: 6.5, css: [], theme: cosmo}}\n"
     cell, chapter = raw_cell(f"---\n{said}---"), f"---\n{plain}---\n\n# 題\n"
-    build(make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(cell, text_cell("# 題")), "b.qmd": chapter}))
+    build(
+        make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(cell, text_cell("# 題")), "b.qmd": chapter})
+    )
 
 
 def test_what_nobody_foresaw_is_a_problem_of_its_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,9 @@ def test_code_fold_takes(written: str, value: object) -> None:
 
 def test_what_is_not_fit_is_complained_of_and_left_out() -> None:
     told: list[str] = []
-    options = read_options("echo: maybe\nlayout-ncol: 0\nlabel: fig-x", [], lambda message, advice: told.append(message))
+    options = read_options(
+        "echo: maybe\nlayout-ncol: 0\nlabel: fig-x", [], lambda message, advice: told.append(message)
+    )
     assert options == {"label": "fig-x"}
     assert told == ["#| echo: maybe は使えない値です", "#| layout-ncol: 0 は使えない値です"]
 

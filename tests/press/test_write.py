@@ -220,9 +220,11 @@ def test_a_page_waits_for_one_style_sheet_and_no_script(tmp_path: Path) -> None:
 
 
 def test_search_engines_are_told_what_each_page_is_about(tmp_path: Path) -> None:
-    long = "はじめの文に <b> と \"引用\" があります。" + "次の文です。" * 10 + "これはもう" + "長い" * 60 + "です。"
+    long = 'はじめの文に <b> と "引用" があります。' + "次の文です。" * 10 + "これはもう" + "長い" * 60 + "です。"
     given = "---\ndescription: 書いてある説明\n---\n\n# 乙\n\n本文。\n"
-    config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd").replace("title: 見本", "title: 見本\n  description: この本の説明")
+    config = CONFIG.replace("a.ipynb", "a.ipynb, b.qmd").replace(
+        "title: 見本", "title: 見本\n  description: この本の説明"
+    )
     make_book(tmp_path, **{"_quarto.yml": config, "a.ipynb": notebook(text_cell(f"# 甲\n\n{long}")), "b.qmd": given})
     site = build(tmp_path)
     told = {}

@@ -14,7 +14,7 @@ from ..machine.device import Device
 from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
-from ..model.placement import Placement, host_weight_bytes, placement_of
+from ..model.placement import MAX_LAYERS, Placement, host_weight_bytes, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..units import GIB, gibibytes
@@ -164,7 +164,7 @@ def memory_fit(
     on_host = stored.embedding_bytes if is_split else 0.0
     cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
     state = state_bytes(model) * batch_size
-    if placement is not None:
+    if placement is not None and placement.leaves_something:
         on_host += host_weight_bytes(model, weights, placement).resident_bytes
         if way_of(engine, needs.embedding_on_host) == COMPUTES:
             cache -= kv_cache_bytes(
@@ -482,13 +482,9 @@ class Split(NamedTuple):
     def options(self) -> str:
         """The options of llama.cpp that say so."""
         if self.cpu_moe_layers:
-            layers = "" if self.gpu_layers >= MANY_LAYERS else f"-ngl {self.gpu_layers} "
+            layers = "" if self.gpu_layers >= MAX_LAYERS else f"-ngl {self.gpu_layers} "
             return f"llama.cpp の {layers}--n-cpu-moe {self.cpu_moe_layers}"
         return f"llama.cpp の -ngl {self.gpu_layers}"
-
-
-MANY_LAYERS = 999
-"""More layers than any model has: people write it for all of them."""
 
 
 def split_that_fits(
@@ -534,13 +530,13 @@ def split_that_fits(
         )
 
     experts = 0
-    if fits(MANY_LAYERS, 0):
-        return Split(MANY_LAYERS, 0)
+    if fits(MAX_LAYERS, 0):
+        return Split(MAX_LAYERS, 0)
     if experts_first and model.moe_layers and way_of(engine, memory_of(engine, backend).embedding_on_host) == COMPUTES:
         experts = model.layers
-        if fits(MANY_LAYERS, experts):
-            on_device = _largest(lambda kept: fits(MANY_LAYERS, experts - kept), experts)
-            return Split(MANY_LAYERS, experts - on_device)
+        if fits(MAX_LAYERS, experts):
+            on_device = _largest(lambda kept: fits(MAX_LAYERS, experts - kept), experts)
+            return Split(MAX_LAYERS, experts - on_device)
     layers = _largest(lambda kept: fits(kept, experts), model.layers + 1)
     if layers < 0:
         return None

@@ -20,19 +20,16 @@ from ..engine.offload import (
     way_of,
 )
 from ..engine.waits import HAND_OVERS, READ_DISK, Wait
-from ..errors import InvalidValueError, require_integer
+from ..errors import InvalidValueError
 from ..machine.device import Device
 from ..machine.host import PCIE_4_X16_BYTES_PER_S, Host
 from ..machine.reserve import reserve_of
-from ..model.placement import HostPart, Placement, host_part, placement_of
+from ..model.placement import MAX_LAYERS, HostPart, Placement, host_part, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, step_work
 from ..units import gibibytes, scaled
 from .fit import MemoryFit
-
-MAX_LAYERS = 100_000
-"""More layers than any model has: all of them."""
 
 ASSUMED_DISK_BYTES_PER_S = PCIE_4_X16_BYTES_PER_S / 4
 """What the slot of an SSD lets through, four lanes of PCIe 4.0, where its bandwidth is unknown."""
@@ -160,9 +157,12 @@ def require_split(
             f"engine {engine.id} は、モデルの一部を CPU の側に置けません。"
             f"置けるもの: llama.cpp とそれを使うもの、{'、'.join(SENDING_ENGINES)}。"
         )
-    model.require_shape("CPU と GPU の分担")
-    layers = MAX_LAYERS if gpu_layers is None else require_integer("gpu_layers", gpu_layers, 0, MAX_LAYERS)
-    experts = 0 if cpu_moe_layers is None else require_integer("cpu_moe_layers", cpu_moe_layers, 0, MAX_LAYERS)
+    placement = placement_of(
+        model,
+        MAX_LAYERS if gpu_layers is None else gpu_layers,
+        0 if cpu_moe_layers is None else cpu_moe_layers,
+    )
+    experts = placement.expert_layers
     if experts and not model.moe_layers:
         raise InvalidValueError(
             f"cpu_moe_layers は、エキスパートのある model で指定してください。{model.id} にはありません"
@@ -173,7 +173,7 @@ def require_split(
             f"cpu_moe_layers は engine {engine.id} にはありません（与えられた値: {cpu_moe_layers}）。"
             "gpu_layers を使えます。"
         )
-    return placement_of(model, layers, experts)
+    return placement
 
 
 def offload_of(

@@ -14,13 +14,13 @@ from ..answer.duration import answer_time
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
 from ..answer.fit import TIGHT
-from ..answer.offload import MAX_LAYERS
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.split import SPLITS
+from ..model.placement import MAX_LAYERS
 from ..model.shape import Model
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key

@@ -5,11 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..errors import require_integer
 from .kv_cache import kv_cache_bytes, kv_read_bytes
 from .shape import Model
 from .tensors import WeightTensor, is_looked_up, weight_tensors
 from .weights import WeightBytes, WeightFormat, bytes_of_tensors
 from .work import Work
+
+MAX_LAYERS = 100_000
+"""More layers than any model has: all of them."""
 
 
 class Placement(NamedTuple):
@@ -37,12 +41,6 @@ class Placement(NamedTuple):
         """Whether anything lies there."""
         return self.host_layers > 0 or self.expert_layers > 0
 
-    def is_on_host(self, tensor: WeightTensor) -> bool:
-        """Tell whether a tensor that is multiplied with lies there."""
-        if tensor.layer < 0:
-            return self.output_on_host
-        return tensor.layer < self.host_layers or (tensor.is_routed and tensor.layer < self.expert_layers)
-
 
 def placement_of(model: Model, gpu_layers: int, cpu_moe_layers: int) -> Placement:
     """Return where things lie for llama.cpp's ``--n-gpu-layers`` and ``--n-cpu-moe``.
@@ -58,6 +56,11 @@ def placement_of(model: Model, gpu_layers: int, cpu_moe_layers: int) -> Placemen
         In how many of the first layers the experts stay on the host; more
         than there are layers are all of them.
 
+    Raises
+    ------
+    InvalidValueError
+        If a number is out of range or the model's shape is unknown.
+
     Notes
     -----
     Source: ``load_tensors`` in ``src/llama-model.cpp`` of ggml-org/llama.cpp,
@@ -71,6 +74,9 @@ def placement_of(model: Model, gpu_layers: int, cpu_moe_layers: int) -> Placemen
     >>> placement_of(llama, 20, 0)
     Placement(host_layers=13, expert_layers=0, output_on_host=False)
     """
+    model.require_shape("CPU と GPU の分担")
+    gpu_layers = require_integer("gpu_layers", gpu_layers, 0, MAX_LAYERS)
+    cpu_moe_layers = require_integer("cpu_moe_layers", cpu_moe_layers, 0, MAX_LAYERS)
     host_layers = min(model.layers, max(0, model.layers + 1 - gpu_layers))
     return Placement(host_layers, min(model.layers, cpu_moe_layers), gpu_layers == 0)
 
@@ -91,23 +97,51 @@ def host_weight_bytes(model: Model, weights: WeightFormat, placement: Placement)
     >>> round(host_weight_bytes(llama, f16, placement_of(llama, 17, 0)).resident_bytes / 1e9, 2)
     6.48
     """
-    model.require_shape("CPU と GPU の分担")
-    multiplied = [tensor for tensor in weight_tensors(model) if not is_looked_up(tensor, model)]
-    part = bytes_of_tensors(model, weights, [tensor for tensor in multiplied if placement.is_on_host(tensor)])
-    if weights.stored is None:
-        return part
-    everything = bytes_of_tensors(model, weights, multiplied)
-    routed = everything.routed_bytes_per_expert
+    layers, outside = _bytes_by_layer(model, weights)
+    shared = outside.shared_bytes if placement.output_on_host else 0.0
+    routed = 0.0
+    for layer in range(max(placement.host_layers, placement.expert_layers)):
+        routed += layers[layer].routed_bytes_per_expert
+        if layer < placement.host_layers:
+            shared += layers[layer].shared_bytes
     return WeightBytes(
         embedding_bytes=0.0,
         embedding_row_bytes=0.0,
-        shared_bytes=weights.stored.shared_bytes * part.shared_bytes / everything.shared_bytes,
-        routed_bytes_per_expert=(
-            weights.stored.routed_bytes_per_expert * part.routed_bytes_per_expert / routed if routed else 0.0
-        ),
-        experts=weights.stored.experts,
-        experts_per_token=weights.stored.experts_per_token,
+        shared_bytes=shared,
+        routed_bytes_per_expert=routed,
+        experts=outside.experts,
+        experts_per_token=outside.experts_per_token,
     )
+
+
+@lru_cache(maxsize=256)
+def _bytes_by_layer(model: Model, weights: WeightFormat) -> tuple[tuple[WeightBytes, ...], WeightBytes]:
+    """Return the bytes of each layer, and of what is multiplied with outside of them."""
+    model.require_shape("CPU と GPU の分担")
+    by_layer: list[list[WeightTensor]] = [[] for _ in range(model.layers + 1)]
+    for tensor in weight_tensors(model):
+        if not is_looked_up(tensor, model):
+            by_layer[tensor.layer if tensor.layer >= 0 else model.layers].append(tensor)
+    found = [bytes_of_tensors(model, weights, tensors) for tensors in by_layer]
+    if weights.stored is not None:
+        shared = routed = 0.0
+        for one in found:
+            shared += one.shared_bytes
+            routed += one.routed_bytes_per_expert
+        found = [
+            WeightBytes(
+                embedding_bytes=0.0,
+                embedding_row_bytes=0.0,
+                shared_bytes=one.shared_bytes * weights.stored.shared_bytes / shared,
+                routed_bytes_per_expert=(
+                    one.routed_bytes_per_expert * weights.stored.routed_bytes_per_expert / routed if routed else 0.0
+                ),
+                experts=weights.stored.experts,
+                experts_per_token=weights.stored.experts_per_token,
+            )
+            for one in found
+        ]
+    return tuple(found[: model.layers]), found[model.layers]
 
 
 class HostPart(NamedTuple):
