@@ -46,12 +46,10 @@ FREE = {
     "host_cores_share": 0.3,
     "hand_over_s": 0.5,
 }
-"""The numbers that are fitted, and how far their logarithms may well be from the start.
+"""The numbers that are fitted, and how far their logarithms may well be from the start."""
 
-As much as a fiftieth of a row, that keeps what few rows speak of from running away.
-"""
-
-PRIOR = 0.02
+PRIOR = 0.002
+"""How much that counts beside a row: so little that only what no row speaks of stays where it was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +142,7 @@ def fit(rows: Sequence[Row]) -> OffloadCalibration:
         curvature = slopes.T @ (weight[:, None] * slopes) + np.diag(prior)
         change = np.linalg.solve(curvature, slopes.T @ (weight * error) + prior * (logs - origin))
         logs = logs - change / 2
-        if np.all(np.abs(change) < 1e-9):
+        if np.all(np.abs(change) < 1e-5):
             break
     return replace(start, **dict(zip(names, np.exp(logs).tolist(), strict=True)))
 
