@@ -46,14 +46,21 @@ function answer(question) {
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen, fit, waits } = result;
-  values.fit = { ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) };
-  values.waits = waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
+  const { chosen } = result;
+  values.fit = plainFit(result.fit);
+  values.waits = plainWaits(result.waits);
+  if (result.offload) {
+    values.host_fit = plainFit(result.host_fit);
+    values.offloaded_prompt_waits = plainWaits(result.offloaded_prompt_waits);
+  }
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));
   return values;
 }
+
+const plainFit = (fit) => ({ ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) });
+const plainWaits = (waits) => waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
 
 /** The machines that the page finds for a choice, and the memory of each. */
 export function machines(choice, speed) {
