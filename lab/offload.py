@@ -37,7 +37,7 @@ START = OffloadCalibration(
     host_cores_bytes_per_s=6e10,
     host_cores_share=0.4,
     hand_over_s=1e-4,
-    note="2025 年の末からの、CUDA のビルド。CPU だけの行は、コアが 5 つ以上の計算機。",
+    note="多くは 2026 年の、CUDA のビルド。CPU だけの行は、コアが 5 つ以上の計算機。",
 )
 FREE = {
     "host_read_factor": 0.15,

@@ -64,8 +64,8 @@ def placement_of(model: Model, gpu_layers: int, cpu_moe_layers: int) -> Placemen
     Notes
     -----
     Source: ``load_tensors`` in ``src/llama-model.cpp`` of ggml-org/llama.cpp,
-    ``i_gpu_start = max(n_layer_all + 1 - n_gpu_layers, 0)``.  Builds up to
-    2025 gave the output matrix to the device last.
+    ``i_gpu_start = max(n_layer_all + 1 - n_gpu_layers, 0)``.  Older builds
+    gave the output matrix to the device last.
 
     Examples
     --------
