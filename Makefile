@@ -23,7 +23,7 @@ export PYTHON =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE =
 
-.PHONY: help book test preview notebooks lab calibrate api calculator-table bench measure-engine pin clean ready
+.PHONY: help book test preview notebooks lab calibrate compare api calculator-table bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
@@ -34,6 +34,7 @@ help:
 	@echo '  make lab        JupyterLab で章を開く'
 	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
 	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
+	@echo '  make compare    ほかの見積り器に同じ実測値を見積らせる (data/estimator_comparison.csv)'
 	@echo '  make api        コードの説明文から api.qmd を作り直す'
 	@echo '  make calculator-table  calculator.qmd の早見表を計算し直す'
 	@echo '  make bench      速さを測って表示する'
@@ -68,13 +69,21 @@ preview: ready
 
 notebooks: ready
 	@$(VENV_PYTHON) -m tools.notebooks execute
+	@$(VENV_PYTHON) -m tools.share_picture
 
 lab: ready
 	@$(VENV_PYTHON) -m jupyterlab chapters
 
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
+	@$(VENV_PYTHON) -m lab.prompts
 	@$(VENV_PYTHON) -m lab.offload
+	@$(VENV_PYTHON) -m lab.drafts
+	@$(VENV_PYTHON) -m lab.power
+
+# ほかの見積り器は、専用の仮想環境 (build/compare) に入れる。
+compare: ready
+	@$(VENV_PYTHON) -m lab.compare
 
 api: ready
 	@$(VENV_PYTHON) -m tools.api_page

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hayasa.engine.calibration import weight_kind
-from hayasa.engine.waits import FITTED_WAITS, READ_CACHE, READ_WEIGHTS, UNPACK_WEIGHTS
+from hayasa.engine.waits import FITTED_WAITS, MULTIPLY, READ_CACHE, READ_WEIGHTS
 
-from .rows import Measurement
+from .rows import PROMPT, Measurement
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,22 +58,56 @@ STRETCHES = (1.0, 1.25, 1.5, 1.75, 2.0)
 NO_KNOWLEDGE = 0.6, 1.5
 """Interval where nothing could be held out."""
 
+PRIOR = 0.0025
+"""What a coefficient twice as large as its start costs: as much as a configuration that is 5 % off.
+
+That is little against what a few rows say, and keeps what hardly any row waits for where it is plausible.
+"""
+
 MAX_ROUNDS = 100
 """Rounds of a fit; it usually needs about thirty."""
 
-_NAMES = tuple(fitted.kind.name for fitted in FITTED_WAITS)
-_READ, _UNPACK = (_NAMES.index(kind.name) for kind in (READ_WEIGHTS, UNPACK_WEIGHTS))
+_NAMES = (*(fitted.kind.name for fitted in FITTED_WAITS), PROMPT)
+
+_AT_LEAST_1 = (READ_WEIGHTS.name, READ_CACHE.name, MULTIPLY.name, PROMPT)
+"""What physics forbids to be faster than the ideal."""
+
+NOT_FITTED = {READ_CACHE.name: 1.0}
+"""Coefficients of what is there whether it is fitted or not: no cache is read faster than the memory allows."""
+
+_BESIDE = tuple(
+    [_NAMES.index(one.kind.name) for one in FITTED_WAITS if first.kind.name in (one.kind.name, one.beside)]
+    for first in FITTED_WAITS
+    if not first.beside
+)
+"""Waits that go on at the same time, by their place in `_NAMES`: the longest counts."""
 
 # A start at which both reading and unpacking matter for some rows.
 _START = {
     "read_weights": 1.1,
     "unpack_weights": 0.14,
+    "unpack_before_turing": 0.2,
+    "multiply": 1.6,
     "attention": 0.1,
     "read_cache": 1.0,
+    "read_padding": 1.0,
     "layers": 1e5,
     "moe_layers": 5e4,
+    "state_layers": 5e4,
+    "many_cores": 1e6,
     "dies": 5e4,
-    "old_builds": 5e4,
+    "builds_to_2025": 5e4,
+    "builds_of_2025": 5e4,
+    "further_experts": 0.7,
+    "vectors": 7e-3,
+    "tiles": 2e-3,
+    "tile_unpack": 0.1,
+    "expert_routes": 100.0,
+    "sequences": 70.0,
+    "sampling": 3.0,
+    "all_reduces": 15.0,
+    "all_reduce_bytes": 1.0,
+    PROMPT: 2.0,
 }
 
 
@@ -88,56 +122,78 @@ def _loads(rows: Sequence[Measurement]) -> Floats:
     return np.array([[m.loads_s[name] for name in _NAMES] for m in rows])
 
 
-def fit_coefficients(rows: Sequence[Measurement], waits: Sequence[str]) -> Coefficients:
+def fit_coefficients(
+    rows: Sequence[Measurement], waits: Sequence[str], given: Coefficients = NOT_FITTED
+) -> Coefficients:
     """Find the coefficients that bring the sum of the waits nearest to the measurements.
+
+    Parameters
+    ----------
+    rows : sequence of Measurement
+        What was measured.
+    waits : sequence of str
+        Names of the waits whose coefficients are to be found.
+    given : mapping
+        Coefficients of others.
+
+    Returns
+    -------
+    mapping
+        All that were found or given.
 
     Notes
     -----
-    Each round takes the longer of reading and unpacking as given, weighs the
-    rows by their last error, and solves a linear problem with lower bounds.
-    Half steps keep it from swinging between the two.
+    Each round takes the longest of the waits that go on at the same time as
+    known, weighs the rows by their last error, and solves a linear problem
+    with lower bounds.  Half steps keep it from swinging between the waits.
     """
     x = _loads(rows)
     t = np.array([m.step_s for m in rows])
     importance = configuration_weights(rows)
     free = np.array([name in waits for name in _NAMES])
-    # Nothing is read faster than the memory allows.
-    lower = np.array([1.0 if name in (READ_WEIGHTS.name, READ_CACHE.name) else 0.0 for name in _NAMES])
-    current = np.where(free, [_START[name] for name in _NAMES], 0.0)
+    fixed = np.array([0.0 if name in waits else given.get(name, 0.0) for name in _NAMES])
+    lower = np.where(free, [1.0 if name in _AT_LEAST_1 else 0.0 for name in _NAMES], fixed)
+    start = np.array([_START[name] for name in _NAMES])
+    current = np.where(free, start, fixed)
     for _ in range(MAX_ROUNDS):
         active, predicted = _active_waits(x, current)
         error = np.log(predicted / t)
         weight = importance / np.sqrt(1 + (error / SOFT_ERROR) ** 2) / (predicted * t)
-        solved = _bounded_least_squares(active, t, weight, lower, free)
+        solved = _bounded_least_squares(active, t, weight, lower, free, start)
         step = (solved - current) / 2
         current = current + step
         if np.all(np.abs(step) <= 1e-8 * np.abs(current)):
             break
-    return {name: float(value) for name, value in zip(_NAMES, current, strict=True) if name in waits}
+    return {name: float(value) for name, value in zip(_NAMES, current, strict=True) if name in waits or name in given}
 
 
 def _active_waits(x: Floats, coefficients: Floats) -> tuple[Floats, Floats]:
-    """Zero the shorter of reading and unpacking in each row; return the sums too."""
+    """Zero all but the longest of the waits that go on at the same time in each row; return the sums too."""
     active = x.copy()
-    reading = x[:, _READ] * coefficients[_READ] >= x[:, _UNPACK] * coefficients[_UNPACK]
-    active[reading, _UNPACK] = 0.0
-    active[~reading, _READ] = 0.0
+    seconds = x * coefficients
+    for group in _BESIDE:
+        longest = seconds[:, group].argmax(axis=1)
+        for place, column in enumerate(group):
+            active[longest != place, column] = 0.0
     return active, active @ coefficients
 
 
-def _bounded_least_squares(x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_]) -> Floats:
-    """Minimize the weighted squared error of ``x @ c - t`` with ``c >= lower``.
+def _bounded_least_squares(
+    x: Floats, t: Floats, weight: Floats, lower: Floats, free: npt.NDArray[np.bool_], start: Floats
+) -> Floats:
+    """Minimize the weighted squared error of ``x @ c - t``, and the `PRIOR`, with ``c >= lower``.
 
     Whatever falls below its bound is put on it, and the rest solved again.
     """
     root = np.sqrt(weight)
-    c = np.where(free, lower, 0.0)
-    inner = free & (x.max(axis=0) > 0)
+    c = lower.copy()
+    inner = free.copy()
     while inner.any():
         rest = t - x[:, ~inner] @ c[~inner]
-        scale = np.sqrt((weight[:, None] * x[:, inner] ** 2).sum(axis=0))
-        solved = np.linalg.lstsq(x[:, inner] / scale * root[:, None], rest * root, rcond=None)[0]
-        c[inner] = solved / scale
+        # In units of their starts, so that large and small coefficients are alike.
+        rows = np.vstack([x[:, inner] * start[inner] * root[:, None], np.sqrt(PRIOR) * np.eye(inner.sum())])
+        wanted = np.append(rest * root, np.full(inner.sum(), np.sqrt(PRIOR)))
+        c[inner] = np.linalg.lstsq(rows, wanted, rcond=None)[0] * start[inner]
         below = inner & (c < lower)
         if not below.any():
             break
@@ -241,7 +297,7 @@ class HeldOut:
         keep &= np.array([group != leave_out for group in self.groups])
         if not keep.any():
             return NO_KNOWLEDGE
-        low, high = _weighted_quantiles(self.log_ratio[keep], self.importance[keep], INTERVAL)
+        low, high = weighted_quantiles(self.log_ratio[keep], self.importance[keep], INTERVAL)
         narrow = NARROWEST_INTERVAL
         return (
             min(narrow[0], float(np.exp(stretch * low))),
@@ -259,13 +315,19 @@ class HeldOut:
         return float(np.mean(inside)) if inside else 0.0
 
 
-def _weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[float]) -> list[float]:
+def weighted_quantiles(values: Floats, importance: Floats, levels: Sequence[float]) -> list[float]:
+    """Return quantiles of values that do not all count alike."""
     order = np.argsort(values, kind="stable")
     position = np.cumsum(importance[order]) - importance[order] / 2
     return [float(np.interp(q * importance.sum(), position, values[order])) for q in levels]
 
 
-def hold_out(rows: Sequence[Measurement], waits: Sequence[str], key: Callable[[Measurement], Hashable]) -> HeldOut:
+def hold_out(
+    rows: Sequence[Measurement],
+    waits: Sequence[str],
+    key: Callable[[Measurement], Hashable],
+    given: Coefficients = NOT_FITTED,
+) -> HeldOut:
     """Fit without each group in turn, and see how far off it then is."""
     groups = [key(m) for m in rows]
     log_ratio = np.full(len(rows), np.nan)
@@ -274,7 +336,7 @@ def hold_out(rows: Sequence[Measurement], waits: Sequence[str], key: Callable[[M
         test = [m for m, other in zip(rows, groups, strict=True) if other == group]
         if len(train) < len(waits) + 2:
             continue
-        coefficients = fit_coefficients(train, waits)
+        coefficients = fit_coefficients(train, waits, given)
         factors = fit_factors(train, coefficients)
         predicted = predict_s(test, coefficients) * np.exp(factor_logs(test, factors))
         measured = np.array([m.step_s for m in test])

@@ -16,7 +16,8 @@ import numpy as np
 
 from hayasa import Estimate, estimate
 from hayasa.catalog.reader import data_directory, read_rows
-from hayasa.engine.offload import IDEAL_OFFLOAD, OffloadCalibration
+from hayasa.engine.offload import OffloadCalibration
+from hayasa.engine.waits import FETCH_WEIGHTS
 
 from .calibrate import write_rows
 from .fit import Floats, HeldOut
@@ -109,6 +110,7 @@ def _row(cells: Mapping[str, str]) -> Row:
         cpu_moe_layers=int(cells["cpu_moe_layers"]) or None,
         host=cells["host"],
         prompt_length=int(cells["prefill_tokens"] or 512),
+        micro_batch=int(cells["micro_batch"] or 0) or None,
     )
     assert result.offload
     device_s = result.step_latency_s - sum(wait.seconds for wait in result.offload.step_waits() if not wait.hidden)
@@ -172,15 +174,14 @@ def fetch_factor(rows: Sequence[Row]) -> float:
     factors: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         speed, offload = row.cells["prefill_tokens_per_s"], row.result.offload
-        if not (speed and offload and row.has_device and offload.host.link_bandwidth_bytes_per_s):
+        time, tokens = row.result.prompt_time, row.result.prompt_length
+        if not (speed and offload and time and row.has_device and offload.host.link_bandwidth_bytes_per_s):
             continue
         if row.result.backend != BACKEND:
             continue
-        tokens = row.result.prompt_length
-        ideal = offload._replace(calibration=IDEAL_OFFLOAD)
-        fetched_s = ideal.prompt_waits(tokens, int(row.cells["micro_batch"] or 512))[0].load_s
-        all_s = row.result.time_to_first_token_s or 0.0
-        device_s = all_s - sum(wait.seconds for wait in row.result.offloaded_prompt_waits)
+        fetched = [wait for wait in time.waits if wait.kind == FETCH_WEIGHTS]
+        fetched_s = sum(wait.load_s for wait in fetched)
+        device_s = time.best_s - sum(wait.seconds for wait in fetched)
         factors[row.cells["machine"]].append((tokens / float(speed) - device_s) / fetched_s)
     return float(np.exp(np.mean([np.log(np.median(found)) for found in factors.values()])))
 
@@ -240,7 +241,7 @@ def main() -> None:
     rows = load()
     calibration = calibrate(rows)
     report(rows, calibration)
-    write_rows(data_directory() / "offload_calibrations.csv", [calibration])  # type: ignore[arg-type]
+    write_rows(data_directory() / "offload_calibrations.csv", [calibration])
 
 
 if __name__ == "__main__":

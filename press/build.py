@@ -221,7 +221,10 @@ def _write_pages(book: Book, pages: list[Page], cache: Cache, problems: Problems
                 tex = str(error)
                 place = page.manuscript.place(tex, tex.strip())
                 problems.add(
-                    page.entry.source, place, f"数式を MathML にできません: {tex[:60]}", "TeX の書き方を確かめてください"
+                    page.entry.source,
+                    place,
+                    f"数式を MathML にできません: {tex[:60]}",
+                    "TeX の書き方を確かめてください",
                 )
         return ""
 

@@ -1,8 +1,8 @@
 """Write the page's scripts: ``python tools/web.py [--root DIR]``.
 
 ``web/hayasa.js`` holds the page's modules with hayasa's formulas, ``web/hayasa-tables.js`` the models,
-devices, formats and calibrations that they read.  What is not seen at once, the published measurements,
-is ``web/hayasa-measurements.js``, which the page asks for when a reader comes near.
+devices, formats and calibrations that they read.  What is not seen at once comes in further scripts,
+``web/hayasa-….js``, which the page asks for when a reader comes near or unfolds what they show.
 
 The book's `pre-render` names this file, so Quarto runs it too, with whatever Python it finds: it
 needs the standard library only.  With a minifier at hand the script becomes shorter by a third.
@@ -21,9 +21,6 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BUNDLE = "hayasa.js"
-TABLES = "hayasa-tables.js"
-MEASUREMENTS = "hayasa-measurements.js"
 
 
 def scripts(root: Path) -> dict[str, str]:
@@ -36,9 +33,9 @@ def scripts(root: Path) -> dict[str, str]:
     finally:
         del sys.path[:2]
     return {
-        BUNDLE: script.page_script(root, source),
-        TABLES: script.tables_script(),
-        MEASUREMENTS: script.measurements_script(),
+        "hayasa-tables.js": script.tables_script(),
+        "hayasa-race.js": script.race_script(root),
+        **script.page_scripts(root, source),
     }
 
 

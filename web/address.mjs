@@ -2,10 +2,23 @@
 
 import { GIB } from "./estimator.mjs";
 import { readNumber } from "./input.mjs";
-import { DEVICE_PARTS, MAX_MACHINES, MODEL_PARTS, numberRules, OWN_FAMILIES, stateOf } from "./state.mjs";
+import { DEVICE_PARTS, MAX_MACHINES, MODEL_PARTS, numberRules, OWN_FAMILIES, SEARCHES, stateOf } from "./state.mjs";
 
 const OWN = "own:";
-const KEYS = new Set(["model", "weights", "engine", "batch", "context", "prompt", "kv", "split", "machine"]);
+const KEYS = new Set([
+  "model",
+  "weights",
+  "engine",
+  "backend",
+  "batch",
+  "context",
+  "prompt",
+  "kv",
+  "split",
+  "find",
+  "speed",
+  "machine",
+]);
 const MAX_NAME = 60;
 const MAX_PROBLEMS = 10;
 const SHOWN = 40; // characters of an address that a complaint about it repeats
@@ -45,8 +58,11 @@ export function readAddress(search, tables) {
   }
   listed("weights", "weights", tables.weight_formats);
   listed("engine", "engine", tables.engines);
+  listed("backend", "backend", new Set(tables.backends));
   listed("kv", "kv_cache", tables.weight_formats);
   listed("split", "split", new Set(["pipeline", "tensor"]));
+  listed("find", "find", new Set(Object.keys(SEARCHES)));
+  number("speed", "find_speed");
   number("batch", "batch_size");
   number("context", "context_length");
   number("prompt", "prompt_length");
@@ -130,9 +146,11 @@ export function writeAddress(state) {
   const parts = [["model", typeof state.model === "string" ? state.model : writeOwn(state.model, MODEL_PARTS)]];
   parts.push(["weights", state.weights], ["engine", state.engine]);
   parts.push(["batch", state.batch_size], ["context", state.context_length]);
+  if (state.backend !== null) parts.push(["backend", state.backend]);
   if (state.prompt_length !== null) parts.push(["prompt", state.prompt_length]);
   if (state.kv_cache !== "f16") parts.push(["kv", state.kv_cache]);
   if (state.split !== "pipeline") parts.push(["split", state.split]);
+  if (state.find !== null) parts.push(["find", state.find], ["speed", shortest(state.find_speed)]);
   for (const machine of state.machines) parts.push(["machine", writeMachine(machine)]);
   return `?${parts.map(([key, value]) => `${key}=${asQuery(String(value))}`).join("&")}`;
 }

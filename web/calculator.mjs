@@ -5,25 +5,26 @@
 //
 //   what is chosen          state, as text in address, and in the browser's addressbar
 //   how it is chosen        form and machines, of fields and menus; input reads numbers
-//   what is said to it      answers; in the cards of the machines, in charts, sums and, read out, by the announcer;
-//                           in choosing, other machines that would do
-//   what others have found  measurements, and their comparison with what is estimated
+//   what is said to it      answers; in the cards of the machines, in charts and sums, read out by the announcer;
+//                           in choosing, other machines that would do, and as a program in python
+//   what others have found  measured, with measurements, the nearest of them and their comparison with the estimate
 //   how all is drawn        dom and plot
+//
+// What is not seen at once (sums, choosing, python, measurements) is fetched later, when a reader asks for it.
 
 import { readAddress, writeAddress } from "./address.mjs";
 import { addressBar, copyButton } from "./addressbar.mjs";
 import { announcer } from "./announcer.mjs";
 import { announcementOf, answersTo, verdictOf } from "./answers.mjs";
+import { sumsPanel } from "./answersums.mjs";
 import { rooflinePanel, speedPanel } from "./charts.mjs";
-import { choosingPanel } from "./choosing.mjs";
-import { comparisonPanel } from "./comparison.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
 import { conditionsForm } from "./form.mjs";
+import { readNumber } from "./input.mjs";
+import { foldedRoom } from "./later.mjs";
 import { machineList } from "./machines.mjs";
-import { canBeMeasured, fetchMeasurements, UNASKED } from "./measurements.mjs";
-import { pythonCode } from "./python.mjs";
+import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
 import { withOneMoreMachine, withoutMachine } from "./state.mjs";
-import { sumsPanel } from "./sums.mjs";
 
 const NEAR = "600px"; // measurements are asked for when what shows them is as near as this to the part of the page in view
 
@@ -31,10 +32,9 @@ const NEAR = "600px"; // measurements are asked for when what shows them is as n
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
  * @param {HTMLElement} root - An empty element; what is in it is replaced.
  * @param {object} tables - Those of `estimator.mjs`.
- * @param {string} measurementsAddress - Of the script that brings the measurements.
  */
-export async function mountCalculator(root, tables, measurementsAddress) {
-  const calculator = new Calculator(root, tables, measurementsAddress);
+export async function mountCalculator(root, tables) {
+  const calculator = new Calculator(root, tables);
   calculator.followWidth();
   calculator.fillConditions();
   await nextTask();
@@ -46,10 +46,9 @@ export async function mountCalculator(root, tables, measurementsAddress) {
 }
 
 class Calculator {
-  constructor(root, tables, measurementsAddress) {
+  constructor(root, tables) {
     this.root = root;
     this.tables = tables;
-    this.measurementsAddress = measurementsAddress;
     // All that changes.
     this.view = {
       ...readAddress(location.search, tables), // `state`, what is chosen; `problems`, what of the address has no meaning
@@ -78,8 +77,10 @@ class Calculator {
     this.roofline = rooflinePanel();
     this.comparison = comparisonPanel(() => this.askForMeasurements(true));
     this.sums = sumsPanel();
-    this.choosing = choosingPanel(tables);
-    this.code = h("pre.hy-code", { tabindex: 0, "aria-label": "同じ計算をするPythonのコード" });
+    this.choosing = foldedRoom("機械、形式、モデルを探す", "choosing", ({ choosingRoom }) =>
+      choosingRoom(tables, change),
+    );
+    this.code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
     this.announcer = announcer();
     const copy = copyButton(() => writeAddress(this.view.state));
     replace(
@@ -89,9 +90,7 @@ class Calculator {
       this.machines.element,
       h("p.hy-actions", {}, this.machines.addButton, copy),
       this.verdict,
-      [this.speed, this.roofline, this.comparison, this.sums].map(({ element }) => element),
-      this.choosing.element,
-      h("details.hy-panel", {}, h("summary", {}, "同じ計算をPythonでする"), this.code),
+      [this.speed, this.roofline, this.comparison, this.sums, this.choosing, this.code].map(({ element }) => element),
       this.announcer.element,
     );
   }
@@ -166,6 +165,7 @@ class Calculator {
     );
     this.notice.hidden = !problems.length;
     this.conditions.fill(state);
+    if (state.find) this.choosing.element.open = true;
   }
 
   show() {
@@ -181,11 +181,12 @@ class Calculator {
   /** What is not looked at while a slider moves can wait until the frame with the numbers is painted. */
   showLowerRooms() {
     const { view } = this;
+    this.conditions.show(view);
     this.roofline.show(view);
     this.comparison.show(view);
     this.sums.show(view);
     this.choosing.show(view);
-    this.code.textContent = pythonCode(view.state);
+    this.code.show(view);
     if (view.near) this.comeNear();
   }
 
@@ -207,12 +208,9 @@ class Calculator {
   /** Fetch the measurements; what became of it is said to those who have pressed the button. */
   async askForMeasurements(pressed) {
     if (this.view.measurements.status === "coming") return;
-    this.receive({ status: "coming", rows: [] });
-    try {
-      this.receive({ status: "here", rows: await fetchMeasurements(this.measurementsAddress, this.tables) });
-    } catch {
-      this.receive({ status: "lost", rows: [] });
-      if (pressed) this.announcer.announce(this.comparison.element.textContent);
+    await fetchMeasurements(this.tables, (measurements) => this.receive(measurements));
+    if (pressed && this.view.measurements.status === "lost") {
+      this.announcer.announce(this.comparison.element.textContent);
     }
   }
 
@@ -222,3 +220,5 @@ class Calculator {
     this.comparison.show(this.view);
   }
 }
+
+export { readAddress, readNumber, writeAddress };

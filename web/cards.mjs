@@ -1,15 +1,17 @@
 // What stands in the card of a machine: its speed, what limits it, and whether the model fits.
 
+import { writeAddress } from "./address.mjs";
 import { h } from "./dom.mjs";
 import { duration, gibibytes, significant } from "./estimator.mjs";
 
 /**
  * An answer in words.
  * @param {object} answer - From `answersTo`.
+ * @param {object[]} ways - From `waysOut`, where there is no result.
  * @returns {Array} Nodes.
  */
-export function answerParts({ index, result, problem }) {
-  if (!result) return [h("p.hy-problem", {}, problem)];
+export function answerParts({ index, result, problem }, ways) {
+  if (!result) return [h("p.hy-problem", {}, problem), ways.length > 0 && wayLinks(ways)];
   return [
     speedLine(result, index),
     h(
@@ -20,6 +22,11 @@ export function answerParts({ index, result, problem }) {
     memoryPart(result),
     result.notes.map((note) => h("p.hy-note", {}, note)),
   ];
+}
+
+function wayLinks(ways) {
+  const links = ways.map(({ text, state }, place) => [place > 0 && "、", h("a", { href: writeAddress(state) }, text)]);
+  return h("p.hy-ways", {}, "代わりに計算できるもの：", links);
 }
 
 function speedLine(result, index) {

@@ -3,9 +3,7 @@
 import { announcementOf } from "./answers.mjs";
 import { h, replace } from "./dom.mjs";
 import { significant } from "./estimator.mjs";
-import { comparable } from "./measurements.mjs";
 import { rooflineChart, speedChart } from "./plot.mjs";
-import { chapterLink } from "./sums.mjs";
 
 const LEAST_WIDTH = 280;
 
@@ -21,7 +19,7 @@ export function speedPanel() {
     show({ state, answers, width, measurements }) {
       if (!width) return;
       const answered = answers.filter(({ result }) => result);
-      const rows = answered.map((answer) => speedRow(state, measurements.rows, answer));
+      const rows = answered.map((answer) => speedRow(state, measurements, answer));
       if (!rows.length) {
         panel.clear();
         return;
@@ -44,7 +42,7 @@ function speedRow(state, measurements, { index, name, result }) {
     estimate: result.decode_tokens_per_s,
     low: result.decode_tokens_per_s_low,
     high: result.engine.id === "ideal" ? 0 : result.decode_tokens_per_s_high,
-    measured: comparable(measurements, state, state.machines[index]).map(({ decode_tokens_per_s, source }) => ({
+    measured: measurements.comparable(state, state.machines[index]).map(({ decode_tokens_per_s, source }) => ({
       value: decode_tokens_per_s,
       title: `実測 ${decode_tokens_per_s} トークン/秒（${source.title}）`,
     })),
@@ -116,4 +114,9 @@ function chartPanel(label, title) {
       replace(caption);
     },
   };
+}
+
+/** A link to a chapter by its number, with what follows it. */
+export function chapterLink(chapter, rest = "") {
+  return h("a", { href: `chapters/${chapter}.html` }, `第${Number(chapter.split("-")[0])}章${rest}`);
 }

@@ -1,83 +1,156 @@
-// The question the other way round: which machines run the chosen model at a speed that the reader asks for.
+// The questions the other way round: which machines, which formats, which models reach a speed that the reader asks for.
 
 import { answersTo } from "./answers.mjs";
 import { shortVerdict } from "./cards.mjs";
-import { h, replace } from "./dom.mjs";
-import { firstThatFits, GIB, significant, speedPerSequence } from "./estimator.mjs";
-import { numberField } from "./fields.mjs";
+import { first_that_fits, formats_to_try, may_hold, stored_formats } from "./choosing-formulas.mjs";
+import { h, nextTask, replace } from "./dom.mjs";
+import { GIB, gibibytes, makeDevice, significant, speedPerSequence } from "./estimator.mjs";
+import { menu, numberField } from "./fields.mjs";
+import { isListed, numberRules, SEARCHES, withValues } from "./state.mjs";
 
-const USUAL_SPEED = 20; // faster than most people read
-const MACHINES_SHOWN = 30;
-const FOUND_COLUMNS = ["機械", "メモリ", "速さ", "90%区間", "メモリに"];
-const SPEED_RULE = { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 };
+const FOUND_SHOWN = 30;
+const WORK_MS = 12; // then the page has its turn
 
-/**
- * Find the machines that are fast enough, each with the least memory that holds everything.
- * @param {object} tables - Those of `estimator.mjs`.
- * @param {object} state - What the reader has chosen; of its machines nothing counts.
- * @param {number} speed - Tokens per second that each sequence has to reach.
- * @returns {object[]} Estimates, the fastest first.
- */
-export function machinesFor(tables, state, speed) {
-  return [...tables.devices.values()]
-    .map(({ id, memory_options_bytes }) => {
+const bySpeed = (a, b) => speedPerSequence(b) - speedPerSequence(a);
+
+/** What is asked: what could be an answer, the best result for each, null if none will do, and what is best. */
+const SEARCHED = {
+  machines: {
+    columns: ["機械", "メモリ"],
+    cells: ({ device }) => [
+      device.name,
+      device.memory_capacity_bytes ? `${device.memory_capacity_bytes / GIB} GB` : "不明",
+    ],
+    caption: "メモリは、入るいちばん小さい量です。1台の値です。",
+    best: bySpeed,
+    candidates: ({ devices }) => [...devices.values()],
+    answer(ask, state, { id, memory_options_bytes }) {
       const options = memory_options_bytes.length ? [...memory_options_bytes].sort((a, b) => a - b) : [null];
-      const machines = options.map((memory_bytes) => ({ device: id, memory_bytes, devices: 1 }));
-      const results = answersTo(tables, { ...state, machines }).map(({ result }) => result);
-      return firstThatFits(results.filter((result) => result && speedPerSequence(result) >= speed));
-    })
-    .filter(Boolean)
-    .sort((a, b) => speedPerSequence(b) - speedPerSequence(a));
+      return first_that_fits(
+        lazily(options, (memory_bytes) => ask({ ...state, machines: [{ device: id, memory_bytes, devices: 1 }] })),
+      );
+    },
+  },
+  formats: {
+    columns: ["形式", "必要なメモリ"],
+    cells: ({ weights, fit }) => [weights.name, gibibytes(fit.required_bytes)],
+    caption: "大きい順です。大きいほど、元のモデルに近い答えになります。",
+    best: (a, b) => b.memory_required_bytes - a.memory_required_bytes,
+    candidates: ({ engines }, { engine, backend }) => stored_formats(engines.get(engine), backend),
+    answer: (ask, state, { id }) => ask({ ...state, weights: id }),
+  },
+  models: {
+    columns: ["モデル", "形式"],
+    cells: ({ model, weights }) => [model.name, weights.name],
+    caption: "形式は、入って速さの足りるもののうち、いちばんビットの多いものです。",
+    best: bySpeed,
+    candidates({ models, engines, devices }, { engine, backend, machines }) {
+      const formats = formats_to_try(stored_formats(engines.get(engine), backend));
+      const { device, memory_bytes, devices: count } = machines[0];
+      const listed = isListed(device) ? devices.get(device) : makeDevice({ ...device, id: "own" });
+      const capacity = count * (memory_bytes ?? listed.memory_capacity_bytes);
+      return [...models.values()].map((model) => ({
+        id: model.id,
+        formats: formats.filter((weights) => may_hold(capacity, model, weights)),
+      }));
+    },
+    answer: (ask, state, { id, formats }) =>
+      first_that_fits(lazily(formats, (weights) => ask({ ...state, model: id, weights: weights.id }))),
+  },
+};
+
+// One after another, as they are asked for: after the first that fits nothing more is computed.
+function* lazily(values, ask) {
+  for (const value of values) {
+    const result = ask(value);
+    if (result) yield result;
+  }
 }
 
 /**
- * The part of the page that lists them. It is folded, and nothing is computed before a reader unfolds it.
+ * Search, step by step.
  * @param {object} tables - Those of `estimator.mjs`.
+ * @param {object} state - What the reader has chosen: `find` is what is searched for, `find_speed` the tokens per second
+ *   that each sequence has to reach. Formats and models are for the first machine.
+ * @yields {object[]} The estimates that will do, the best first, as soon as all is tried; before that, after every
+ *   candidate, nothing.
+ */
+export function* search(tables, state) {
+  const { candidates, answer, best } = SEARCHED[state.find];
+  const ask = (asked) => {
+    const [{ result }] = answersTo(tables, { ...asked, machines: asked.machines.slice(0, 1) });
+    return result && result.fits !== false && speedPerSequence(result) >= state.find_speed ? result : null;
+  };
+  const found = [];
+  for (const candidate of candidates(tables, state)) {
+    const result = answer(ask, state, candidate);
+    if (result) found.push(result);
+    yield null;
+  }
+  yield found.sort(best);
+}
+
+/**
+ * The room that lists them.
+ * @param {object} tables - Those of `estimator.mjs`.
+ * @param {(update: (state: object) => object, done?: boolean) => void} change - As for `conditionsForm`.
  * @returns {{element: HTMLElement, show: (view: object) => void}}
  */
-export function choosingPanel(tables) {
-  let state = null;
-  let speed = USUAL_SPEED;
-  const list = h("div");
-  const fill = () => {
-    if (element.open && state) replace(list, foundParts(machinesFor(tables, state, speed), speed));
-  };
-  const field = numberField({
-    rule: SPEED_RULE,
-    value: USUAL_SPEED,
-    unit: "トークン/秒以上",
-    onvalue: (value) => {
-      speed = value;
-      fill();
-    },
+export function choosingRoom(tables, change) {
+  const list = h("div", { "aria-live": "polite" });
+  let asked = null;
+  const set = (values, done) =>
+    change(({ find, ...state }) => withValues({ ...state, find: find ?? "machines" }, values), done);
+  const what = menu({
+    label: "探すもの",
+    groups: [["", Object.entries(SEARCHES)]],
+    value: "machines",
+    onvalue: (find) => set({ find }),
   });
-  const element = h(
-    "details.hy-panel",
-    { ontoggle: fill },
-    h("summary", {}, "このモデルが動く機械を探す"),
-    field.element,
-    list,
-  );
+  const speed = numberField({
+    rule: numberRules(tables.constants).find_speed,
+    value: null,
+    unit: "トークン/秒以上",
+    onvalue: (find_speed, done) => set({ find_speed }, done),
+  });
+  const fill = async (state) => {
+    asked = state;
+    replace(list, h("p", {}, "探しています…"));
+    let pause = performance.now() + WORK_MS;
+    for (const found of search(tables, state)) {
+      if (found) replace(list, foundParts(found, state));
+      else if (performance.now() > pause) {
+        await nextTask();
+        if (asked !== state) return; // another question has been asked
+        pause = performance.now() + WORK_MS;
+      }
+    }
+  };
   return {
-    element,
-    show(view) {
-      state = view.state;
-      fill();
+    element: h("div", {}, h("div.hy-grid-form", {}, what.element, speed.element), list),
+    show({ state }) {
+      const question = { ...state, find: state.find ?? "machines" };
+      if (JSON.stringify(question) === JSON.stringify(asked)) return;
+      what.select.value = question.find;
+      if (document.activeElement !== speed.input) speed.set(question.find_speed);
+      fill(question);
     },
   };
 }
 
-function foundParts(found, speed) {
+function foundParts(found, { find, find_speed }) {
+  const { columns, cells, caption } = SEARCHED[find];
+  const [name, ...others] = [...columns, "速さ", "90%区間", "メモリに"];
   if (!found.length) {
-    return h("p", {}, `この条件で ${significant(speed)} トークン/秒以上になる機械は、登録されたものの中にありません。`);
+    const sought = SEARCHES[find];
+    return h("p", {}, `この条件で ${significant(find_speed)} トークン/秒以上になる${sought}は、ありません。`);
   }
-  const shown = found.slice(0, MACHINES_SHOWN);
-  const more =
-    found.length > shown.length ? `${found.length}機種のうち、速い順に${shown.length}機種を載せました。` : "";
+  const shown = found.slice(0, FOUND_SHOWN);
+  const more = found.length > shown.length ? `全${found.length}件のうち、はじめの${shown.length}件を載せました。` : "";
   return [
     h(
       "div.hy-scroll",
-      { tabindex: 0, role: "group", "aria-label": "このモデルが動く機械の表" },
+      { tabindex: 0, role: "group", "aria-label": "見つかったものの表" },
       h(
         "table.hy-table",
         {},
@@ -87,28 +160,31 @@ function foundParts(found, speed) {
           h(
             "tr",
             {},
-            FOUND_COLUMNS.map((title) => h("th", { scope: "col" }, title)),
+            [name, ...others].map((title) => h("th", { scope: "col" }, title)),
           ),
         ),
-        h("tbody", {}, shown.map(machineRow)),
+        h(
+          "tbody",
+          {},
+          shown.map((result) => foundRow(result, cells(result), find === "models")),
+        ),
       ),
     ),
-    h("p.hy-caption", {}, `単位はトークン/秒、1台の値です。メモリは、入るいちばん小さい量です。${more}`),
+    h("p.hy-caption", {}, `速さの単位はトークン/秒です。${caption}${more}`),
   ];
 }
 
-function machineRow(result) {
-  const { device, fit, batch_size, decode_tokens_per_s_low, decode_tokens_per_s_high } = result;
+function foundRow(result, [name, second], secondIsText) {
+  const { fit, batch_size, decode_tokens_per_s_low: low, decode_tokens_per_s_high: high } = result;
   const right = (text) => h("td.hy-num", {}, text);
   const each = (speed) => significant(speed / batch_size);
-  const { memory_capacity_bytes: memory } = device;
   return h(
     "tr",
     {},
-    h("td", {}, device.name),
-    right(memory ? `${memory / GIB} GB` : "不明"),
+    h("td", {}, name),
+    secondIsText ? h("td", {}, second) : right(second),
     right(significant(speedPerSequence(result))),
-    right(`${each(decode_tokens_per_s_low)} ～ ${each(decode_tokens_per_s_high)}`),
+    right(`${each(low)} ～ ${each(high)}`),
     h("td", {}, shortVerdict(fit)),
   );
 }

@@ -1,62 +1,26 @@
 // What was measured and published, beside what is estimated for the same conditions.
 
-import { h, replace } from "./dom.mjs";
+import { h } from "./dom.mjs";
 import { significant } from "./estimator.mjs";
-import { canBeMeasured, nearestFirst, speedLike } from "./measurements.mjs";
+import { NOTHING_MEASURED } from "./measured.mjs";
+import { nearestFirst, speedLike } from "./nearest.mjs";
 import { smallMarker } from "./plot.mjs";
 
 const MEASUREMENTS_SHOWN = 12;
 const COLUMNS = ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチサイズ", "文脈長", "出典"];
-const NOTHING = "このモデルと機種の組み合わせの実測は、この本のデータにありません。";
-
-/** What is said while the measurements are not there, and what the button beside it says. */
-const MISSING = {
-  unasked: ["公開された実測は、この近くまで読み進むと読み込みます。", "公開された実測を読み込む"],
-  coming: ["公開された実測を読み込んでいます…", "公開された実測を読み込む"],
-  lost: [
-    "公開された実測（web/hayasa-measurements.js）を読み込めませんでした。通信の状態と、そのファイルがあることを確かめてください。見積りは、実測がなくても変わりません。",
-    "もう一度読み込む",
-  ],
-};
 
 /**
  * The table of measurements.
- * @param {object} tables - Those of `estimator.mjs`.
- * @param {() => void} ask - Called when the reader asks for the measurements.
- * @returns {{element: HTMLElement, show: (view: object) => void}}
+ * @param {object} state - What the reader has chosen.
+ * @param {object[]} measurements - From `publishedMeasurements`.
+ * @returns {HTMLElement|HTMLElement[]}
  */
-export function comparisonPanel(ask) {
-  const message = h("p");
-  const button = h("button.hy-button", { type: "button", onclick: ask });
-  const list = h("div.hy-measured-list", { tabindex: -1 });
-  return {
-    element: h(
-      "section.hy-panel",
-      { "aria-label": "公開された実測" },
-      h("p.hy-title", {}, "公開された実測と比べる"),
-      list,
-    ),
-    show({ state, measurements }) {
-      const asked = document.activeElement === button;
-      if (canBeMeasured(state) && measurements.status !== "here") {
-        [message.textContent, button.textContent] = MISSING[measurements.status];
-        message.className = measurements.status === "lost" ? "hy-problem" : "";
-        if (!list.contains(button)) replace(list, message, h("p.hy-actions", {}, button));
-        return;
-      }
-      replace(list, comparisonParts(state, measurements.rows));
-      // Whoever has pressed the button goes on where the table begins.
-      if (asked) (list.querySelector(".hy-scroll") ?? list).focus();
-    },
-  };
-}
-
-function comparisonParts(state, measurements) {
+export function comparisonParts(state, measurements) {
   const perMachine = state.machines.map((machine, index) =>
     nearestFirst(measurements, state, machine).map((row) => ({ ...row, index })),
   );
   const count = perMachine.flat().length;
-  if (!count) return h("p", {}, NOTHING);
+  if (!count) return h("p", {}, NOTHING_MEASURED);
   // Every machine that was measured has its share of the table.
   const share = Math.floor(MEASUREMENTS_SHOWN / perMachine.filter((found) => found.length).length);
   const shown = perMachine.flatMap((found) => found.slice(0, share));

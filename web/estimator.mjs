@@ -4,9 +4,17 @@ import { data } from "./data.mjs";
 import { formulas } from "./formulas.mjs";
 import { $dict } from "./runtime.mjs";
 
-const hayasa = formulas({
+const ENGINES = $dict();
+
+// What Python reads from files and tables, and what is never asked here.
+const given = {
+  ENGINES,
+  _ENGINES: [],
+  build_month: () => "",
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
+  prompt_calibrations: () => tables.prompt_calibrations,
+  prompt_factors: () => tables.prompt_factors,
   engine_memories: () => tables.engine_memories,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
@@ -16,7 +24,10 @@ const hayasa = formulas({
   memory_reserves: () => tables.memory_reserves,
   offload_calibration: () => tables.offload_calibration,
   weight_formats: () => [...tables.weight_formats.values()],
-});
+};
+
+/** What is translated and what is given, for the formulas that come later. */
+export const hayasa = { ...given, ...formulas(given) };
 
 function listed(table, id) {
   if (!tables[table].has(id)) throw new Error(`${table}: ${id} という id はありません。`);
@@ -24,15 +35,12 @@ function listed(table, id) {
 }
 
 export const GIB = hayasa.GIB;
+export const meantBy = hayasa._meant;
 export const duration = hayasa.duration;
-export const firstThatFits = hayasa.first_that_fits;
 export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
 export const significant = hayasa.significant;
 export const speedPerSequence = hayasa.speed_per_sequence;
-
-/** How an estimate was computed: parts with `id`, `title` and `lines`. */
-export const explanation = hayasa.explanation;
 
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */
 export const makeModel = (fields) => new hayasa.Model({ id: "own", ...fields });
@@ -66,8 +74,9 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `calibrations`, `device_factors`, `memory_reserves`,
- * `engine_memories`, `offload_calibration`, `presets`, `shelves` (how menus are ordered), `constants`.
+ * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`, `device_factors`,
+ * `prompt_calibrations`, `prompt_factors`, `offload_calibration`, `memory_reserves`, `engine_memories`, `presets`,
+ * `shelves` (how menus are ordered), `constants`.
  */
 export const tables = loadTables(data);
 
@@ -75,14 +84,18 @@ function loadTables({ presets, shelves, ...packed }) {
   const { MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
   const devices = rowsOf(packed.devices);
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
+  const prompts = rowsOf(packed.prompt_calibrations).map((row) => new hayasa.PromptCalibration(row));
   return Object.freeze({
     constants: Object.freeze({ MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
     devices: byId(devices.map(deviceOf)),
     models: byId(rowsOf(packed.models).map(makeModel)),
     weight_formats: weightFormatsOf(packed.weight_formats, packed.mixes),
-    engines: new Map(hayasa.ENGINES.items()),
+    engines: enginesOf(packed.engines),
+    backends: hayasa.BACKENDS,
     calibrations: Object.freeze(calibrations),
-    device_factors: deviceFactorsOf(packed.device_factors, devices, calibrations),
+    device_factors: factorsOf(packed.device_factors, devices, calibrations, hayasa.DeviceFactor, "weight_kind"),
+    prompt_calibrations: Object.freeze(prompts),
+    prompt_factors: factorsOf(packed.prompt_factors, devices, prompts, hayasa.PromptFactor),
     memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
     engine_memories: $dict(rowsOf(packed.engine_memories).map((row) => [row.id, new hayasa.EngineMemory(row)])),
     offload_calibration: new hayasa.OffloadCalibration(rowsOf(packed.offload_calibration)[0]),
@@ -118,19 +131,38 @@ function deviceOf({ memory_capacity_gib, memory_options_gb, estimated, notes, ..
   });
 }
 
+// The formulas look into the same ones.
+function enginesOf(rows) {
+  for (const row of rows) {
+    const engine = new hayasa.Engine(
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, tupleOf(value)])),
+    );
+    given._ENGINES.push(engine);
+    ENGINES.set(engine.id, engine);
+  }
+  return new Map(ENGINES.items());
+}
+
+// A list of JSON as the tuple that it was.
+function tupleOf(value) {
+  return Array.isArray(value) ? Object.freeze(value.map(tupleOf)) : value;
+}
+
 function listedIn(cell) {
   return cell.split("|").filter(Boolean);
 }
 
-function deviceFactorsOf({ places, ...table }, devices, calibrations) {
-  const scopes = [...new Set(devices.map((device) => device.family)), ...devices.map((device) => device.id)];
+function factorsOf({ places, ...table }, devices, calibrations, Factor, ...further) {
+  const families = [...new Set(devices.map((device) => device.family))];
+  const vendors = new Set(families.map((family) => family.split("-")[0]));
+  const scopes = [...families, ...devices.map((device) => device.id), ...vendors];
   const rows = rowsOf(table);
   const [ids, names] = [places.calibration, places.scope].map((text) => numbersIn(text, rows.length));
   return $dict(
     rows.map((row, index) => {
       const [calibration, scope] = [calibrations[ids[index]].id, scopes[names[index]]];
-      const factor = new hayasa.DeviceFactor({ ...row, calibration, scope });
-      return [Object.freeze([calibration, scope, factor.weight_kind]), factor];
+      const factor = new Factor({ ...row, calibration, scope });
+      return [Object.freeze([calibration, scope, ...further.map((name) => factor[name])]), factor];
     }),
   );
 }

@@ -136,11 +136,13 @@ export function slider({ label, values, value, text, onvalue }) {
  * @param {string} options.value
  * @param {boolean} [options.long] - Whether a field above it leaves only what has the words that are typed there.
  * @param {(value: string) => void} options.onvalue
- * @returns {{element: HTMLElement, select: HTMLSelectElement}}
+ * @returns {{element: HTMLElement, select: HTMLSelectElement, mark: (say: (value: string) => string) => void}} `mark`
+ *   writes behind every text what there is to say of its value.
  */
 export function menu({ label, groups, value, long = false, onvalue }) {
   const id = freshId();
-  const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text));
+  let marks = () => "";
+  const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text + marks(name)));
   const select = h("select", { id, onchange: () => onvalue(select.value) });
   const offer = (chosen, words) => {
     const has = ([name, text]) =>
@@ -160,5 +162,10 @@ export function menu({ label, groups, value, long = false, onvalue }) {
     oninput: () => offer(select.value, narrow.value.normalize("NFKC").toLowerCase().split(/\s+/)),
   });
   offer(value, []);
-  return { element: h("div.hy-field", {}, h("label", { for: id }, label), long && narrow, select), select };
+  const texts = new Map(groups.flatMap(([, pairs]) => pairs));
+  const mark = (say) => {
+    marks = say;
+    for (const option of select.options) option.textContent = texts.get(option.value) + say(option.value);
+  };
+  return { element: h("div.hy-field", {}, h("label", { for: id }, label), long && narrow, select), select, mark };
 }

@@ -1,10 +1,11 @@
 // Small figures in the chapters that answer a slider. The static figure below each says the same on paper.
 
 import { announcer } from "./announcer.mjs";
+import { curveChart } from "./curves.mjs";
 import { h, replace } from "./dom.mjs";
 import { estimate, makeModel, scaled, significant } from "./estimator.mjs";
 import { slider } from "./fields.mjs";
-import { curveChart, rooflineChart, smallMarker } from "./plot.mjs";
+import { rooflineChart, smallMarker } from "./plot.mjs";
 
 const POWERS = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => 2 ** (first + i));
 const BATCHES = POWERS(0, 12);

@@ -2,7 +2,7 @@
 
 import { h, replace } from "./dom.mjs";
 import { menu, numberField, slider } from "./fields.mjs";
-import { cacheGroups, engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
+import { backendGroups, cacheGroups, engineGroups, marksFor, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
 import { isListed, numberRules, withValues } from "./state.mjs";
 
 // The numbers that have a slider, too: where it can stand, and what is said of it.
@@ -30,15 +30,36 @@ const WAYS_TO_SPLIT = [
  * @param {object} tables - Those of `estimator.mjs`.
  * @param {(update: (state: object) => object, done?: boolean) => void} change - Called with what the reader does to the
  *   state; `done` is false while a slider moves or a field is typed in.
- * @returns {{element: HTMLElement, fill: (state: object) => void}} `fill` makes the fields anew, for a state.
+ * @returns {{element: HTMLElement, fill: (state: object) => void, show: (view: object) => void}} `fill` makes the fields
+ *   anew, for a state; `show` marks in the menus what does not go together with the rest.
  */
 export function conditionsForm(tables, change) {
   const element = h("div.hy-choices");
   const rules = numberRules(tables.constants);
   const set = (values, done) => change((state) => withValues(state, values), done);
+  let marked = {}; // the menus that say what does not go together
+  let reason = "";
   return {
     element,
+    show({ state }) {
+      const now = JSON.stringify([state.engine, state.backend, state.machines.map(({ device }) => device)]);
+      if (now === reason) return;
+      reason = now;
+      const marks = marksFor(tables, state);
+      for (const [name, { mark }] of Object.entries(marked)) mark(marks[name]);
+    },
     fill(state) {
+      reason = "";
+      marked = {
+        weights: choice("重みの形式", "weights", weightGroups(tables), state, set),
+        engine: choice("エンジン", "engine", engineGroups(tables), state, set),
+        backend: menu({
+          label: "バックエンド",
+          groups: backendGroups(tables),
+          value: state.backend ?? "",
+          onvalue: (value) => set({ backend: value || null }),
+        }),
+      };
       const { model, own } = modelFields({ tables, rules, state, change, set });
       replace(
         element,
@@ -46,20 +67,20 @@ export function conditionsForm(tables, change) {
           "div.hy-grid-form",
           {},
           model,
-          choice("重みの形式", "weights", weightGroups(tables), state, set),
-          choice("エンジン", "engine", engineGroups(tables), state, set),
+          marked.weights.element,
+          marked.engine.element,
           quickNumber(rules, "batch_size", state, set),
           quickNumber(rules, "context_length", state, set),
           own,
         ),
-        furtherFields({ tables, rules, state, set }),
+        furtherFields({ tables, rules, state, set, backend: marked.backend.element }),
       );
     },
   };
 }
 
 function choice(label, name, groups, state, set) {
-  return menu({ label, groups, value: state[name], onvalue: (value) => set({ [name]: value }) }).element;
+  return menu({ label, groups, value: state[name], onvalue: (value) => set({ [name]: value }) });
 }
 
 // A number field and a slider that follow each other.
@@ -89,8 +110,9 @@ function quickNumber(rules, name, state, set) {
   return exact.element;
 }
 
-function furtherFields({ tables, rules, state, set }) {
-  const chosen = state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline";
+function furtherFields({ tables, rules, state, set, backend }) {
+  const chosen =
+    state.backend !== null || state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline";
   const prompt = numberField({
     rule: rules.prompt_length,
     value: state.prompt_length,
@@ -105,8 +127,9 @@ function furtherFields({ tables, rules, state, set }) {
       "div.hy-grid-form",
       {},
       prompt.element,
-      choice("KVキャッシュの形式", "kv_cache", cacheGroups(tables, state.kv_cache), state, set),
-      choice("複数台での分け方", "split", [["", WAYS_TO_SPLIT]], state, set),
+      choice("KVキャッシュの形式", "kv_cache", cacheGroups(tables, state.kv_cache), state, set).element,
+      choice("複数台での分け方", "split", [["", WAYS_TO_SPLIT]], state, set).element,
+      backend,
     ),
   );
 }

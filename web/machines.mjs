@@ -1,5 +1,6 @@
 // The machines side by side: which each is, and beneath it what hayasa answers.
 
+import { waysOut } from "./answers.mjs";
 import { answerParts } from "./cards.mjs";
 import { h, replace } from "./dom.mjs";
 import { GIB } from "./estimator.mjs";
@@ -39,8 +40,10 @@ export function machineList(tables, { change, add, remove }) {
       );
       addButton.disabled = cards.length >= MAX_MACHINES;
     },
-    show({ answers }) {
-      for (const [index, answer] of answers.entries()) replace(cards[index].output, answerParts(answer));
+    show({ state, answers }) {
+      for (const [index, answer] of answers.entries()) {
+        replace(cards[index].output, answerParts(answer, waysOut(tables, state, answer)));
+      }
     },
     focus: (index) => cards[index].select.focus(),
   };
@@ -122,6 +125,8 @@ function ownDevice(device, rules, index, change) {
     }).element,
     field("memory_bandwidth_bytes_per_s", "GB/s", { exponent: 9 }),
     field("memory_capacity_bytes", "GB", { factor: GIB }),
+    field("gpu_cores", "", { hint: "GPUのコア（NVIDIAはSM、AMDはCU）" }),
+    field("gpu_clock_hz", "GHz", { exponent: 9 }),
     field("peak_fp16_dense_flop_per_s", "TFLOPS", { exponent: 12 }),
     field("peak_int8_dense_op_per_s", "TOPS", { exponent: 12 }),
     field("peak_int4_dense_op_per_s", "TOPS", { exponent: 12 }),

@@ -1,41 +1,26 @@
-// The entry: builds what the page asks for. Without a page, hayasa's functions for a console or a test.
+// The entry: has what the page asks for built. Without a page, hayasa's functions for a console or a test.
 
-import { readAddress, writeAddress } from "./address.mjs";
-import { mountCalculator } from "./calculator.mjs";
-import { nextTask } from "./dom.mjs";
-import { estimate, explanation, makeDevice, makeModel, significant, tables } from "./estimator.mjs";
-import { mountFigure } from "./figures.mjs";
-import { readNumber } from "./input.mjs";
-import { pythonCode } from "./python.mjs";
+import { h, nextTask, replace } from "./dom.mjs";
+import { estimate, makeDevice, makeModel, significant, tables } from "./estimator.mjs";
+import { later, lost, parts } from "./later.mjs";
 
-// What is asked for later lies beside this script.
-const MEASUREMENTS_SCRIPT = "hayasa-measurements.js";
-const scriptAddress = globalThis.document?.currentScript.src;
-
-if (globalThis.document) start();
+// When all scripts that the page itself names have run.
+globalThis.document?.addEventListener("DOMContentLoaded", start);
 
 async function start() {
-  for (const root of document.querySelectorAll(".hayasa-figure")) {
-    await nextTask();
-    mountFigure(root, tables);
-  }
-  for (const root of document.querySelectorAll(".hayasa-calculator")) {
-    await nextTask();
-    await mountCalculator(root, tables, new URL(MEASUREMENTS_SCRIPT, scriptAddress).href);
-  }
+  await build(".hayasa-figure", "figures", ({ mountFigure }, root) => mountFigure(root, tables));
+  await build(".hayasa-calculator", "calculator", ({ mountCalculator }, root) => mountCalculator(root, tables));
   performance.mark("hayasa-ready");
   document.documentElement.dataset.hayasaReady = performance.now().toFixed(1);
 }
 
-export {
-  estimate,
-  explanation,
-  makeDevice,
-  makeModel,
-  pythonCode,
-  readAddress,
-  readNumber,
-  significant,
-  tables,
-  writeAddress,
-};
+async function build(place, name, mount) {
+  for (const root of document.querySelectorAll(place)) {
+    await nextTask();
+    const part = await later(name).catch(() => null);
+    if (part) await mount(part, root);
+    else replace(root, h("p.hy-problem", {}, lost(name)));
+  }
+}
+
+export { estimate, makeDevice, makeModel, parts, significant, tables };

@@ -16,7 +16,7 @@ const LABEL = 64; // pixels that a label and the blank beside it need
  * @param {string} kind - `"filled"` for an estimate, `"hollow"` for a bound.
  * @returns {SVGElement}
  */
-function marker(index, x, y, kind = "filled") {
+export function marker(index, x, y, kind = "filled") {
   const attributes = { class: `hy-mark hy-${kind} hy-series-${index}` };
   const r = 6;
   switch (MARKERS[index % MARKERS.length]) {
@@ -45,7 +45,7 @@ export function smallMarker(index, attributes) {
  * @param {number} [count] - About how many steps.
  * @returns {number[]}
  */
-function linearTicks(end, count = 5) {
+export function linearTicks(end, count = 5) {
   const rough = end / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999);
@@ -108,7 +108,7 @@ function cross(x, y) {
   return `M${x - 5} ${y - 5}L${x + 5} ${y + 5}M${x - 5} ${y + 5}L${x + 5} ${y - 5}`;
 }
 
-function tickText(value) {
+export function tickText(value) {
   return value === 0 ? "0" : Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
 
@@ -173,43 +173,9 @@ function workMarks({ index, bound, estimate }, x, y) {
   return [drop, hollow, marker(index, x, y(estimate))];
 }
 
-/**
- * A curve over a linear axis, with the chosen point on it.
- * @param {Array<{index: number, label: string, points: Array<[number, number]>}>} lines - One per curve.
- * @param {{width: number, title: string, xLabel: string, yLabel: string, chosen: number,
- *   xTicks: Array<[number, string]>}} options - Axes; `chosen` is where the reader's slider stands.
- * @returns {SVGElement}
- */
-export function curveChart(lines, { width, title, xLabel, yLabel, chosen, xTicks }) {
-  const height = Math.min(340, Math.max(240, width * 0.55));
-  const area = { left: 58, right: width - 14, top: 12, bottom: height - 46 };
-  const all = lines.flatMap((line) => line.points);
-  const [xLow, xHigh] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
-  const yTicks = linearTicks(Math.max(...all.map((p) => p[1])), 5);
-  const x = (v) => area.left + ((v - xLow) / (xHigh - xLow)) * (area.right - area.left);
-  const y = (v) => area.bottom - (v / yTicks.at(-1)) * (area.bottom - area.top);
-  return picture(
-    { width, height, title },
-    axes(area, {
-      xLabel,
-      yLabel,
-      xTicks: xTicks.map(([tick, text]) => ({ at: x(tick), text })),
-      yTicks: yTicks.map((tick) => ({ at: y(tick), text: tickText(tick) })),
-    }),
-    s("line.hy-chosen", { x1: x(chosen), x2: x(chosen), y1: area.top, y2: area.bottom }),
-    lines.map(({ index, points }) => [
-      curve(
-        index,
-        points.map(([a, b]) => [x(a), y(b)]),
-      ),
-      points.filter(([a]) => a === chosen).map(([a, b]) => marker(index, x(a), y(b))),
-    ]),
-  );
-}
-
 // ---------------------------------------------------------------- what charts are made of
 
-function picture({ width, height, title }, ...parts) {
+export function picture({ width, height, title }, ...parts) {
   return s(
     "svg.hy-plot",
     { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
@@ -218,7 +184,7 @@ function picture({ width, height, title }, ...parts) {
 }
 
 // Lines and labels of ticks at places in pixels, and the names of the axes.
-function axes({ left, right, top, bottom }, { xLabel, yLabel, xTicks, yTicks }) {
+export function axes({ left, right, top, bottom }, { xLabel, yLabel, xTicks, yTicks }) {
   const last = xTicks.length - 1;
   // On a narrow screen every second label or fewer, the last one always.
   const every = Math.ceil(xTicks.length / Math.max(1, Math.floor((right - left) / LABEL)));
@@ -238,7 +204,7 @@ function axes({ left, right, top, bottom }, { xLabel, yLabel, xTicks, yTicks }) 
   ];
 }
 
-function curve(index, points) {
+export function curve(index, points) {
   return s("polyline", {
     class: `hy-roof hy-series-${index}`,
     points: points.map(([x, y]) => `${x},${y}`).join(" "),

@@ -1,6 +1,18 @@
 // The Python that computes what the page shows, for readers who go on in a notebook.
 
+import { h } from "./dom.mjs";
 import { DEVICE_PARTS, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+
+/** The program of what is chosen. */
+export function codeRoom() {
+  const element = h("pre.hy-code", { tabindex: 0, "aria-label": "同じ計算をするPythonのコード" });
+  return {
+    element,
+    show({ state }) {
+      element.textContent = pythonCode(state);
+    },
+  };
+}
 
 /**
  * Write a state as a Python program that prints the sum for every machine.
@@ -13,6 +25,7 @@ export function pythonCode(state) {
     ["engine", text(state.engine)],
     ["batch_size", state.batch_size],
     ["context_length", state.context_length],
+    state.backend !== null && ["backend", text(state.backend)],
     state.prompt_length !== null && ["prompt_length", state.prompt_length],
     state.kv_cache !== "f16" && ["kv_cache", text(state.kv_cache)],
     state.split !== "pipeline" && ["split", text(state.split)],

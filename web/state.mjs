@@ -18,19 +18,31 @@ export const DEVICE_PARTS = {
   family: "family",
   bandwidth: "memory_bandwidth_bytes_per_s",
   memory: "memory_capacity_bytes",
+  cores: "gpu_cores",
+  clock: "gpu_clock_hz",
   fp16: "peak_fp16_dense_flop_per_s",
   int8: "peak_int8_dense_op_per_s",
   int4: "peak_int4_dense_op_per_s",
 };
 
 /** Families that a device of one's own can be of; the family decides the calibration. */
-export const OWN_FAMILIES = { apple: "Apple シリコン", nvidia: "NVIDIA の GPU", amd: "AMD の GPU", cpu: "CPU" };
+export const OWN_FAMILIES = {
+  apple: "Apple シリコン",
+  nvidia: "NVIDIA の GPU",
+  amd: "AMD の GPU",
+  intel: "Intel の GPU",
+  cpu: "CPU",
+};
 
 /** What they are called where they have no name. */
 export const OWN_MODEL_NAME = "自分のモデル";
 export const OWN_DEVICE_NAME = "自分の機械";
 
 export const MAX_MACHINES = 4;
+
+/** What can be searched for, the other way round. */
+export const SEARCHES = { machines: "このモデルが動く機械", formats: "機械1に入る形式", models: "機械1で動くモデル" };
+const USUAL_SPEED = 20; // faster than most people read
 
 /**
  * What each number in the address and in the form may be.
@@ -45,6 +57,7 @@ export function numberRules(constants) {
     batch_size: { label: "バッチサイズ", minimum: 1, maximum: constants.MAX_BATCH_SIZE, integer: true },
     context_length: { label: "文脈長", ...context },
     prompt_length: { label: "プロンプトの長さ", ...context, minimum: 1, optional: true },
+    find_speed: { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 },
     devices: { label: "台数", minimum: 1, maximum: constants.MAX_DEVICES, integer: true },
     stated_parameters: { label: "パラメータ数", minimum: 1, maximum: 1e16 },
     layers: { label: "層の数", ...size, maximum: 1000 }, // more would take longer than a blink
@@ -56,6 +69,8 @@ export function numberRules(constants) {
     vocab_size: { label: "語彙の数", ...size, maximum: 1e8 },
     memory_bandwidth_bytes_per_s: { label: "メモリ帯域幅", minimum: 1, maximum: 1e17 },
     memory_capacity_bytes: { label: "メモリ", minimum: 0, maximum: 1e18 },
+    gpu_cores: { label: "コアの数", minimum: 0, maximum: 1e6, integer: true },
+    gpu_clock_hz: { label: "クロック", minimum: 0, maximum: 1e12 },
     peak_fp16_dense_flop_per_s: { label: "fp16の計算力", ...peak },
     peak_int8_dense_op_per_s: { label: "int8の計算力", ...peak },
     peak_int4_dense_op_per_s: { label: "int4の計算力", ...peak },
@@ -72,11 +87,14 @@ export function stateOf(preset) {
     model: preset.model,
     weights: preset.weights,
     engine: preset.engine,
+    backend: preset.backend ?? null, // null leaves it to the engine
     batch_size: preset.batch_size ?? 1,
     context_length: preset.context_length ?? 0,
     prompt_length: preset.prompt_length ?? null,
     kv_cache: preset.kv_cache ?? "f16",
     split: preset.split ?? "pipeline",
+    find: preset.find ?? null, // one of SEARCHES, once somebody has asked
+    find_speed: preset.find_speed ?? USUAL_SPEED,
     machines: preset.machines.map((machine) => ({ memory_bytes: null, devices: 1, ...machine })),
   };
 }

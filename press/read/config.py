@@ -64,6 +64,10 @@ class Book:
     repo_branch: str = "main"
     repo_actions: tuple[str, ...] = ()
     site_url: str = ""
+    image: str | None = None
+    image_alt: str = ""
+    open_graph: bool = False
+    twitter_card: bool = False
 
 
 def read_book(root: Path, problems: Problems) -> Book:
@@ -116,6 +120,10 @@ def read_book(root: Path, problems: Problems) -> Book:
         repo_branch=str(book.get("repo-branch", "main")),
         repo_actions=tuple(_as_list(book.get("repo-actions"))),
         site_url=str(book.get("site-url", "")),
+        image=next(iter(_paths(root, book.get("image"), "image", problems)), None),
+        image_alt=str(book.get("image-alt", "")),
+        open_graph=bool(book.get("open-graph")),
+        twitter_card=bool(book.get("twitter-card")),
     )
     problems.stop_if_any()
     return described
@@ -215,7 +223,7 @@ def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, .
     for path in paths:
         if not (root / path).is_file():
             problems.add(CONFIG, "", f"{key}: {path} がありません", "ファイル名を確かめてください")
-        elif key != "favicon" and not _is_utf8(root / path):
+        elif key not in ("favicon", "image") and not _is_utf8(root / path):
             problems.add(path, "", *NOT_UTF8)
     return paths
 

@@ -99,7 +99,7 @@ TABLE: dict[str, dict[str, str]] = {
     ),
     "book": _keys(
         text="title subtitle date-format description abstract repo-url repo-branch repo-subdir issue-url "
-        "site-url favicon doi",
+        "site-url favicon image image-alt doi",
         day="date",
         strings="repo-actions",
         flag="page-navigation reader-mode",

@@ -85,7 +85,9 @@ def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], prob
 
 def _set_layout(book: Book, page: Page) -> None:
     """What the page says of itself, else the book; `format: html:` goes before the page at large."""
-    said: dict[str, Any] = {"toc": book.toc, "page-layout": book.page_layout} | page.manuscript.front_matter | page.manuscript.html
+    said: dict[str, Any] = (
+        {"toc": book.toc, "page-layout": book.page_layout} | page.manuscript.front_matter | page.manuscript.html
+    )
     page.toc, page.layout = said["toc"], said["page-layout"]
 
 

@@ -27,7 +27,7 @@ def resource_files(book: Book, output: Path, problems: Problems) -> set[str]:
         if not matched:
             problems.add(CONFIG, "", f"resources: {pattern} に当たるファイルがありません", "書き方を確かめてください")
         (unwanted if pattern.startswith("!") else wanted).update(matched)
-    return (wanted - unwanted) | ({book.favicon} if book.favicon else set())
+    return (wanted - unwanted) | {path for path in (book.favicon, book.image) if path}
 
 
 def _all_files(root: Path, built: set[Path]) -> list[str]:

@@ -402,7 +402,9 @@ class _Structure:
             given = column.attributes.pop("width", "") if isinstance(column, pf.Div) else ""
             widths.append(float(given[:-1]) if re.fullmatch(r"\d+(\.\d+)?%", given) else None)
             if given and widths[-1] is None:
-                self.complain(f".column の width={given} は使えない値です", '割合（width="40%"）で書いてください', given)
+                self.complain(
+                    f".column の width={given} は使えない値です", '割合（width="40%"）で書いてください', given
+                )
         rest = max(100 - sum(width for width in widths if width), 0) / max(widths.count(None), 1)
         return pf.Div(*el.content, identifier=el.identifier, classes=["layout", *el.classes],
                       attributes={"style": _grid([width or rest or 1 for width in widths])})  # fmt: skip

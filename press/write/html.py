@@ -24,7 +24,7 @@ MATH = re.compile(
     r'<annotation encoding="application/x-tex">(.*?)</annotation></semantics></math>',
     flags=re.S,
 )
-PRE = re.compile(r'<pre([^>]*)>(<code[^>]*>)?(.*?)</pre>', flags=re.S)
+PRE = re.compile(r"<pre([^>]*)>(<code[^>]*>)?(.*?)</pre>", flags=re.S)
 LINE_LINK = re.compile(r'<a href="#cb[\d-]+" aria-hidden="true" tabindex="-1"></a>')
 
 

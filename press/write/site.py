@@ -124,15 +124,13 @@ def _writing(output: Path) -> Iterator[None]:
         ) from error
 
 
-def write_site(
-    book: Book, pages: list[Page], content: Files, output: Path, cache: Cache, generator: Generator
-) -> None:
+def write_site(book: Book, pages: list[Page], content: Files, output: Path, cache: Cache, generator: Generator) -> None:
     """Make the whole site beside the old one, then swap the two."""
     with _workplace(book) as work:
         _write_docs(book, pages, work / "docs", content.pages)
         _write_assets(book, work / "docs" / "assets", content, cache)
         site = _generate(book, pages, work, generator)
-        _finish(site)
+        _finish(site, book)
         _add_files(book, site, content)
         swap(site, output)
 
@@ -149,7 +147,7 @@ def write_page(book: Book, pages: list[Page], content: Files, output: Path, gene
         for address in content.pages:
             (finished / address).parent.mkdir(parents=True, exist_ok=True)
             text = (site / address).read_text(encoding="utf-8")
-            (finished / address).write_text(_finish_page(text, Counter()), encoding="utf-8")
+            (finished / address).write_text(_finish_page(text, Counter(), book, address), encoding="utf-8")
         _add_files(book, finished, content)
         with _staged(finished, output) as new:
             for path in new.rglob("*"):
@@ -340,12 +338,13 @@ def _generate(book: Book, pages: list[Page], work: Path, generator: Generator) -
     return work / "site"
 
 
-def _finish(site: Path) -> None:
+def _finish(site: Path, book: Book) -> None:
     """Mend what the theme gets wrong, join its style sheets and its scripts, and close each page to the outside."""
     _join(site)
     found: Counter[Repair] = Counter()
     for path in site.rglob("*.html"):
-        path.write_text(_finish_page(path.read_text(encoding="utf-8"), found), encoding="utf-8")
+        address = path.relative_to(site).as_posix()
+        path.write_text(_finish_page(path.read_text(encoding="utf-8"), found, book, address), encoding="utf-8")
     for path in site.rglob("bundle.*.js"):
         path.write_text(_mend(path.name, path.read_text(encoding="utf-8"), found), encoding="utf-8")
     for repair in REPAIRS:
@@ -355,13 +354,40 @@ def _finish(site: Path) -> None:
             )
 
 
-def _finish_page(text: str, found: Counter[Repair]) -> str:
+def _finish_page(text: str, found: Counter[Repair], book: Book, address: str) -> str:
     text = _mend("page.html", text, found)
     for pattern in (STYLE, SCRIPT):
         *others, _ = pattern.finditer(text)
         for link in others:
             text = text.replace(link[0], "", 1)
-    return _with_policy(text)
+    return _with_policy(_with_card(text, book, address))
+
+
+def _with_card(text: str, book: Book, address: str) -> str:
+    """Say what a link to the page shows where it is shared: its title, how it begins, the book's picture."""
+    title = re.search(r"<title>(.*?)</title>", text, re.S)
+    described = re.search(r'<meta name="description" content="(.*?)">', text, re.S)
+    about = {
+        "title": title[1] if title else "",
+        "description": described[1] if described else "",
+        "image": entities.escape(_address_of(book.image, book, address)) if book.image else "",
+        "image:alt": entities.escape(book.image_alt),
+    }
+    site = {"type": "website", "site_name": entities.escape(book.title)}
+    tags = []
+    if book.open_graph:
+        tags += [f'<meta property="og:{name}" content="{said}">' for name, said in {**about, **site}.items() if said]
+    if book.twitter_card:
+        card = "summary_large_image" if book.image else "summary"
+        tags += [
+            f'<meta name="twitter:{name}" content="{said}">' for name, said in {"card": card, **about}.items() if said
+        ]
+    return text.replace("</title>", "</title>" + "".join(f"\n        {tag}" for tag in tags), 1)
+
+
+def _address_of(path: str, book: Book, address: str) -> str:
+    """Return where a file of the site lies: from everywhere if the site's own address is known, else from a page."""
+    return f"{book.site_url.rstrip('/')}/{path}" if book.site_url else "../" * address.count("/") + path
 
 
 def _mend(name: str, text: str, found: Counter[Repair]) -> str:

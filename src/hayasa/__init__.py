@@ -43,7 +43,7 @@ def _checked(value: object) -> object:
     if isclass(value) or not callable(value):
         return value
     function = value
-    own = ("Model", "Device", "WeightFormat", "Estimate", "Placement | None")
+    own = ("Model", "Device", "WeightFormat", "Estimate", "Placement | None", "Energy")
     parameters = signature(function).parameters
     kinds = {name: str(one.annotation).split()[0] for name, one in parameters.items() if one.annotation in own}
     if not kinds:

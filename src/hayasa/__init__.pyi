@@ -10,8 +10,18 @@ from .answer.choose import best_split as best_split
 from .answer.choose import choose_devices as choose_devices
 from .answer.choose import choose_formats as choose_formats
 from .answer.choose import choose_models as choose_models
+from .answer.cost import Cost as Cost
+from .answer.cost import cost as cost
+from .answer.drafts import DraftSpeedup as DraftSpeedup
+from .answer.drafts import acceptance_from_share as acceptance_from_share
+from .answer.drafts import draft_speedup as draft_speedup
+from .answer.drafts import expected_tokens as expected_tokens
 from .answer.duration import AnswerTime as AnswerTime
 from .answer.duration import answer_time as answer_time
+from .answer.energy import AnswerEnergy as AnswerEnergy
+from .answer.energy import Energy as Energy
+from .answer.energy import answer_energy as answer_energy
+from .answer.energy import energy as energy
 from .answer.estimate import Estimate as Estimate
 from .answer.estimate import estimate as estimate
 from .answer.explain import explain as explain
@@ -20,6 +30,7 @@ from .answer.fit import max_batch_size as max_batch_size
 from .answer.fit import max_context_length as max_context_length
 from .answer.fit import memory_fit as memory_fit
 from .answer.offload import Offload as Offload
+from .answer.prompt import PromptTime as PromptTime
 from .catalog.hosts import get_host as get_host
 from .catalog.measurements import Measurement as Measurement
 from .catalog.measurements import measurements as measurements
@@ -37,6 +48,8 @@ from .engine.engines import Engine as Engine
 from .engine.engines import get_engine as get_engine
 from .engine.offload import OffloadCalibration as OffloadCalibration
 from .engine.offload import offload_calibration as offload_calibration
+from .engine.prompt import PromptCalibration as PromptCalibration
+from .engine.prompt import prompt_calibrations as prompt_calibrations
 from .engine.waits import Wait as Wait
 from .errors import DataFileError as DataFileError
 from .errors import DoesNotFitError as DoesNotFitError

@@ -48,6 +48,7 @@ def name_key(name: str) -> str:
     ('m4pro20c', 'm4')
     """
     lowered = _CORES.sub(r"\1c", unicodedata.normalize("NFKC", name).lower().rsplit("/", 1)[-1])
+    lowered = lowered.replace("ビット", "bit")
     lowered = _COMPUTERS.sub(" ", lowered)
     words = [word for word in _SPLIT.split(lowered) if word]
     kept = [word for word in words if word not in _SILENT_WORDS]

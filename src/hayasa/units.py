@@ -55,13 +55,18 @@ def gibibytes(n_bytes: float, digits: int = 3) -> str:
 
 
 def duration(seconds: float, digits: int = 3) -> str:
-    """Write a time in the unit that suits it: s, ms or µs.
+    """Write a time in the unit that suits it: 時間, 分, s, ms or µs.
 
     Examples
     --------
     >>> duration(29.71), duration(0.0291667), duration(5.6e-06)
     ('29.7 s', '29.2 ms', '5.60 µs')
+    >>> duration(119), duration(120), duration(9000)
+    ('119 s', '2.00 分', '2.50 時間')
     """
+    for least, factor, unit in ((7200.0, 3600.0, "時間"), (120.0, 60.0, "分")):
+        if seconds >= least:
+            return f"{significant(seconds / factor, digits)} {unit}"
     for factor, unit in ((1.0, "s"), (1e-3, "ms")):
         if seconds >= factor:
             return f"{significant(seconds / factor, digits)} {unit}"

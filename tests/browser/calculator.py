@@ -50,6 +50,7 @@ class View:
     model: str | dict
     weights: str = "q4_k_m"
     engine: str = "llama.cpp"
+    backend: str | None = None
     batch_size: int = 1
     context_length: int = 0
     prompt_length: int | None = None
@@ -61,7 +62,7 @@ class View:
     def read(cls, query: str) -> "View":
         """Return the view of an address without a model or a device of one's own."""
         asked = parse_qs(query.removeprefix("?"), strict_parsing=True)
-        names = {"weights": "weights", "engine": "engine", "kv": "kv_cache", "split": "split"}
+        names = {"weights": "weights", "engine": "engine", "backend": "backend", "kv": "kv_cache", "split": "split"}
         numbers = {"batch": "batch_size", "context": "context_length", "prompt": "prompt_length"}
         chosen: dict = {name: asked[key][0] for key, name in names.items() if key in asked}
         chosen |= {name: int(asked[key][0]) for key, name in numbers.items() if key in asked}
@@ -76,7 +77,16 @@ class View:
         """Return one estimate per machine, or what hayasa says is wrong."""
         question = {
             name: getattr(self, name)
-            for name in ("weights", "engine", "batch_size", "context_length", "prompt_length", "kv_cache", "split")
+            for name in (
+                "weights",
+                "engine",
+                "backend",
+                "batch_size",
+                "context_length",
+                "prompt_length",
+                "kv_cache",
+                "split",
+            )
         }
         found: list[hayasa.Estimate | str] = []
         for machine in self.machines:
@@ -184,10 +194,21 @@ MEASURED = """
     while (ask.isConnected) await new Promise((done) => setTimeout(done));
   }
 """
+# And unfolds for a moment what comes when it is unfolded.
+UNFOLDED = """
+  const folded = [...document.querySelectorAll(".hy-sum, [data-part=python]")].filter((part) => !part.open);
+  await Promise.all(folded.map((part) => new Promise((done) => {
+    part.addEventListener("toggle", done, { once: true });
+    part.open = true;
+  })));
+  while (document.querySelector("details[open] [role=status]")) await new Promise((done) => setTimeout(done));
+  for (const part of folded) part.open = false;
+"""
 READ = (
     "async () => {"
     + SETTLED
     + MEASURED
+    + UNFOLDED
     + """
   const root = document.querySelector(".hayasa-calculator");
   const all = (selector, of = root) => [...of.querySelectorAll(selector)];

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.checks import site as site_checks
-from tests.web.javascript import changed_script
+from tests.web.javascript import changed_scripts
 from tools.browser import ARGUMENTS, find_browser
 
 HERE = Path(__file__).parent
@@ -103,11 +103,17 @@ class Visitor:
 
 @pytest.fixture
 def change_script(visitor):
-    """Give the visitor's pages a script in which one thing is changed in one module."""
+    """Give the visitor's pages scripts in which one thing is changed in one module."""
 
     def change(module: str, old: str, new: str) -> None:
-        script = changed_script(module, old, new)
-        visitor.page.route("**/hayasa.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+        scripts = changed_scripts(module, old, new)
+
+        def fulfill(route):
+            name = Path(urlsplit(route.request.url).path).name
+            route.fulfill(body=scripts[name], content_type="text/javascript")
+
+        for name in scripts:
+            visitor.page.route(f"**/{name}", fulfill)
 
     return change
 

@@ -66,7 +66,9 @@ def test_the_opening_view_is_the_comparison_of_the_article(calculator):
 
 
 def test_every_part_of_a_sum_links_the_chapter_that_explains_it(calculator, site):
-    parts = calculator.open(COMMANDS[0]).page.evaluate(
+    calculator.open(COMMANDS[0]).unfold()
+    calculator.page.wait_for_selector(".hy-sum section")
+    parts = calculator.page.evaluate(
         """() => [...document.querySelectorAll(".hy-sum section")]
         .map((part) => [...part.querySelectorAll("a")].map((link) => [link.getAttribute("href"), link.textContent]))"""
     )
@@ -420,7 +422,8 @@ def test_a_broken_address_says_what_is_wrong_and_keeps_the_rest(calculator):
 
 ASK = """
 ([states, searches]) => {
-  const { tables, readAddress, writeAddress } = globalThis.hayasa;
+  const { tables, parts } = globalThis.hayasa;
+  const { readAddress, writeAddress } = parts.calculator;
   return [
     states.map((state) => readAddress(writeAddress(state), tables)),
     searches.map((search) => readAddress(writeAddress(readAddress(search, tables).state), tables).problems),
@@ -609,7 +612,7 @@ def test_the_measured_choices_have_dots():
             "fast.result.decode_tokens_per_s_low / slow",
             "verdict",
         ),
-        ("formulas.mjs", "演算の数 ÷ 演算の速さ", "演算の速さ ÷ 演算の数", "計算の道筋"),
+        ("sums-formulas.mjs", "演算の数 ÷ 演算の速さ", "演算の速さ ÷ 演算の数", "計算の道筋"),
         ("python.mjs", '["weights", text(state.weights)]', '["weights", text("f16")]', "Pythonのコード"),
     ],
 )

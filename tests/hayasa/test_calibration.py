@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hayasa
 from hayasa.catalog.reader import data_directory
 from hayasa.engine.calibration import DeviceFactor
-from lab import calibrate, fit
+from lab import calibrate, fit, trends
 from lab.rows import Measurement, load_measurements, usable
 
 
@@ -23,7 +24,7 @@ def measurements() -> list[Measurement]:
 def fitted(
     measurements: list[Measurement],
 ) -> list[tuple[hayasa.Calibration, list[DeviceFactor]]]:
-    return [calibrate.calibrate(form, measurements) for form in calibrate.FORMS]
+    return calibrate.calibrate_all(measurements)
 
 
 def test_the_files_are_what_the_code_writes(fitted: list, tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_a_fit_finds_what_was_put_in(metal: list[Measurement]) -> None:
     """Made-up speeds from known coefficients give the coefficients back."""
     truth = {"read_weights": 1.25, "attention": 0.05, "layers": 1.5e5, "dies": 5e4}
     made_up = [replace(m, step_s=sum(truth[name] * m.loads_s[name] for name in truth)) for m in metal]
-    assert fit.fit_coefficients(made_up, list(truth)) == pytest.approx(truth, rel=1e-4)
+    assert fit.fit_coefficients(made_up, list(truth), {}) == pytest.approx(truth, rel=0.01)
 
 
 def test_every_measurement_is_below_the_bound(measurements: list[Measurement]) -> None:
@@ -118,3 +119,22 @@ def test_every_prompt_is_read_below_the_bound(measurements: list[Measurement]) -
             bound = result.prefill_tokens_per_s_bound
             if bound and m.batch_size == 1:
                 assert m.row["prefill_tokens_per_s"] <= bound, m.row["id"]
+
+
+def test_a_drift_that_was_put_in_is_found(metal: list[Measurement]) -> None:
+    """An error of 1 % for each doubling of the context, and none."""
+    along = trends.ALONG["文脈"]
+    rows = [m for m in metal if m.context_length]
+    ones = np.ones(len(rows))
+    for slope in (0.0, 0.01):
+        held_out = fit.HeldOut(slope * np.array([along(m) for m in rows]), [m.model.id for m in rows], ones)
+        low, high = np.quantile([along(m) for m in rows], [0.05, 0.95])
+        assert trends.drift(rows, held_out, along) == pytest.approx(np.expm1(slope * (high - low)), abs=1e-9)
+
+
+@pytest.mark.parametrize(("id_", "error"), [("llama.cpp/cuda", 0.08), ("mlx/mlx", 0.075), ("vllm/cuda", 0.10)])
+def test_what_was_not_seen_is_estimated_well(id_: str, error: float) -> None:
+    one = row(id_)
+    assert (
+        one.error_model_held_out <= error and one.error_device_held_out <= error and one.error_source_held_out <= error
+    )

@@ -10,7 +10,7 @@ from hayasa.cli.commands import main
 
 
 def test_two_cards_that_share_every_matrix_in_llama_cpp_are_slow() -> None:
-    result = estimate("llama-2-7b", "rtx-4090", weights="q4_0", devices=2, split="tensor", context_length=494)
+    result = estimate("llama-2-7b", "rtx-4090", weights="q4_0", devices=2, split="row", context_length=494)
     assert result.decode_tokens_per_s_low < 66.2 < result.decode_tokens_per_s_high
 
 

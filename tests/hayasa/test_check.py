@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 import hayasa
 from hayasa import Seen, check, check_report, estimate
-from hayasa.answer.causes import HOSTS, PREFILL_FACTORS, cause_rows, likely_causes
+from hayasa.answer.causes import HOSTS, cause_rows, likely_causes
 from hayasa.answer.check import BOUND_TOLERANCE, decode_expectation, prompt_expectation, whole_expectation
 from hayasa.catalog.gguf_files import format_of_file, models_of_file
-from hayasa.catalog.measurements import mean_context_length
+from hayasa.catalog.measurements import mean_context_length, prompt_context_length
 from hayasa.cli import main
 from hayasa.errors import HayasaError, InvalidValueError, UnknownNameError
+from lab.prompts import FORMS, HARNESS, load_prompts, usable
+from lab.rows import EXCLUSIONS, load_measurements
 
 SLOW_REPORTS = list(csv.DictReader((Path(__file__).parent / "slow_reports.csv").open(encoding="utf-8", newline="")))
 
@@ -38,6 +41,9 @@ def published() -> list[tuple[hayasa.Measurement, hayasa.Estimate]]:
                 backend=row["backend"],
                 context_length=mean_context_length(row) or 0,
                 prompt_length=row["prefill_tokens"],
+                micro_batch=row["micro_batch"],
+                build=(row["measured_on"] + "-12")[:7],
+                server=row["measured_through"] == "server",
             )
         except HayasaError:
             continue
@@ -49,22 +55,31 @@ PUBLISHED = published()
 
 
 def test_published_speeds_are_normal() -> None:
+    odd = {m.row["id"] for m in load_measurements()[0] if any(excluded(m) for _, excluded in EXCLUSIONS)}
     verdicts = [
-        check(result, row["decode_tokens_per_s"]).verdict for row, result in PUBLISHED if row["decode_tokens_per_s"]
+        check(result, row["decode_tokens_per_s"]).verdict
+        for row, result in PUBLISHED
+        if row["decode_tokens_per_s"] and row["id"] not in odd
     ]
     assert len(verdicts) > 900
     assert verdicts.count("impossible") == 0
     assert verdicts.count("normal") + verdicts.count("fast") > 0.9 * len(verdicts)
 
 
-def test_published_prompts_lie_between_the_factors() -> None:
-    inside = []
+def test_published_prompts_lie_within_their_intervals() -> None:
+    """Those of today's kernels that the fit names no reason to leave out; LocalScore's hold a harness."""
+    prompts, _ = load_prompts()
+    kept = {
+        m.row["id"] for form in FORMS for m in usable(form, prompts) if m.month >= form.since and m.source != HARNESS
+    }
+    inside: dict[str, list[bool]] = defaultdict(list)
     for row, result in PUBLISHED:
-        expected = prompt_expectation(result)
-        if row["prefill_tokens_per_s"] and expected is not None and row["engine"] != "vllm":
-            inside.append(PREFILL_FACTORS[0] <= row["prefill_tokens_per_s"] / expected.best <= PREFILL_FACTORS[1])
-    assert len(inside) > 700
-    assert 0.88 < sum(inside) / len(inside) < 0.96
+        expected = prompt_expectation(result, prompt_context_length(row))
+        if row["id"] in kept and row["prefill_tokens_per_s"] and expected is not None:
+            inside[row["backend"]].append(expected.low <= row["prefill_tokens_per_s"] <= expected.high)
+    assert sum(map(len, inside.values())) > 500
+    for backend, rows in inside.items():
+        assert sum(rows) > 0.8 * len(rows), backend
 
 
 @pytest.mark.parametrize("row", SLOW_REPORTS, ids=[row["id"] for row in SLOW_REPORTS])
@@ -166,7 +181,7 @@ def test_a_prompt_behind_others_takes_longer(result: hayasa.Estimate) -> None:
     whole = prompt_expectation(result._replace(prompt_length=1024))
     assert half is not None
     assert whole is not None
-    assert 512 / first.best + 512 / half.best == pytest.approx(1024 / whole.best)
+    assert 512 / first.best + 512 / half.best == pytest.approx(1024 / whole.best, rel=1e-3)
 
 
 # -------------------------------------------------------------------------- causes
@@ -217,8 +232,8 @@ def test_a_share_on_the_cpu_adds_its_time() -> None:
 
 
 def test_one_channel_is_half() -> None:
-    pi = estimate("llama-3.2-1b", "raspberry-pi-5", weights="q4_0", context_length=64)
-    ids = [cause.id for cause in check(pi, 0.5 * pi.decode_tokens_per_s, seen=Seen(by_tool=True)).causes]
+    apu = estimate("llama-3.1-8b", "radeon-780m", weights="q4_0", context_length=64)
+    ids = [cause.id for cause in check(apu, 0.5 * apu.decode_tokens_per_s, seen=Seen(by_tool=True)).causes]
     assert "single-channel" in ids[:4]
     # Soldered memory has all of its channels.
     halo = estimate("llama-3.1-8b", "ryzen-ai-max-395", weights="q4_k_m")

@@ -16,7 +16,7 @@ LLAMA = "llama-2-7b,Llama 2 7B,llama,llama,2023,32"
 MIX = "q4_k_m,default,always,all,q4_k"
 READERS = objects, measurements, reader
 CACHES = objects, measurements, calibration, reserve, buffers
-CUDA = "llama.cpp/cuda,llama.cpp,cuda,"
+CUDA = "llama.cpp/cuda,llama.cpp,cuda,,"
 
 
 @pytest.fixture

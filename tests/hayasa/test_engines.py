@@ -22,7 +22,8 @@ def ask(device: str, **question: object) -> hayasa.Estimate:
         ("rx-7900-xtx", "ollama", None, "llama.cpp/rocm"),
         ("rx-7900-xtx", "ollama", "vulkan", "llama.cpp/vulkan"),
         ("mi300x", "llama.cpp", "vulkan", "llama.cpp/vulkan"),
-        ("arc-b580", "llama.cpp", "sycl", "llama.cpp/vulkan"),
+        ("arc-b580", "llama.cpp", "sycl", "llama.cpp/sycl"),
+        ("arc-b580", "llama.cpp", "vulkan", "llama.cpp/vulkan/intel"),
         ("apple-m4-max-40c", "lm-studio", None, "llama.cpp/metal"),
         ("apple-m4-max-40c", "lm-studio", "mlx", "mlx/mlx"),
         ("apple-m4-max-40c", "vllm-mlx", None, "mlx/mlx"),
@@ -30,7 +31,8 @@ def ask(device: str, **question: object) -> hayasa.Estimate:
         ("radeon-780m", "llamafile", "cpu", "llama.cpp/cpu"),
         ("ryzen-ai-max-395", "ik_llama.cpp", None, "llama.cpp/cpu"),
         ("ddr5-5600-dual", "ik_llama.cpp", None, "llama.cpp/cpu"),
-        ("h20-96gb", "sglang", None, "vllm/cuda"),
+        ("h20-96gb", "sglang", None, "sglang/cuda"),
+        ("b200-180gb-sxm", "vllm", None, "vllm/cuda/nvidia-blackwell"),
         ("h100-80gb-sxm", "tensorrt-llm", None, "vllm/cuda"),
         ("mi300x", "sglang", None, "vllm/rocm"),
         ("mi300x", "gpt-fast", None, "vllm/rocm"),
@@ -48,7 +50,7 @@ def test_the_calibration_is_that_of_engine_and_backend(
 
 @pytest.mark.parametrize("name", ["ollama", "lm-studio", "llamafile"])
 def test_what_runs_underneath_is_said_and_counts_as_measured(name: str) -> None:
-    own, inside = (ask("rtx-4090", weights="q4_k_m", engine=engine) for engine in (name, "llama.cpp"))
+    own, inside = (ask("rtx-4090", weights="q4_k_m", engine=engine, server=False) for engine in (name, "llama.cpp"))
     assert own.decode_tokens_per_s_low == inside.decode_tokens_per_s_low
     assert any(name in note and "llama.cpp" in note for note in own.notes)
 

@@ -17,8 +17,11 @@ from hayasa.engine.waits import (
     ASSUMED_CORE_CYCLES_PER_BYTE,
     ASSUMED_CORE_CYCLES_PER_S_AT_MOST,
     ASSUMED_FLOP_PER_CORE_CYCLE,
+    BEFORE_TURING,
     FITTED_WAITS,
+    UNPACKING,
 )
+from hayasa.model.work import VECTOR_SEQUENCES
 
 MODELS = ["llama-2-7b", "llama-3-70b", "qwen3-30b-a3b", "gemma-3-4b", "gpt-oss-20b", "deepseek-v3"]
 DEVICES = [
@@ -101,9 +104,11 @@ def test_more_sequences(model: str, where: tuple[str, str], batch: int) -> None:
     device, engine = where
     one = hayasa.estimate(model, device, weights="int8", engine=engine, batch_size=batch)
     more = hayasa.estimate(model, device, weights="int8", engine=engine, batch_size=batch + 1)
-    assert more.step_latency_s >= one.step_latency_s
+    # From the ninth sequence on, llama.cpp multiplies on other units: steps can be a little shorter, or longer.
+    slack = 0.1 if batch == VECTOR_SEQUENCES else 1e-12
+    assert more.step_latency_s >= one.step_latency_s * (1 - slack)
     assert more.decode_tokens_per_s_bound >= one.decode_tokens_per_s_bound * (1 - 1e-12)
-    assert more.decode_tokens_per_s >= one.decode_tokens_per_s * (1 - 1e-12)
+    assert more.decode_tokens_per_s >= one.decode_tokens_per_s * (1 - slack)
 
 
 @settings(max_examples=150, deadline=None)
@@ -145,11 +150,29 @@ def test_an_unmeasured_pair_says_so_and_is_less_sure() -> None:
     assert width(measured) < width(stands_in)
 
 
-def test_old_builds_are_named_with_what_new_ones_would_do() -> None:
-    """Llama 3 8B on an A100 was measured with builds of 2024 only."""
-    old = hayasa.estimate("llama-3-8b", "a100-80gb-pcie")
-    assert any("新しいビルド" in note for note in old.notes)
-    assert not hayasa.estimate("llama-3-8b", "rtx-5090", weights="q4_k_m").notes
+def test_old_builds_are_slower() -> None:
+    """Llama 3 8B on an A100 was measured with builds of 2024 only; the newest count unless a month is given."""
+    new, middle, old = (
+        hayasa.estimate("llama-3-8b", "a100-80gb-pcie", build=build) for build in (None, "2025-12", "2024-05")
+    )
+    assert (new.build, middle.build, old.build) == ("", "2025-12", "2024-05")
+    assert new.decode_tokens_per_s == middle.decode_tokens_per_s > 1.05 * old.decode_tokens_per_s
+    assert hayasa.estimate("llama-3-8b", "a100-80gb-pcie", build="b2824").waits == old.waits
+    assert "2025 年 7 月まで" in hayasa.explain(old)
+
+
+def test_a_server_chooses_the_next_token() -> None:
+    """What is chosen from more entries takes longer; a benchmark inside the engine does not choose."""
+    inside = hayasa.estimate("llama-3.2-1b", "rx-7900-xt")
+    through, alone = (
+        hayasa.estimate("llama-3.2-1b", "rx-7900-xt", engine="ollama", backend="vulkan", server=server)
+        for server in (None, False)
+    )
+    assert not inside.server and through.server
+    assert inside.waits == alone.waits
+    extra = [wait for wait in through.waits if wait.name == "sampling"]
+    assert extra[0].load_s == pytest.approx(inside.model.vocab_size * 1e-9)
+    assert through.step_latency_s > inside.step_latency_s
 
 
 def test_an_estimate_stays_as_it_is() -> None:
@@ -229,18 +252,83 @@ def test_what_does_not_fit_is_said_and_can_be_refused() -> None:
     assert hayasa.estimate("llama-3-70b", "rtx-4090", devices=2).require_fit().fits
 
 
-def test_a_prompt_of_experts_is_read_at_their_own_pace() -> None:
-    result = hayasa.estimate("qwen3-30b-a3b", "apple-m4-pro-20c", prompt_length=4096)
-    assert result.calibration is not None and result.prefill_tokens_per_s_bound is not None
-    assert result.calibration.prefill_share_experts < result.calibration.prefill_share_packed
-    # Of the device itself there may be a factor; it is the same for a dense model.
-    dense = hayasa.estimate("qwen3-8b", "apple-m4-pro-20c", prompt_length=4096)
-    assert result.prefill_tokens_per_s is not None and dense.prefill_tokens_per_s is not None
-    assert dense.prefill_tokens_per_s_bound is not None
-    pace = result.prefill_tokens_per_s / result.prefill_tokens_per_s_bound
-    dense_pace = dense.prefill_tokens_per_s / dense.prefill_tokens_per_s_bound
-    expected = result.calibration.prefill_share_experts / result.calibration.prefill_share_packed
-    assert pace / dense_pace == pytest.approx(expected)
+def test_a_prompt_of_experts_fills_their_tiles_the_better_the_more_tokens_come_at_once() -> None:
+    """With 128 experts, of which a token takes 8, a micro-batch of 512 tokens gives each 32 rows."""
+    few, many = (
+        hayasa.estimate("qwen3-30b-a3b", "rtx-3090", prompt_length=4096, micro_batch=size) for size in (512, 4096)
+    )
+    lost = [next(wait.seconds for wait in one.prefill_waits if wait.name == "expert_rows") for one in (few, many)]
+    assert lost[0] == pytest.approx(8 * lost[1], rel=1e-9)
+    assert few.prefill_tokens_per_s is not None and many.prefill_tokens_per_s is not None
+    assert many.prefill_tokens_per_s > 1.3 * few.prefill_tokens_per_s
+
+
+def test_a_prompt_is_the_sum_of_its_waits() -> None:
+    for model, device, engine in PROMPTS:
+        result = hayasa.estimate(model, device, engine=engine, prompt_length=3000, cached_tokens=500)
+        time = result.prompt_time
+        assert time is not None and time.waits == result.prefill_waits
+        assert sum(wait.seconds for wait in time.waits if not wait.hidden) == pytest.approx(time.best_s, rel=1e-12)
+        assert time.bound_s <= time.fast_s <= time.best_s <= time.slow_s
+        assert result.time_to_first_token_s == time.best_s
+        assert result.prefill_tokens_per_s == pytest.approx(3000 / time.best_s)
+
+
+PROMPTS = [
+    ("llama-3.1-8b", "rtx-4090", "llama.cpp"),
+    ("qwen3-30b-a3b", "rtx-3090", "llama.cpp"),
+    ("gpt-oss-20b", "apple-m4-max-40c", "mlx"),
+    ("qwen3.6-35b-a3b", "ryzen-ai-max-395", "llama.cpp"),
+    ("llama-3.1-8b", "h100-80gb-sxm", "vllm"),
+    ("llama-3.1-8b", "ryzen-7000", "llama.cpp"),
+    ("llama-3.1-8b", "rtx-4090", "ideal"),
+]
+
+
+@pytest.mark.parametrize(("model", "device", "engine"), PROMPTS)
+def test_two_halves_of_a_prompt_take_as_long_as_the_whole(model: str, device: str, engine: str) -> None:
+    """What is cached is not read again, but attended to."""
+
+    def seconds(prompt: int, cached: int) -> float:
+        result = hayasa.estimate(model, device, engine=engine, prompt_length=prompt, cached_tokens=cached)
+        time = result.time_to_first_token_s
+        assert time is not None
+        return time
+
+    halves = seconds(16384, 0) + seconds(16384, 16384)
+    assert halves == pytest.approx(seconds(32768, 0), rel=1e-3)
+    assert seconds(16384, 0) < seconds(16384, 16384) < seconds(32768, 0)
+
+
+def test_what_of_the_context_is_not_cached_is_the_prompt() -> None:
+    def length(**question: int) -> int:
+        return hayasa.estimate("llama-3.1-8b", "rtx-4090", **question).prompt_length  # type: ignore[arg-type]
+
+    assert length(context_length=4096, cached_tokens=1000) == 3096
+    assert length(context_length=4096, cached_tokens=5000) == length() == 512
+    assert length(context_length=4096, cached_tokens=1000, prompt_length=7) == 7
+
+
+def test_layers_dealt_out_read_micro_batches_one_behind_the_other() -> None:
+    """The published four cards: 1.0, 1.5, 2.5 and 2.8 times the speed of one at 512, 1,024, 4,096, 8,192 tokens."""
+    rows = [
+        row
+        for row in hayasa.measurements(file="xiongjiedai_llama3", model="llama-3-8b")
+        if row["devices"] in (1, 4) and row["prefill_tokens_per_s"] and row["device"] not in ("l40s", "rtx-5000-ada")
+    ]
+    speeds = {(r["device"], r["weights"], r["prefill_tokens"], r["devices"]): r["prefill_tokens_per_s"] for r in rows}
+    for tokens in (512, 1024, 4096, 8192):
+        gains = [
+            four / speeds[device, weights, tokens, 1]
+            for (device, weights, length, devices), four in speeds.items()
+            if devices == 4 and length == tokens and (device, weights, tokens, 1) in speeds
+        ]
+        one, four = (
+            hayasa.estimate("llama-3-8b", "rtx-a6000", prompt_length=tokens, devices=devices).time_to_first_token_s
+            for devices in (1, 4)
+        )
+        assert one is not None and four is not None and len(gains) > 8
+        assert one / four == pytest.approx(statistics.median(gains), rel=0.25), tokens
 
 
 @pytest.mark.parametrize("argument", ["model", "device", "weights", "engine", "backend", "kv_cache", "split"])
@@ -295,9 +383,11 @@ def test_of_a_device_of_ones_own_missing_cores_are_estimated(known: dict[str, fl
 
 
 def test_a_batch_without_a_known_peak_says_what_is_missing() -> None:
-    own = hayasa.Device(id="own", family="nvidia", memory_bandwidth_bytes_per_s=1e12)
-    assert any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own, batch_size=8).notes)
-    assert not any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own).notes)
+    own = hayasa.Device(id="own", family="apple", memory_bandwidth_bytes_per_s=1e12)
+    question = {"engine": "mlx", "weights": "mlx-q4"}
+    many = hayasa.estimate("llama-3.1-8b", own, batch_size=8, **question)
+    assert any("ピークが分からない" in note for note in many.notes)
+    assert not any("ピークが分からない" in note for note in hayasa.estimate("llama-3.1-8b", own, **question).notes)
 
 
 @pytest.mark.parametrize("device", hayasa.device_rows())
@@ -311,9 +401,13 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     calibration = result.calibration
     assert calibration
     waits = {wait.kind.name for wait in result.waits}
+    alone = ("weight_bytes", "weight_flop", "attention_flop", "kv_bytes", "layers", "sequences")
     for fitted in FITTED_WAITS:
-        if fitted.kind.name not in ("dies", "moe_layers", "old_builds"):
-            used = fitted.kind.name != "unpack_weights" or "k" in calibration.unpacked_kinds
+        if fitted.amount in alone and fitted.kind.name not in ("dies", "many_cores") and not fitted.before:
+            used = fitted.kind.name not in UNPACKING or "k" in calibration.unpacked_kinds
+            used = used and (
+                fitted.kind.name != "unpack_before_turing" or result.device.family.startswith(BEFORE_TURING)
+            )
             assert (fitted.kind.name in waits) == bool(getattr(calibration, fitted.coefficient) and used)
     notes = "".join(result.notes)
     if result.chosen and result.chosen.batch_share and "further_sequences" not in waits:

@@ -15,6 +15,7 @@ from hayasa.catalog.measurements import mean_context_length
 from hayasa.engine.buffers import memory_of
 from hayasa.machine.reserve import memory_reserves, reserve_of
 from hayasa.units import GIB
+from lab.rows import EXCLUSIONS, load_measurements
 
 MIB = 2**20
 
@@ -180,9 +181,11 @@ def test_the_verdict_is_what_people_saw(
 
 def test_nothing_that_was_measured_is_said_not_to_fit() -> None:
     verdicts: Counter[str | None] = Counter()
+    # What was measured with a memory that was full, or of more sequences than ran, is named.
+    odd = {m.row["id"] for m in load_measurements()[0] if any(excluded(m) for _, excluded in EXCLUSIONS)}
     for row in hayasa.measurements():
         context_length = mean_context_length(row)
-        if context_length is None:
+        if context_length is None or row["id"] in odd:
             continue
         try:
             result = hayasa.estimate(

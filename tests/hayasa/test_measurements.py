@@ -79,3 +79,12 @@ def test_what_is_no_name_is_refused(argument: str, value: object) -> None:
 
 def test_an_engine_that_was_measured_can_be_asked_for() -> None:
     assert {row["engine"] for row in hayasa.measurements(engine="exo")} == {"exo"}
+
+
+def test_every_row_says_what_was_measured() -> None:
+    for row in hayasa.measurements():
+        assert row["measured_through"] in ("engine", "server"), row["id"]
+        assert row["includes_prompt"] in (0, 1), row["id"]
+        # A speed over the whole time is taken apart by how much was read and written.
+        if row["includes_prompt"] and row["engine"] == "vllm":
+            assert row["context_length"] and row["decode_tokens"], row["id"]

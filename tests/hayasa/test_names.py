@@ -165,7 +165,7 @@ def test_names_in_other_letters_are_told_apart() -> None:
         ("mlx-community/gemma-3-27b-it-qat-4bit", "gemma-3-27b", "mlx-q4"),
         ("Qwen_Qwen3-32B-IQ4_XS.gguf", "qwen3-32b", "iq4_xs"),
         ("meta-llama_Llama-3.3-70B-Instruct-Q4_K_M.gguf", "llama-3.3-70b", "q4_k_m"),
-        ("Intel/Qwen3-30B-A3B-Instruct-2507-int4-AutoRound", "qwen3-30b-a3b", "autoround-int4-g128"),
+        ("Intel/Qwen3-30B-A3B-Instruct-2507-int4-AutoRound", "qwen3-30b-a3b-2507", "autoround-int4-g128"),
         ("nvidia/Qwen3-30B-A3B-NVFP4", "qwen3-30b-a3b", "nvfp4"),
         ("Llama-3.1-8B-Instruct-Q4_0_4_4.gguf", "llama-3.1-8b", "q4_0"),
         ("llama3:8b-text-q4_0", "llama-3-8b", "q4_0"),
@@ -174,10 +174,13 @@ def test_names_in_other_letters_are_told_apart() -> None:
         ("unsloth/Kimi-K2-Thinking-GGUF:Q4_K_M", "kimi-k2.5", "q4_k_m"),
         ("gpt-oss-20b-MXFP4", "gpt-oss-20b", "mxfp4"),
         ("gpt-oss 20B MXFP4 MoE", "gpt-oss-20b", "mxfp4"),
-        ("Qwen3-30B-A3B-Instruct-2507-Q4_K_M", "qwen3-30b-a3b", "q4_k_m"),
-        ("Qwen3-30B-A3B-Thinking-2507", "qwen3-30b-a3b", ""),
+        ("Qwen3-30B-A3B-Instruct-2507-Q4_K_M", "qwen3-30b-a3b-2507", "q4_k_m"),
+        ("Qwen3-30B-A3B-Thinking-2507", "qwen3-30b-a3b-2507", ""),
         ("DeepSeek-R1-0528", "deepseek-r1", ""),
-        ("gemma3:27b-it-qat", "gemma-3-27b", ""),
+        ("gemma3:27b-it-qat", "gemma-3-27b", "q4_0"),
+        ("google/gemma-3-27b-it-qat-q4_0-gguf", "gemma-3-27b", "q4_0"),
+        ("リャマ3.1 8B", "llama-3.1-8b", ""),
+        ("llama3.3", "llama-3.3-70b", ""),
         ("Phi-3-medium-4k-instruct-Q4_K_M", "phi-3-medium", "q4_k_m"),
         ("Ｌｌａｍａ－３．１　８Ｂ", "llama-3.1-8b", ""),
         ("llama 3.1 80億", "llama-3.1-8b", ""),
@@ -260,3 +263,22 @@ def test_formats_of_today(spelling: str, id_: str, bits: float) -> None:
 def test_no_bits_out_of_range(spelling: str) -> None:
     with pytest.raises(hayasa.UnknownNameError):
         hayasa.get_weight_format(spelling)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("qwen3.6", ("qwen3.6-27b", "qwen3.6-35b-a3b")),
+        ("gpt-oss", ("gpt-oss-20b", "gpt-oss-120b")),
+        ("gemma3n", ("gemma-3n-e4b", "gemma-3n-e2b")),
+    ],
+)
+def test_a_name_without_a_size_asks_for_one(name: str, sizes: tuple[str, ...]) -> None:
+    with pytest.raises(hayasa.UnknownNameError, match="いくつかの大きさ") as error:
+        hayasa.get_model(name)
+    assert error.value.suggestions == sizes
+
+
+@pytest.mark.parametrize("name", ["Qwen3-4B-Instruct-2507", "qwen3-coder:30b", "Qwen3-235B-A22B-Thinking-2507"])
+def test_a_later_version_takes_the_longer_context(name: str) -> None:
+    assert hayasa.get_model(name).context_length_max == 262144

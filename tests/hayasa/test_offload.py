@@ -147,19 +147,19 @@ def test_a_prompt_carries_the_weights_once_per_micro_batch_but_not_for_a_few_tok
     def waits(prompt: int) -> tuple[hayasa.Wait, ...]:
         return estimate(
             "qwen2.5-14b", "rtx-3060", weights="q4_k_m", gpu_layers=20, host=HOST, prompt_length=prompt
-        ).offloaded_prompt_waits
+        ).prefill_waits
 
-    [once], [eight] = waits(512), waits(4096)
+    once, eight = waits(512)[-1], waits(4096)[-1]
     assert once.name == "fetch_weights"
     assert eight.seconds == pytest.approx(8 * once.seconds)
-    assert {wait.name for wait in waits(31)} == {"read_host", "host_cores"}
+    assert {"read_host", "host_cores"} < {wait.name for wait in waits(31)}
 
 
 def test_what_a_reader_sees_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     result = estimate("gpt-oss-120b", "rtx-3090", cpu_moe_layers=26, host=HOST)
     text = explain(result)
     for wait in result.waits:
-        if wait.kind.place in ("host", "links"):
+        if wait.seconds and wait.kind.place in ("host", "links"):
             assert wait.kind.label in text
     assert "前から 26 層のエキスパート" in text
     assert main(["estimate", "--model", "gpt-oss-120b", "--device", "rtx-3090", "--host", HOST, "--json"]) == 0

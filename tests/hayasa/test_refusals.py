@@ -54,6 +54,11 @@ SOUND: dict[str, Any] = {
     "engine": "llama.cpp",
     "backend": "cuda",
     "split": "pipeline",
+    "device_shares": None,
+    "link_latency_s": 1e-3,
+    "dealt": (),
+    "build": "2025-06",
+    "server": True,
     "file": None,
     "seen": None,
     "host": 60e9,
@@ -61,6 +66,7 @@ SOUND: dict[str, Any] = {
     "placement": None,
     "expected": None,
     "argument": "weights",
+    "spent": hayasa.energy(hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS), rated_power_w=2),
     "result": hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS),
     "text": "eval rate: 45.2 tokens/s",
     "memory_bytes": 0.0,
@@ -68,6 +74,13 @@ SOUND: dict[str, Any] = {
     "among": ("rtx-4090",),
     "prompt_length": 4,
     "context_length": 4,
+    "draft": "ngram",
+    "draft_weights": None,
+    "acceptance": 0.5,
+    "share": 0.5,
+    "decay": 0.9,
+    "cached_tokens": 4,
+    "micro_batch": 4,
 }
 """A sound value of each parameter that is no number like 2."""
 
@@ -187,10 +200,12 @@ BASE = {
     "estimate": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
     "explain": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
     "check": ["--model", "llama-3.1-8b", "--device", "rtx-4090", "--measured", "100"],
+    "cost": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
     "compare": ["--model", "llama-3.1-8b", "--devices", "rtx-4090"],
     "fit": ["--device", "rtx-4090"],
     "choose": ["--model", "llama-3.1-8b"],
     "formats": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
+    "draft": ["--model", "llama-3.1-8b", "--device", "rtx-4090"],
 }
 
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 import hayasa
 from hayasa.answer.step import step_s
-from hayasa.engine.waits import FITTED_WAITS
+from hayasa.engine.waits import FITTED_WAITS, UNIT_S
 from hayasa.model.work import Work
+from lab.calibrate import FORMS, rows_of
 from lab.fit import _START
-from lab.rows import load_measurements
+from lab.rows import is_side_by_side, load_measurements
 
 PAIRS = [
     ("llama-3.1-8b", "rtx-4090", "llama.cpp"),
@@ -77,26 +78,36 @@ def test_each_fitted_wait_has_its_coefficient_its_amount_and_its_start() -> None
         assert fitted.amount in Work._fields
         assert fitted.kind.name in _START
     assert len({fitted.kind.name for fitted in FITTED_WAITS}) == len(FITTED_WAITS)
+    assert {fitted.kind.unit for fitted in FITTED_WAITS} - {"倍", "サイクル"} == set(UNIT_S)
 
 
 def test_what_is_fitted_is_what_is_estimated() -> None:
     """A measured row and the estimate of the same question have the same loads."""
+    measurements = load_measurements()[0]
     checked = 0
-    for m in load_measurements()[0][::50]:
-        if m.devices == 1:
+    for form in FORMS:
+        for m in rows_of(form, measurements)[::25]:
+            if not is_side_by_side(m) or m.row["micro_batch"]:
+                continue
             result = hayasa.estimate(
                 m.model,
                 m.device,
                 weights=m.weights,
                 engine=m.row["engine"],
+                backend=m.row["backend"],
                 batch_size=m.batch_size,
                 context_length=m.context_length,
+                devices=m.devices,
+                split=m.row["split"] or "pipeline",
+                build=m.month,
+                server=m.row["measured_through"] == "server",
             )
+            assert result.calibration and result.calibration.id == form.id
             for wait in result.waits:
-                if wait.kind.name in m.loads_s and wait.kind.name != "old_builds":
-                    assert math.isclose(wait.load_s, m.loads_s[wait.kind.name], rel_tol=1e-12)
+                if wait.name in m.loads_s:
+                    assert math.isclose(wait.load_s, m.loads_s[wait.name], rel_tol=1e-12), (m.row["id"], wait.name)
                     checked += 1
-    assert checked > 50
+    assert checked > 300
 
 
 @pytest.mark.parametrize(
@@ -128,7 +139,7 @@ def test_a_split_by_rows_is_as_slow_as_it_was_measured() -> None:
             weights=row["weights"],
             context_length=row["context_length"],
             devices=row["devices"],
-            split="tensor",
+            split="row",
         )
         for row in rows
     ]
@@ -141,3 +152,32 @@ def test_a_split_by_rows_is_as_slow_as_it_was_measured() -> None:
     assert len(rows) == 24
     assert sum(inside) >= 0.9 * len(rows)
     assert sum(errors) / len(errors) < 0.15
+
+
+def test_what_lies_behind_a_window_is_read() -> None:
+    """Gemma 3's windows of 1,024 keep a micro-batch more, once the context is long enough."""
+    model = hayasa.get_model("gemma-3-4b")
+    per_token = 2 * model.kv_heads * model.head_dim * 2 * model.sliding_window_layers
+    for context, behind in ((1024, 0), (1100, 76), (8192, 512)):
+        [padding] = [
+            wait
+            for wait in hayasa.estimate(model, "rtx-4090", weights="q4_0", context_length=context).waits
+            if wait.name == "read_padding"
+        ]
+        read = padding.load_s * hayasa.get_device("rtx-4090").memory_bandwidth_bytes_per_s
+        assert math.isclose(read, per_token * behind, abs_tol=1e-3)
+
+
+def test_devices_side_by_side_share_what_can_be_cut() -> None:
+    one, four = (
+        {
+            wait.name: wait
+            for wait in hayasa.estimate(
+                "llama-3.1-8b", "h100-80gb-sxm", engine="vllm", context_length=1000, devices=n, split="tensor"
+            ).waits
+        }
+        for n in (1, 4)
+    )
+    assert math.isclose(four["read_weights"].load_s, one["read_weights"].load_s / 4)
+    assert four["layers"] == one["layers"]
+    assert one["all_reduces"].seconds == 0 < four["all_reduces"].seconds

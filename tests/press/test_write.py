@@ -396,3 +396,25 @@ def test_the_icon_of_the_book_is_used(tmp_path: Path) -> None:
     page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
     assert page.select_one("link[rel=icon]")["href"].removeprefix("./") == "icon.svg"
     assert (site / "icon.svg").read_text(encoding="utf-8") == PIXEL
+
+
+def test_a_shared_link_shows_title_beginning_and_picture(tmp_path: Path) -> None:
+    lines = ["title: 見本", "image: icon.svg", 'image-alt: 図の"中身"', "open-graph: true", "twitter-card: true"]
+    config = CONFIG.replace("title: 見本", "\n  ".join(lines))
+    site = build(make_book(tmp_path, **{"_quarto.yml": config, "icon.svg": PIXEL}))
+    page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
+    said = {tag["property"]: tag["content"] for tag in page.select("meta[property^='og:']")}
+    assert said["og:title"] == page.title.string
+    assert said["og:description"] == page.select_one("meta[name=description]")["content"] != ""
+    assert (said["og:image"], said["og:image:alt"], said["og:site_name"]) == ("icon.svg", '図の"中身"', "見本")
+    assert page.select_one("meta[name='twitter:card']")["content"] == "summary_large_image"
+    assert (site / "icon.svg").is_file()
+
+
+def test_its_picture_is_found_from_everywhere_if_the_address_of_the_site_is_known(tmp_path: Path) -> None:
+    lines = ["title: 見本", "image: icon.svg", "open-graph: true", "site-url: https://example.org/book/"]
+    config = CONFIG.replace("title: 見本", "\n  ".join(lines))
+    site = build(make_book(tmp_path, **{"_quarto.yml": config, "icon.svg": PIXEL}))
+    text = (site / "a.html").read_text(encoding="utf-8")
+    assert '<meta property="og:image" content="https://example.org/book/icon.svg">' in text
+    assert "twitter:" not in text

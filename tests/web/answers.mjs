@@ -1,10 +1,9 @@
 // The entry of the script that the tests run: the answers to the questions of questions.py.
 
-import { machinesFor } from "./choosing.mjs";
+import { search } from "./choosing.mjs";
 import {
   duration,
   estimate,
-  explanation,
   gibibytes,
   makeDevice,
   makeModel,
@@ -13,6 +12,7 @@ import {
   significant,
   tables,
 } from "./estimator.mjs";
+import { explanation } from "./sums-formulas.mjs";
 
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
 const WRITERS = { significant, scaled, gibibytes, duration };
@@ -43,16 +43,16 @@ function answer(question) {
   }
 }
 
+const plainWait = ({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden });
+
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
   const { chosen } = result;
   values.fit = plainFit(result.fit);
-  values.waits = plainWaits(result.waits);
-  if (result.offload) {
-    values.host_fit = plainFit(result.host_fit);
-    values.offloaded_prompt_waits = plainWaits(result.offloaded_prompt_waits);
-  }
+  values.waits = result.waits.map(plainWait);
+  values.prefill_waits = result.prefill_waits.map(plainWait);
+  if (result.offload) values.host_fit = plainFit(result.host_fit);
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));
@@ -60,11 +60,11 @@ function plain(result, names) {
 }
 
 const plainFit = (fit) => ({ ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) });
-const plainWaits = (waits) => waits.map(({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden }));
 
-/** The machines that the page finds for a choice, and the memory of each. */
-export function machines(choice, speed) {
+/** What the page finds for a choice. */
+export function found(choice) {
+  const results = [...search(tables, choice)].at(-1);
   return JSON.stringify(
-    machinesFor(tables, choice, speed).map(({ device }) => [device.id, device.memory_capacity_bytes]),
+    results.map(({ model, weights, device }) => [model.id, weights.id, device.id, device.memory_capacity_bytes]),
   );
 }

@@ -9,21 +9,37 @@ from pathlib import Path
 from py_mini_racer import MiniRacer
 
 from tools.page import script
-from tools.page.bundle import ENTRY, bundle
+from tools.page.bundle import ENTRY, bundle, bundles
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = Path(__file__).resolve().with_name("answers.mjs")
 
 
-def changed_script(*changed: str, entry: Path = ROOT / "web" / ENTRY) -> str:
-    """Return the page's script; `changed` is a module, a text that stands in it once, and another."""
-    modules = {ENTRY: entry.read_text(encoding="utf-8"), **script.made_modules(ROOT)}
+def page_script(root: Path = ROOT) -> str:
+    """Return all scripts of the page one after another, as readers get them."""
+    return one_after_another(script.tables_script(), *script.page_scripts(root, root).values())
+
+
+def one_after_another(*scripts: str) -> str:
+    """Return scripts as one; a short one has no semicolon at its end."""
+    return ";\n".join(scripts)
+
+
+def changed_scripts(*changed: str) -> dict[str, str]:
+    """Return the page's scripts by file name; `changed` is a module, a text that stands in it once, and another."""
+    texts = bundles(ROOT / "web", changed_modules(*changed), script.BESIDE)
+    return dict(zip(script.script_names(), texts, strict=True))
+
+
+def changed_modules(*changed: str) -> dict[str, str]:
+    """Return the modules that are made, and the one that is changed."""
+    modules = script.made_modules(ROOT)
     if changed:
         name, old, new = changed
         text = modules.get(name) or (ROOT / "web" / name).read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} はちょうど一度だけあるはずです"
         modules[name] = text.replace(old, new)
-    return bundle(ROOT / "web", modules)
+    return modules
 
 
 class Estimator:
@@ -31,7 +47,8 @@ class Estimator:
 
     def __init__(self, *changed: str) -> None:
         self.context = MiniRacer()
-        self.context.eval(changed_script(*changed, entry=ANSWERS))
+        modules = changed_modules(*changed) | {ENTRY: ANSWERS.read_text(encoding="utf-8")}
+        self.context.eval(bundle(ROOT / "web", modules))
 
     def answers(self, vectors: list[dict]) -> list[dict]:
         """Put all questions at once; nothing of what Python answered is passed on."""

@@ -422,7 +422,20 @@ def _beyond_the_dict(result: Estimate) -> dict[str, Any]:
     return further
 
 
-_PREFILL = ("prefill_tokens_per_s_bound", "prefill_tokens_per_s", "time_to_first_token_s")
+_PREFILL_INTERVAL = (
+    "prefill_tokens_per_s_low",
+    "prefill_tokens_per_s_high",
+    "time_to_first_token_s_low",
+    "time_to_first_token_s_high",
+    "prompt_time",
+)
+_PREFILL = (
+    "prefill_tokens_per_s_bound",
+    "prefill_tokens_per_s",
+    "time_to_first_token_s",
+    "prefill_waits",
+    *_PREFILL_INTERVAL,
+)
 _INTERVAL = (
     "decode_tokens_per_s_low",
     "decode_tokens_per_s_high",
@@ -440,6 +453,9 @@ def _inexact(result: Estimate) -> list[str]:
     names: list[str] = []
     if result.chosen and result.chosen.notes:
         names += _INTERVAL
+    time = result.prompt_time
+    if time and time.chosen and time.chosen.notes:
+        names += _PREFILL_INTERVAL
     if result.model.experts and result.prompt_length > 1:
         names += _PREFILL
     if result.model.experts and result.batch_size > 1:

@@ -6,7 +6,7 @@ from itertools import cycle
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa.engine.engines import ENGINES
+from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.units import GIB
 
 MODELS, DEVICES, FORMATS = list(hayasa.model_rows()), hayasa.device_rows(), list(hayasa.weight_format_rows())
@@ -24,6 +24,7 @@ ODD_NAMES = [
     "a+b",
 ]
 SHAPE = ("layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size")
+CORES = {"gpu_cores": 24, "gpu_clock_hz": 1.5e9}
 PEAKS = ("peak_fp16_dense_flop_per_s", "peak_int8_dense_op_per_s", "peak_int4_dense_op_per_s")
 
 
@@ -33,11 +34,14 @@ def state(**changed: object) -> dict:
         "model": "llama-3.1-8b",
         "weights": "q4_k_m",
         "engine": "llama.cpp",
+        "backend": None,
         "batch_size": 1,
         "context_length": 0,
         "prompt_length": None,
         "kv_cache": "f16",
         "split": "pipeline",
+        "find": None,
+        "find_speed": 20,
         "machines": [machine("rtx-4090")],
     }
     return plain | changed
@@ -59,7 +63,7 @@ def machines() -> Iterator[dict]:
     yield machine({"memory_bandwidth_bytes_per_s": 0.1 + 0.2 + 1})
     everything = {"name": "x", "family": "cpu", "memory_bandwidth_bytes_per_s": 1e17, "memory_capacity_bytes": 1e18}
     yield machine(everything | dict.fromkeys(PEAKS, 1e21))
-    yield machine(everything | dict.fromkeys(PEAKS, 34.1e12))
+    yield machine(everything | dict.fromkeys(PEAKS, 34.1e12) | CORES)
 
 
 def systematic() -> Iterator[dict]:
@@ -67,17 +71,28 @@ def systematic() -> Iterator[dict]:
     models = [*MODELS, {"stated_parameters": 7e9}, {"stated_parameters": 0.1 + 1}, {"stated_parameters": 1e16}]
     models.append(dict.fromkeys(SHAPE, 128))
     some = list(machines())
-    kinds = cycle(FORMATS), cycle(FORMATS[::-1]), cycle(ENGINES), cycle(["pipeline", "tensor"])
+    kinds = (
+        cycle(FORMATS),
+        cycle(FORMATS[::-1]),
+        cycle(ENGINES),
+        cycle([None, *BACKENDS]),
+        cycle(["pipeline", "tensor"]),
+    )
+    searches = cycle([None, "machines", "formats", "models"]), cycle([20, 0, 0.5, 1e9, 33])
     sizes = cycle([1, 7, 4096]), cycle([0, 1, 131_072, 1_000_000]), cycle([None, 1, 512, 99_999])
     for place in range(max(len(models), len(some), len(FORMATS))):
-        weights, kv_cache, engine, split = map(next, kinds)
+        weights, kv_cache, engine, backend, split = map(next, kinds)
         batch_size, context_length, prompt_length = map(next, sizes)
+        find, find_speed = map(next, searches)
         yield state(
             model=models[place % len(models)],
             weights=weights,
             kv_cache=kv_cache,
             engine=engine,
+            backend=backend,
             split=split,
+            find=find,
+            find_speed=20 if find is None else find_speed,
             batch_size=batch_size,
             context_length=context_length,
             prompt_length=prompt_length,
@@ -95,8 +110,10 @@ own_devices = st.fixed_dictionaries(
     {"memory_bandwidth_bytes_per_s": amounts(1, 1e17)},
     optional={
         "name": names,
-        "family": st.sampled_from(["apple", "nvidia", "amd", "cpu"]),
+        "family": st.sampled_from(["apple", "nvidia", "amd", "intel", "cpu"]),
         "memory_capacity_bytes": amounts(1, 1e18),
+        "gpu_cores": st.integers(1, 10**6),
+        "gpu_clock_hz": amounts(1, 1e12),
         **dict.fromkeys(PEAKS, amounts(1, 1e21)),
     },
 )
@@ -109,6 +126,7 @@ states = st.builds(
     weights=st.sampled_from(FORMATS),
     kv_cache=st.sampled_from(FORMATS),
     engine=st.sampled_from(list(ENGINES)),
+    backend=st.sampled_from([None, *BACKENDS]),
     split=st.sampled_from(["pipeline", "tensor"]),
     batch_size=st.integers(1, 4096),
     context_length=st.integers(0, 1_000_000),
@@ -149,7 +167,7 @@ UNUSUAL = [
 ]
 
 pieces = st.sampled_from(
-    "model weights engine batch context prompt kv split machine own: parameters layers bandwidth name memory family "
+    "model weights engine backend batch context prompt kv split machine own: parameters layers bandwidth name memory family "
     "constructor __proto__ rtx-4090 apple-m4-10c llama-3.1-8b q4_k_m 1e11 7e9 -1 0 1e400 NaN 億 = = = & & & ; ; : @ * % %2A "
     "16 24 ' \" < > + # ? 日本 👩‍💻".split()
 ) | st.text(max_size=3)

@@ -14,9 +14,9 @@ from py_mini_racer import MiniRacer
 
 from hayasa.catalog.objects import device_rows
 from tests.web import questions
-from tests.web.javascript import same
+from tests.web.javascript import one_after_another, page_script, same
 from tools.page import script
-from tools.page.bundle import BundleError, bundle, quoted
+from tools.page.bundle import BundleError, bundle, bundles, quoted
 from tools.page.tables import calculator_data, compact_json, measurement_data
 
 MAIN = 'import { f } from "./a.mjs";\nexport { f };\n'
@@ -86,6 +86,46 @@ def test_data_come_through_whatever_they_hold(tmp_path):
     assert not set("\u2028\u2029") & set(script)
 
 
+# ---- further scripts
+
+PARTS = {
+    "main": 'import { one } from "./one.mjs";\nexport const parts = {};\nexport const first = one;\n',
+    "one": "export const one = 1;\n",
+    "box": "let boxes = 0;\nexport function box() { boxes += 1; return boxes; }\n",
+    "a": 'import { box } from "./box.mjs";\nimport { one } from "./one.mjs";\nimport { own } from "./own.mjs";\n'
+    "export const fromA = () => [own, one, box()];\n",
+    "own": "export const own = 'own';\n",
+    "b": 'import { box } from "./box.mjs";\nimport { deep } from "./deep.mjs";\nexport const fromB = () => [deep, box()];\n',
+    "c": 'import { deep } from "./deep.mjs";\nexport const fromC = deep;\n',
+    "d": 'import { deep } from "./deep.mjs";\nexport const fromD = () => deep;\n',
+    "deep": "export const deep = 'deep';\n",
+}
+BESIDE = {"a": "", "b": "", "c": "b", "d": "b"}
+
+
+def test_what_comes_later_stands_in_scripts_of_its_own(tmp_path):
+    main, a, b, c, _ = scripts = bundles(folder_with(tmp_path, **PARTS), {}, BESIDE)
+    # Each module stands once: where all stand that need it.
+    for declared, home in (("one =", main), ("boxes =", main), ("own =", a), ("deep =", b)):
+        assert [declared in one for one in scripts].count(True) == 1 and declared in home
+    context = MiniRacer()
+    for one in (main, b, a, c):
+        context.eval(one)
+    asked = (
+        "[hayasa.first, hayasa.parts.a.fromA(), hayasa.parts.b.fromB(), hayasa.parts.c.fromC, hayasa.parts.d ?? null]"
+    )
+    assert json.loads(context.eval(f"JSON.stringify({asked})")) == [1, ["own", 1, 1], ["deep", 2], "deep", None]
+
+
+def test_a_script_of_another_edition_does_nothing(tmp_path):
+    main, *_ = bundles(folder_with(tmp_path, **PARTS), {}, BESIDE)
+    _, a, b, *_ = bundles(folder_with(tmp_path, **PARTS | {"one": "export const one = 2;\n"}), {}, BESIDE)
+    context = MiniRacer()
+    for one in (main, a, b):
+        context.eval(one)
+    assert json.loads(context.eval("JSON.stringify([hayasa.first, Object.keys(hayasa.parts)])")) == [1, []]
+
+
 # ---- what is refused, with file and line
 
 
@@ -142,21 +182,26 @@ def test_without_an_entry_there_is_no_bundle(tmp_path):
 # ---- the real one
 
 
+def plain_scripts(root):
+    return bundles(root / "web", script.page_modules(root), script.BESIDE)
+
+
 @pytest.fixture(scope="module")
 def built(root):
-    return script.tables_script() + script.page_script(root, root)
+    return page_script(root)
 
 
 def test_shortening_changes_no_answer(built, root):
     """Where the minifier is missing, readers get the modules as they are."""
-    plain = script.tables_script() + bundle(root / "web", script.page_modules(root))
+    program, *further = plain_scripts(root)
+    plain = one_after_another(script.tables_script(), program, *further)
     if built == plain:
         pytest.skip("tdewolff-minify が入っていません（Linux のほかでは入れません）")
-    assert len(built) < 0.8 * len(plain)
+    assert len(script.page_scripts(root, root)["hayasa.js"]) < 0.8 * len(program)
     choices = json.dumps(
         [vector["choice"] for vector in islice(questions.vectors(), 0, 600, 20) if "expected" in vector]
     )
-    asked = f"{choices}.map((choice) => hayasa.explanation(hayasa.estimate(choice)))"
+    asked = f"{choices}.map((choice) => hayasa.parts.sums.explanation(hayasa.estimate(choice)))"
     assert run(built, asked) == run(plain, asked)
 
 
@@ -178,7 +223,7 @@ def test_the_bundle_says_what_python_says(built):
     answers = run(
         built,
         f"{choices}.map((choice) => hayasa.estimate(choice))"
-        ".map((result) => [hayasa.explanation(result).map((part) => ({ ...part })), result.prefill_tokens_per_s])",
+        ".map((result) => [hayasa.parts.sums.explanation(result).map((part) => ({ ...part })), result.prefill_tokens_per_s])",
     )
     assert len(answers) > 100
     for vector, (explanation, prefill_tokens_per_s) in zip(asked, answers, strict=True):
@@ -188,10 +233,7 @@ def test_the_bundle_says_what_python_says(built):
 
 
 def test_the_same_sources_give_the_same_bytes(built, root):
-    code = (
-        "import sys; from pathlib import Path; from tools.page import script; "
-        "sys.stdout.write(script.tables_script() + script.page_script(Path.cwd(), Path.cwd()))"
-    )
+    code = "import sys; from tests.web.javascript import page_script; sys.stdout.write(page_script())"
     for seed in ("1", "2"):
         again = subprocess.run(
             [sys.executable, "-c", code],
@@ -208,16 +250,15 @@ def test_tables_are_a_script_that_runs_before_the_page_s(built):
     assert run(built, "[...hayasa.tables.devices.keys()]") == list(device_rows())
 
 
-def test_measurements_are_a_script_of_their_own(built, root):
-    measurements = script.measurements_script()
-    assert run(measurements, "hayasaMeasurements") == measurement_data()
-    assert measurement_data()["text"]["source"].partition("~")[0] not in built
+def test_measurements_are_a_script_of_their_own(root):
+    main, *_ = scripts = script.page_scripts(root, root).values()
+    source = measurement_data()["text"]["source"].partition("~")[0]
+    assert [source in one for one in scripts].count(True) == 1 and source not in main
 
 
 def test_no_machine_and_no_page_end_stands_in_the_bundle(built, root):
-    for text in (built, script.measurements_script()):
-        assert "</script" not in text and str(root) not in text
-        assert {character for character in text if not character.isprintable()} <= {"\n", "\t"}
+    assert "</script" not in built and str(root) not in built
+    assert {character for character in built if not character.isprintable()} <= {"\n", "\t"}
 
 
 # ---- the command
@@ -243,9 +284,10 @@ def test_the_command_needs_nothing_but_python(book, root, tmp_path_factory):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     made = {path.name: path.read_text(encoding="utf-8") for path in (book / "web").glob("hayasa*.js")}
     assert made == {
-        "hayasa.js": bundle(root / "web", script.page_modules(root)),  # no minifier is at hand there
         "hayasa-tables.js": script.tables_script(),
-        "hayasa-measurements.js": script.measurements_script(),
+        "hayasa-race.js": script.plain_race_script(root),
+        # No minifier is at hand there.
+        **dict(zip(script.script_names(), plain_scripts(root), strict=True)),
     }
     assert list(elsewhere.iterdir()) == []
 
@@ -287,13 +329,15 @@ def test_an_old_python_is_told_so(root):
 
 def test_sizes(root, built, record_property):
     sizes = {
-        "プログラム": script.page_script(root, root),
-        "表": script.tables_script(),
-        "実測": script.measurements_script(),
-        "CSS": (root / "web" / "hayasa.css").read_text(encoding="utf-8"),
+        **script.page_scripts(root, root),
+        "hayasa-tables.js": script.tables_script(),
+        "hayasa-race.js": script.race_script(root),
+        "hayasa.css": (root / "web" / "hayasa.css").read_text(encoding="utf-8"),
     }
     compressed = {name: len(gzip.compress(text.encode(), 9)) for name, text in sizes.items()}
     listed = "、".join(f"{name} {size:,} バイト" for name, size in compressed.items())
     record_property("note", f"速度計算機（gzip）: {listed}")
-    assert compressed["プログラム"] <= 40_000
-    assert compressed["表"] <= 30_000
+    # What the calculator's first answer needs.
+    assert compressed["hayasa.js"] + compressed["hayasa-calculator.js"] <= 40_000
+    assert compressed["hayasa-tables.js"] <= 30_000
+    assert compressed["hayasa-race.js"] <= 4_000

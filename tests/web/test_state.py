@@ -11,9 +11,8 @@ from py_mini_racer import MiniRacer
 
 from tests.checks import chapters
 from tests.checks.report import expect_none
-from tests.web.javascript import changed_script
+from tests.web.javascript import changed_scripts, one_after_another, page_script
 from tests.web.states import HOSTILE, ODD_NAMES, UNUSUAL, hostile, machine, state, states, systematic
-from tools.page import script
 
 # V8 alone has none of this. tests/browser asks the same of the real one.
 ADDRESSES = """
@@ -34,12 +33,14 @@ globalThis.URLSearchParams = class {
 };
 """
 ASK = """
-const { tables } = hayasa;
+const { tables, parts } = hayasa;
+const { readAddress, readNumber, writeAddress } = parts.calculator;
+const { pythonCode } = parts.python;
 globalThis.ask = {
-  write: (state) => hayasa.writeAddress(state),
-  read: (search) => hayasa.readAddress(search, tables),
-  number: ([text, rule]) => hayasa.readNumber(text, rule),
-  code: (state) => hayasa.pythonCode(state),
+  write: (state) => writeAddress(state),
+  read: (search) => readAddress(search, tables),
+  number: ([text, rule]) => readNumber(text, rule),
+  code: (state) => pythonCode(state),
   // What the page makes of a state: an estimate per machine, or what hayasa says against it.
   answers: ({ model, machines, ...choice }) => machines.map(({ device, memory_bytes, devices }) => {
     try {
@@ -87,7 +88,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def page(root):
-    return Page(script.tables_script() + script.page_script(root, root))
+    return Page(page_script(root))
 
 
 def test_every_choice_survives_its_address(page):
@@ -257,7 +258,7 @@ def test_every_view_that_the_book_links_is_sound(page):
     ],
 )  # fmt: skip
 def test_a_lost_part_of_an_address_is_noticed(old, new):
-    page = Page(changed_script("address.mjs", old, new))
+    page = Page(one_after_another(*changed_scripts("address.mjs", old, new).values()))
     assert [wrong for one in systematic() for wrong in page.there_and_back(one)]
 
 
@@ -266,7 +267,7 @@ def test_a_lost_part_of_an_address_is_noticed(old, new):
     [("Object.hasOwn(parts, key) && parts[key]", "parts[key]"), ("shortened(value)} に当", "value} に当")],
 )
 def test_a_careless_reading_is_noticed(old, new):
-    page = Page(changed_script("address.mjs", old, new))
+    page = Page(one_after_another(*changed_scripts("address.mjs", old, new).values()))
     careless = 0
     for search in HOSTILE:
         try:

@@ -7,7 +7,7 @@ from py_mini_racer import MiniRacer
 
 from hayasa.units import GIB
 from tests.checks.report import expect_none
-from tests.web.javascript import changed_script
+from tests.web.javascript import page_script
 from tools import calculator_table
 
 CELL = """
@@ -24,7 +24,7 @@ globalThis.cell = (model, weights, device, memory_capacity_bytes, context_length
 @pytest.fixture(scope="module")
 def script():
     context = MiniRacer()
-    context.eval(changed_script() + CELL)
+    context.eval(page_script() + CELL)
     return context
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,11 +16,13 @@ from hypothesis import strategies as st
 import hayasa
 from hayasa.catalog.objects import device_rows, model_rows, weight_format_rows
 from hayasa.engine.calibration import Calibration, device_factors
+from hayasa.engine.prompt import prompt_calibrations, prompt_factors, vendor
 from hayasa.machine.device import Device
 from hayasa.model.shape import Model
 from hayasa.model.weights import BlockType, WeightFormat
 from lab.rows import load_measurements
 from tools.page import tables
+from tools.page.tables import NOT_SHOWN
 
 
 @pytest.fixture(scope="module")
@@ -106,19 +109,28 @@ def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
         # Columns of defaults, and what is said of the fit, need not be there.
         defaults = {field.name: field.default for field in fields(Calibration)}
         said = {name for name in left_out if getattr(calibration, name) != defaults[name]}
-        assert all(name.startswith(("error_", "coverage_")) or name in ("models", "sources", "note") for name in said)
+        assert said <= set(NOT_SHOWN)
         assert {name: getattr(calibration, name) for name in row} == row
-    factors = rows_of(data["device_factors"])
     families = dict.fromkeys(hayasa.get_device(id_).family for id_ in hayasa.device_rows())
-    scopes = [*families, *hayasa.device_rows()]
-    ids, names = (places_in(data["device_factors"]["places"][name], len(factors)) for name in ("calibration", "scope"))
-    read = {}
-    for row, id_, name in zip(factors, ids, names, strict=True):
-        read[calibrations[id_]["id"], scopes[name], row.pop("weight_kind")] = row
-    assert read == {
-        key: {name: getattr(factor, name) for name in ("step_factor", "old_build_share", "prefill_factor")}
-        for key, factor in device_factors().items()
-    }
+    scopes = [*families, *hayasa.device_rows(), *dict.fromkeys(map(vendor, families))]
+
+    def factors_of(table: dict[str, Any], ids: list[str]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        rows = rows_of(table)
+        places = [places_in(table["places"][name], len(rows)) for name in ("calibration", "scope")]
+        read: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for row, id_, name in zip(rows, *places, strict=True):
+            read[ids[id_], scopes[name]].append(row)
+        return read
+
+    of_devices = factors_of(data["device_factors"], [row["id"] for row in calibrations])
+    assert sum(map(len, of_devices.values())) == len(device_factors())
+    for (id_, scope, weight_kind), factor in device_factors().items():
+        wanted = {"weight_kind": weight_kind, "step_factor": factor.step_factor}
+        assert any(wanted.items() <= row.items() for row in of_devices[id_, scope])
+    prompts = rows_of(data["prompt_calibrations"])
+    assert [row["id"] for row in prompts] == [row.id for row in prompt_calibrations()]
+    of_prompts = factors_of(data["prompt_factors"], [row["id"] for row in prompts])
+    assert of_prompts == {key: [{"factor": factor.factor}] for key, factor in prompt_factors().items()}
 
 
 def test_every_measurement_that_can_be_read_is_there() -> None:

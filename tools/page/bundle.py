@@ -4,6 +4,9 @@ Pages opened straight from the disk may load neither module scripts nor data, so
 script.  The modules stand in it one after another, each behind those that it imports, and without
 their ``import`` and ``export``: whatever stands at the top of a module has a name of its own.
 
+What a page need not have at once comes in further scripts.  Each module stands in one script: one
+that several scripts need, in that which all of them stand on.
+
 The forms are few, and any other is an error that names file and line.  Modules say
 ``import { a, b } from "./x.mjs";``, ``export const``, ``export function``, ``export class`` and
 ``export { a, b };``, and declare one name at a time, each at the start of a line.
@@ -12,7 +15,8 @@ The forms are few, and any other is an error that names file and line.  Modules 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 ENTRY = "main.mjs"
@@ -43,14 +47,21 @@ class BundleError(ValueError):
     """A module that cannot be joined to the others; the message says where and why, in Japanese."""
 
 
-class Bundle:
-    """A script in the making."""
+class Modules:
+    """The modules that some entries need, each behind those that it imports."""
 
-    def __init__(self, folder: Path, made: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, made: Mapping[str, str], entries: Iterable[str]) -> None:
         self.folder, self.made = folder, made
         self.exports: dict[str, list[str]] = {}
+        self.imports: dict[str, dict[str, list[str]]] = {}
         self.owners: dict[str, str] = {}
-        self.parts: list[str] = []
+        self.bodies: dict[str, str] = {}
+        for entry in entries:
+            text = self.text(entry)
+            if text is None:
+                raise BundleError(f"web/{entry} がありません。")
+            if entry not in self.bodies:
+                self.add(entry, text)
 
     def text(self, name: str) -> str | None:
         """Return the text of a module, of a file or made; None if there is no such module."""
@@ -59,17 +70,19 @@ class Bundle:
 
     def add(self, name: str, text: str, importers: tuple[str, ...] = ()) -> None:
         """Add a module behind all those that it imports; `importers` are those on the way to it."""
+        imports = self.imports[name] = {}
         for found in IMPORT.finditer(text):
             imported, its = found[2], self.text(found[2])
             if imported in (*importers, name):
                 raise self.problem(name, text, found.start(), f"{imported} との間で互いに import しています")
             if its is None:
                 raise self.problem(name, text, found.start(), f"web/{imported} がありません")
-            if imported not in self.exports:
+            if imported not in self.bodies:
                 self.add(imported, its, (*importers, name))
             for wanted in names_in(found[1]):
                 if wanted not in self.exports[imported]:
                     raise self.problem(name, text, found.start(), f"{imported} は {wanted} を export していません")
+            imports.setdefault(imported, []).extend(names_in(found[1]))
         self.exports[name] = self.exported(name, text)
         # Blanks in the place of the words leave every line as it was.
         plain = blanked(EXPORT, blanked(EXPORT_LIST, blanked(IMPORT, text)))
@@ -78,7 +91,12 @@ class Bundle:
             found_there = pattern.search(blanked(DECLARED, plain))
             if found_there:
                 raise self.problem(name, text, found_there.start(), reason)
-        self.parts.append(re.sub(r"\n{2,}", "\n", EXPORT.sub("", EXPORT_LIST.sub("", IMPORT.sub("", text)))).strip())
+        body = EXPORT.sub("", EXPORT_LIST.sub("", IMPORT.sub("", text)))
+        self.bodies[name] = re.sub(r"\n{2,}", "\n", body).strip()
+
+    def needed_by(self, name: str) -> set[str]:
+        """Return a module with all that it imports, and that these import."""
+        return {name}.union(*map(self.needed_by, self.imports[name]))
 
     def declare(self, name: str, text: str, plain: str) -> None:
         """Keep the names at the top of a module; one that another has is an error."""
@@ -109,8 +127,21 @@ class Bundle:
         return BundleError(f"web/{name}:{line}: {reason}。")
 
 
-def bundle(folder: Path, made: Mapping[str, str]) -> str:
-    """Return the script that does what `main.mjs` does.
+def bundle(folder: Path, made: Mapping[str, str], entry: str = ENTRY, result: str = "hayasa") -> str:
+    """Return one script that does what a module does, and sets a global object to what it exports.
+
+    Parameters and errors are those of `bundles`.
+    """
+    modules = Modules(folder, made, [entry])
+    return _script("\n".join(modules.bodies.values()), result, ", ".join(modules.exports[entry]))
+
+
+def _script(body: str, result: str, exported: str) -> str:
+    return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.{result} = {{ {exported} }};\n}})();\n'
+
+
+def bundles(folder: Path, made: Mapping[str, str], later: Mapping[str, str]) -> list[str]:
+    """Return the script that does what `main.mjs` does, and those that may come later.
 
     Parameters
     ----------
@@ -118,11 +149,17 @@ def bundle(folder: Path, made: Mapping[str, str]) -> str:
         Folder with the modules.
     made : mapping of str to str
         Texts of modules that are no files in it, by name.
+    later : mapping of str to str
+        The modules whose exports come in scripts of their own, without ``.mjs``, each with the one
+        that has come before; ``""`` where that is the first script alone.
 
     Returns
     -------
-    str
-        A classic script that sets ``globalThis.hayasa`` to what `main.mjs` exports.
+    list of str
+        Classic scripts.  The first sets ``globalThis.hayasa`` to what `main.mjs` exports.  Each of
+        the others puts what its module exports into ``hayasa.parts``, which `main.mjs` has to
+        export, under the module's name.  It does nothing among scripts that it was not made with,
+        as while a new edition is put in the place of an old one.
 
     Raises
     ------
@@ -130,14 +167,43 @@ def bundle(folder: Path, made: Mapping[str, str]) -> str:
         If a module is missing, imports what is not exported, imports itself by a detour, has a
         name that another has, or is written in a form that is not supported.
     """
-    joined = Bundle(folder, made)
-    text = joined.text(ENTRY)
-    if text is None:
-        raise BundleError(f"web/{ENTRY} がありません。")
-    joined.add(ENTRY, text)
-    body = "\n".join(joined.parts)
-    exported = ", ".join(joined.exports[ENTRY])
-    return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.hayasa = {{ {exported} }};\n}})();\n'
+    entries = {"": ENTRY, **{name: f"{name}.mjs" for name in later}}
+    modules = Modules(folder, made, entries.values())
+    ways = {name: [name] for name in entries}  # to the first script
+    for way in ways.values():
+        while way[-1]:
+            way.append(later[way[-1]])
+    needed = {name: modules.needed_by(entry) for name, entry in entries.items()}
+    owner = {module: common([way for name, way in ways.items() if module in needed[name]]) for module in modules.bodies}
+    taken: dict[str, set[str]] = {name: set() for name in entries}
+    shared: dict[str, set[str]] = {name: set() for name in entries}
+    for module, imports in modules.imports.items():
+        for imported, names in imports.items():
+            if owner[imported] != owner[module]:
+                taken[owner[module]].update(names)
+                shared[owner[imported]].update(names)
+    bodies = {
+        name: "\n".join(body for module, body in modules.bodies.items() if owner[module] == name) for name in entries
+    }
+    edition = quoted(sha256("\n".join(bodies[name] for name in entries if shared[name]).encode()).hexdigest()[:12])
+    exported = ", ".join(modules.exports[ENTRY])
+    if later:
+        exported += f", edition: {edition}, shared: {{ {', '.join(sorted(shared['']))} }}"
+    scripts = [_script(bodies[""], "hayasa", exported)]
+    for name in later:
+        given = f"Object.assign(shared, {{ {', '.join(sorted(shared[name]))} }});\n" if shared[name] else ""
+        scripts.append(
+            f'{HEADER}(() => {{\n"use strict";\nconst {{ edition, shared, parts }} = globalThis.hayasa;\n'
+            f"if (edition !== {edition}) return;\n"
+            f"const {{ {', '.join(sorted(taken[name]))} }} = shared;\n{bodies[name]}\n{given}"
+            f"parts[{quoted(name)}] = {{ {', '.join(modules.exports[entries[name]])} }};\n}})();\n"
+        )
+    return scripts
+
+
+def common(ways: list[list[str]]) -> str:
+    """Return the first stop that several ways have in common."""
+    return next(stop for stop in ways[0] if all(stop in way for way in ways))
 
 
 def blanked(pattern: re.Pattern[str], text: str) -> str:

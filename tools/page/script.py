@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from textwrap import indent
+from typing import NamedTuple
 
-from tools.page.bundle import HEADER, IMPORT, NAME, bundle, names_in, quoted, shortened
+from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
+from tools.page.package import Package
+from tools.page.race import race_data
 from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
-from tools.page.translate import translate
+from tools.page.translate import Formulas, formulas_module, import_of, translate_in_turn
 
 TABLES = "hayasaTables"
 RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
@@ -16,15 +21,17 @@ RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
 WANTED = (
     "hayasa.engine.calibration.Calibration",
     "hayasa.engine.calibration.DeviceFactor",
+    "hayasa.engine.prompt.PromptCalibration",
+    "hayasa.engine.prompt.PromptFactor",
     "hayasa.machine.device.Device",
-    "hayasa.engine.engines.ENGINES",
+    "hayasa.engine.engines.BACKENDS",
+    "hayasa.engine.engines.Engine",
     "hayasa.errors.MAX_BATCH_SIZE",
     "hayasa.errors.MAX_CONTEXT_LENGTH",
     "hayasa.errors.MAX_DEVICES",
-    "hayasa.answer.choose.first_that_fits",
     "hayasa.answer.choose.speed_per_sequence",
+    "hayasa.answer.estimate._meant",
     "hayasa.answer.estimate.estimate",
-    "hayasa.answer.explain.explanation",
     "hayasa.engine.buffers.EngineMemory",
     "hayasa.engine.offload.OffloadCalibration",
     "hayasa.machine.host.Host",
@@ -39,10 +46,40 @@ WANTED = (
     "hayasa.model.weights.TensorRule",
     "hayasa.model.weights.WeightFormat",
 )
-# What reads files, which a page cannot do: web/estimator.mjs does it instead.
+
+
+class Later(NamedTuple):
+    """A script that a page asks for when it is needed."""
+
+    wanted: tuple[str, ...] = ()
+    """What it computes, as in `WANTED`."""
+
+    beside: str = ""
+    """The one that has come before it, besides the first."""
+
+
+# By the module whose exports each brings.
+LATER = {
+    "figures": Later(),
+    "calculator": Later(),
+    "measurements": Later(beside="calculator"),
+    "sums": Later(("hayasa.answer.explain.explanation",), beside="calculator"),
+    "choosing": Later(
+        tuple(
+            f"hayasa.answer.choose.{name}"
+            for name in ("first_that_fits", "formats_to_try", "may_hold", "stored_formats")
+        ),
+        beside="calculator",
+    ),
+    "python": Later(beside="calculator"),
+}
+BESIDE = {name: one.beside for name, one in LATER.items()}
+# What reads files, which a page cannot do, is data, or is never asked there: web/estimator.mjs has it instead.
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
+    "hayasa.engine.prompt.prompt_calibrations",
+    "hayasa.engine.prompt.prompt_factors",
     "hayasa.engine.buffers.engine_memories",
     "hayasa.engine.offload.offload_calibration",
     "hayasa.machine.reserve.memory_reserves",
@@ -52,6 +89,17 @@ GIVEN = (
     "hayasa.catalog.objects.get_weight_format",
     "hayasa.catalog.objects.weight_formats",
     "hayasa.engine.engines.get_engine",
+    "hayasa.engine.engines.ENGINES",
+    "hayasa.engine.engines._ENGINES",
+    "hayasa.engine.builds.build_month",
+)
+# What the page never asks for: of several unlike devices, it has nothing to show.  Each is undefined there.
+NEVER_ASKED = (
+    "hayasa.answer.estimate._estimate_dealt",
+    "hayasa.answer.estimate._joined",
+    "hayasa.answer.estimate._dealt_speed",
+    "hayasa.answer.fit._dealt_fit",
+    "hayasa.answer.fit._require_dealt",
 )
 USED_BY_HAND = ("$dict",)
 # What nobody asks for there.
@@ -61,7 +109,7 @@ LEFT_OUT = (
     "Estimate.to_dict",
     "Wait.name",
     "Engine.aliases",
-    *(f"Calibration.{name}" for name in NOT_SHOWN),
+    *(f"{kind}.{name}" for kind in ("Calibration", "PromptCalibration") for name in NOT_SHOWN),
 )
 
 
@@ -73,13 +121,36 @@ def made_modules(source: Path) -> dict[str, str]:
     source : pathlib.Path
         Folder in which ``src/hayasa`` lies.
     """
-    formulas = translate(source / "src" / "hayasa", root=source, wanted=WANTED, given=GIVEN, left_out=LEFT_OUT)
-    used = {name for found in IMPORT.finditer(formulas) for name in names_in(found[1])}
+    package = Package(source / "src" / "hayasa", source)
+    first, *later = translate_in_turn(
+        package, [WANTED, *(one.wanted for one in LATER.values())], given=(*GIVEN, *NEVER_ASKED), left_out=LEFT_OUT
+    )
+    runtime = Runtime()
+    here = runtime.needed({*first.runtime, *USED_BY_HAND})
     return {
         "data.mjs": f"export const data = JSON.parse({quoted(compact_json(calculator_data()))});\n",
-        "formulas.mjs": formulas,
-        "runtime.mjs": needed(RUNTIME.read_text(encoding="utf-8"), used | set(USED_BY_HAND)),
+        "measurement-data.mjs": f"export const measurementData = JSON.parse({quoted(compact_json(measurement_data()))});\n",
+        "formulas.mjs": formulas_module(first),
+        "runtime.mjs": runtime.module(here),
+        **{
+            f"{name}-formulas.mjs": later_module(f"{name}Formulas", formulas, runtime, here)
+            for name, formulas in zip(LATER, later, strict=True)
+            if formulas.results
+        },
     }
+
+
+def later_module(name: str, formulas: Formulas, runtime: Runtime, here: set[str]) -> str:
+    """Write the module of what a further script computes, with what the first one lacks of the runtime."""
+    lacking = runtime.needed(formulas.runtime) - here
+    used = (formulas.runtime | runtime.mentioned(lacking)) & here
+    body = indent(f"{runtime.text(lacking)}{formulas.body}", "  ")
+    exports = "".join(f"export const {result} = {name}.{result};\n" for result in formulas.results)
+    return (
+        f'{import_of(used)}import {{ hayasa }} from "./estimator.mjs";\n\n'
+        f"const {name} = (({{ {', '.join(sorted(formulas.parameters))} }}) => {{\n{body}\n"
+        f"  return {{ {', '.join(formulas.results)} }};\n}})(hayasa);\n{exports}"
+    )
 
 
 def page_modules(source: Path) -> dict[str, str]:
@@ -87,32 +158,54 @@ def page_modules(source: Path) -> dict[str, str]:
     return {**made_modules(source), "data.mjs": f"export const data = globalThis.{TABLES};\n"}
 
 
-def needed(module: str, wanted: set[str]) -> str:
-    """Leave out what of a module nobody wants, and nothing that is wanted mentions."""
-    parts = re.split(r"^(?=(?:export )?(?:const|class|function\*?) )", module, flags=re.MULTILINE)
-    by_name = {re.findall(NAME, part.removeprefix("export "))[1]: part for part in parts[1:]}
-    kept: set[str] = set()
-    while wanted:
-        kept |= wanted
-        mentioned = {name for one in wanted for name in re.findall(NAME, by_name[one])}
-        wanted = (mentioned & by_name.keys()) - kept
-    return parts[0] + "".join(part for name, part in by_name.items() if name in kept)
+class Runtime:
+    """The definitions of `runtime.mjs`, of which each script has those that it needs."""
+
+    def __init__(self) -> None:
+        text = RUNTIME.read_text(encoding="utf-8")
+        parts = re.split(r"^(?:export )?(?=(?:const|class|function\*?) )", text, flags=re.MULTILINE)
+        self.definitions = {re.findall(NAME, part)[1]: part for part in parts[1:]}
+
+    def mentioned(self, names: Iterable[str]) -> set[str]:
+        """Return the definitions that some definitions mention."""
+        return {one for name in names for one in re.findall(NAME, self.definitions[name])} & self.definitions.keys()
+
+    def needed(self, names: set[str]) -> set[str]:
+        """Return some definitions with all that they mention."""
+        further = self.mentioned(names) - names
+        return self.needed(names | further) if further else names
+
+    def text(self, names: set[str], before: str = "") -> str:
+        """Write some definitions, each with a word before it."""
+        return "".join(f"{before}{part}" for name, part in self.definitions.items() if name in names)
+
+    def module(self, names: set[str]) -> str:
+        """Write a module that exports some definitions."""
+        return self.text(names, "export ")
 
 
-def page_script(root: Path, source: Path) -> str:
-    """Return the script for the modules of a book."""
-    return shortened(bundle(root / "web", page_modules(source)))
+def page_scripts(root: Path, source: Path) -> dict[str, str]:
+    """Return the scripts for the modules of a book by file name: ``hayasa.js``, and those that may come later."""
+    scripts = bundles(root / "web", page_modules(source), BESIDE)
+    return {name: shortened(script) for name, script in zip(script_names(), scripts, strict=True)}
+
+
+def script_names() -> list[str]:
+    """Return the names of the scripts that `bundles` makes."""
+    return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
+
+
+def plain_race_script(root: Path) -> str:
+    """Return the script of the front page's race, which needs nothing of the others."""
+    data = f"export const race = JSON.parse({quoted(compact_json(race_data()))});\n"
+    return bundle(root / "web", {"race-data.mjs": data}, "race.mjs", "hayasaRace")
+
+
+def race_script(root: Path) -> str:
+    """Return the same, shortened."""
+    return shortened(plain_race_script(root))
 
 
 def tables_script() -> str:
     """Return the script that brings the tables, and runs before that of the page."""
-    return _data_script(TABLES, calculator_data())
-
-
-def measurements_script() -> str:
-    """Return the script that brings the published measurements to the one that asks for them."""
-    return _data_script("hayasaMeasurements", measurement_data())
-
-
-def _data_script(name: str, data: object) -> str:
-    return f"{HEADER}globalThis.{name} = JSON.parse({quoted(compact_json(data))});\n"
+    return f"{HEADER}globalThis.{TABLES} = JSON.parse({quoted(compact_json(calculator_data()))});\n"

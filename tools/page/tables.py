@@ -23,8 +23,9 @@ from hayasa.catalog.objects import (
 from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
-from hayasa.engine.engines import get_engine
+from hayasa.engine.engines import ENGINES, Engine, get_engine
 from hayasa.engine.offload import OffloadCalibration, offload_calibration
+from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors, vendor
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
 from hayasa.machine.reserve import MemoryReserve, memory_reserves
@@ -51,8 +52,9 @@ def calculator_data() -> dict[str, Any]:
     -------
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
-        ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``,
-        ``engine_memories`` and ``offload_calibration``, ``presets``, and ``shelves``: in what groups
+        ``mixes``), ``calibrations``, ``device_factors``, ``prompt_calibrations``,
+        ``prompt_factors``, ``offload_calibration``, ``memory_reserves``, ``engine_memories``,
+        ``engines``, ``presets``, and ``shelves``: in what groups
         and order the menus offer devices, models and weight formats.
 
     Raises
@@ -71,10 +73,13 @@ def calculator_data() -> dict[str, Any]:
         "models": _table(_columns(Model, [get_model(id_) for id_ in model_rows()], unused=("family",))),
         **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
         "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
-        "device_factors": _device_factors(),
+        "device_factors": _factors(DeviceFactor, device_factors().values(), calibrations()),
+        "prompt_calibrations": _table(_columns(PromptCalibration, prompt_calibrations(), unused=NOT_SHOWN)),
+        "prompt_factors": _factors(PromptFactor, prompt_factors().values(), prompt_calibrations()),
         "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
         "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
         "offload_calibration": _table(_columns(OffloadCalibration, [offload_calibration()])),
+        "engines": [_said(engine) for engine in ENGINES.values()],
         "presets": {"article": _article()},
         "shelves": {"devices": _device_shelves(), "models": _model_shelves(), "weight_formats": _weight_shelves()},
     }
@@ -117,6 +122,12 @@ NOT_SHOWN = (
     "error_generation_held_out",
     "error_model_held_out",
     "error_source_held_out",
+    "error_batches_device_held_out",
+    "error_batches_model_held_out",
+    "coverage_batches_held_out",
+    "error_year_held_out",
+    "first_year",
+    "last_year",
     "coverage_device_held_out",
     "coverage_model_held_out",
     "sources",
@@ -179,6 +190,15 @@ def _columns(kind: type, objects: Sequence[object], unused: Iterable[str] = ()) 
         if field.name not in unused and not same:
             columns[field.name] = column
     return columns
+
+
+def _said(engine: Engine) -> Fields:
+    """Return what an engine's row says, without its other spellings, which nobody types there."""
+    return {
+        field.name: getattr(engine, field.name)
+        for field in fields(Engine)
+        if field.name != "aliases" and getattr(engine, field.name) != field.default
+    }
 
 
 def _table(columns: Columns) -> dict[str, dict[str, str]]:
@@ -257,12 +277,15 @@ def _place(known: list[Any], value: object) -> int:
     return known.index(value)
 
 
-def _device_factors() -> dict[str, Any]:
-    """Return the factors; a scope is a place among the families of devices, or behind them among the devices."""
-    ids = [row.id for row in calibrations()]
+def _factors(
+    kind: type, factors: Iterable[object], calibrated: Sequence[Calibration] | Sequence[PromptCalibration]
+) -> dict[str, Any]:
+    """Return the factors; a scope is a place among the families of devices, the devices, and the vendors."""
+    ids = [row.id for row in calibrated]
     devices = [listed_device(id_) for id_ in device_rows()]
-    scopes = [*dict.fromkeys(device.family for device in devices), *device_rows()]
-    columns = _columns(DeviceFactor, list(device_factors().values()), unused=("rows",))
+    families = dict.fromkeys(device.family for device in devices)
+    scopes = [*families, *device_rows(), *dict.fromkeys(map(vendor, families))]
+    columns = _columns(kind, list(factors), unused=("rows",))
     places = {name: columns.pop(name) for name in ("calibration", "scope")}
     return {
         **_table(columns),

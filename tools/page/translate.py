@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatchmethod
 from pathlib import Path
 from textwrap import indent
+from typing import NamedTuple
 
 from tools.page.expressions import BINARY, Expressions
 from tools.page.package import (
@@ -73,38 +74,97 @@ def translate(
     TranslationError
         If anything that is needed cannot be translated.
     """
-    program = Program(Package(folder, root), [tuple(name.rsplit(".", 1)) for name in given], frozenset(left_out))
-    results = [program.name_of(*name.rsplit(".", 1)) for name in wanted]
-    body = program.translated()
-    imports = "".join(f"  {name},\n" for name in sorted(program.runtime))
-    parameters = ", ".join(sorted(name for _, name in program.given))
+    (formulas,) = translate_in_turn(Package(folder, root), [wanted], given=given, left_out=left_out)
+    return formulas_module(formulas)
+
+
+def formulas_module(formulas: Formulas) -> str:
+    """Write the module of the first script's formulas, as `translate` returns it."""
     return (
-        f'import {{\n{imports}}} from "./runtime.mjs";\n\n'
-        f"export function formulas({{ {parameters} }}) {{\n{indent(body, '  ')}\n"
-        f"  return {{ {', '.join(results)} }};\n}}\n"
+        f"{import_of(formulas.runtime)}\n"
+        f"export function formulas({{ {', '.join(sorted(formulas.parameters))} }}) {{\n{indent(formulas.body, '  ')}\n"
+        f"  return {{ {', '.join(formulas.results)} }};\n}}\n"
     )
+
+
+class Formulas(NamedTuple):
+    """Definitions in JavaScript, and what they need and are needed for."""
+
+    body: str
+    runtime: set[str]
+    parameters: set[str]
+    """Those that they mention and do not hold: what is given, or what an earlier script holds."""
+
+    results: list[str]
+
+
+def translate_in_turn(
+    package: Package, wanted: Iterable[Iterable[str]], *, given: Iterable[str], left_out: Iterable[str]
+) -> list[Formulas]:
+    """Translate what is wanted first, and then what further scripts want and the first one does not have.
+
+    Parameters
+    ----------
+    package : Package
+        The Python package.
+    wanted : iterable of iterable of str
+        As for `translate`, for one script after another; each mentions the definitions of the first.
+    given, left_out : iterable of str
+        As for `translate`.
+
+    Returns
+    -------
+    list of Formulas
+        As many as there are scripts.  The results of the first are what is wanted there, and, behind
+        that, what the others mention.
+
+    Raises
+    ------
+    TranslationError
+        If anything that is needed cannot be translated.
+    """
+    known = {origin: origin[1] for origin in (package.origin(*name.rsplit(".", 1)) for name in given)}
+    by_hand = set(known.values())
+    translated: list[Formulas] = []
+    for names in wanted:
+        program = Program(package, known, frozenset(left_out))
+        results = [program.name_of(*name.rsplit(".", 1)) for name in names]
+        translated.append(Formulas(program.translated(), program.runtime, program.mentioned, results))
+        if len(translated) == 1:
+            known = known | program.names
+    first, *later = translated
+    mentioned = set().union(*(one.parameters for one in later)) - by_hand
+    first.results.extend(sorted(mentioned - {*first.results}))
+    return translated
+
+
+def import_of(runtime: Iterable[str]) -> str:
+    """Write the import of what formulas use of the runtime."""
+    return "import {\n" + "".join(f"  {name},\n" for name in sorted(runtime)) + '} from "./runtime.mjs";\n'
 
 
 class Program:
     """All that is translated, from what is wanted to the last thing that it mentions."""
 
-    def __init__(self, package: Package, given: list[tuple[str, ...]], left_out: frozenset[str]) -> None:
-        self.package, self.given = package, {package.origin(*name) for name in given}
+    def __init__(self, package: Package, given: Mapping[tuple[str, str], str], left_out: frozenset[str]) -> None:
+        self.package, self.given = package, given
         self.left_out = left_out
         self.names: dict[tuple[str, str], str] = {}
         self.waiting: list[tuple[str, str]] = []
         self.runtime: set[str] = set()
+        self.mentioned: set[str] = set()
 
     def name_of(self, module: str, name: str) -> str:
         """Return what a definition is called in JavaScript, and see to it that it will be there."""
         key = self.package.origin(module, name)
         if key in self.given:
-            return key[1]
+            self.mentioned.add(self.given[key])
+            return self.given[key]
         found = self.package.module(key[0])
         if found is None:
             raise TranslationError(f"{module} に {name} がありません。")
         if key not in self.names:
-            taken = {*self.names.values(), *(name for _, name in self.given)}
+            taken = {*self.names.values(), *self.given.values()}
             plain = local_name(key[1])
             self.names[key] = plain if plain not in taken else f"{plain}${key[0].rpartition('.')[2]}"
             self.waiting.append(key)

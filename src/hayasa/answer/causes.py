@@ -365,11 +365,10 @@ def _several_sequences(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _prompt_speed(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    speed = result.prefill_tokens_per_s
-    if not speed:
+    low, high = result.prefill_tokens_per_s_low, result.prefill_tokens_per_s_high
+    if not (low and high):
         return None
-    low, high = (factor * speed / result.decode_tokens_per_s for factor in PREFILL_FACTORS)
-    return Span(low, high)
+    return Span(low / result.decode_tokens_per_s, high / result.decode_tokens_per_s)
 
 
 def _fewer_bits(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -403,7 +402,12 @@ def _changed(result: Estimate, **changes: Any) -> Estimate:
         "devices": 1 if "device" in changes else result.devices,
         "split": result.split,
         "kv_cache": result.kv_cache,
+        "build": result.build or None,
+        "server": result.server,
     }
+    if result.offload and "device" not in changes:
+        split = result.offload
+        question.update(gpu_layers=split.gpu_layers, cpu_moe_layers=split.cpu_moe_layers, host=split.host)
     return estimate(**{**question, **changes})
 
 
@@ -411,13 +415,6 @@ def _speedup(result: Estimate, **changes: Any) -> float:
     """Return how many times as fast the same is with something changed."""
     return _changed(result, **changes).decode_tokens_per_s / result.decode_tokens_per_s
 
-
-PREFILL_FACTORS = (0.3, 1.4)
-"""Measured over estimated speed of reading a prompt: nine in ten of 817 published rows lie between.
-
-They are those of ``data/measurements`` for one device that have an estimate;
-`tests/hayasa/test_check.py` counts them again.
-"""
 
 _RULES: dict[str, Callable[[Row, Estimate, Seen], Span | None]] = {
     "ratio": _ratio,

@@ -6,8 +6,9 @@ import math
 from typing import NamedTuple
 
 from ..errors import InvalidValueError, require_kind, require_positive
-from .causes import PREFILL_FACTORS, Cause, Seen, likely_causes
-from .estimate import Estimate, estimate
+from ..machine.split import devices_at_a_time
+from .causes import Cause, Seen, likely_causes
+from .estimate import Estimate, ask_again
 
 NORMAL, FAST, SLOW, IMPOSSIBLE = "normal", "fast", "slow", "impossible"
 
@@ -77,7 +78,7 @@ class Check(NamedTuple):
         Where a speed is impossible, this is how little the model can have read.
         """
         result = self.estimate
-        together = result.devices if result.split == "tensor" else 1
+        together = devices_at_a_time(result.split, result.devices)
         step_s = result.batch_size / self.measured_tokens_per_s
         return result.device.memory_bandwidth_bytes_per_s * together * step_s
 
@@ -112,42 +113,17 @@ def _decode_bound(result: Estimate) -> float:
     if result.batch_size == 1 or not result.model.experts:
         return result.decode_tokens_per_s_bound
     # All sequences might take the same experts: then a step reads what that of one sequence reads.
-    one = estimate(
-        result.model,
-        result.device,
-        weights=result.weights,
-        context_length=result.context_length,
-        engine=result.engine,
-        backend=result.backend or None,
-        devices=result.devices,
-        split=result.split,
-        kv_cache=result.kv_cache,
-    )
+    one = ask_again(result, batch_size=1)
     return min(result.batch_size / one.memory_latency_s, result.batch_size / max(result.compute_latency_s, 1e-12))
 
 
 def prompt_expectation(result: Estimate, depth: int = 0) -> Expectation | None:
     """Return what the speed of reading the prompt behind `depth` tokens should be; None if that is not known."""
-    whole = result._replace(prompt_length=depth + result.prompt_length)
-    speeds = _prompt_speeds(whole)
-    if depth and speeds is not None:
-        before = _prompt_speeds(result._replace(prompt_length=depth))
-        assert before is not None  # what is known of the whole is known of a part
-        speeds = tuple(
-            result.prompt_length / (whole.prompt_length / all_ - depth / first)
-            for all_, first in zip(speeds, before, strict=True)
-        )
-    if speeds is None:
+    behind = result._replace(cached_tokens=depth)
+    time, tokens = behind.prompt_time, result.prompt_length * result.batch_size
+    if time is None:
         return None
-    best, bound = speeds
-    low, high = (factor * best for factor in PREFILL_FACTORS)
-    return Expectation(best, low, min(high, bound), bound)
-
-
-def _prompt_speeds(result: Estimate) -> tuple[float, ...] | None:
-    """Return best estimate and bound of the speed of reading the prompt; None if unknown."""
-    best, bound = result.prefill_tokens_per_s, result.prefill_tokens_per_s_bound
-    return (best, bound) if best and bound else None
+    return Expectation(tokens / time.best_s, tokens / time.slow_s, tokens / time.fast_s, tokens / time.bound_s)
 
 
 def whole_expectation(result: Estimate, decode_tokens: int, depth: int = 0) -> Expectation | None:

@@ -163,6 +163,8 @@ def _question(run: Run, known: dict[str, Any], notes: list[str]) -> dict[str, An
         "batch_size": run.batch_size,
         "context_length": run.context_length,
         "prompt_length": run.prompt_tokens or None,
+        # The others are servers by their engine, or none.
+        "server": run.tool == "llama-server",
     }
     question = {**{name: value for name, value in told.items() if value}, **known}
     if "model" not in known and run.architecture and run.parameters:

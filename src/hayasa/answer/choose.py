@@ -11,10 +11,11 @@ from ..engine.engines import Engine, get_engine
 from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, shown
 from ..machine.device import Device
 from ..machine.host import Host
+from ..machine.split import total
 from ..model.shape import Model
 from ..model.tensors import total_parameters
 from ..model.weights import WeightFormat
-from .estimate import PUBLISHED_BITS, Estimate, estimate, formats_of
+from .estimate import NO_DEVICE, PUBLISHED_BITS, Estimate, estimate, formats_of
 from .fit import split_that_fits
 
 ANY = "any"
@@ -78,7 +79,7 @@ def choose_devices(
 
 def choose_formats(
     model: str | Model,
-    device: str | Device,
+    device: str | Device | None = None,
     *,
     at_least_tokens_per_s: float = 0.0,
     **question: object,
@@ -90,7 +91,8 @@ def choose_formats(
     model : str or Model
         Name in any usual spelling, or an object of your own.
     device : str or Device
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; nothing where
+        `devices` names unlike ones.
     at_least_tokens_per_s : float
         Speed that each sequence has to reach by the best estimate.
     **question
@@ -121,7 +123,7 @@ def choose_formats(
 
 
 def choose_models(
-    device: str | Device,
+    device: str | Device | None = None,
     *,
     at_least_tokens_per_s: float = 0.0,
     weights: str | WeightFormat | None = ANY,
@@ -132,7 +134,8 @@ def choose_models(
     Parameters
     ----------
     device : str or Device
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; nothing where
+        `devices` names unlike ones.
     at_least_tokens_per_s : float
         Speed that each sequence has to reach by the best estimate.
     weights : str or WeightFormat, optional
@@ -156,19 +159,23 @@ def choose_models(
     --------
     >>> found = choose_models("rtx-3060", at_least_tokens_per_s=40, context_length=4096)
     >>> {one.model.id: one.weights.id for one in found}["llama-3.1-8b"]
-    'q6_k'
+    'q6_k_l'
     """
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())
         return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=speed_per_sequence, reverse=True))
-    machine = device if isinstance(device, Device) else get_device(device)
-    formats = [one for one in _stored(question) if one.bits_per_weight >= FEWEST_BITS]
-    formats.sort(key=lambda one: one.bits_per_weight, reverse=True)
+    formats = formats_to_try(_stored(question))
     best = [
-        first_that_fits(_fast_enough(_in_formats(get_model(id_), machine, formats, question), at_least_tokens_per_s))
+        first_that_fits(_fast_enough(_in_formats(get_model(id_), device, formats, question), at_least_tokens_per_s))
         for id_ in model_rows()
     ]
     return tuple(sorted((one for one in best if one), key=speed_per_sequence, reverse=True))
+
+
+def formats_to_try(stored: Iterable[WeightFormat]) -> list[WeightFormat]:
+    """Return the formats in which a model keeps enough of itself, those with the most bits first."""
+    enough = [one for one in stored if one.bits_per_weight >= FEWEST_BITS]
+    return sorted(enough, key=lambda one: one.bits_per_weight, reverse=True)
 
 
 def first_that_fits(results: Iterable[Estimate]) -> Estimate | None:
@@ -204,21 +211,39 @@ def _named(among: Iterable[str | Device]) -> list[str | Device]:
         raise InvalidValueError(f"among はデバイスの並びで指定してください（与えられた値: {shown(among)}）。") from None
 
 
+def memory_of_machines(device: str | Device | None, question: dict[str, object]) -> float:
+    """Return the memory of all devices of a question together, in bytes; 0 if it is unknown."""
+    devices = question.get("devices", 1)
+    if device is None:
+        if not isinstance(devices, (list, tuple)):
+            raise InvalidValueError(NO_DEVICE)
+        members = [one if isinstance(one, Device) else get_device(one) for one in devices]
+        sizes = [member.memory_capacity_bytes for member in members]
+        return total(sizes) if all(sizes) else 0.0
+    machine = device if isinstance(device, Device) else get_device(device)
+    count: int = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
+    return count * machine.memory_capacity_bytes
+
+
 def _in_formats(
-    model: Model, machine: Device, formats: Iterable[WeightFormat], question: dict[str, object]
+    model: Model, machine: str | Device | None, formats: Iterable[WeightFormat], question: dict[str, object]
 ) -> Iterator[dict[str, object]]:
     """Yield a question per format whose weights alone are not more than the whole memory."""
-    devices = require_integer("devices", question.get("devices", 1), 1, MAX_DEVICES)  # type: ignore[arg-type]
-    room_bytes = machine.memory_capacity_bytes * devices
+    capacity = memory_of_machines(machine, question)
     if question.get("host") is not None:
         host = question["host"]
         host = host if isinstance(host, Host) else get_host(host)  # type: ignore[arg-type]
-        room_bytes = room_bytes + host.memory_capacity_bytes if host.memory_capacity_bytes else 0.0
+        capacity = capacity + host.memory_capacity_bytes if host.memory_capacity_bytes else 0.0
     for weights in formats:
-        least_bytes = total_parameters(model) * weights.bits_per_weight / 8
-        # Some tensors may be stored in fewer bits than the format says of them all.
-        if not room_bytes or least_bytes < 1.2 * room_bytes:
+        if may_hold(capacity, model, weights):
             yield {**question, "model": model, "device": machine, "weights": weights}
+
+
+def may_hold(capacity_bytes: float, model: Model, weights: WeightFormat) -> bool:
+    """Tell whether the weights alone are not more than the whole memory; 0 bytes where nobody knows it."""
+    least_bytes = total_parameters(model) * weights.bits_per_weight / 8
+    # Some tensors may be stored in fewer bits than the format says of them all.
+    return not capacity_bytes or least_bytes < 1.2 * capacity_bytes
 
 
 def _stored(question: dict[str, object]) -> list[WeightFormat]:
@@ -226,11 +251,20 @@ def _stored(question: dict[str, object]) -> list[WeightFormat]:
     engine = question.get("engine", "llama.cpp")
     if not isinstance(engine, Engine):
         engine = get_engine(engine)  # type: ignore[arg-type]
+    return stored_formats(engine, question.get("backend"))  # type: ignore[arg-type]
+
+
+def stored_formats(engine: Engine, backend: str | None = None) -> list[WeightFormat]:
+    """Return the formats of files that an engine reads, with the given backend or with any, in no particular order.
+
+    Examples
+    --------
+    >>> any(one.id == "q4_k_m" for one in stored_formats(get_engine("vllm")))
+    False
+    """
+    backends = (backend or "", *(name for _, name in engine.backends))
     found = {
-        one.id: one
-        for backend in (question.get("backend") or "", *(name for _, name in engine.backends))
-        for one in formats_of(engine, str(backend))
-        if one.bits_per_weight <= PUBLISHED_BITS
+        one.id: one for name in backends for one in formats_of(engine, name) if one.bits_per_weight <= PUBLISHED_BITS
     }
     return list(found.values())
 

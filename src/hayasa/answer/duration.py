@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-from ..errors import MAX_CONTEXT_LENGTH, require_integer, require_kind
-from .estimate import Estimate, estimate
+from ..errors import MAX_CONTEXT_LENGTH, require_integer
+from .estimate import Estimate, ask_again
 
 PIECES = 8
 """Pieces in which the time of a step is taken for linear in the context.
@@ -25,11 +26,15 @@ class AnswerTime(NamedTuple):
         Until the first token: the prompt is read; None if that speed is not known.
     thinking_s, answer_s : float
         For the tokens of thought, and for those of the answer that a reader sees.
+    total_low_s, total_high_s : float or None
+        Ends of the 90 % interval of all of it; None if the first part is not known.
     """
 
     first_token_s: float | None
     thinking_s: float
     answer_s: float
+    total_low_s: float | None = None
+    total_high_s: float | None = None
 
     @property
     def total_s(self) -> float | None:
@@ -74,20 +79,31 @@ def answer_time(result: Estimate, answer_tokens: int, thinking_tokens: int = 0) 
 
     Examples
     --------
+    >>> from hayasa import estimate
     >>> result = estimate("llama-3.1-8b", "rtx-4090", prompt_length=1000)
     >>> time = answer_time(result, 500, thinking_tokens=2000)
     >>> round(time.answer_s / time.thinking_s, 2)
     0.26
     """
-    require_kind("result", result, Estimate)
     answer_tokens = require_integer("answer_tokens", answer_tokens, 1, MAX_CONTEXT_LENGTH)
     thinking_tokens = require_integer("thinking_tokens", thinking_tokens, 0, MAX_CONTEXT_LENGTH)
-    start = result.prompt_length + 1
-    between = result.prompt_length + thinking_tokens
+    read = result.cached_tokens + result.prompt_length
+    start = read + 1
+    between = read + thinking_tokens
     # What is written first costs no step of its own.
     thinking_s = _steps_s(result, start, between)
-    answer_s = _steps_s(result, max(start, between), result.prompt_length + thinking_tokens + answer_tokens)
-    return AnswerTime(result.time_to_first_token_s, thinking_s, answer_s)
+    answer_s = _steps_s(result, max(start, between), between + answer_tokens)
+    prompt = result.prompt_time
+    if prompt is None:
+        return AnswerTime(None, thinking_s, answer_s)
+    steps_s = thinking_s + answer_s
+    faster_s = steps_s * (1 - result.step_latency_fast_s / result.step_latency_s)
+    slower_s = steps_s * (result.step_latency_slow_s / result.step_latency_s - 1)
+    # Prompts and steps were fitted apart: how far the one is off says nothing of the other.
+    total_s = prompt.best_s + steps_s
+    low_s = total_s - math.hypot(prompt.best_s - prompt.fast_s, faster_s)
+    high_s = total_s + math.hypot(prompt.slow_s - prompt.best_s, slower_s)
+    return AnswerTime(prompt.best_s, thinking_s, answer_s, low_s, high_s)
 
 
 def _steps_s(result: Estimate, start: int, end: int) -> float:
@@ -103,15 +119,4 @@ def _steps_s(result: Estimate, start: int, end: int) -> float:
 
 def _step_s(result: Estimate, context_length: int) -> float:
     """Return the time of a step of the same question at another context."""
-    return estimate(
-        result.model,
-        result.device,
-        weights=result.weights,
-        batch_size=result.batch_size,
-        context_length=context_length,
-        engine=result.engine,
-        backend=result.backend or None,
-        devices=result.devices,
-        split=result.split,
-        kv_cache=result.kv_cache,
-    ).step_latency_s
+    return ask_again(result, batch_size=result.batch_size, context_length=context_length).step_latency_s

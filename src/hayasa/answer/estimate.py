@@ -7,6 +7,7 @@ that is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,9 +15,10 @@ from typing import NamedTuple
 from ..catalog.hosts import get_host
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
 from ..engine.buffers import memory_of
-from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration
+from ..engine.builds import build_month
+from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration, chosen_together
 from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
-from ..engine.waits import OLD_BUILDS, Wait
+from ..engine.waits import Wait
 from ..errors import (
     MAX_BATCH_SIZE,
     MAX_CONTEXT_LENGTH,
@@ -25,26 +27,34 @@ from ..errors import (
     InvalidValueError,
     require_choice,
     require_integer,
+    require_non_negative,
+    shown,
 )
 from ..machine.device import Device
 from ..machine.host import Host
 from ..machine.memory import memory_required_bytes
-from ..machine.split import SPLITS
-from ..model.flops import prefill_flop
+from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
 from ..model.placement import Placement, placement_of
 from ..model.shape import Model
-from ..model.weights import WeightFormat, weight_bytes
-from ..model.work import Work, layer_count, step_work
+from ..model.weights import WeightFormat
+from ..model.work import Work, step_work
 from ..units import gibibytes, significant
-from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_context_length, memory_fit, remedies, split_that_fits
-from .offload import Offload, offload_of, require_split, with_host
-from .step import calibrated_waits, ideal_waits, step_s
+from .fit import (
+    DOES_NOT_FIT,
+    FITS,
+    MemoryFit,
+    max_batch_size,
+    max_context_length,
+    memory_fit,
+    remedies,
+    split_that_fits,
+)
+from .offload import Offload, offload_of, offloaded_prompt, require_split, with_host
+from .prompt import PromptTime, dealt_prompt, prompt_time
+from .step import calibrated_waits, dealt_waits, ideal_waits, message_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
-
-NOTEWORTHY = 1.05
-"""How much faster new builds have to be for a note to say so."""
 
 PUBLISHED_BITS = 16
 """Bits of a number as models are published: fewer are packed in some way."""
@@ -53,6 +63,31 @@ TERNARY_FORMATS = ("tq1_0", "tq2_0")
 """Formats for models that were trained in three values: of any other they keep nothing."""
 
 _FP16 = WeightFormat(id="f16", bits_per_weight=16)
+
+
+class DealtPart(NamedTuple):
+    """What one of several unlike devices does of a step.
+
+    Parameters
+    ----------
+    alone : Estimate
+        What the device would do on its own with the whole model.
+    fraction : float
+        Share of the layers that it has.
+    """
+
+    alone: Estimate
+    fraction: float
+
+    @property
+    def device(self) -> Device:
+        """The device."""
+        return self.alone.device
+
+    @property
+    def step_latency_s(self) -> float:
+        """Seconds of a step that pass on it."""
+        return self.fraction * self.alone.step_latency_s
 
 
 class Estimate(NamedTuple):
@@ -67,11 +102,15 @@ class Estimate(NamedTuple):
     context_length : int
         Tokens already in the cache of each sequence when the token is decoded.
     prompt_length : int
-        Tokens of the prompt that the prefill figures are about.
+        Tokens of the prompt, of each sequence, that the prefill figures are about.
+    cached_tokens : int
+        Tokens before the prompt that are in the cache already.
+    micro_batch : int
+        Tokens of prompts that are computed together; 0 for the engine's own number.
     devices : int
-        How many devices, all alike.
+        How many devices.
     split : str
-        ``"pipeline"`` or ``"tensor"``.
+        One of `hayasa.machine.split.SPLITS`.
     work : Work
         What a step reads and computes.
     waits : tuple of Wait
@@ -86,8 +125,17 @@ class Estimate(NamedTuple):
     backend : str
         What the engine computes with, such as ``"cuda"``; empty for ``ideal``,
         and where nothing is known of the device.
+    build : str
+        Month of the engine's build; empty for the newest that was measured.
+    server : bool
+        Whether the speed is what a client of a server sees.
     remarks : tuple of str
         How what the question left open was settled, in Japanese.
+    parts : tuple of DealtPart
+        Unlike devices, each with its share; `device` then is all of them as
+        one.  Empty where all are alike.
+    link_latency_s : float or None
+        Seconds of a message between machines; None within one.
     offload : Offload or None
         What of the model lies in the host's memory; None if nothing does.
     """
@@ -100,6 +148,8 @@ class Estimate(NamedTuple):
     batch_size: int
     context_length: int
     prompt_length: int
+    cached_tokens: int
+    micro_batch: int
     devices: int
     split: str
     work: Work
@@ -109,13 +159,17 @@ class Estimate(NamedTuple):
     step_latency_s: float
     chosen: ChosenCalibration | None
     backend: str
+    build: str
+    server: bool
     remarks: tuple[str, ...]
+    parts: tuple[DealtPart, ...] = ()
+    link_latency_s: float | None = None
     offload: Offload | None = None
 
     def __repr__(self) -> str:
         low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
         return (
-            f"Estimate({self.model.id} {self.weights.id} on {self.devices} x {self.device.id},"
+            f"Estimate({self.model.id} {self.weights.id} on {'' if self.parts else f'{self.devices} x '}{self.device.id},"
             f" {self.engine.id}: {significant(self.decode_tokens_per_s)} tokens/s,"
             f" 90 % in {significant(low)} to {significant(high)},"
             f" bound {significant(self.decode_tokens_per_s_bound)})"
@@ -135,13 +189,10 @@ class Estimate(NamedTuple):
 
     @property
     def step_latency_fast_s(self) -> float:
-        """Lower end of its 90 % interval, never less than physics allows.
-
-        Where a device was measured with old builds of the engine, today's are faster.
-        """
+        """Lower end of its 90 % interval, never less than physics allows."""
         if self.chosen is None:
             return self.bound_latency_s
-        fast_s = self._step_s_of_new_builds() / self.chosen.high_factor
+        fast_s = self.step_latency_s / self.chosen.high_factor
         # What was measured of a host is no bound of what it can do.
         is_bound = self.offload is None or self.offload.is_bound
         return max(fast_s, self.bound_latency_s) if is_bound else fast_s
@@ -215,7 +266,7 @@ class Estimate(NamedTuple):
     @property
     def memory_available_bytes(self) -> float:
         """Memory of all devices together; 0 if unknown."""
-        return self.device.memory_capacity_bytes * self.devices
+        return self.device.memory_capacity_bytes * (1 if self.parts else self.devices)
 
     @property
     def fit(self) -> MemoryFit:
@@ -231,6 +282,7 @@ class Estimate(NamedTuple):
             backend=self.backend,
             devices=self.devices,
             placement=self._placement(),
+            dealt=self._dealt,
         )
 
     def _placement(self) -> Placement | None:
@@ -241,6 +293,10 @@ class Estimate(NamedTuple):
     def host_fit(self) -> MemoryFit | None:
         """The same of the host's memory; None if nothing lies there."""
         return self.offload.fit if self.offload else None
+
+    @property
+    def _dealt(self) -> tuple[tuple[Device, float], ...]:
+        return tuple([(part.device, part.fraction) for part in self.parts])
 
     @property
     def fits(self) -> bool | None:
@@ -270,6 +326,7 @@ class Estimate(NamedTuple):
             backend=self.backend,
             devices=self.devices,
             placement=self._placement(),
+            dealt=self._dealt,
         )
         return min(longest, self.model.context_length_max or longest)
 
@@ -290,48 +347,88 @@ class Estimate(NamedTuple):
                 backend=self.backend,
                 devices=self.devices,
                 placement=self._placement(),
+                dealt=self._dealt,
             )
         )
 
     @property
+    def prompt_time(self) -> PromptTime | None:
+        """How long it takes to read the prompts of all sequences, and why; None if unknown."""
+        tokens = self.prompt_length * self.batch_size
+        if not self.parts:
+            time = self._prompt_time_on(self.device, self.backend, self.devices)
+            return offloaded_prompt(time, self.offload, tokens) if time and self.offload else time
+        return dealt_prompt(
+            [(self._prompt_time_on(part.device, part.alone.backend, 1), part.fraction) for part in self.parts], tokens
+        )
+
+    def _prompt_time_on(self, device: Device, backend: str, devices: int) -> PromptTime | None:
+        """Return the same of devices that are alike."""
+        return prompt_time(
+            self.model,
+            device,
+            self.weights,
+            self.engine,
+            backend,
+            prompt_length=self.prompt_length,
+            cached_tokens=self.cached_tokens,
+            batch_size=self.batch_size,
+            micro_batch=self.micro_batch,
+            devices=devices,
+            split=self.split,
+        )
+
+    def _prompt_speed(self, seconds: float | None) -> float | None:
+        """Return the tokens per second of all prompts in so many seconds."""
+        return self.prompt_length * self.batch_size / seconds if seconds else None
+
+    @property
+    def prefill_waits(self) -> tuple[Wait, ...]:
+        """Why reading the prompt takes its time; empty if that is unknown."""
+        time = self.prompt_time
+        return time.waits if time else ()
+
+    @property
     def prefill_tokens_per_s_bound(self) -> float | None:
-        """Tokens per second of reading the prompt that physics allows; None if unknown."""
-        return self._prefill_tokens_per_s(1.0, is_bound=True)
+        """Tokens per second of reading the prompts, all sequences together, that physics allows; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.bound_s) if time else None
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
-        """Tokens per second of reading the prompt: the best estimate; None if unknown."""
-        if self.chosen is None:
-            return self.prefill_tokens_per_s_bound
-        return self._prefill_tokens_per_s(self.chosen.prefill_share)
-
-    def _prefill_tokens_per_s(self, share: float, *, is_bound: bool = False) -> float | None:
-        """Speed of reading the prompt at a share of the peak, and with the host as it was measured, or at best."""
-        flop = prefill_flop(self.model, self.prompt_length)
-        compute_s = _compute_s(flop, self.device, self.weights)
-        if not (compute_s and share):
-            return None
-        read = weight_bytes(self.model, self.weights).read_bytes(self.prompt_length)
-        memory_s = read / self.device.memory_bandwidth_bytes_per_s
-        together = self.devices if self.split == "tensor" else 1
-        device_s = max(memory_s, compute_s / share) / together
-        waits = self.offloaded_prompt_waits
-        host_s = step_s([Wait(wait.kind, 1.0, wait.load_s) for wait in waits[:1]] if is_bound else waits)
-        return self.prompt_length / (device_s + host_s)
+        """Tokens per second of reading the prompts, all sequences together: the best estimate; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.best_s) if time else None
 
     @property
-    def offloaded_prompt_waits(self) -> tuple[Wait, ...]:
-        """What reading the prompt waits for because a part of the model is on the host: none if nothing is."""
-        if self.offload is None:
-            return ()
-        micro_batch = memory_of(self.engine, self.backend).micro_batch
-        return tuple(self.offload.prompt_waits(self.prompt_length, micro_batch))
+    def prefill_tokens_per_s_low(self) -> float | None:
+        """Lower end of its 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.slow_s) if time else None
+
+    @property
+    def prefill_tokens_per_s_high(self) -> float | None:
+        """Upper end of its 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return self._prompt_speed(time.fast_s) if time else None
 
     @property
     def time_to_first_token_s(self) -> float | None:
-        """Seconds until the first token of a prompt of `prompt_length`; None if unknown."""
-        speed = self.prefill_tokens_per_s
-        return self.prompt_length / speed if speed else None
+        """Seconds until each sequence has its first token, if all prompts come at once; None if unknown."""
+        time = self.prompt_time
+        return time.best_s if time else None
+
+    @property
+    def time_to_first_token_s_low(self) -> float | None:
+        """Shortest such time within the 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return time.fast_s if time else None
+
+    @property
+    def time_to_first_token_s_high(self) -> float | None:
+        """Longest such time within the 90 % interval; None if unknown."""
+        time = self.prompt_time
+        return time.slow_s if time else None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -342,23 +439,33 @@ class Estimate(NamedTuple):
     def notes(self) -> tuple[str, ...]:
         """What to know about this estimate, in Japanese."""
         notes = self.model.notes + self.device.notes + self.remarks + (self.chosen.notes if self.chosen else ())
-        newer = self.batch_size / self._step_s_of_new_builds()
-        if newer > NOTEWORTHY * self.decode_tokens_per_s:
-            notes += (
-                "この機種の実測には 2025 年 7 月までのビルドのものが多く、新しいビルドでは"
-                f" {significant(newer, 2)} トークン/秒 ほどの見込みです。",
-            )
         longest = self.model.context_length_max
         if longest and self.context_length > longest:
             notes += (f"文脈が、このモデルの上限 {longest:,} トークンを超えています。",)
-        return notes
+        return notes + self._queue_notes
 
-    def _step_s_of_new_builds(self) -> float:
-        """Best estimate without what old builds of the engine cost more."""
-        if self.chosen is None or self.devices > 1:
-            return self.step_latency_s
-        old_builds_s = sum(wait.seconds for wait in self.waits if wait.kind.name == OLD_BUILDS.name)
-        return max(self.step_latency_s - self.chosen.step_factor * old_builds_s, self.bound_latency_s)
+    @property
+    def _queue_notes(self) -> tuple[str, ...]:
+        """Say that sequences wait for each other, where a server has no room for the caches of all."""
+        needs = memory_of(self.engine, self.backend)
+        if self.batch_size == 1 or self.parts or needs.share_most == 1 or self.fits is not False:
+            return ()
+        room = max_batch_size(
+            self.model,
+            self.device,
+            self.weights,
+            context_length=max(1, self.context_length),
+            devices=self.devices,
+            bytes_per_value=self.kv_cache.bytes_per_cached_value,
+            engine=self.engine,
+            backend=self.backend,
+        )
+        if not room:
+            return ()
+        return (
+            f"KV キャッシュが入るのは {min(room, self.batch_size)} 系列ほどまでです。残りの系列は順番を待つか、"
+            "途中で止められて計算し直されるので、合計の速さはこの見積りより遅くなります。",
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain values under stable keys, ready for JSON.
@@ -377,7 +484,7 @@ class Estimate(NamedTuple):
         """
         properties = [name for name, value in vars(Estimate).items() if isinstance(value, property)]
         names = [*self._fields, *properties]
-        return {name: _plain(getattr(self, name)) for name in names if name not in ("work", "chosen")}
+        return {name: _plain(getattr(self, name)) for name in names if name not in ("work", "chosen", "prompt_time")}
 
     def require_fit(self) -> Estimate:
         """Return itself if everything fits in memory, else raise.
@@ -419,6 +526,8 @@ def _plain(value: object) -> object:
     if isinstance(value, MemoryFit):
         parts = [name for name, one in vars(MemoryFit).items() if isinstance(one, property)]
         return {**value._asdict(), **{name: getattr(value, name) for name in parts}}
+    if isinstance(value, DealtPart):
+        return {"device": value.device.id, "share": value.fraction, "step_latency_s": value.step_latency_s}
     if isinstance(value, Wait):
         return {**value.kind._asdict(), "seconds": value.seconds, "hidden": value.hidden}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
@@ -439,7 +548,7 @@ def does_not_fit_message(result: Estimate) -> str:
             f"主記憶 {gibibytes(host.capacity_bytes)} のうち使えるのは {available_text(host)} です。"
         )
     heading = "メモリに入りません" if result.fits is False else "メモリに入るかどうか、きわどい量です"
-    count = f" {result.devices} 台" if result.devices > 1 else ""
+    count = f" {result.devices} 台" if result.devices > 1 and not result.parts else ""
     fit = result.fit
     return (
         f"{heading}: model {result.model.id}（weights {result.weights.id}、"
@@ -454,6 +563,48 @@ def available_text(fit: MemoryFit) -> str:
     """Write how much is left for a model, in Japanese: one amount, or a range."""
     least, most = gibibytes(fit.available_least_bytes), gibibytes(fit.available_most_bytes)
     return least if least == most else f"{least} から {most}"
+
+
+def ask_again(
+    result: Estimate,
+    *,
+    device: Device | None = None,
+    batch_size: int | None = None,
+    context_length: int | None = None,
+) -> Estimate:
+    """Ask the same question for another device, other sequences or another context; what lies where stays.
+
+    Examples
+    --------
+    >>> once = estimate("llama-3.1-8b", "rtx-4090", weights="q4_k_m")
+    >>> ask_again(once, batch_size=1, context_length=8192).step_latency_s > once.step_latency_s
+    True
+    """
+    if result.parts:
+        alone = [ask_again(part.alone, batch_size=batch_size, context_length=context_length) for part in result.parts]
+        return _joined(alone, [part.fraction for part in result.parts], result.link_latency_s)
+    offload = result.offload
+    return estimate(
+        result.model,
+        device or result.device,
+        weights=result.weights,
+        batch_size=result.batch_size if batch_size is None else batch_size,
+        context_length=result.context_length if context_length is None else context_length,
+        engine=result.engine,
+        backend=result.backend or None,
+        devices=result.devices,
+        split=result.split,
+        prompt_length=result.prompt_length,
+        cached_tokens=result.cached_tokens,
+        micro_batch=result.micro_batch or None,
+        kv_cache=result.kv_cache,
+        build=result.build or None,
+        server=result.server,
+        link_latency_s=result.link_latency_s,
+        gpu_layers=offload.gpu_layers if offload else None,
+        cpu_moe_layers=offload.cpu_moe_layers if offload else None,
+        host=offload.host if offload else None,
+    )
 
 
 def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
@@ -473,17 +624,23 @@ def formats_of(engine: Engine, backend: str) -> list[WeightFormat]:
 
 def estimate(
     model: str | Model,
-    device: str | Device,
+    device: str | Device | None = None,
     *,
     weights: str | WeightFormat | None = None,
     batch_size: int = 1,
     context_length: int = 0,
     engine: str | Engine = "llama.cpp",
     backend: str | None = None,
-    devices: int = 1,
+    devices: int | Sequence[str | Device] = 1,
+    device_shares: Sequence[float] | None = None,
     split: str = "pipeline",
     prompt_length: int | None = None,
+    cached_tokens: int = 0,
+    micro_batch: int | None = None,
     kv_cache: str | WeightFormat = _FP16,
+    build: str | None = None,
+    server: bool | None = None,
+    link_latency_s: float | None = None,
     gpu_layers: int | None = None,
     cpu_moe_layers: int | None = None,
     host: str | float | Host | None = None,
@@ -496,7 +653,8 @@ def estimate(
         Name in any usual spelling, or an object of your own; a name may say
         the weight format, too: ``"Qwen3-8B-Q4_K_M.gguf"``.
     device : str or Device
-        Name in any usual spelling, or an object of your own.
+        Name in any usual spelling, or an object of your own; nothing where
+        `devices` names them.
     weights : str or WeightFormat, optional
         How the weights are stored; by default what the model's name says, else
         as the model is usually run with that engine, which the notes then say.
@@ -512,15 +670,42 @@ def estimate(
         What it computes with, among what it has on that device: ``"cuda"``,
         ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"``, ``"cpu"``,
         ``"tpu"``, ``"neuron"`` or ``"hpu"``; by default the usual one there.
-    devices : int
-        How many devices, all alike, from 1.
-    split : {"pipeline", "tensor"}
-        Layers dealt out over the devices, or every matrix cut over them.
+    devices : int or sequence of (str or Device)
+        How many devices, all alike, from 1; or the devices themselves, in the
+        order of the layers: ``["rtx-3090", "rtx-3060"]``.
+    device_shares : sequence of float, optional
+        What each of unlike devices takes of the layers, in any unit, like
+        llama.cpp's ``--tensor-split``; by default in proportion to memory.
+    split : {"pipeline", "tensor", "expert", "row"}
+        Layers dealt out over the devices; every matrix cut over them; the same,
+        but for experts, which are dealt out whole, as vLLM's
+        ``--enable-expert-parallel`` does; or llama.cpp's old and slow way of
+        cutting, its ``-sm row``.
     prompt_length : int, optional
         Tokens of the prompt for prefill and time to first token; by default
-        `context_length`, or 512 if that is 0.
+        what of `context_length` is not cached, or 512 if that is nothing.
+    cached_tokens : int
+        Tokens before the prompt that are in the cache already, such as an earlier
+        conversation or a prefix that requests share: they are not read again,
+        but attended to.
+    micro_batch : int, optional
+        Tokens of prompts that are computed together (llama.cpp's ``--ubatch-size``);
+        by default the engine's own number.
     kv_cache : str or WeightFormat
         How keys and values are stored, by default in 16 bits.
+    build : str, optional
+        The engine's build: a month such as ``"2025-06"``, or a build of llama.cpp
+        such as ``"b6100"``; by default the newest that was measured.
+    server : bool, optional
+        Whether the speed is what a client of a server sees, which also waits
+        for the next token to be chosen from the vocabulary; by default what
+        the engine usually is (`Engine.serves`).  ``llama-bench`` and
+        ``mlx_lm.benchmark`` measure without.
+    link_latency_s : float, optional
+        Seconds until a message arrives where the devices are machines of their
+        own, with what their programs take for it: about 1.7 ms as exo reached
+        over Thunderbolt with TCP in 2026, and 40 µs as MLX reached with RDMA.  By
+        default they are in one machine, and what was measured there counts.
     gpu_layers : int, optional
         How many layers the device gets, as llama.cpp's ``--n-gpu-layers``
         counts them: the output matrix is the first of them, so all is there
@@ -566,7 +751,40 @@ def estimate(
     >>> result = estimate(seven_b, mini, weights="int4", engine="ideal")
     >>> int(result.decode_tokens_per_s_bound), int(1 / result.compute_latency_s)
     (34, 2714)
+
+    Two unlike cards: each has as many layers as its memory holds, one works after the other.
+
+    >>> both = estimate("qwen3-32b", devices=["rtx-3090", "rtx-3060"])
+    >>> [(part.device.id, round(part.fraction, 2)) for part in both.parts]
+    [('rtx-3090', 0.67), ('rtx-3060', 0.33)]
     """
+    if isinstance(devices, (list, tuple)):
+        return _estimate_dealt(
+            model,
+            device,
+            devices,
+            device_shares,
+            weights=weights,
+            batch_size=batch_size,
+            context_length=context_length,
+            engine=engine,
+            backend=backend,
+            split=split,
+            prompt_length=prompt_length,
+            cached_tokens=cached_tokens,
+            micro_batch=micro_batch,
+            kv_cache=kv_cache,
+            build=build,
+            server=server,
+            link_latency_s=link_latency_s,
+            gpu_layers=gpu_layers,
+            cpu_moe_layers=cpu_moe_layers,
+            host=host,
+        )
+    if device_shares is not None:
+        raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
+    if device is None:
+        raise InvalidValueError(NO_DEVICE)
     model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
@@ -579,7 +797,7 @@ def estimate(
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
-    devices = require_integer("devices", devices, 1, MAX_DEVICES)
+    devices = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
     placement = None
     if gpu_layers is not None or cpu_moe_layers is not None or host is not None:
         placement = require_split(model, device, engine, backend, gpu_layers, cpu_moe_layers)
@@ -601,10 +819,24 @@ def estimate(
                 if placement.leaves_something:
                     remarks.append(f"分け方の指定がないので、GPU に入るだけ入れました（{least.options}）。")
     require_choice("split", split, SPLITS)
+    if link_latency_s is not None:
+        link_latency_s = require_non_negative("link_latency_s", link_latency_s, maximum=10.0)
+        if devices == 1:
+            raise InvalidValueError("link_latency_s は、devices が 2 台以上のときに指定できます。")
+    cached_tokens = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH - 1)
+    if split == "expert" and not model.experts:
+        raise InvalidValueError(
+            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
+        )
     if prompt_length is None:
-        prompt_length = context_length or DEFAULT_PROMPT_LENGTH
-    else:
-        prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
+        prompt_length = max(0, context_length - cached_tokens) or DEFAULT_PROMPT_LENGTH
+    prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH - cached_tokens)
+    micro_batch = 0 if micro_batch is None else require_integer("micro_batch", micro_batch, 1, MAX_CONTEXT_LENGTH)
+    month = build_month(build)
+    if server is None:
+        server = engine.serves
+    if server is not True and server is not False:
+        raise InvalidValueError(f"server は True か False です（与えられた値: {shown(server)}）。")
     chosen = None
     if engine.id != "ideal":
         several = split if devices > 1 else ""
@@ -618,6 +850,9 @@ def estimate(
             experts=model.has_experts,
             batched=batch_size > 1,
             split=several,
+            build=month,
+            server=server,
+            linked=link_latency_s is not None,
         )
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
@@ -629,14 +864,15 @@ def estimate(
         here = work.without(offload.part.work)
         if chosen is not None:
             chosen = with_host(chosen, offload, batch_size)
-    together = devices if split == "tensor" else 1  # devices that work at the same time
+    together = devices_at_a_time(split, devices)
     memory_s = (here.weight_bytes + here.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
     compute_s = _compute_s(here.weight_flop + here.attention_flop, device, weights) / together
     bound_s = max(memory_s, compute_s)
     if chosen is None:
         waits = ideal_waits(here, memory_s, compute_s)
     else:
-        waits = calibrated_waits(chosen, here, compute_s, bound_s, batch_size, devices, split, layer_count(model))
+        share = here.share(model, together, split)
+        waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, link_latency_s)
     if offload is not None:
         # The host works while the device waits for it, and the other way round.
         memory_s += offload.bound_s()
@@ -651,6 +887,8 @@ def estimate(
         batch_size=batch_size,
         context_length=context_length,
         prompt_length=prompt_length,
+        cached_tokens=cached_tokens,
+        micro_batch=micro_batch,
         devices=devices,
         split=split,
         work=work,
@@ -661,7 +899,10 @@ def estimate(
         step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
         chosen=chosen,
         backend=backend,
+        build=month,
+        server=server,
         remarks=tuple(remarks),
+        link_latency_s=link_latency_s,
         offload=offload,
     )
 
@@ -674,6 +915,146 @@ def _host(host: str | float | Host | None) -> Host:
             "例: ddr5-5600 x2、Ryzen 9 7950X 64GB、実測した帯域幅。"
         )
     return host if isinstance(host, Host) else get_host(host)
+
+
+NO_DEVICE = "device か、devices にデバイスの並びを指定してください。"
+"""What is said where no device is given."""
+
+MOST_UNLIKE_DEVICES = 64
+"""Devices that can be named one by one."""
+
+
+def _estimate_dealt(
+    model: str | Model,
+    device: str | Device | None,
+    devices: Sequence[str | Device],
+    shares: Sequence[float] | None,
+    *,
+    weights: str | WeightFormat | None,
+    batch_size: int,
+    context_length: int,
+    engine: str | Engine,
+    backend: str | None,
+    split: str,
+    prompt_length: int | None,
+    cached_tokens: int,
+    micro_batch: int | None,
+    kv_cache: str | WeightFormat,
+    build: str | None,
+    server: bool | None,
+    link_latency_s: float | None,
+    gpu_layers: int | None,
+    cpu_moe_layers: int | None,
+    host: str | float | Host | None,
+) -> Estimate:
+    """Estimate for devices that are named one by one: alike ones as ever, unlike ones in a row."""
+    if device is not None:
+        raise InvalidValueError("device と、devices の並びとは、どちらか一方を指定してください。")
+    count = len(devices)
+    if not 1 <= count <= MOST_UNLIKE_DEVICES:
+        raise InvalidValueError(
+            f"devices には、デバイスを 1 個から {MOST_UNLIKE_DEVICES} 個まで並べてください（与えられた数: {count}）。"
+        )
+    members = [one if isinstance(one, Device) else get_device(one) for one in devices]
+    alike = shares is None and all(one == members[0] for one in members)
+    if not alike:
+        if gpu_layers is not None or cpu_moe_layers is not None or host is not None:
+            raise InvalidValueError(
+                "gpu_layers、cpu_moe_layers、host は、同じデバイスを並べたときだけ使えます（与えられたデバイス: "
+                f"{'、'.join([member.id for member in members])}）。"
+            )
+        require_choice("split", split, SPLITS)
+        if split != "pipeline":
+            raise InvalidValueError(f"split {split} は、同じデバイスを並べたときだけ使えます。")
+        if backend is None:
+            backend = _common_backend(engine if isinstance(engine, Engine) else get_engine(engine), members)
+    parts: list[Estimate] = []
+    for member in members[:1] if alike else members:
+        parts.append(
+            estimate(
+                model,
+                member,
+                # The others read the same file.
+                weights=parts[0].weights if parts else weights,
+                batch_size=batch_size,
+                context_length=context_length,
+                engine=engine,
+                backend=backend,
+                devices=len(members) if alike else 1,
+                split=split,
+                prompt_length=prompt_length,
+                cached_tokens=cached_tokens,
+                micro_batch=micro_batch,
+                kv_cache=kv_cache,
+                build=build,
+                server=server,
+                link_latency_s=link_latency_s if alike else None,
+                gpu_layers=gpu_layers,
+                cpu_moe_layers=cpu_moe_layers,
+                host=host,
+            )
+        )
+    return parts[0] if alike else _joined(parts, layer_shares(members, shares), link_latency_s)
+
+
+def _common_backend(engine: Engine, devices: Sequence[Device]) -> str | None:
+    """Return what an engine computes with on all of unlike devices, if their usual backends differ."""
+    backends = [engine.backends_on(device) for device in devices]
+    if all(one[:1] == backends[0][:1] for one in backends):
+        return None
+    for backend in backends[0]:
+        if all(backend in one for one in backends):
+            return backend
+    return None
+
+
+def _joined(alone: Sequence[Estimate], shares: Sequence[float], link_latency_s: float | None) -> Estimate:
+    """Return the estimate of unlike devices in a row, from what each would do on its own."""
+    first = alone[0]
+    dealt = [DealtPart(one, share) for one, share in zip(alone, shares, strict=True)]
+    waits = dealt_waits([(part.alone.waits, part.fraction) for part in dealt])
+    chosen = [one.chosen for one in alone if one.chosen is not None]
+    messages = message_waits(chosen, len(alone), "pipeline", link_latency_s=link_latency_s)
+    backends = dict.fromkeys([one.backend for one in alone])
+    remarks = [*first.remarks, _shares_text(dealt, first.model)]
+    if len(backends) > 1:
+        remarks.append("デバイスごとに違うもので計算するので、RPC か、両方を組み込んだビルドが要ります。")
+    return Estimate(
+        model=first.model,
+        device=joined_device([one.device for one in alone], shares),
+        weights=first.weights,
+        engine=first.engine,
+        kv_cache=first.kv_cache,
+        batch_size=first.batch_size,
+        context_length=first.context_length,
+        prompt_length=first.prompt_length,
+        cached_tokens=first.cached_tokens,
+        micro_batch=first.micro_batch,
+        devices=len(alone),
+        split=first.split,
+        work=first.work,
+        waits=(*waits, *messages),
+        memory_latency_s=total([part.fraction * part.alone.memory_latency_s for part in dealt]),
+        compute_latency_s=total([part.fraction * part.alone.compute_latency_s for part in dealt]),
+        step_latency_s=total([*[part.step_latency_s for part in dealt], *[wait.seconds for wait in messages]]),
+        chosen=chosen_together(chosen, linked=link_latency_s is not None) if chosen else None,
+        backend="+".join([one for one in backends if one]),
+        build=first.build,
+        server=first.server,
+        remarks=tuple(remarks),
+        parts=tuple(dealt),
+        link_latency_s=link_latency_s,
+    )
+
+
+def _shares_text(parts: Sequence[DealtPart], model: Model) -> str:
+    """Say how the layers are dealt out, in Japanese."""
+    said = [
+        f"{part.device.name or part.device.id} に {significant(100 * part.fraction, 2)}%"
+        + (f"（約 {round(part.fraction * model.layers)} 層）" if model.layers else "")
+        for part in parts
+    ]
+    return f"層は、{'、'.join(said)}と分けて、順に計算するものとしました。"
 
 
 def _objects(

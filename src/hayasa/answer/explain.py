@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..engine.offload import COMPUTES, SENDS
+from ..engine.prompt import MULTIPLY_BY_CORES
 from ..engine.waits import (
     ATTENTION,
     DEVICE_DIFFERENCE,
@@ -12,10 +13,13 @@ from ..engine.waits import (
     HAND_OVERS,
     HOST_CORES,
     MESSAGES,
+    MULTIPLY,
     READ_CACHE,
+    UNIT_S,
     UNPACK_WEIGHTS,
     Wait,
 )
+from ..machine.split import devices_at_a_time
 from ..model.kv_cache import (
     STATE_VALUE_BYTES,
     cache_layers,
@@ -106,6 +110,10 @@ def _heading(result: Estimate) -> list[str]:
         lines.append(f"デバイス {result.devices} 台（{result.split}）")
     if result.offload:
         lines.append(split_text(result.offload, result.model))
+    for part in result.parts:
+        share = significant(100 * part.fraction, 2)
+        name = part.device.name or part.device.id
+        lines.append(f"{name}: 層の {share}%、1 ステップのうち {duration(part.step_latency_s)}")
     return lines
 
 
@@ -252,7 +260,7 @@ def _compute(result: Estimate) -> list[str]:
 
 
 def _shared(result: Estimate) -> bool:
-    return result.devices > 1 and result.split == "tensor"
+    return devices_at_a_time(result.split, result.devices) > 1
 
 
 def _bound(result: Estimate) -> list[str]:
@@ -302,12 +310,18 @@ def _wait_lines(wait: Wait) -> list[str]:
         return [f"{label}: ピークの {share}%（プロンプトを読むときの実測）で進み、{duration(wait.seconds)}"]
     if not wait.seconds:
         return []
+    if wait.kind.name == MULTIPLY_BY_CORES.name:
+        label += f"（1 コアが 1 サイクルに {significant(1 / wait.factor)} FLOP）"
     counted = wait.kind.name in (MESSAGES.name, HAND_OVERS.name)
     factor = f"{wait.factor:,.0f}" if counted else significant(wait.factor)
-    lines = [f"{label}: {factor} {wait.kind.unit} × {_tiny(wait.load_s)} = {duration(wait.seconds)}"]
+    unit_s = UNIT_S.get(wait.kind.unit, 0.0)
+    load = f"{wait.load_s / unit_s:,.0f}" if unit_s else _tiny(wait.load_s)
+    lines = [f"{label}: {factor} {wait.kind.unit} × {load} = {duration(wait.seconds)}"]
     if wait.kind.name == UNPACK_WEIGHTS.name:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
-    if wait.kind.name == HOST_CORES.name:
+    elif wait.kind.name == MULTIPLY.name:
+        lines.append("これも重みを読むのと並んで進む")
+    elif wait.kind.name == HOST_CORES.name:
         lines.append("CPU の側でも、読むのと掛けるのとが並んで進むので、遅いほうだけを数える")
     return lines
 
@@ -318,18 +332,37 @@ def _tiny(seconds: float) -> str:
 
 
 def _prefill(result: Estimate) -> list[str]:
-    if result.prefill_tokens_per_s_bound is None:
+    time = result.prompt_time
+    if time is None:
         return ["このデバイスの演算の速さが分からないため、見積れません。"]
-    lines = [f"{result.prompt_length:,} トークンの上限 = {significant(result.prefill_tokens_per_s_bound)} トークン/秒"]
-    if result.prefill_tokens_per_s is None or result.time_to_first_token_s is None:
-        return [*lines, "このエンジンの実測がないため、最良の見積りはありません。"]
-    for wait in result.offloaded_prompt_waits:
-        lines += _wait_lines(wait)
-    return [
-        *lines,
-        f"最良の見積り = {significant(result.prefill_tokens_per_s)} トークン/秒、"
-        f"最初のトークンまで = {duration(result.time_to_first_token_s)}",
+    each = f" × {result.batch_size} 系列" if result.batch_size > 1 else ""
+    after = f"、キャッシュにある {result.cached_tokens:,} トークンの後" if result.cached_tokens else ""
+    lines = [f"{result.prompt_length:,} トークン{each}{after}、{time.micro_batch:,} トークンずつ計算"]
+    bound = result.prefill_tokens_per_s_bound
+    if bound:
+        lines.append(f"上限 = {significant(bound)} トークン/秒")
+    tokens_per_s, low, high = (
+        result.prefill_tokens_per_s or 0,
+        result.prefill_tokens_per_s_low or 0,
+        result.prefill_tokens_per_s_high or 0,
+    )
+    if time.chosen is not None:
+        calibration = time.chosen.calibration
+        lines.append(f"補正 {calibration.id}（実測 {calibration.rows} 件、{calibration.devices} 機種）")
+        for wait in time.waits:
+            lines += _wait_lines(wait)
+    lines += [
+        f"最良の見積り = {significant(tokens_per_s)} トークン/秒、最初のトークンまで = {duration(time.best_s)}",
+        f"90%区間 = {significant(low)} ～ {significant(high)} トークン/秒、"
+        f"{duration(time.fast_s)} ～ {duration(time.slow_s)}",
     ]
+    if time.chosen is None:
+        return lines
+    missed = time.chosen.calibration.error_device_held_out
+    if missed:
+        lines.append(f"当てはめに使わなかった機種での平均の外れ = {significant(100 * missed, 2)}%")
+    said = result.notes
+    return [*lines, *(f"注意: {note}" for note in time.chosen.notes if note not in said)]
 
 
 def _capacity(result: Estimate) -> list[str]:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..engine.buffers import memory_of
 from ..engine.engines import Engine, get_engine
 from ..engine.offload import COMPUTES, way_of
-from ..errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, require_integer
+from ..errors import (
+    MAX_BATCH_SIZE,
+    MAX_CONTEXT_LENGTH,
+    InvalidValueError,
+    require_integer,
+    require_positive,
+    require_tuple,
+    shown,
+)
 from ..machine.device import Device
 from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
+from ..machine.split import total
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
 from ..model.placement import MAX_LAYERS, Placement, host_weight_bytes, placement_of
 from ..model.shape import Model
@@ -102,6 +111,7 @@ def memory_fit(
     devices: int = 1,
     screen: bool | None = None,
     placement: Placement | None = None,
+    dealt: tuple[tuple[Device, float], ...] = (),
 ) -> MemoryFit:
     """Weigh what a model needs against what its devices have.
 
@@ -131,6 +141,9 @@ def memory_fit(
     placement : Placement, optional
         What lies in the host's memory instead, from `placement_of`; by
         default nothing.
+    dealt : tuple of (Device, float)
+        Unlike devices, each with its share of the layers, in the place of
+        `device` and `devices`.
 
     Returns
     -------
@@ -157,6 +170,23 @@ def memory_fit(
     """
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
+    if dealt != ():
+        _require_dealt(dealt)
+        alone = [
+            memory_fit(
+                model,
+                one,
+                weights,
+                batch_size=batch_size,
+                context_length=context_length,
+                bytes_per_value=bytes_per_value,
+                engine=engine,
+                backend=backend,
+                screen=screen,
+            )
+            for one, _ in dealt
+        ]
+        return _dealt_fit(alone, [share for _, share in dealt])
     capacity = memory_available_bytes(device, devices)
     needs, stored = memory_of(engine, backend), weight_bytes(model, weights)
     # Of a bare number of parameters nobody knows which are an embedding.
@@ -195,6 +225,42 @@ def memory_fit(
     )
 
 
+def _require_dealt(dealt: tuple[tuple[Device, float], ...]) -> None:
+    """Refuse what is no row of devices with their shares."""
+    require_tuple("dealt", dealt)
+    for pair in dealt:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], Device):
+            raise InvalidValueError(
+                f"dealt は、デバイスと、その受け持ちとの組の並びで指定してください（与えられた値: {shown(pair)}）。"
+            )
+        require_positive("dealt", pair[1], maximum=1.0)
+
+
+def _dealt_fit(alone: Sequence[MemoryFit], shares: Sequence[float]) -> MemoryFit:
+    """Return what devices hold together, from what each would hold of the whole model.
+
+    Where the first of them is full, the layers fit no more: what the others
+    have left over is of no use, and is counted as kept.
+    """
+    parts = list(zip(alone, shares, strict=True))
+    capacity, buffers = total([fit.capacity_bytes for fit in alone]), total([fit.buffer_bytes for fit in alone])
+    least = [(fit.available_least_bytes - fit.buffer_bytes) / share for fit, share in parts]
+    most = [(fit.available_most_bytes - fit.buffer_bytes) / share for fit, share in parts]
+    fullest, _ = min(zip(alone, least, strict=True), key=lambda pair: pair[1])
+    is_known = all(fit.capacity_bytes for fit in alone)
+    return MemoryFit(
+        weights_bytes=total([share * fit.weights_bytes for fit, share in parts]),
+        kv_cache_bytes=fullest.kv_cache_bytes,
+        state_bytes=fullest.state_bytes,
+        buffer_bytes=buffers,
+        capacity_bytes=capacity if is_known else 0.0,
+        kept_least_bytes=capacity - buffers - min(most),
+        kept_most_bytes=capacity - buffers - min(least),
+        kept_by=f"{fullest.kept_by}と分け方",
+        remedy=fullest.remedy,
+    )
+
+
 def max_context_length(
     model: Model,
     device: Device,
@@ -208,6 +274,7 @@ def max_context_length(
     screen: bool | None = None,
     tight: bool = False,
     placement: Placement | None = None,
+    dealt: tuple[tuple[Device, float], ...] = (),
 ) -> int:
     """Longest context per sequence for which everything fits.
 
@@ -235,6 +302,8 @@ def max_context_length(
         Whether a tight fit counts too.
     placement : Placement, optional
         What lies in the host's memory instead, as for `memory_fit`.
+    dealt : tuple of (Device, float)
+        Unlike devices, as for `memory_fit`.
 
     Returns
     -------
@@ -271,6 +340,7 @@ def max_context_length(
             devices=devices,
             screen=screen,
             placement=placement,
+            dealt=dealt,
         )
         return fit.required_bytes <= (fit.available_most_bytes if tight else fit.available_least_bytes)
 
@@ -378,6 +448,7 @@ def remedies(
     backend: str,
     devices: int,
     placement: Placement | None = None,
+    dealt: tuple[tuple[Device, float], ...] = (),
 ) -> list[str]:
     """Say what makes it fit, in Japanese: the least that has to be given up first.
 
@@ -389,7 +460,7 @@ def remedies(
         What was asked about.
     formats : iterable of WeightFormat
         Formats that could be taken instead.
-    batch_size, context_length, bytes_per_value, engine, backend, devices, placement
+    batch_size, context_length, bytes_per_value, engine, backend, devices, placement, dealt
         As for `memory_fit`.
 
     Returns
@@ -412,6 +483,7 @@ def remedies(
             backend=backend,
             devices=devices,
             placement=placement,
+            dealt=dealt,
         ).left_bytes
 
     found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
@@ -434,7 +506,7 @@ def remedies(
         found.append(f"重みを {largest.id}（{size}）にすると入ります。")
     larger = [
         option
-        for option in device.memory_options_bytes
+        for option in (() if dealt else device.memory_options_bytes)
         if option > device.memory_capacity_bytes
         and spare_bytes(replace(device, memory_capacity_bytes=option), weights, context_length, bytes_per_value) >= 0
     ]
@@ -442,11 +514,12 @@ def remedies(
         found.append(f"メモリが {min(larger) / GIB:g} GB のものなら入ります。")
     # Each further device brings its memory, less what is kept there and its own buffers.
     gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
-    if gain > 0:
+    if gain > 0 and not dealt:
         needed = int(-(-(fit.required_bytes - fit.buffer_bytes) // gain))
         if devices < needed <= MOST_DEVICES:
             found.append(f"{needed} 台に分けると入ります。")
-    if fit.verdict == DOES_NOT_FIT and memory_of(engine, backend).embedding_on_host and not device.shares_memory:
+    can_offload = memory_of(engine, backend).embedding_on_host and not (device.shares_memory or dealt)
+    if fit.verdict == DOES_NOT_FIT and can_offload:
         split = split_that_fits(
             model,
             device,

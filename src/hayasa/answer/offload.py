@@ -30,6 +30,8 @@ from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, step_work
 from ..units import gibibytes, scaled
 from .fit import MemoryFit
+from .prompt import PromptTime
+from .step import step_s
 
 ASSUMED_DISK_BYTES_PER_S = PCIE_4_X16_BYTES_PER_S / 4
 """What the slot of an SSD lets through, four lanes of PCIe 4.0, where its bandwidth is unknown."""
@@ -129,6 +131,25 @@ class Offload(NamedTuple):
         else:
             waits = [fetching_wait(self.calibration, self.host, n_bytes)]
         return waits + self.disk_waits(n_bytes)
+
+
+def offloaded_prompt(time: PromptTime, offload: Offload, tokens: int) -> PromptTime:
+    """Return how long it takes to read so many tokens of prompts, from how long it takes where all lies on the device.
+
+    How far off the way to the device is says the interval of shared steps.
+    """
+    waits = offload.prompt_waits(tokens, time.micro_batch)
+    seconds, row = step_s(waits), offload.calibration
+    ideal_s = step_s(offload._replace(calibration=IDEAL_OFFLOAD).prompt_waits(tokens, time.micro_batch))
+    return PromptTime(
+        (*time.waits, *waits),
+        time.micro_batch,
+        time.best_s + seconds,
+        time.slow_s + seconds / row.low_factor,
+        time.fast_s + seconds / row.high_factor,
+        time.bound_s + ideal_s,
+        time.chosen,
+    )
 
 
 def require_split(

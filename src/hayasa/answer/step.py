@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..engine.calibration import ChosenCalibration
 from ..engine.waits import (
+    ALL_REDUCES,
     BOUND,
     COMPUTE,
     DEVICE_DIFFERENCE,
@@ -28,6 +29,47 @@ def step_s(waits: Iterable[Wait]) -> float:
     return total_s
 
 
+def dealt_waits(parts: Iterable[tuple[Iterable[Wait], float]]) -> list[Wait]:
+    """Return the waits of devices in a row, each with its share of the layers: those of a kind as one.
+
+    Examples
+    --------
+    >>> [both] = dealt_waits([([Wait(READ_WEIGHTS, 1.5, 0.1)], 0.75), ([Wait(READ_WEIGHTS, 1.2, 0.4)], 0.25)])
+    >>> round(both.load_s, 4), round(both.seconds, 4)
+    (0.175, 0.2325)
+    """
+    dealt: dict[str, Wait] = {}
+    for waits, share in parts:
+        for kind, factor, load_s, hidden in waits:
+            key = f"{kind.name} {hidden}"
+            before = dealt.get(key, Wait(kind, factor, 0.0, hidden))
+            load_s = before.load_s + share * load_s
+            seconds = before.seconds + factor * (load_s - before.load_s)
+            dealt[key] = Wait(kind, seconds / load_s if load_s else factor, load_s, hidden)
+    return list(dealt.values())
+
+
+def message_waits(
+    several: Sequence[ChosenCalibration],
+    devices: int,
+    split: str,
+    sums: float = 0.0,
+    link_latency_s: float | None = None,
+) -> list[Wait]:
+    """Return what devices in a row wait for each other, and machines in a network for all that they send.
+
+    Within a machine the slowest of the devices' links counts, and the last
+    device hands nothing on.  Between machines the token that was chosen has to
+    go back to the first one.
+    """
+    if link_latency_s is not None:
+        return [Wait(MESSAGES, devices if split == "pipeline" else sums, link_latency_s)]
+    message_s = max([one.calibration.pipeline_message_s for one in several], default=0.0)
+    if split != "pipeline" or not message_s:
+        return []
+    return [Wait(MESSAGES, messages_per_step(split, devices, 0), message_s)]
+
+
 def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
     """Return the waits that physics leaves: reading and computing, side by side."""
     computes_longer = memory_s < compute_s
@@ -42,31 +84,35 @@ def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
 
 def calibrated_waits(
     chosen: ChosenCalibration,
-    work: Work,
+    share: Work,
     compute_s: float,
     bound_s: float,
     batch_size: int,
     devices: int,
     split: str,
-    layers: float,
+    link_latency_s: float | None = None,
 ) -> list[Wait]:
-    """Return the waits that were measured for an engine."""
-    together = devices if split == "tensor" else 1
+    """Return the waits that were measured for an engine, for what one device does at a time."""
     waits: list[Wait] = []
     total_s = 0.0
+    group, longest = "", 0
     for kind, factor, amount, pace_s, beside in chosen.paces:
-        units: float = getattr(work, amount)
-        wait = Wait(kind, factor, units * pace_s / together)
+        if link_latency_s is not None and kind.name == ALL_REDUCES.name:
+            continue  # what was measured within one machine
+        units: float = getattr(share, amount)
+        wait = Wait(kind, factor, units * pace_s)
         seconds = wait.seconds
-        if waits and waits[-1].kind.name == beside:
-            # Memory and cores work at the same time: the longer counts.
-            other = waits[-1].seconds
-            if seconds > other:
-                waits[-1] = waits[-1].hide()
-                total_s += seconds - other
+        if group and group == beside:
+            # Memory and cores work at the same time: the longest counts.
+            so_far_s = waits[longest].seconds
+            if seconds > so_far_s:
+                waits[longest] = waits[longest].hide()
+                longest = len(waits)
+                total_s += seconds - so_far_s
             else:
                 wait = wait.hide()
         else:
+            group, longest = kind.name, len(waits)
             total_s += seconds
         waits.append(wait)
     if chosen.step_factor != 1:
@@ -77,13 +123,10 @@ def calibrated_waits(
         further = Wait(FURTHER_SEQUENCES, 1 / chosen.batch_share, compute_s * (batch_size - 1) / batch_size)
         waits.append(further)
         total_s += further.seconds
-    if devices > 1:
-        calibration = chosen.calibration
-        message_s = calibration.tensor_message_s if split == "tensor" else calibration.pipeline_message_s
-        if message_s:
-            messages = Wait(MESSAGES, messages_per_step(split, devices, layers), message_s)
-            waits.append(messages)
-            total_s += messages.seconds
+    several = message_waits([chosen], devices, split, share.all_reduces, link_latency_s) if devices > 1 else []
+    for messages in several:
+        waits.append(messages)
+        total_s += messages.seconds
     if total_s < bound_s:
         waits.append(Wait(BOUND, 1.0, bound_s - total_s))
     return waits

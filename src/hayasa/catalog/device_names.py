@@ -81,7 +81,7 @@ def _words(*words: str) -> str:
 _TRADEMARKS = _pattern(r"[™®©]", r"\((?:r|tm|c)\)")
 _COUNT = _pattern(
     r"^\s*(?!0+\D)(\d{1,3})\s*[x×]\s*(?=\S)",
-    r"(?:\sx|\s?×)\s*(\d{1,3})\s*$",
+    r"(?:\sx|(?<=\d)x|\s?×)\s*(\d{1,3})\s*$",
     rf"{_START}(\d{{1,3}})\s*[枚台基](?:の(?=\s*[a-z]))?",
 )
 _STORAGE = _pattern(r"\d+(?:\.\d+)?\s*[gt]i?b\s*(?:の\s*)?(?:ssd|nvme|storage|ストレージ)")
@@ -111,7 +111,7 @@ _CPU_CORES = _pattern(
     rf"{_START}\d{{1,2}}\s*cpu(?=\s*(?:[,、)]|$))",
     rf"cpu\s*:?\s*\d{{1,3}}{_CORE}",
 )
-_CORES = _pattern(rf"{_START}(\d{{1,3}})(?:{_CORE}|c{_END})")
+_CORES = _pattern(rf"{_START}(\d{{1,3}})(?:{_CORE}|c{_END})", r"(?<=ultra)\s+(\d{2})\s*$")  # "M3 Ultra 60"
 
 _FORM = _pattern(rf"(?<![a-z])(sxm|pcie|pci-e|nvl|oam)\d?{_END}")
 _LAPTOP = _pattern(
@@ -151,7 +151,7 @@ _SILENT = (
             *("workstation", "edition", "generation", r"developer\s*kit", r"dev\s*kit", "with", "w/"),
             *("colab", "kaggle"),
         ),
-        r"エヌビディア|アップル|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|ゲーミング",
+        r"エヌビディア|アップル|インテル|クアルコム|ジーフォース|ラデオン|ライゼン(?=\s*[\da])|グラフィックス?(?:ボード|カード)|グラボ|デスクトップ(?:\s*pc)?|パソコン|ゲーミング",
         r"搭載|開発キット|モデル|版|の(?=\s*[a-z\d])",
     ),
 )

@@ -38,6 +38,10 @@ class Measurement(TypedDict):
     prefill_tokens: int | None
     prefill_tokens_per_s: float | None
     flash_attention: int | None
+    measured_through: str
+    includes_prompt: int
+    micro_batch: int | None
+    power_limit_w: int | None
     conditions: str
     source: str
     source_kind: str
@@ -57,6 +61,9 @@ _NUMBERS = {
     "prefill_tokens": int,
     "prefill_tokens_per_s": float,
     "flash_attention": int,
+    "includes_prompt": int,
+    "micro_batch": int,
+    "power_limit_w": int,
 }
 _COLUMNS = tuple(name for name in Measurement.__annotations__ if name != "file")
 
@@ -153,3 +160,21 @@ def mean_context_length(row: Measurement) -> int | None:
     if row["context_length"] is None:
         return None
     return row["context_length"] + (row["decode_tokens"] or 0) // 2
+
+
+def prompt_context_length(row: Measurement) -> int:
+    """Return how many tokens were in the cache before the prompt whose speed was measured.
+
+    Usually none: `context_length` is where the generation started.  Behind a
+    context a prompt was read where the conditions say so as llama-bench does:
+    ``pp2048 @ d``, or ``@ d32768`` of prompt and generation alike.
+
+    Examples
+    --------
+    >>> prompt_context_length({"context_length": 32768, "conditions": "llama-bench、pp2048 @ d"})
+    32768
+    >>> prompt_context_length({"context_length": 2048, "conditions": "mlx_lm.benchmark"})
+    0
+    """
+    behind = any(words in row["conditions"] for words in ("pp2048 @ d", "、@ d"))
+    return (row["context_length"] or 0) if behind else 0

@@ -32,7 +32,7 @@ _MAKER = re.compile(
     r"|huggingfacetb|cohereforai|coherelabs|lgai-exaone|tiiuae|baidu|tencent|moonshotai|minimaxai|arcee-ai|liquidai"
     r"|swiss-ai|internlm|01-ai)_"
 )
-_SIZE = re.compile(r"\d+(?:\.\d+)?[bmt]")
+_SIZE = re.compile(r"[ae]?\d+(?:\.\d+)?[bmt]")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _LONE_DOT = re.compile(r"\.(?!\d)|(?<!\d)\.")
 _HUNDRED_MILLIONS = re.compile(r"(\d+)億")
@@ -40,8 +40,14 @@ _WORD = re.compile(r"[a-z0-9.]+|[^\W_a-z0-9]+")
 # A bare number of bits is how MLX's files are called; others name the method with it.
 _BARE_BITS = re.compile(r"\dbit")
 _LONGEST_FORMAT = 8  # words
-# What is published under the word keeps embedding and output in 16 bits.
-_FORMATS_IN_NAMES = {"fp8": "fp8-block"}
+# What is published under the first keeps embedding and output in 16 bits; what was trained for being
+# quantized (QAT) was trained for the second.
+_FORMATS_IN_NAMES = {"fp8": "fp8-block", "qat": "q4_0"}
+# Names that Japanese readers write as they say them.
+_SPOKEN = {
+    "リャマ": "llama", "ラマ": "llama", "クウェン": "qwen", "ジェマ": "gemma", "ミストラル": "mistral",
+    "ディープシーク": "deepseek", "スワロー": "swallow", "ファイ": "phi",
+}  # fmt: skip
 
 
 class NamedModel(NamedTuple):
@@ -91,6 +97,8 @@ def words_of(name: str) -> list[str]:
     text = re.split(r"[/\\]", text)[-1].removesuffix(".gguf")
     text = _SHARD.sub("", _MAKER.sub("", text, count=1) if _MAKER.match(text) else text)
     text = _HUNDRED_MILLIONS.sub(lambda found: f"{int(found[1]) / 10:g}b", text)
+    for spoken, written in _SPOKEN.items():
+        text = text.replace(spoken, written)
     return _WORD.findall(_LONE_DOT.sub(" ", text))
 
 
@@ -170,7 +178,20 @@ def read_model_name(
         for written in (_whole(rest), key, undated if undated not in index.dated else key):
             if written in index.ids:
                 return NamedModel(index.ids[written], format_)
+    sizes = _sizes(words, index)
+    if len(sizes) == 1:
+        return NamedModel(sizes[0])
+    if sizes:
+        message = f"{argument} の {shown(name)} には、いくつかの大きさがあります。どれかを指定してください: "
+        raise UnknownNameError(f"{message}{'、'.join(sizes)}。", sizes)
     raise _unknown(name, words, index, argument)
+
+
+def _sizes(words: Iterable[str], index: ModelIndex) -> tuple[str, ...]:
+    """Return the models of which a name says all but the size."""
+    key = _key(words)
+    ids = dict.fromkeys(index.ids.values())
+    return tuple(id_ for id_ in ids if key and _key(word for word in words_of(id_) if not _SIZE.fullmatch(word)) == key)
 
 
 def _formats_in(words: list[str], find_format: Callable[[str], str | None]) -> list[tuple[int, int, str]]:

@@ -7,10 +7,13 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
+from ..answer.cost import Cost
 from ..answer.duration import AnswerTime
+from ..answer.energy import AnswerEnergy
 from ..answer.estimate import Estimate, available_text
 from ..answer.explain import split_text
 from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT, MemoryFit
+from ..engine.power import Watts
 from ..listing import table_lines
 from ..units import duration, gibibytes, scaled, significant
 
@@ -26,12 +29,11 @@ def _speed(value: float | None) -> str:
 
 def estimate_lines(result: Estimate) -> list[str]:
     """Lay out one estimate as a small table."""
-    count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 else ""
+    count = f" × {result.devices} 台（{result.split}）" if result.devices > 1 and not result.parts else ""
     limits = {"memory": "メモリ帯域幅", "compute": "計算力"}
     interval = (
         f"{significant(result.decode_tokens_per_s_low)} ～ {significant(result.decode_tokens_per_s_high)} トークン/秒"
     )
-    first = result.time_to_first_token_s
     rows = [
         ("モデル", f"{result.model.name or result.model.id}（{result.weights.id}）"),
         ("デバイス", f"{result.device.name or result.device.id}{count}"),
@@ -50,10 +52,7 @@ def estimate_lines(result: Estimate) -> list[str]:
         ),
         *_host_rows(result),
         *_context_rows(result),
-        (
-            f"プロンプト {result.prompt_length:,} トークン",
-            f"{_speed(result.prefill_tokens_per_s)}、最初のトークンまで {'不明' if first is None else duration(first)}",
-        ),
+        *_prompt_rows(result),
         ("補正", _calibration_text(result)),
     ]
     return table_lines(rows) + [f"注意: {note}" for note in result.notes]
@@ -78,6 +77,19 @@ def _host_rows(result: Estimate) -> list[tuple[str, str]]:
     return [("分け方", lies), ("CPU の側のメモリ", _memory_text(result.offload.fit))]
 
 
+def _prompt_rows(result: Estimate) -> list[tuple[str, str]]:
+    after = f"（{result.cached_tokens:,} トークンの後）" if result.cached_tokens else ""
+    title = f"プロンプト {result.prompt_length:,} トークン{after}"
+    time = result.prompt_time
+    if time is None:
+        return [(title, "不明、最初のトークンまで 不明")]
+    interval = f"（90%区間 {duration(time.fast_s)} ～ {duration(time.slow_s)}）"
+    return [
+        (title, _speed(result.prefill_tokens_per_s)),
+        ("最初のトークンまで", f"{duration(time.best_s)}{interval}"),
+    ]
+
+
 def _context_rows(result: Estimate) -> list[tuple[str, str]]:
     longest = result.longest_context_length
     if longest is None or longest < 0:
@@ -92,17 +104,87 @@ def answer_lines(result: Estimate, time: AnswerTime, answer_tokens: int, thinkin
     if thinking_tokens:
         rows.append((f"{thinking_tokens:,} トークン考える", _time(time.thinking_s)))
     rows += [(f"{answer_tokens:,} トークン答える", _time(time.answer_s)), ("合わせて", _time(time.total_s))]
+    if time.total_low_s is not None and time.total_high_s is not None:
+        rows.append(("90%区間", f"{_time(time.total_low_s)} ～ {_time(time.total_high_s)}"))
     return table_lines(rows, right="lr")
+
+
+def cost_lines(price: Cost, answer: AnswerEnergy | None, answer_tokens: int, thinking_tokens: int) -> list[str]:
+    """Lay out what a million tokens take and cost, then what was assumed."""
+    spent = price.spent
+    result, limit_w = spent.decode, spent.power_limit_w
+    count = f" × {result.devices} 台" if result.devices > 1 else ""
+    limit = "" if limit_w is None else f"、上限 {significant(limit_w)} W"
+    rows = [
+        ("モデル", f"{result.model.name or result.model.id}（{result.weights.id}）"),
+        (
+            "デバイス",
+            f"{result.device.name or result.device.id}{count}（定格 {significant(spent.rated_power_w)} W{limit}）",
+        ),
+        ("同時に進める系列", f"{result.batch_size}"),
+        ("生成の速さ", _speed(result.decode_tokens_per_s)),
+        ("生成中の電力", _watts(spent.decode_power)),
+        ("プロンプトを読む間の電力", _watts(spent.prompt_power)),
+        (
+            "生成のエネルギー",
+            _range(
+                spent.decode_joules_per_token,
+                spent.decode_joules_per_token_low,
+                spent.decode_joules_per_token_high,
+                "ジュール/トークン",
+            ),
+        ),
+        ("プロンプトのエネルギー", _amount(spent.prompt_joules_per_token, "ジュール/トークン")),
+    ]
+    if answer is not None:
+        thought = f"考える {thinking_tokens:,}、" if thinking_tokens else ""
+        rows.append(
+            (
+                f"一つの回答（読む {result.prompt_length:,}、{thought}答える {answer_tokens:,} トークン）",
+                _amount(answer.total_wh, "Wh"),
+            )
+        )
+    unit = "円/100万トークン"
+    rows += [
+        ("生成の電気代", _range(price.electricity_yen, price.electricity_low_yen, price.electricity_high_yen, unit)),
+        ("プロンプトの電気代", _amount(price.prompt_electricity_yen, unit)),
+    ]
+    if price.idle_yen is not None:
+        rows.append(("使わない間の電気代", _amount(price.idle_yen, unit)))
+    if price.machine_yen is not None:
+        rows.append(("機械の代金", _amount(price.machine_yen, unit)))
+        rows.append(("電気代と機械の代金", _amount(price.owned_yen, unit)))
+    if price.rent_yen is not None:
+        rows.append(("借りたとき", _amount(price.rent_yen, unit)))
+    return (
+        table_lines(rows)
+        + [f"仮定: {text}" for text in price.assumptions]
+        + [f"注意: {note}" for note in (*result.notes, *spent.notes)]
+    )
+
+
+def cost_json(price: Cost, answer: AnswerEnergy | None) -> dict[str, object]:
+    """Return the same as plain values."""
+    more = {"answer": {**answer._asdict(), "total_wh": answer.total_wh}} if answer else {}
+    return {**price.to_dict(), "energy": price.spent.to_dict(), **more}
+
+
+def _watts(power: Watts) -> str:
+    return _range(power.best_w, power.low_w, power.high_w, "W")
+
+
+def _range(best: float, low: float, high: float, unit: str) -> str:
+    return f"{significant(best)} {unit}（90%区間 {significant(low)} ～ {significant(high)}）"
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return "不明" if value is None else f"{significant(value)} {unit}"
 
 
 def _time(seconds: float | None) -> str:
     if seconds is None:
         return "不明"
-    return duration(seconds) if seconds < LONG_S else f"{significant(seconds / 60)} 分"
-
-
-LONG_S = 120.0
-"""Seconds from which minutes are easier to read."""
+    return duration(seconds)
 
 
 def _calibration_text(result: Estimate) -> str:

@@ -70,8 +70,10 @@ def print_checks(
 def given(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of `hayasa.estimate` that were given."""
     numbers = {"batch_size": "batch", "context_length": "context", "devices": "count", "prompt_length": "prompt"}
-    names = ("weights", "engine", "backend", "split", "kv_cache")
+    names = ("weights", "engine", "backend", "split", "kv_cache", "build")
     question: dict[str, Any] = {name: getattr(arguments, name) for name in names if getattr(arguments, name)}
+    if arguments.server is not None:
+        question["server"] = arguments.server
     for argument, option in numbers.items():
         text = getattr(arguments, option)
         if text is not None:

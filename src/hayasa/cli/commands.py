@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from ..answer.choose import best_split
+from ..answer.cost import cost
 from ..answer.duration import answer_time
+from ..answer.energy import answer_energy, energy
 from ..answer.estimate import Estimate, does_not_fit_message, estimate
 from ..answer.explain import explain
 from ..answer.fit import TIGHT
@@ -19,16 +21,18 @@ from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
 from ..errors import HayasaError, InvalidValueError
 from ..listing import table_lines
+from ..machine.device import Device
 from ..machine.split import SPLITS
 from ..model.placement import MAX_LAYERS
 from ..model.shape import Model
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
-from .amounts import integer
-from .answers import answer_lines, estimate_lines, print_json, print_ranking
-from .choose import add_at_least, choose_command, fit_command, formats_command
-from .own import add_device, add_model, device_of, model_of, names_device, names_model
+from .amounts import LATENCIES, POWERS, integer, quantity
+from .answers import answer_lines, cost_json, cost_lines, estimate_lines, print_json, print_ranking
+from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
+from .draft import add_draft, draft_command
+from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
 from .parser import Parser, fail
 
 INTERRUPTED = 130
@@ -49,15 +53,24 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
         help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
     )
     add("--backend", metavar="名前", help=f"計算に使うもの: {'、'.join(BACKENDS)}（既定: その機械で普通のもの）")
-    add(*count, dest="count", default="1", metavar="数", help="デバイスの台数（既定: 1）")
+    unlike = "。違うものなら rtx-3090,rtx-3060 のように名前を並べる" if one_device else ""
+    add(*count, dest="count", metavar="数", help=f"デバイスの台数（既定: 1）{unlike}")
     add(
         "--split",
         default="pipeline",
         metavar="分け方",
         help=f"複数台での分け方: {'、'.join(SPLITS)}（既定: pipeline）",
     )
-    add("--prompt", metavar="数", help="プロンプトの長さ（既定: --context の値、0 なら 512）")
+    add("--prompt", metavar="数", help="プロンプトの長さ（既定: --context から --cached を引いた値、0 なら 512）")
+    add("--cached", metavar="数", default="0", help="プロンプトの前にキャッシュにあるトークンの数（既定: 0）")
+    add("--micro-batch", metavar="数", help="まとめて計算するプロンプトのトークン数（既定: そのエンジンの値）")
     add("--kv-cache", default="f16", metavar="形式", help="KV キャッシュの形式（既定: f16、一覧: hayasa weights）")
+    add("--build", metavar="版", help="エンジンの版: 2025-06 のような年月か、b6100 のようなビルド番号（既定: 最新）")
+    add(
+        "--server",
+        action=argparse.BooleanOptionalAction,
+        help="サーバーの利用者が見る速さ（既定: エンジンの使われ方による。llama-bench で測る速さは --no-server）",
+    )
 
 
 def _add_split(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +111,18 @@ def _split(arguments: argparse.Namespace) -> dict[str, object]:
     return found
 
 
-def _question(arguments: argparse.Namespace) -> dict[str, object]:
+def _add_machines(parser: argparse.ArgumentParser) -> None:
+    """Add the options of several devices that a measurement says nothing of."""
+    add = parser.add_argument
+    add("--tensor-split", metavar="比", help="違うデバイスへの層の分け方。3,1 のように書く（既定: メモリの量に比例）")
+    add(
+        "--link-latency",
+        metavar="時間",
+        help="別々の機械をつなぐとき、1 回の通信の待ち。1.7ms や 40us と書く（既定: 1 台の機械の中）",
+    )
+
+
+def _question(arguments: argparse.Namespace, devices: int | list[str]) -> dict[str, object]:
     """Turn the shared options into keyword arguments of `hayasa.estimate`."""
     prompt = arguments.prompt
     return {
@@ -108,10 +132,14 @@ def _question(arguments: argparse.Namespace) -> dict[str, object]:
         "context_length": integer("--context", arguments.context),
         "engine": arguments.engine,
         "backend": arguments.backend,
-        "devices": integer("--devices", arguments.count),
+        "devices": devices,
         "split": arguments.split,
         "prompt_length": None if prompt is None else integer("--prompt", prompt),
+        "cached_tokens": integer("--cached", arguments.cached),
+        "micro_batch": None if arguments.micro_batch is None else integer("--micro-batch", arguments.micro_batch),
         "kv_cache": arguments.kv_cache,
+        "build": arguments.build,
+        "server": arguments.server,
     }
 
 
@@ -125,21 +153,31 @@ def _model(arguments: argparse.Namespace, question: dict[str, object]) -> str | 
     return model
 
 
+def _question_of_machines(arguments: argparse.Namespace) -> tuple[str | Device | None, dict[str, object]]:
+    """Return the machine and the rest of the question; of unlike machines the question has the names."""
+    device, devices = machines_of(arguments)
+    shares = None
+    if arguments.tensor_split is not None:
+        # argparse makes an empty list of the value --.
+        parts = str(arguments.tensor_split).split(",")
+        shares = [quantity("--tensor-split", part, {"": 1.0}, "3,1") for part in parts]
+    latency = arguments.link_latency
+    latency_s = None if latency is None else quantity("--link-latency", latency, LATENCIES, "1.7ms や 40us")
+    return device, {**_question(arguments, devices), "device_shares": shares, "link_latency_s": latency_s}
+
+
 def _ask(arguments: argparse.Namespace) -> Estimate:
-    question = _question(arguments)
-    is_open = _split(arguments).keys() == {"host"}
+    device, question = _question_of_machines(arguments)
+    is_open = device is not None and _split(arguments).keys() == {"host"}
     ask: Callable[..., Estimate] = best_split if is_open else estimate
-    return ask(_model(arguments, question), device_of(arguments), **question)
+    return ask(_model(arguments, question), device, **question)
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
     result = _ask(arguments)
     if arguments.require_fit:
         result.require_fit()
-    thinking = integer("--thinking", arguments.thinking)
-    answer = None if arguments.answer is None else integer("--answer", arguments.answer)
-    if answer is None and thinking:
-        raise InvalidValueError("--thinking は --answer と一緒に指定してください。")
+    answer, thinking = _answer_tokens(arguments)
     time = None if answer is None else answer_time(result, answer, thinking)
     if arguments.json:
         more = {"answer_time": {**time._asdict(), "total_s": time.total_s}} if time else {}
@@ -152,12 +190,62 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
         print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
 
 
+def _answer_tokens(arguments: argparse.Namespace) -> tuple[int | None, int]:
+    """Return how many tokens are answered, if that is asked, and thought before."""
+    thinking = integer("--thinking", arguments.thinking)
+    answer = None if arguments.answer is None else integer("--answer", arguments.answer)
+    if answer is None and thinking:
+        raise InvalidValueError("--thinking は --answer と一緒に指定してください。")
+    return answer, thinking
+
+
+def _add_answer(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--answer", metavar="数", help=f"回答のトークン数。{text}")
+    command.add_argument("--thinking", default="0", metavar="数", help="回答の前に考えるトークン数（既定: 0）")
+
+
+_POWERS = {
+    "power_limit_w": ("--power-limit", "1 台の電力の上限（W）。nvidia-smi -pl の値"),
+    "rated_power_w": ("--rated-power", "1 台の定格の電力（W、既定: 表の値）"),
+    "host_power_w": ("--host-power", "デバイスのほかの部分の電力（W、既定: 普通の PC の値）"),
+}
+_PRICES = {
+    "yen_per_kwh": ("--electricity", "電気代（円/kWh、既定: 表の目安）"),
+    "machine_price_yen": ("--price", "買ったもの全部の値段（円、既定: 表にあれば 1 台の値段 × 台数）"),
+    "years": ("--years", "機械を使う年数（既定: 4）"),
+    "hours_per_day": ("--hours", "1 日に使う時間（既定: 4）"),
+    "rent_usd_per_hour": ("--rent", "借りる値段（ドル/時/台、既定: 表にあれば）"),
+    "yen_per_usd": ("--exchange", "1 ドルの円（既定: 表の値）"),
+}
+
+
+def _cost_command(arguments: argparse.Namespace) -> None:
+    def given(options: Mapping[str, tuple[str, str]], units: Mapping[str, float], example: str) -> dict[str, float]:
+        typed = {name: getattr(arguments, name) for name in options}
+        return {
+            name: quantity(options[name][0], text, units, example) for name, text in typed.items() if text is not None
+        }
+
+    answer, thinking = _answer_tokens(arguments)
+    spent = energy(_ask(arguments), **given(_POWERS, POWERS, "250 や 250W"))
+    price = cost(spent, **given(_PRICES, {"": 1.0}, "31 や 0.74"))
+    used = None if answer is None else answer_energy(spent, answer, thinking)
+    if arguments.json:
+        print_json(cost_json(price, used))
+    else:
+        print("\n".join(cost_lines(price, used, answer or 0, thinking)))
+
+
 def _explain_command(arguments: argparse.Namespace) -> None:
     print(explain(_ask(arguments)))
 
 
+def _draft_command(arguments: argparse.Namespace) -> None:
+    draft_command(arguments, _ask(arguments))
+
+
 def _compare_command(arguments: argparse.Namespace) -> None:
-    question = _question(arguments)
+    question = _question(arguments, count_of(arguments))
     model = _model(arguments, question)
     named = [name for text in arguments.devices or () for name in text.split(",") if name]
     results = [estimate(model, name, **question) for name in named or _devices_of(arguments)]  # type: ignore[arg-type]
@@ -180,17 +268,17 @@ def _devices_of(arguments: argparse.Namespace) -> list[str]:
 
 
 def _choose_command(arguments: argparse.Namespace) -> None:
-    question = _question(arguments)
+    question = _question(arguments, count_of(arguments))
     choose_command(arguments, _model(arguments, question), question)
 
 
 def _formats_command(arguments: argparse.Namespace) -> None:
     model, _ = model_of(arguments)  # the question is which format
-    formats_command(arguments, model, device_of(arguments), _question(arguments))
+    formats_command(arguments, model, *_question_of_machines(arguments))
 
 
 def _fit_command(arguments: argparse.Namespace) -> None:
-    fit_command(arguments, device_of(arguments), _question(arguments))
+    fit_command(arguments, *_question_of_machines(arguments))
 
 
 def _check_command(arguments: argparse.Namespace) -> None:
@@ -198,7 +286,17 @@ def _check_command(arguments: argparse.Namespace) -> None:
 
     question = given(arguments)
     model = _model(arguments, question) if names_model(arguments) else None
-    print_checks(arguments, model, device_of(arguments) if names_device(arguments) else None, question)
+    print_checks(arguments, model, _one_machine(arguments), question)
+
+
+def _one_machine(arguments: argparse.Namespace) -> str | Device | None:
+    """Return the machine that was measured, if the options name one."""
+    if not names_device(arguments):
+        return None
+    device, _ = machines_of(arguments)
+    if device is None:
+        raise InvalidValueError("check は、違うデバイスを並べた測定には答えられません。")
+    return device
 
 
 def _matching(rows: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> list[str]:
@@ -280,10 +378,14 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
             str(row.rows),
             str(row.devices),
             str(row.models),
+            str(len(row.sources.split("|"))),
+            f"{row.first_year}-{row.last_year}",
             percent(row.error_device_held_out),
             percent(row.error_generation_held_out),
             percent(row.error_model_held_out),
-            percent(row.coverage_device_held_out),
+            percent(row.error_source_held_out),
+            percent(row.error_year_held_out),
+            percent(row.coverage_device_held_out or row.coverage_model_held_out),
         ]
         for row in calibrations()
     ]
@@ -292,15 +394,19 @@ def _calibrations_command(arguments: argparse.Namespace) -> None:
         "実測",
         "機種",
         "モデル",
+        "出典",
+        "年",
         "機種の外れ",
         "世代の外れ",
         "モデルの外れ",
+        "出典の外れ",
+        "年の外れ",
         "区間の的中",
     ]
     if arguments.json:
         print_json([row.__dict__ for row in calibrations()])
         return
-    print("\n".join(table_lines(rows, header=header, right="lrrrrrrr")))
+    print("\n".join(table_lines(rows, header=header, right="lrrrrlrrrrrr")))
 
 
 def _measure_command(arguments: argparse.Namespace) -> None:
@@ -334,8 +440,10 @@ _EXAMPLES = """例:
   hayasa choose --model llama-3.3-70b --at-least 8 --context 8k
   hayasa formats --model gemma-3-27b --device rtx-3090 --context 8k
   hayasa fit --device apple-m4-10c --memory 16 --at-least 20 --weights any
+  hayasa cost --model qwen3.6-27b --device rtx-3090 --power-limit 250 --answer 500
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
   hayasa estimate --model gpt-oss-120b --device rtx-3090 --host "ddr5-6000 x2 64GB"
+  hayasa draft --model qwen3.6-27b --device rtx-5090 --weights q4_k_m --acceptance code
   hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
   hayasa estimate --model ~/models/my-model.gguf --device "RTX 4060 Ti 16GB"
   hayasa estimate --parameters 8B --weights q4_k_m --bandwidth 273 --memory 24
@@ -361,16 +469,30 @@ def _parser() -> Parser:
         add_model(command)
         add_device(command)
         _add_question(command, one_device=True)
+        _add_machines(command)
         _add_split(command)
 
     command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
     add_pair(command)
-    command.add_argument("--answer", metavar="数", help="回答のトークン数。回答が終わるまでの時間も答えます")
-    command.add_argument("--thinking", default="0", metavar="数", help="回答の前に考えるトークン数（既定: 0）")
+    _add_answer(command, "回答が終わるまでの時間も答えます")
     command.add_argument("--json", action="store_true", help="JSON で出力します")
     command.add_argument("--require-fit", action="store_true", help="メモリに入らないときはエラーにします")
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
     add_pair(command)
+
+    command = add("draft", "続きを下書きしてまとめて確かめる方法（投機的デコード）の効果を答えます", _draft_command)
+    add_pair(command)
+    add_draft(command)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
+
+    command = add(
+        "cost", "1 トークンのエネルギーと、100 万トークンの電気代、機械の代金、借り賃を答えます", _cost_command
+    )
+    add_pair(command)
+    _add_answer(command, "一つの回答のエネルギーも答えます")
+    for name, (option, text) in {**_POWERS, **_PRICES}.items():
+        command.add_argument(option, dest=name, metavar="数", help=text)
+    command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     command = add("compare", "一つのモデルについて、デバイスを速い順に並べます", _compare_command)
     add_model(command)
@@ -393,10 +515,12 @@ def _parser() -> Parser:
     add_at_least(command)
     _add_formats(command)
 
-    command = add("fit", "デバイスに入るモデルを、速い順に並べます", _fit_command)
+    command = add("fit", "デバイスに入るモデルを、大きい順に並べます", _fit_command)
     add_device(command)
     add_at_least(command)
+    add_order(command)
     _add_question(command, one_device=True)
+    _add_machines(command)
     _add_split(command)
     _add_formats(command)
 

@@ -36,7 +36,12 @@ def add_model(command: Parser) -> None:
 def add_device(command: Parser) -> None:
     """Add the options that say which machine."""
     add = command.add_argument
-    add("--device", metavar="名前", help="デバイス（一覧: hayasa devices）")
+    add(
+        "--device",
+        action="append",
+        metavar="名前",
+        help="デバイス（一覧: hayasa devices）。違うものを何台か使うなら、その数だけ並べる",
+    )
     add("--memory", metavar="GiB", help="手元のデバイスのメモリ。16 や 16GB と書く（既定: その機種の最大）")
     add("--bandwidth", metavar="GB/s", help="メモリ帯域幅。一覧にないデバイスは、これだけで見積れる")
     add("--cores", metavar="数", help="GPU の演算器の数（Apple のコア、NVIDIA の SM、AMD の CU）")
@@ -51,8 +56,7 @@ def names_model(arguments: argparse.Namespace) -> bool:
 
 def names_device(arguments: argparse.Namespace) -> bool:
     """Tell whether an option says anything of the machine."""
-    options = (arguments.device, arguments.memory, arguments.bandwidth)
-    return any(one is not None for one in (*options, arguments.cores, arguments.clock, arguments.peak))
+    return any(one is not None for one in (arguments.device, *_own_numbers(arguments)))
 
 
 def model_of(arguments: argparse.Namespace) -> tuple[str | Model, WeightFormat | None]:
@@ -89,6 +93,45 @@ def _by_count(arguments: argparse.Namespace) -> Model:
     return Model(id=f"{arguments.parameters}", stated_parameters=total, stated_active_parameters=active)
 
 
+def machines_of(arguments: argparse.Namespace) -> tuple[str | Device | None, int | list[str]]:
+    """Return the machine and how many of it, or no machine and the names of several unlike ones."""
+    given, text = arguments.device or [], arguments.count
+    named = _names_in(text)
+    if (named and given) or (len(given) > 1 and text is not None):
+        raise InvalidValueError(
+            "デバイスの並びは、--device を並べるか --devices に書くか、どちらか一方で指定してください。"
+        )
+    several = named or (given if len(given) > 1 else [])
+    if not several:
+        return device_of(arguments), count_of(arguments)
+    if any(one is not None for one in _own_numbers(arguments)):
+        raise InvalidValueError("--memory、--bandwidth などの値は、デバイスを並べるときには指定できません。")
+    return None, several
+
+
+def count_of(arguments: argparse.Namespace) -> int:
+    """Return how many devices the options ask for."""
+    return integer("--devices", "1" if arguments.count is None else arguments.count)
+
+
+def _names_in(text: str | None) -> list[str]:
+    """Return the devices that ``--devices`` names; none if it counts them."""
+    # argparse makes an empty list of the value --.
+    if not isinstance(text, str):
+        return []
+    try:
+        integer("--devices", text)
+    except InvalidValueError:
+        names = [name.strip() for name in text.split(",")]
+        # What has no letter was meant as a number: the error for that says more.
+        return names if all(any(map(str.isalpha, name)) for name in names) else []
+    return []
+
+
+def _own_numbers(arguments: argparse.Namespace) -> tuple[str | None, ...]:
+    return arguments.memory, arguments.bandwidth, arguments.cores, arguments.clock, arguments.peak
+
+
 def device_of(arguments: argparse.Namespace) -> str | Device:
     """Return the machine that the options name, with the reader's own numbers in the place of the table's."""
     own: dict[str, float | int] = {}
@@ -102,14 +145,14 @@ def device_of(arguments: argparse.Namespace) -> str | Device:
     if arguments.peak is not None:
         own["peak_fp16_dense_flop_per_s"] = quantity("--peak", arguments.peak, PEAKS, "29 や 29TFLOPS")
     memory = 0.0 if arguments.memory is None else memory_bytes("--memory", arguments.memory)
-    if arguments.device is None:
+    if not arguments.device:
         if "memory_bandwidth_bytes_per_s" not in own:
             raise InvalidValueError("--device か --bandwidth を指定してください。")
         name = f"手元のデバイス（{own['memory_bandwidth_bytes_per_s'] / 1e9:g} GB/s）"
         return Device(id="手元のデバイス", name=name, memory_capacity_bytes=memory, **own)  # type: ignore[arg-type]
     if not memory and not own:
-        return str(arguments.device)
-    device = get_device(arguments.device, memory_bytes=memory)
+        return str(arguments.device[0])
+    device = get_device(arguments.device[0], memory_bytes=memory)
     peak, listed = own.get("peak_fp16_dense_flop_per_s", 0.0), device.peak_fp16_dense_flop_per_s
     if peak and listed:
         # Who slows one number format down slows them all: it is the same machine at another clock.

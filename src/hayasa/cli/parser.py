@@ -56,6 +56,10 @@ class Parser(argparse.ArgumentParser):
 # What argparse says, from 3.11 to 3.15.
 _MESSAGES = (
     (r"^the following arguments are required: (.*)$", r"\1 を指定してください。"),
+    (
+        r"^unrecognized arguments: ([^-].*)$",
+        r"使えない引数です: \1。名前は --model や --device のようなオプションに続けて書きます。",
+    ),
     (r"^unrecognized arguments: (.*)$", r"使えない引数です: \1。"),
     (r"^argument ([^:]*): expected one argument$", r"\1 には値を 1 つ指定してください。"),
     (r"^argument ([^:]*): expected at least one argument$", r"\1 には値が必要です。"),

@@ -9,16 +9,27 @@ generations: how much longer, or shorter, a step took there than the sum says.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from ..catalog.reader import read_objects
 from ..errors import DataFileError
 from ..machine.device import ESTIMATED_LABELS, Device
 from ..model.weights import WeightFormat
 from .engines import Engine
-from .waits import ASSUMED_CLOCK_HZ, FITTED_WAITS, OLD_BUILDS, UNPACK_WEIGHTS, WaitKind
+from .waits import (
+    ALL_REDUCES,
+    ASSUMED_CLOCK_HZ,
+    FITTED_WAITS,
+    ONLY_IN_BATCHES,
+    SAMPLING,
+    TILE_UNPACK,
+    UNPACKING,
+    WaitKind,
+    clock_hz,
+)
 
 FALLBACK_WIDENING = 1.5
 """How much wider an interval gets when a calibration stands in for another.
@@ -35,27 +46,54 @@ class Calibration:
     Parameters
     ----------
     id : str
-        ``engine/backend``.
+        ``engine/backend``, and the family where it is for one.
     engine, backend : str
         What was measured.
+    family : str
+        Beginning of the device families that it is for; empty for all that have no row of their own.
     weight_read_factor : float
         Time to read the weights over the ideal, at least 1.
-    unpack_cycles_per_byte : float
-        Core cycles to unpack and multiply one byte of weights.
+    unpack_cycles_per_byte, unpack_cycles_per_byte_before_turing : float
+        Core cycles to unpack and multiply one byte of weights, and those of NVIDIA's older cores.
     unpacked_kinds : str
         Kinds of weights that this holds for, from `weight_kind`, joined by ``|``.
+    multiply_factor : float
+        Time to multiply with the weights over the ideal; 0 where no batch was fitted.
     attention_cycles_per_flop : float
         Core cycles per FLOP of attention.
     kv_read_factor : float
         Time to read the KV cache over the ideal, at least 1.
-    cycles_per_layer, cycles_per_moe_layer, cycles_per_layer_and_further_die, \
-cycles_per_layer_in_old_builds : float
+    padding_read_factor : float
+        The same for what lies behind the windows.
+    launch_clock_hz : float
+        Clock that the cycles of the layers follow, where that is not the device's
+        but the host's; 0 for the device's.
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_of_many_cores, \
+cycles_per_layer_and_further_die, cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         Clock cycles that each layer costs whatever its size, and in addition
-        each layer with experts, each layer on every further die, and each
-        layer in builds of the engine from before August 2025.
-    pipeline_message_s, tensor_message_s : float
-        Seconds per hand-over between devices, and per all-reduce; 0 if not
-        measured.
+        each layer with experts, each with a recurrent state, each on a server's
+        processor, each on every further die, and each
+        layer in builds of the engine from before August 2025 and from before
+        March 2026.
+    further_experts_factor : float
+        Time to read the experts that only the further sequences of a batch touch, over the
+        ideal: below 1 where they touch fewer than if each chose at random; 0 where they are
+        read like all other weights.
+    vector_cycles_per_flop, tile_cycles_per_flop, tile_cycles_per_byte, expert_route_us : float
+        What several sequences cost llama.cpp beside: core cycles per FLOP of the second to
+        the `VECTOR_SEQUENCES`-th, and beyond of all, core cycles per byte that is unpacked
+        for these, and microseconds per layer with experts.
+    sequence_us : float
+        Microseconds per sequence: scheduler and sampler.
+    sampling_ns_per_entry : float
+        Nanoseconds that a server takes per entry of the vocabulary to choose the next token.
+    all_reduce_us, all_reduce_bytes_factor : float
+        Microseconds per all-reduce, and time of its bytes over the ideal; 0 if
+        not measured.
+    row_sum_us : float
+        Microseconds of what llama.cpp's old split by rows does instead; 0 if not measured.
+    pipeline_message_s : float
+        Seconds per hand-over between devices; 0 if not measured.
     prefill_share_float, prefill_share_packed, prefill_share_experts : float
         Share of the dense peak reached when reading a prompt, with 16-bit and
         with packed weights, and in mixtures of experts; 0 if not measured.
@@ -64,12 +102,21 @@ cycles_per_layer_in_old_builds : float
         measured.
     known_low_factor, known_high_factor : float
         The same on a device that was.
+    batched_low_factor, batched_high_factor : float
+        The same for several sequences, where these were fitted apart; 0 where they were not.
     rows, devices, models : int
         Measurements behind it, and how many devices and models they span.
+    batched_rows, split_rows : int
+        How many of them are of several sequences, and of several devices.
+    first_year, last_year : int
+        When they were made.
     error_in_sample, error_device_held_out, error_generation_held_out, \
-error_model_held_out, error_source_held_out : float
+error_model_held_out, error_source_held_out, error_year_held_out : float
         Mean absolute relative error on all rows, and on what the fit had not
         seen; 0 if it could not be held out.
+    error_batches_device_held_out, error_batches_model_held_out, coverage_batches_held_out : float
+        The same for several sequences, where these were fitted apart, and how many of
+        the rows were inside the interval.
     coverage_device_held_out, coverage_model_held_out : float
         Share of the held-out rows inside an interval made without them.
     sources : str
@@ -81,17 +128,34 @@ error_model_held_out, error_source_held_out : float
     id: str
     engine: str
     backend: str
+    family: str = ""
     weight_read_factor: float = 1.0
     unpack_cycles_per_byte: float = 0.0
+    unpack_cycles_per_byte_before_turing: float = 0.0
     unpacked_kinds: str = "float|block|k"
+    multiply_factor: float = 0.0
     attention_cycles_per_flop: float = 0.0
     kv_read_factor: float = 1.0
+    padding_read_factor: float = 0.0
+    launch_clock_hz: float = 0.0
     cycles_per_layer: float = 0.0
     cycles_per_moe_layer: float = 0.0
+    cycles_per_state_layer: float = 0.0
+    cycles_per_layer_of_many_cores: float = 0.0
     cycles_per_layer_and_further_die: float = 0.0
-    cycles_per_layer_in_old_builds: float = 0.0
+    cycles_per_layer_to_2025: float = 0.0
+    cycles_per_layer_of_2025: float = 0.0
+    further_experts_factor: float = 0.0
+    vector_cycles_per_flop: float = 0.0
+    tile_cycles_per_flop: float = 0.0
+    tile_cycles_per_byte: float = 0.0
+    expert_route_us: float = 0.0
+    sequence_us: float = 0.0
+    sampling_ns_per_entry: float = 0.0
+    all_reduce_us: float = 0.0
+    all_reduce_bytes_factor: float = 0.0
+    row_sum_us: float = 0.0
     pipeline_message_s: float = 0.0
-    tensor_message_s: float = 0.0
     prefill_share_float: float = 0.0
     prefill_share_packed: float = 0.0
     prefill_share_experts: float = 0.0
@@ -99,14 +163,24 @@ error_model_held_out, error_source_held_out : float
     high_factor: float = 1.0
     known_low_factor: float = 1.0
     known_high_factor: float = 1.0
+    batched_low_factor: float = 0.0
+    batched_high_factor: float = 0.0
     rows: int = 0
     devices: int = 0
     models: int = 0
+    batched_rows: int = 0
+    split_rows: int = 0
+    first_year: int = 0
+    last_year: int = 0
     error_in_sample: float = 0.0
     error_device_held_out: float = 0.0
     error_generation_held_out: float = 0.0
     error_model_held_out: float = 0.0
     error_source_held_out: float = 0.0
+    error_year_held_out: float = 0.0
+    error_batches_device_held_out: float = 0.0
+    error_batches_model_held_out: float = 0.0
+    coverage_batches_held_out: float = 0.0
     coverage_device_held_out: float = 0.0
     coverage_model_held_out: float = 0.0
     sources: str = ""
@@ -128,9 +202,6 @@ class DeviceFactor:
     step_factor : float
         Measured step time over the sum, shrunk towards 1 where there are few
         measurements.
-    old_build_share : float
-        Share of the measurements that were made with builds from before
-        August 2025.
     prefill_factor : float
         Speed of reading a prompt over the calibration's; 0 if not measured.
     rows : int
@@ -141,7 +212,6 @@ class DeviceFactor:
     scope: str
     weight_kind: str = ""
     step_factor: float = 1.0
-    old_build_share: float = 0.0
     prefill_factor: float = 0.0
     rows: int = 0
 
@@ -262,6 +332,77 @@ class ChosenCalibration(NamedTuple):
     notes: tuple[str, ...]
 
 
+LINKED = "機械のあいだの通信は、指定された待ちだけを数えました。"
+"""What is said where devices are machines of their own."""
+
+
+def chosen_together(several: Sequence[ChosenCalibration], *, linked: bool) -> ChosenCalibration:
+    """Return what corrects devices in a row: that of the first, with the widest interval and everybody's notes."""
+    first = several[0]
+    widening = FALLBACK_WIDENING if linked else 1
+    notes: dict[str, None] = dict.fromkeys([LINKED] if linked else [])
+    for one in several:
+        notes = {**notes, **dict.fromkeys(one.notes)}
+    return ChosenCalibration(
+        calibration=first.calibration,
+        paces=first.paces,
+        step_factor=first.step_factor,
+        prefill_share=first.prefill_share,
+        batch_share=first.batch_share,
+        low_factor=min([one.low_factor for one in several]) ** widening,
+        high_factor=max([one.high_factor for one in several]) ** widening,
+        notes=tuple(notes),
+    )
+
+
+class Measured(Protocol):
+    """What was fitted to the measurements of one engine on one backend."""
+
+    @property
+    def engine(self) -> str:
+        """Id of the engine."""
+
+    @property
+    def backend(self) -> str:
+        """What it computed with."""
+
+    @property
+    def family(self) -> str:
+        """Beginning of the families of devices that it holds for; empty for all."""
+
+    @property
+    def rows(self) -> int:
+        """Measurements behind it."""
+
+
+FittedRow = TypeVar("FittedRow", bound=Measured)
+
+
+def nearest_row(rows: Iterable[FittedRow], engine: Engine, device: Device, backend: str) -> FittedRow:
+    """Return what stands in best for an engine on a backend of a device.
+
+    The same engine (or one that it runs) on the same backend, else its kin
+    there, else the same backend, else the same engine on another backend of
+    the device, else whatever has the most measurements.
+    """
+    known = engine.backends_on(device)
+
+    def distance(row: FittedRow) -> tuple[bool, bool, bool, bool, bool, bool, bool, int]:
+        same_engine, same_backend = row.engine == engine.id or row.engine in engine.runs, row.backend == backend
+        return (
+            not device.family.startswith(row.family),
+            not (same_engine and same_backend),
+            not (row.engine in engine.kin and same_backend),
+            not same_backend,
+            not same_engine,
+            row.backend not in known,
+            not row.family,
+            -row.rows,
+        )
+
+    return min(rows, key=distance)
+
+
 @lru_cache(maxsize=4096)
 def choose_calibration(
     engine: Engine,
@@ -274,49 +415,49 @@ def choose_calibration(
     experts: bool = False,
     batched: bool = False,
     split: str = "",
+    build: str = "",
+    server: bool = False,
+    linked: bool = False,
 ) -> ChosenCalibration:
     """Return the nearest calibration for an engine on a backend of a device.
 
-    The same engine (or one that it runs) on the same backend, else its kin
-    there, else the same backend, else the same engine on another backend of
-    the device, else whatever has the most measurements.  Whatever differs is
-    in the notes and widens the interval by `FALLBACK_WIDENING`.
+    Whatever differs is in the notes and widens the interval by `FALLBACK_WIDENING`.
     """
-    known = engine.backends_on(device)
-
-    def distance(row: Calibration) -> tuple[bool, bool, bool, bool, bool, int]:
-        same_engine, same_backend = row.engine == engine.id or row.engine in engine.runs, row.backend == backend
-        return (
-            not (same_engine and same_backend),
-            not (row.engine in engine.kin and same_backend),
-            not same_backend,
-            not same_engine,
-            row.backend not in known,
-            -row.rows,
-        )
-
-    nearest = min(calibrations(), key=distance)
+    nearest = nearest_row(calibrations(), engine, device, backend)
     factors, kind = device_factors(), weight_kind(weights)
     family = factors.get((nearest.id, device.family, kind))
     single = factors.get((nearest.id, device.id, ""))
-    notes = _differences(nearest, engine, device, backend)
+    by_cores = nearest.unpack_cycles_per_byte > 0 or nearest.attention_cycles_per_flop > 0
+    by_clock = nearest.cycles_per_layer > 0 and not nearest.launch_clock_hz
+    notes = differences(nearest, engine, device, backend, by_clock=by_clock, by_cores=by_cores)
     notes += [caution for packing, caution in engine.cautions if packing == weights.packing]
     if not has_shape:
         notes.append("層の数が分からないため、この大きさのモデルに多い数と仮定しました。")
     if new_mixers:
-        notes.append("線形や疎な注意機構の層は実測が少なく、これより遅くなりがちです。")
-    if batched:
+        notes.append("疎な注意機構や、圧縮した KV を読む層は実測が少なく、これより遅くなりがちです。")
+    if batched and not nearest.batched_rows:
         notes.append("バッチサイズ 1 の実測から延ばした見積りです。")
         if not device.peak_flop_per_s(weights.compute_format):
             notes.append("演算のピークが分からないため、2 系列目からの計算の時間を数えていません。")
-    messages_s = {"pipeline": nearest.pipeline_message_s, "tensor": nearest.tensor_message_s}
-    if split and not messages_s[split]:
+    messages = {
+        "pipeline": nearest.pipeline_message_s,
+        "tensor": nearest.all_reduce_us,
+        "expert": nearest.all_reduce_us,
+        "row": nearest.row_sum_us,
+    }
+    if linked:
+        notes.append(LINKED)
+    elif split and not messages[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
-    elif split == "tensor":
+    elif split == "expert":
+        notes.append("エキスパートを分けた複数台の実測はなく、必要なエキスパートの偏りを確率で見積りました。")
+    elif split in ("tensor", "row") and not nearest.split_rows:
         notes.append("行列を分けた複数台の速さは、1 台の見積りに通信の待ちを足したものです。")
     low, high = nearest.low_factor, nearest.high_factor
     if single:
         low, high = nearest.known_low_factor, nearest.known_high_factor
+    if batched and nearest.batched_low_factor:
+        low, high = min(low, nearest.batched_low_factor), max(high, nearest.batched_high_factor)
     widening = FALLBACK_WIDENING ** len(notes)
     if nearest.engine in engine.runs:
         notes = [f"{engine.id} は中で {nearest.engine} を動かすので、その実測で補正しました。", *notes]
@@ -327,32 +468,48 @@ def choose_calibration(
 
     return ChosenCalibration(
         calibration=nearest,
-        paces=_paces(nearest, device, kind, single.old_build_share if single else 0.0),
+        paces=_paces(nearest, device, weights, split, build, server, batched),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
-        batch_share=share_of_peak(prefill_kind(weights, experts=False)),
+        # Where batches were fitted, multiplying is one of the paces.
+        batch_share=0.0
+        if nearest.multiply_factor or nearest.vector_cycles_per_flop
+        else share_of_peak(prefill_kind(weights, experts=False)),
         low_factor=low**widening / (1 + weights.spread),
         high_factor=high**widening * (1 + weights.spread),
         notes=tuple(notes),
     )
 
 
-def _paces(row: Calibration, device: Device, kind_of_weights: str, old_build_share: float) -> tuple[Pace, ...]:
-    """Return the waits that are not 0 for these weights and this mixture of builds."""
-    shares = {
-        UNPACK_WEIGHTS.name: 1.0 if kind_of_weights in row.unpacked_kinds.split("|") else 0.0,
-        OLD_BUILDS.name: old_build_share,
-    }
+def _paces(
+    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool, batched: bool
+) -> tuple[Pace, ...]:
+    """Return the waits that are not 0 for these weights, this split and build, a server and several sequences or not."""
+    kind = weight_kind(weights)
+    left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server}
+    if kind not in row.unpacked_kinds.split("|"):
+        left_out = {**left_out, **dict.fromkeys(UNPACKING, True)}
+    launch_hz = row.launch_clock_hz or clock_hz(device)
     paces = []
     for fitted in FITTED_WAITS:
+        name, amount = fitted.kind.name, fitted.amount
+        if amount in ONLY_IN_BATCHES and not batched:
+            continue
         factor: float = getattr(row, fitted.coefficient)
-        pace_s = fitted.pace_s(device) * shares.get(fitted.kind.name, 1.0)
-        if factor and pace_s:
-            paces.append(Pace(fitted.kind, factor, fitted.amount, pace_s, fitted.beside))
+        if split == "row" and name == ALL_REDUCES.name:
+            factor = row.row_sum_us
+        if amount == "weight_bytes" and row.further_experts_factor:
+            amount = "first_bytes"
+        pace_s = fitted.pace_s(device, weights, launch_hz)
+        if factor and pace_s and fitted.is_in(build) and not left_out.get(name, False):
+            paces.append(Pace(fitted.kind, factor, amount, pace_s, fitted.beside))
     return tuple(paces)
 
 
-def _differences(row: Calibration, engine: Engine, device: Device, backend: str) -> list[str]:
+def differences(
+    row: Measured, engine: Engine, device: Device, backend: str, *, by_clock: bool, by_cores: bool
+) -> list[str]:
+    """Say, in Japanese, what a row stands in for, and what it needs of the device that is not known."""
     notes = []
     if row.engine != engine.id and row.engine not in engine.runs:
         notes.append(f"{engine.id} の実測がないため、{row.engine} の補正で代用しました。")
@@ -368,10 +525,10 @@ def _differences(row: Calibration, engine: Engine, device: Device, backend: str)
     if device.estimated:
         fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])
         notes.append(f"このデバイスの{fields_said}には確かな資料がなく、推定した値を使いました。")
-    if not device.gpu_clock_hz and row.cycles_per_layer:
+    if not device.gpu_clock_hz and by_clock:
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
-    if not device.gpu_cores and (row.unpack_cycles_per_byte or row.attention_cycles_per_flop):
+    if not device.gpu_cores and by_cores:
         known = "fp32 のピーク" if device.peak_fp32_flop_per_s else "帯域幅"
         notes.append(f"GPU のコアの数が分からないため、{known}から推定しました。")
     return notes

@@ -42,6 +42,8 @@ class Engine:
         Engines that do its work: what was measured with them holds for it.
     kin : tuple of str
         Engines whose measurements stand in best where it was not measured.
+    serves : bool
+        Whether people meet it as a server, or an application, that chooses the next token as well.
     cautions : tuple of (str, str)
         Pairs of packing and sentence, in Japanese: what it reads, but was not made for.
     aliases : tuple of str
@@ -63,6 +65,7 @@ class Engine:
     usual_formats: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     kin: tuple[str, ...] = ()
+    serves: bool = False
     cautions: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
 
@@ -206,6 +209,7 @@ _ENGINES = (
         usual_formats=("bf16",),
         cautions=(("gguf", "vLLM が GGUF を読むには vllm-gguf-plugin が要り、速くなるようには作られていません。"),),
         aliases=("vllm-v1",),
+        serves=True,
     ),
     Engine(
         id="sglang",
@@ -225,6 +229,7 @@ _ENGINES = (
         cautions=(("gguf", "SGLang で GGUF を動かした実測はありません。"),),
         kin=("vllm",),
         aliases=("sgl", "sgl-project"),
+        serves=True,
     ),
     Engine(
         id="tensorrt-llm",
@@ -236,6 +241,7 @@ _ENGINES = (
         usual_formats=("bf16",),
         kin=("vllm",),
         aliases=("trt-llm", "trtllm"),
+        serves=True,
     ),
     Engine(
         id="exllamav3",
@@ -248,6 +254,7 @@ _ENGINES = (
         kin=("gpt-fast",),
         cautions=(("exl3", "ExLlamaV3 は、Ampere の GPU（RTX 3090 など）ではメモリの速さを出し切れません。"),),
         aliases=("exl3", "exllama", "tabbyapi"),
+        serves=True,
     ),
     Engine(
         id="exllamav2",
@@ -259,6 +266,7 @@ _ENGINES = (
         usual_formats=("exl2-4.0bpw",),
         kin=("gpt-fast",),
         aliases=("exl2",),
+        serves=True,
     ),
     Engine(
         id="ik_llama.cpp",
@@ -280,6 +288,7 @@ _ENGINES = (
         caches=("q8_0", "q4_0"),
         usual_formats=("q4_k_m",),
         runs=("llama.cpp",),
+        serves=True,
     ),
     Engine(
         id="lm-studio",
@@ -291,6 +300,7 @@ _ENGINES = (
         usual_formats=("q4_k_m", "mlx-q4"),
         runs=("llama.cpp", "mlx"),
         aliases=("lmstudio", "lms"),
+        serves=True,
     ),
     Engine(
         id="llamafile",
@@ -302,6 +312,18 @@ _ENGINES = (
         usual_formats=("q4_k_m",),
         runs=("llama.cpp",),
         aliases=("localscore", "llamafile (LocalScore)"),
+        serves=True,
+    ),
+    Engine(
+        id="exo",
+        name="exo（Mac をつないで MLX で動かす）",
+        backends=(("apple-a", ""), ("apple", "mlx")),
+        where="Apple の GPU",
+        reads=_MLX_READS,
+        usual_formats=("mlx-q4",),
+        runs=("mlx",),
+        aliases=("exo-labs",),
+        serves=True,
     ),
     Engine(
         id="vllm-mlx",
@@ -311,6 +333,7 @@ _ENGINES = (
         reads=_MLX_READS,
         usual_formats=("mlx-q4",),
         runs=("mlx",),
+        serves=True,
     ),
 )
 

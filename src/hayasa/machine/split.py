@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from ..errors import MAX_DEVICES, require_integer, require_non_negative, require_positive
+from collections.abc import Callable, Iterable, Sequence
 
-SPLITS = ("pipeline", "tensor")
+from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, require_positive, shown
+from .device import Device
+
+SPLITS = ("pipeline", "tensor", "expert", "row")
+"""How a model is dealt out: its layers; every matrix, with two sums a layer; every matrix but those of the
+experts, of which each device has some whole; or, in llama.cpp's old way, the rows of the matrices alone,
+with a sum after every one of them."""
+
+
+def devices_at_a_time(split: str, devices: int) -> int:
+    """Return how many of the devices work at the same time.
+
+    Examples
+    --------
+    >>> devices_at_a_time("pipeline", 4), devices_at_a_time("tensor", 4)
+    (1, 4)
+    """
+    return 1 if split == "pipeline" else devices
 
 
 def messages_per_step(split: str, devices: int, layers: float) -> float:
@@ -18,6 +35,98 @@ def messages_per_step(split: str, devices: int, layers: float) -> float:
     if devices == 1:
         return 0
     return devices - 1 if split == "pipeline" else 2 * layers
+
+
+def layer_shares(devices: Sequence[Device], wanted: Sequence[float] | None = None) -> tuple[float, ...]:
+    """Deal the layers of a model out over unlike devices in a row.
+
+    Parameters
+    ----------
+    devices : sequence of Device
+        Devices of the row, in its order.
+    wanted : sequence of float, optional
+        What each takes, in any unit, like llama.cpp's ``--tensor-split``; by
+        default as much as its memory holds, as llama.cpp deals them out.
+
+    Returns
+    -------
+    tuple of float
+        Shares of the layers (dimensionless), which add up to 1.
+
+    Raises
+    ------
+    InvalidValueError
+        If there are not as many numbers as devices, one of them is not
+        positive, or none are given and a memory is unknown.
+
+    Examples
+    --------
+    >>> card = Device(id="a", memory_bandwidth_bytes_per_s=936e9, memory_capacity_bytes=24e9)
+    >>> small = Device(id="b", memory_bandwidth_bytes_per_s=360e9, memory_capacity_bytes=8e9)
+    >>> layer_shares([card, small]), layer_shares([card, small], [1, 1])
+    ((0.75, 0.25), (0.5, 0.5))
+    """
+    if wanted is None:
+        parts = [device.memory_capacity_bytes for device in devices]
+        unknown = [device.id for device in devices if not device.memory_capacity_bytes]
+        if unknown:
+            raise InvalidValueError(
+                f"{unknown[0]} のメモリの量が分からないので、層の分け方を device_shares で指定してください。"
+            )
+    elif isinstance(wanted, (list, tuple)) and len(wanted) == len(devices):
+        parts = [require_positive("device_shares", part) for part in wanted]
+    else:
+        raise InvalidValueError(
+            f"device_shares は、デバイスと同じ {len(devices)} 個の正の数の並びで指定してください"
+            f"（与えられた値: {shown(wanted)}）。"
+        )
+    whole = total(parts)
+    return tuple([part / whole for part in parts])
+
+
+def joined_device(devices: Sequence[Device], shares: Sequence[float]) -> Device:
+    """Return unlike devices in a row as one: they read and compute at the pace of all of them together.
+
+    Examples
+    --------
+    >>> fast = Device(id="a", memory_bandwidth_bytes_per_s=900e9, memory_capacity_bytes=24e9)
+    >>> slow = Device(id="b", memory_bandwidth_bytes_per_s=300e9, memory_capacity_bytes=24e9)
+    >>> both = joined_device([fast, slow], [0.5, 0.5])
+    >>> both.id, round(both.memory_bandwidth_bytes_per_s / 1e9), both.memory_capacity_bytes / 1e9
+    ('a+b', 450, 48.0)
+    """
+
+    def pace(speed: Callable[[Device], float]) -> float:
+        seconds = 0.0
+        for device, share in zip(devices, shares, strict=True):
+            if not speed(device):
+                return 0.0
+            seconds += share / speed(device)
+        return 1 / seconds
+
+    capacities = [device.memory_capacity_bytes for device in devices]
+    return Device(
+        id="+".join([device.id for device in devices]),
+        name=" + ".join([device.name or device.id for device in devices]),
+        memory_bandwidth_bytes_per_s=pace(lambda device: device.memory_bandwidth_bytes_per_s),
+        memory_capacity_bytes=total(capacities) if min(capacities) else 0.0,
+        unified_memory=any(device.unified_memory for device in devices),
+        peak_fp32_flop_per_s=pace(lambda device: device.peak_flop_per_s("fp32")),
+        peak_fp16_dense_flop_per_s=pace(lambda device: device.peak_flop_per_s("fp16")),
+        peak_bf16_dense_flop_per_s=pace(lambda device: device.peak_flop_per_s("bf16")),
+        peak_fp8_dense_flop_per_s=pace(lambda device: device.peak_flop_per_s("fp8")),
+        peak_int8_dense_op_per_s=pace(lambda device: device.peak_flop_per_s("int8")),
+        peak_int4_dense_op_per_s=pace(lambda device: device.peak_flop_per_s("int4")),
+        peak_fp4_dense_flop_per_s=pace(lambda device: device.peak_flop_per_s("fp4")),
+    )
+
+
+def total(values: Iterable[float]) -> float:
+    """Return the sum, added up in order: Python and a page then agree to the last digit."""
+    found = 0.0
+    for value in values:
+        found += value
+    return found
 
 
 def pipeline_step_s(

@@ -152,11 +152,12 @@ def flop_per_token(model: Model, context_length: int = 0) -> float:
     return weight_flop_per_token(model) + attention_flop_per_token(model, context_length)
 
 
-def prefill_flop(model: Model, prompt_length: int) -> float:
+def prefill_flop(model: Model, prompt_length: int, cached_tokens: int = 0) -> float:
     """Work of reading a prompt.
 
     Every token is multiplied with the weights; only the last one needs the
-    output matrix; token number `i` attends to `i` tokens.
+    output matrix; token number `i` of the prompt attends to what is cached
+    and to `i` tokens.
 
     Parameters
     ----------
@@ -164,6 +165,8 @@ def prefill_flop(model: Model, prompt_length: int) -> float:
         Any model; without a shape, attention is left out.
     prompt_length : int
         Tokens of the prompt.
+    cached_tokens : int
+        Tokens before it that are in the cache already.
 
     Returns
     -------
@@ -173,7 +176,7 @@ def prefill_flop(model: Model, prompt_length: int) -> float:
     Raises
     ------
     InvalidValueError
-        If `prompt_length` is below 1 or absurd.
+        If `prompt_length` is below 1, `cached_tokens` below 0, or one of them absurd.
 
     Examples
     --------
@@ -181,19 +184,50 @@ def prefill_flop(model: Model, prompt_length: int) -> float:
     True
     """
     n = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH)
+    return prompt_weight_flop(model, n) + prompt_attention_flop(model, n, cached_tokens)
+
+
+def prompt_weight_flop(model: Model, prompt_length: int) -> float:
+    """Work of a prompt with the weights: of all tokens, but for the output matrix, which only the last one needs.
+
+    Examples
+    --------
+    >>> prompt_weight_flop(Model(id="7b", stated_parameters=7e9), 512) == 512 * 14e9
+    True
+    """
+    output = 2.0 * model.vocab_size * model.hidden_size if model.has_shape else 0.0
+    return (weight_flop_per_token(model) - output) * prompt_length + output
+
+
+def prompt_attention_flop(model: Model, prompt_length: int, cached_tokens: int = 0) -> float:
+    """Work of a prompt in attention and with recurrent states, after so many tokens in the cache.
+
+    Examples
+    --------
+    Two halves of a prompt are as much work as the whole:
+
+    >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> halves = prompt_attention_flop(llama, 512) + prompt_attention_flop(llama, 512, 512)
+    >>> halves == prompt_attention_flop(llama, 1024)
+    True
+    """
+    n = prompt_length
+    d = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH)
     if not model.has_shape:
-        return weight_flop_per_token(model) * n
-    output = 2.0 * model.vocab_size * model.hidden_size
-    flop = (weight_flop_per_token(model) - output) * n + output + state_flop_per_token(model) * n
+        return 0.0
+    flop = state_flop_per_token(model) * n
     for group in cache_layers(model):
         per_entry = attention_flop_per_token_and_layer(model, group.mixer)
-        flop += group.layers * per_entry * _attended(group, n, group.selected or group.window)
+        most = group.selected or group.window
+        flop += group.layers * per_entry * (_attended(group, d + n, most) - _attended(group, d, most))
         if group.index_values:
-            flop += group.layers * _index_flop(model) * _attended(group, n, group.window)
+            indexed = _attended(group, d + n, group.window) - _attended(group, d, group.window)
+            flop += group.layers * _index_flop(model) * indexed
     return flop
 
 
 def _attended(group: CacheLayers, n: int, most: int) -> float:
-    """Sum over prompt tokens of how many entries, at most so many, each attends to in a layer."""
+    """Sum over the first tokens of how many entries, at most so many, each attends to in a layer."""
     growing = min(n, most * group.tokens_per_entry) if most else n
     return growing * (growing + 1) / 2 / group.tokens_per_entry + (n - growing) * most

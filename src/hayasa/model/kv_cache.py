@@ -43,6 +43,10 @@ def kv_values_per_layer(model: Model, mixer: str = "A") -> int:
     return heads.kv_heads * (heads.key_dim + heads.value_dim)
 
 
+DEFAULT_MICRO_BATCH = 512
+"""Tokens of a prompt that llama.cpp computes together unless told otherwise."""
+
+
 class CacheLayers(NamedTuple):
     """Layers that look back on the context alike.
 
@@ -327,3 +331,45 @@ def kv_read_bytes(
         indexed = group.index_values * group.entries(context_length)
         values += group.layers * (group.values * group.entries_read(context_length) + indexed)
     return (values * bytes_per_value + 2 * state_bytes(model, first_layers)) * batch_size
+
+
+def kv_padding_bytes(
+    model: Model,
+    context_length: int,
+    micro_batch: int = DEFAULT_MICRO_BATCH,
+    *,
+    batch_size: int = 1,
+    bytes_per_value: float = FP16_BYTES,
+    first_layers: int | None = None,
+) -> float:
+    """Bytes that an engine keeps behind sliding windows, and reads in vain in each step.
+
+    A window has to hold what the first token of a micro-batch sees when the
+    last one has been written; llama.cpp therefore keeps a micro-batch more.
+
+    Parameters
+    ----------
+    model, context_length, batch_size, bytes_per_value, first_layers
+        As in `kv_read_bytes`.
+    micro_batch : int
+        Tokens of a prompt that are computed together.
+
+    Returns
+    -------
+    float
+        Bytes per step; 0 without windows.
+
+    Examples
+    --------
+    >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> kv_padding_bytes(llama, 8192)
+    0.0
+    """
+    values = 0
+    for group in cache_layers(model, first_layers) if context_length else ():
+        if group.window and not group.selected:
+            seen = group.entries(context_length)
+            kept = min(context_length, group.window + micro_batch) // group.tokens_per_entry
+            values += group.layers * group.values * max(0, kept - seen)
+    return float(values * bytes_per_value * batch_size)

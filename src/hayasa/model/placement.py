@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..errors import require_integer
-from .kv_cache import kv_cache_bytes, kv_read_bytes
+from .kv_cache import kv_cache_bytes, kv_padding_bytes, kv_read_bytes
 from .shape import Model
 from .tensors import WeightTensor, is_looked_up, weight_tensors
 from .weights import WeightBytes, WeightFormat, bytes_of_tensors
-from .work import Work
+from .work import STATE_MIXERS, Work
 
 MAX_LAYERS = 100_000
 """More layers than any model has: all of them."""
@@ -203,6 +203,13 @@ def host_part(
         bytes_per_value=bytes_per_value,
         first_layers=cached_layers,
     )
+    padding_bytes = kv_padding_bytes(
+        model,
+        context_length,
+        batch_size=batch_size,
+        bytes_per_value=bytes_per_value,
+        first_layers=cached_layers,
+    )
     cache_bytes = kv_cache_bytes(
         model,
         context_length,
@@ -212,19 +219,33 @@ def host_part(
     )
     mlps = model.layer_mlps
     reach = max(placement.host_layers, placement.expert_layers)
-    moe_layers = sum([1 for kind in mlps[:reach] if kind in ("E", "B")])
+    moe_layers = float(sum([1 for kind in mlps[:reach] if kind in ("E", "B")]))
     handed_over = sum([1 for kind in mlps[placement.host_layers : reach] if kind in ("E", "B")])
-    read_bytes = stored.read_bytes(batch_size)
+    state_layers = sum([1 for mixer in model.layer_mixers[: placement.host_layers] if mixer in STATE_MIXERS])
+    read_bytes, routed_bytes = stored.read_bytes(batch_size), stored.routed_read_bytes(batch_size)
+    further_bytes = routed_bytes - stored.routed_read_bytes(1)
+    share = read_bytes / work.weight_bytes
     return HostPart(
         stored,
         cache_bytes,
         Work(
             weight_bytes=read_bytes,
             kv_bytes=kv_bytes,
-            weight_flop=work.weight_flop * read_bytes / work.weight_bytes,
+            weight_flop=work.weight_flop * share,
             attention_flop=work.attention_flop * kv_bytes / work.kv_bytes if work.kv_bytes else 0.0,
             layers=work.layers * placement.host_layers / model.layers,
-            moe_layers=float(moe_layers),
+            moe_layers=moe_layers,
+            state_layers=float(state_layers),
+            # Of the step as a whole, wherever its layers are.
+            sequences=0.0,
+            padding_bytes=padding_bytes,
+            first_bytes=read_bytes - further_bytes,
+            further_bytes=further_bytes,
+            vector_flop=work.vector_flop * share,
+            tile_flop=work.tile_flop * share,
+            tile_bytes=work.tile_bytes * share,
+            routed_layers=moe_layers if batch_size > 1 else 0.0,
+            routed_bytes=routed_bytes,
         ),
         handed_over + (1 if placement.host_layers else 0),
     )

@@ -353,8 +353,8 @@ class Model:
 
     @property
     def has_new_mixers(self) -> bool:
-        """Whether layers look back in a way that the measured models of 2025 did not."""
-        return any(letter not in "AaWw-" for letter in self.mixer_pattern)
+        """Whether layers choose or compress what they look back on: few such models were measured."""
+        return any(letter in "IRQZ" for letter in self.mixer_pattern)
 
     @property
     def has_experts(self) -> bool:

@@ -403,6 +403,19 @@ def active_parameters(model: Model) -> float:
     return active
 
 
+@lru_cache(maxsize=256)
+def routed_parameters(model: Model) -> int:
+    """Count the parameters of all routed experts of all layers.
+
+    Examples
+    --------
+    >>> routed_parameters(Model(id="m", layers=2, hidden_size=8, attention_heads=1, kv_heads=1, head_dim=8,
+    ...     moe_intermediate_size=4, experts=16, experts_per_token=2, vocab_size=10))
+    3072
+    """
+    return sum(tensor.parameters for tensor in weight_tensors(model) if tensor.is_routed)
+
+
 def embedding_parameters(model: Model) -> int:
     """Count the parameters of the input embedding: ``vocab_size * hidden_size``.
 

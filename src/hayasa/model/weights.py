@@ -106,11 +106,13 @@ class WeightBytes(NamedTuple):
 
     def read_bytes(self, batch_size: int) -> float:
         """Return what one decode step reads for so many sequences."""
-        routed = 0.0
-        if self.experts:
-            touched = experts_touched(self.experts, self.experts_per_token, batch_size)
-            routed = self.routed_bytes_per_expert * touched
-        return self.shared_bytes + routed + self.embedding_row_bytes * batch_size
+        return self.shared_bytes + self.routed_read_bytes(batch_size) + self.embedding_row_bytes * batch_size
+
+    def routed_read_bytes(self, batch_size: int) -> float:
+        """Return what of that are experts that a token has of its own."""
+        if not self.experts:
+            return 0.0
+        return self.routed_bytes_per_expert * experts_touched(self.experts, self.experts_per_token, batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
