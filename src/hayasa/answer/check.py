@@ -170,6 +170,7 @@ def check(
 
     Examples
     --------
+    >>> from hayasa import estimate
     >>> result = estimate("llama-3.1-8b", "rtx-4090")
     >>> check(result, 140).verdict, check(result, 30).verdict, check(result, 300).verdict
     ('normal', 'slow', 'impossible')

@@ -270,7 +270,7 @@ def _both(one: float, other: float) -> float:
 def _decode_busy(result: Estimate) -> tuple[float, float]:
     """Return how busy memory and cores are while decoding."""
     # Of devices in a pipeline one works at a time; while the host reads, none does.
-    memory_s = result.memory_latency_s - (result.offload.bound_s() if result.offload else 0.0)
+    memory_s = result.memory_latency_s - (result.offload.bound_s if result.offload else 0.0)
     return memory_s / result.step_latency_s, result.compute_latency_s / result.step_latency_s
 
 

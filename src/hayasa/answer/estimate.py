@@ -875,8 +875,8 @@ def estimate(
         waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, link_latency_s)
     if offload is not None:
         # The host works while the device waits for it, and the other way round.
-        memory_s += offload.bound_s()
-        bound_s += offload.bound_s()
+        memory_s += offload.bound_s
+        bound_s += offload.bound_s
         waits += offload.step_waits()
     return Estimate(
         model=model,

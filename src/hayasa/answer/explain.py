@@ -216,7 +216,7 @@ def _memory_and_host(result: Estimate, offload: Offload) -> list[str]:
     here = result.bytes_per_step - offload.bytes_per_step
     bandwidth = result.device.memory_bandwidth_bytes_per_s
     share = f" ÷ {result.devices} 台" if _shared(result) else ""
-    host_s = offload.bound_s()
+    host_s = offload.bound_s
     rate = scaled(offload.bytes_per_step / host_s, "B/s") if host_s else ""
     way = {COMPUTES: "CPU の側", SENDS: "CPU の側から GPU へ"}[offload.way]
     lines = [

@@ -12,6 +12,7 @@ from ..engine.offload import COMPUTES, way_of
 from ..errors import (
     MAX_BATCH_SIZE,
     MAX_CONTEXT_LENGTH,
+    MAX_LAYERS,
     InvalidValueError,
     require_integer,
     require_positive,
@@ -23,7 +24,7 @@ from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
 from ..machine.split import total
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
-from ..model.placement import MAX_LAYERS, Placement, host_weight_bytes, placement_of
+from ..model.placement import Placement, host_weight_bytes, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..units import GIB, gibibytes

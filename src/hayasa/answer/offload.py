@@ -20,11 +20,11 @@ from ..engine.offload import (
     way_of,
 )
 from ..engine.waits import HAND_OVERS, READ_DISK, Wait
-from ..errors import InvalidValueError
+from ..errors import MAX_LAYERS, InvalidValueError
 from ..machine.device import Device
 from ..machine.host import PCIE_4_X16_BYTES_PER_S, Host
 from ..machine.reserve import reserve_of
-from ..model.placement import MAX_LAYERS, HostPart, Placement, host_part, placement_of
+from ..model.placement import HostPart, Placement, host_part, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..model.work import Work, step_work
@@ -86,8 +86,9 @@ class Offload(NamedTuple):
             return 0.0
         return max(0.0, 1 - self.fit.available_most_bytes / required)
 
+    @property
     def bound_s(self) -> float:
-        """Return the seconds per step that the host's memory, or the slot, takes at least."""
+        """Seconds per step that the host's memory, or the slot, takes at least."""
         if self.own_bytes_per_s:
             return self.bytes_per_step / self.own_bytes_per_s
         if self.way == SENDS:
@@ -140,14 +141,13 @@ def offloaded_prompt(time: PromptTime, offload: Offload, tokens: int) -> PromptT
     """
     waits = offload.prompt_waits(tokens, time.micro_batch)
     seconds, row = step_s(waits), offload.calibration
-    ideal_s = step_s(offload._replace(calibration=IDEAL_OFFLOAD).prompt_waits(tokens, time.micro_batch))
     return PromptTime(
         (*time.waits, *waits),
         time.micro_batch,
         time.best_s + seconds,
         time.slow_s + seconds / row.low_factor,
         time.fast_s + seconds / row.high_factor,
-        time.bound_s + ideal_s,
+        time.bound_s + waits[0].load_s,
         time.chosen,
     )
 

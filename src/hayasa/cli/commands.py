@@ -19,11 +19,10 @@ from ..answer.fit import TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
-from ..errors import HayasaError, InvalidValueError
+from ..errors import MAX_LAYERS, HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
 from ..machine.split import SPLITS
-from ..model.placement import MAX_LAYERS
 from ..model.shape import Model
 from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key

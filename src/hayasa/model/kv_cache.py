@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..errors import MAX_CONTEXT_LENGTH, require_integer, require_positive
+from ..errors import MAX_CONTEXT_LENGTH, MAX_LAYERS, require_integer, require_positive
 from .shape import ATTENTION_MIXERS, STATE_MIXERS, Model, heads_of
 
 FP16_BYTES = 2.0
@@ -158,7 +158,6 @@ def convolved_values(model: Model) -> int:
     return model.state_heads * model.state_head_dim + 2 * model.state_groups * model.state_dim
 
 
-@lru_cache(maxsize=256)
 def state_bytes(model: Model, first_layers: int | None = None) -> float:
     """Bytes of the recurrent states of one sequence, which are there from its first token.
 
@@ -184,7 +183,17 @@ def state_bytes(model: Model, first_layers: int | None = None) -> float:
     >>> state_bytes(qwen) / 2**20
     62.8125
     """
+    return _state_bytes(model, _require_layers(first_layers))
+
+
+@lru_cache(maxsize=256)
+def _state_bytes(model: Model, first_layers: int | None) -> float:
     return STATE_VALUE_BYTES * sum(state_values_per_layer(model, mixer) for mixer in first_mixers(model, first_layers))
+
+
+def _require_layers(first_layers: int | None) -> int | None:
+    """Return a number of layers that was given, or None for all."""
+    return None if first_layers is None else require_integer("first_layers", first_layers, 0, MAX_LAYERS)
 
 
 def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) -> float:
@@ -270,6 +279,7 @@ def kv_cache_bytes(
     require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
+    first_layers = _require_layers(first_layers)
     values = 0
     for group in cache_layers(model, first_layers) if context_length else ():
         if group.is_stored:
@@ -326,6 +336,7 @@ def kv_read_bytes(
     require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
+    first_layers = _require_layers(first_layers)
     values = 0
     for group in cache_layers(model, first_layers) if context_length else ():
         indexed = group.index_values * group.entries(context_length)

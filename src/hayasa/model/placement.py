@@ -5,15 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..errors import require_integer
+from ..errors import MAX_LAYERS, require_integer
 from .kv_cache import kv_cache_bytes, kv_padding_bytes, kv_read_bytes
 from .shape import Model
 from .tensors import WeightTensor, is_looked_up, weight_tensors
 from .weights import WeightBytes, WeightFormat, bytes_of_tensors
 from .work import STATE_MIXERS, Work
-
-MAX_LAYERS = 100_000
-"""More layers than any model has: all of them."""
 
 
 class Placement(NamedTuple):
