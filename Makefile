@@ -20,6 +20,8 @@ export JUPYTER_PREFER_ENV_PATH = 1
 
 # 別の Python を使うとき: make book PYTHON=/path/to/python3.12
 export PYTHON =
+# 章の原稿を JupyterLab で開くとき: make lab AUTHOR=1
+export AUTHOR =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE =
 
@@ -31,7 +33,7 @@ help:
 	@echo '  make book       本を作る (_book/index.html)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
 	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
-	@echo '  make lab        JupyterLab で章を開く'
+	@echo '  make lab        JupyterLab で読者のノートブックを開く (AUTHOR=1 で章の原稿)'
 	@echo '  make notebooks  すべての章を実行し直し、出力を保存する'
 	@echo '  make calibrate  data/measurements から補正を計算し直す (data/calibrations.csv)'
 	@echo '  make compare    ほかの見積り器に同じ実測値を見積らせる (data/estimator_comparison.csv)'
@@ -71,8 +73,14 @@ notebooks: ready
 	@$(VENV_PYTHON) -m tools.notebooks execute
 	@$(VENV_PYTHON) -m tools.share_picture
 
+# 読者のノートブックは my-notebooks/ に写してから開く。書きかえたものは、本を作り直しても残る。
 lab: ready
+ifneq ($(filter 1 true,$(AUTHOR)),)
 	@$(VENV_PYTHON) -m jupyterlab chapters
+else
+	@$(VENV_PYTHON) tools/readers.py --own
+	@$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/my-notebooks
+endif
 
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
@@ -107,5 +115,5 @@ pin: ready
 	@$(VENV_PYTHON) -m tools.pins
 
 clean:
-	@rm -rf _book .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
+	@rm -rf _book notebooks .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +

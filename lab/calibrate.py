@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hayasa.catalog.reader import data_directory
-from hayasa.engine.calibration import Calibration, DeviceFactor, prefill_kind, weight_kind
+from hayasa.engine.calibration import Calibration, DeviceFactor, weight_kind
 from hayasa.engine.waits import ASSUMED_CLOCK_HZ, FITTED_WAITS
 from hayasa.machine.split import messages_per_step
 from hayasa.model.flops import prefill_flop
@@ -306,7 +306,6 @@ def calibrate(
         pipeline_message_s=rounded(_pipeline_message_s(mine, coefficients, factors)),
         prefill_share_float=rounded(shares["float"]),
         prefill_share_packed=rounded(shares["packed"]),
-        prefill_share_experts=rounded(shares["experts"]),
         low_factor=rounded(unknown[0]),
         high_factor=rounded(unknown[1]),
         known_low_factor=rounded(known[0]),
@@ -381,7 +380,9 @@ def _prefill_shares(
         if not (speed and tokens >= SHORTEST_PROMPT and peak):
             continue
         share = prefill_flop(m.model, tokens) / tokens * speed / peak
-        kind = prefill_kind(m.weights, experts=m.model.experts > 0)
+        kind = "float" if weight_kind(m.weights) == "float" else "packed"
+        if m.model.experts:
+            kind = "experts"
         logs[kind].setdefault(m.configuration, (m.device.id, float(np.log(share))))
     medians = {
         kind: float(np.median([log for _, log in found.values()])) if found else -np.inf for kind, found in logs.items()

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = "_book"
 ENGINES = ("quarto", "press")
 # Neither sources nor worth copying for Quarto.
-NOT_COPIED = shutil.ignore_patterns(".*", SITE, "node_modules", "__pycache__", "tests", "press", "dist", "build")
+NOT_COPIED = shutil.ignore_patterns(".*", SITE, "node_modules", "__pycache__", "tests", "my-notebooks", "dist", "build")
 WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*\[?(?:WARN|WARNING)\b", re.IGNORECASE)
 
 QUARTO_MISSING = """\

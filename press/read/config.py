@@ -120,8 +120,8 @@ def read_book(root: Path, problems: Problems) -> Book:
         repo_branch=str(book.get("repo-branch", "main")),
         repo_actions=tuple(_as_list(book.get("repo-actions"))),
         site_url=str(book.get("site-url", "")),
-        image=next(iter(_paths(root, book.get("image"), "image", problems)), None),
-        image_alt=str(book.get("image-alt", "")),
+        image=next(iter(_paths(root, str(settings.get("image", "")).lstrip("/") or None, "image", problems)), None),
+        image_alt=str(settings.get("image-alt", "")),
         open_graph=bool(book.get("open-graph")),
         twitter_card=bool(book.get("twitter-card")),
     )

@@ -331,8 +331,11 @@ def _load_front_matter(entry: Entry, here: str, text: str, problems: Problems) -
 def _parse(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems) -> None:
     markdown = "\n\n".join(_cell_markdown(cell) for cell in manuscript.cells) + "\n"
     filters = [book.root / path for path in book.filters]
-    key = [pandoc.DIALECT, markdown, *(path.read_text(encoding="utf-8") for path in filters)]
-    options = [option for path in filters for option in ("--lua-filter", path)]
+    # What Quarto tells filters, of which press tells only this much.
+    told = {"input-file": str(book.root / manuscript.entry.source), "repo-url": book.repo_url}
+    options = [f"--metadata={key}:{value}" for key, value in told.items() if filters]
+    key = [pandoc.DIALECT, markdown, *options, *(path.read_text(encoding="utf-8") for path in filters)]
+    options += [option for path in filters for option in ("--lua-filter", str(path))]
     warned: list[str] = []
 
     def parse() -> str:

@@ -12,6 +12,7 @@ theorem    kind                                         title Div, body
 proof      kind                                         title Div, body
 layout     style                                        rows or figures
 filename   name                                         code
+cell       number (of the notebook's cell)              code, outputs
 ========== ============================================ ==========================
 
 Floats (figures, tables, listings) are pandoc Figures or Tables with their label as identifier.
@@ -61,6 +62,14 @@ def build_structure(book: Book, manuscript: Manuscript, cache: Cache, problems: 
         return blocks
 
 
+def cell_defaults(book: Book, manuscript: Manuscript) -> dict[str, Any]:
+    """What holds for every code cell of a chapter that does not say otherwise."""
+    chapter = manuscript.front_matter
+    own = {key: room[key] for room in (chapter, manuscript.html) for key in CODE_DEFAULTS if key in room}
+    defaults: dict[str, Any] = book.cell_defaults | chapter.get("execute", {}) | own
+    return defaults
+
+
 class _FaultyError(Exception):
     """The chapter has problems; they have been noted."""
 
@@ -70,9 +79,7 @@ class _Structure:
         self.book = book
         self.manuscript = manuscript
         self.problems = problems
-        chapter = manuscript.front_matter
-        own = {key: room[key] for room in (chapter, manuscript.html) for key in CODE_DEFAULTS if key in room}
-        self.cell_defaults = book.cell_defaults | chapter.get("execute", {}) | own
+        self.cell_defaults = cell_defaults(book, manuscript)
 
     def complain(self, message: str, advice: str, *needles: str) -> None:
         self.problems.add(self.manuscript.entry.source, self.manuscript.place(*needles), message, advice)
@@ -170,17 +177,17 @@ class _Structure:
         cell = self.manuscript.cell_at(int(el.attributes["number"]))
         parts = {part.attributes["name"]: list(part.content) for part in el.content if isinstance(part, pf.Div)}
         options = self.cell_defaults | cell.options
-        if options.get("include", True) is False:
-            return []
+        included = options.get("include", True) is not False
         blocks: list[pf.Element] = []
-        if options.get("echo", True) is not False and cell.code:
+        if included and options.get("echo", True) is not False and cell.code:
             blocks.append(self._cell_code(cell, options, parts))
-        if options.get("output", True) is not False:
+        if included and options.get("output", True) is not False:
             blocks += self._cell_outputs(cell, options, parts)
         label = str(options.get("label", ""))
-        identifier = label if label and kind_of(label) is None else ""
+        identifier = label if blocks and label and kind_of(label) is None else ""
         classes = ["cell", "aside"] if options.get("column") == "margin" else ["cell"]
-        return [pf.Div(*blocks, classes=classes, identifier=identifier)] if blocks else []
+        # Also where nothing is shown: a notebook runs every cell.
+        return [pf.Div(*blocks, classes=classes, identifier=identifier, attributes={"number": str(cell.number)})]
 
     def _cell_code(self, cell: Cell, options: dict[str, Any], parts: Parts) -> pf.Element:
         code = pf.CodeBlock(cell.code, classes=["python", "cell-code"])

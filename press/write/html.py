@@ -146,6 +146,7 @@ class _Drawing:
             "theorem": self._theorem,
             "proof": self._theorem,
             "filename": self._filename,
+            "cell": self._cell,
         }
 
     def __call__(self, el: pf.Element, doc: pf.Doc) -> Any:
@@ -220,6 +221,10 @@ class _Drawing:
             *el.content,
             _raw("</div>"),
         ]
+
+    def _cell(self, el: pf.Div) -> list[pf.Element] | None:
+        el.attributes.pop("number", None)
+        return None if len(el.content) else []
 
     def _table(self, el: pf.Table) -> list[pf.Element]:
         """A table in a box of its own that scrolls on a narrow screen, also by keyboard."""

@@ -9,7 +9,10 @@ from tools import pins
 
 PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)+$")
 # What each right is for: only what publishes may publish.
-RIGHTS = {("publish.yml", "deploy"): {"pages": "write", "id-token": "write"}}
+RIGHTS = {
+    ("publish.yml", "deploy"): {"pages": "write", "id-token": "write"},
+    ("publish.yml", "notebooks"): {"actions": "read", "contents": "write"},
+}
 READ = {"contents": "read"}
 
 

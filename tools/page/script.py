@@ -97,7 +97,7 @@ GIVEN = (
 NEVER_ASKED = (
     "hayasa.answer.estimate._estimate_dealt",
     "hayasa.answer.estimate._joined",
-    "hayasa.answer.estimate._dealt_speed",
+    "hayasa.answer.prompt.dealt_prompt",
     "hayasa.answer.fit._dealt_fit",
     "hayasa.answer.fit._require_dealt",
 )

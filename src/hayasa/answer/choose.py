@@ -259,7 +259,8 @@ def stored_formats(engine: Engine, backend: str | None = None) -> list[WeightFor
 
     Examples
     --------
-    >>> any(one.id == "q4_k_m" for one in stored_formats(get_engine("vllm")))
+    >>> from hayasa.engine.engines import ENGINES
+    >>> "q4_k_m" in [one.id for one in stored_formats(ENGINES["mlx"])]
     False
     """
     backends = (backend or "", *(name for _, name in engine.backends))

@@ -847,7 +847,6 @@ def estimate(
             backend,
             has_shape=model.has_shape,
             new_mixers=model.has_new_mixers,
-            experts=model.has_experts,
             batched=batch_size > 1,
             split=several,
             build=month,

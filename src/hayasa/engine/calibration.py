@@ -94,9 +94,9 @@ cycles_per_layer_and_further_die, cycles_per_layer_to_2025, cycles_per_layer_of_
         Microseconds of what llama.cpp's old split by rows does instead; 0 if not measured.
     pipeline_message_s : float
         Seconds per hand-over between devices; 0 if not measured.
-    prefill_share_float, prefill_share_packed, prefill_share_experts : float
-        Share of the dense peak reached when reading a prompt, with 16-bit and
-        with packed weights, and in mixtures of experts; 0 if not measured.
+    prefill_share_float, prefill_share_packed : float
+        Share of the dense peak that a dense model reaches when it reads a prompt,
+        with 16-bit and with packed weights; 0 if not measured.
     low_factor, high_factor : float
         Ends of the 90 % interval over the estimate, on a device that was not
         measured.
@@ -158,7 +158,6 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     pipeline_message_s: float = 0.0
     prefill_share_float: float = 0.0
     prefill_share_packed: float = 0.0
-    prefill_share_experts: float = 0.0
     low_factor: float = 1.0
     high_factor: float = 1.0
     known_low_factor: float = 1.0
@@ -234,19 +233,6 @@ def weight_kind(weights: WeightFormat) -> str:
     return "k" if "_k" in weights.id else "block"
 
 
-def prefill_kind(weights: WeightFormat, *, experts: bool) -> str:
-    """Tell which models read a prompt at the same share of the peak: ``"experts"``, ``"float"``, ``"packed"``.
-
-    Examples
-    --------
-    >>> prefill_kind(WeightFormat(id="q8_0", bits_per_weight=8.5), experts=False)
-    'packed'
-    """
-    if experts:
-        return "experts"
-    return "float" if weight_kind(weights) == "float" else "packed"
-
-
 @cache
 def calibrations() -> tuple[Calibration, ...]:
     """All rows of ``calibrations.csv``.
@@ -309,12 +295,10 @@ class ChosenCalibration(NamedTuple):
         The waits that a step has here.
     step_factor : float
         What the sum is multiplied by on this device.
-    prefill_share : float
-        Share of the dense peak when reading a prompt; 0 if not measured.
     batch_share : float
-        Share of it at which the further sequences of a batch are computed: that of
-        a dense model's prompt, which measured batches of mixtures of experts are
-        nearer to; 0 if not measured.
+        Share of the dense peak at which the further sequences of a batch are
+        computed: that of a dense model's prompt, which measured batches of mixtures
+        of experts are nearer to; 0 if not measured, or if batches were fitted.
     low_factor, high_factor : float
         Ends of the interval over the estimate, widened where the row stands
         in for another.
@@ -325,7 +309,6 @@ class ChosenCalibration(NamedTuple):
     calibration: Calibration
     paces: tuple[Pace, ...]
     step_factor: float
-    prefill_share: float
     batch_share: float
     low_factor: float
     high_factor: float
@@ -347,7 +330,6 @@ def chosen_together(several: Sequence[ChosenCalibration], *, linked: bool) -> Ch
         calibration=first.calibration,
         paces=first.paces,
         step_factor=first.step_factor,
-        prefill_share=first.prefill_share,
         batch_share=first.batch_share,
         low_factor=min([one.low_factor for one in several]) ** widening,
         high_factor=max([one.high_factor for one in several]) ** widening,
@@ -412,7 +394,6 @@ def choose_calibration(
     *,
     has_shape: bool = True,
     new_mixers: bool = False,
-    experts: bool = False,
     batched: bool = False,
     split: str = "",
     build: str = "",
@@ -462,19 +443,16 @@ def choose_calibration(
     if nearest.engine in engine.runs:
         notes = [f"{engine.id} は中で {nearest.engine} を動かすので、その実測で補正しました。", *notes]
 
-    def share_of_peak(kind_of_prompt: str) -> float:
-        share: float = getattr(nearest, f"prefill_share_{kind_of_prompt}")
-        return min(1.0, share * (single.prefill_factor if single else 0) or share)
-
+    batch_share = 0.0
+    # Where batches were fitted, multiplying is one of the paces.
+    if not (nearest.multiply_factor or nearest.vector_cycles_per_flop):
+        share = nearest.prefill_share_float if kind == "float" else nearest.prefill_share_packed
+        batch_share = min(1.0, share * (single.prefill_factor if single else 0) or share)
     return ChosenCalibration(
         calibration=nearest,
         paces=_paces(nearest, device, weights, split, build, server, batched),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
-        prefill_share=share_of_peak(prefill_kind(weights, experts=experts)),
-        # Where batches were fitted, multiplying is one of the paces.
-        batch_share=0.0
-        if nearest.multiply_factor or nearest.vector_cycles_per_flop
-        else share_of_peak(prefill_kind(weights, experts=False)),
+        batch_share=batch_share,
         low_factor=low**widening / (1 + weights.spread),
         high_factor=high**widening * (1 + weights.spread),
         notes=tuple(notes),

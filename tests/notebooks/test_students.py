@@ -1,0 +1,196 @@
+"""The students' edition: no solutions, room for answers, and a checker that knows the usual mistakes."""
+
+import copy
+import math
+import re
+from itertools import combinations
+
+import nbformat
+import pytest
+
+from hayasa.book import notebooks as checks
+from hayasa.book.notebooks import Answer, Checker, Road, judge, missing, pack
+from tools import notebooks, readers
+
+CHAPTERS = notebooks.chapter_paths()
+by_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+# One with drawings alone and one with data; what the others add is compared as code.
+RUN = CHAPTERS[0], CHAPTERS[4]
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def checker(notebook) -> Checker | None:
+    setup = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    packed = re.search(r'Checker\("([^"]*)"\)', setup)
+    return Checker(packed[1]) if packed else None
+
+
+@by_chapter
+def test_solutions_are_gone_and_every_exercise_has_room(site, path):
+    full, student = (read(site / folder / path.name) for folder in (readers.FOLDER, readers.STUDENTS))
+    text = "\n".join(cell.source for cell in student.cells)
+    solutions = [cell for cell in full.cells if cell.source.startswith(("# 解答", "<details>\n<summary>解答"))]
+    assert all(cell.source not in text for cell in solutions)
+    assert "解答：" not in text and "解答の続き" not in text
+    exercises = len(re.findall(r"^#+ 演習\s[\w.]+ \(", text, flags=re.MULTILINE))
+    assert exercises == text.count("# ここで計算します。") == text.count("**考えたこと**")
+    kept = {cell.id for cell in full.cells if cell.cell_type == "code" and cell not in solutions}
+    assert kept <= {cell.id for cell in student.cells}
+
+
+@by_chapter
+def test_every_checked_exercise_is_asked_with_its_units(site, path):
+    notebook = read(site / readers.STUDENTS / path.name)
+    answers = getattr(checker(notebook), "_answers", {})
+    asked = {
+        found[1]: cell.source
+        for cell in notebook.cells
+        if (found := re.search(r'check\(\n    "([\w-]+)"', cell.source))
+    }
+    assert asked.keys() == answers.keys()
+    for exercise, source in asked.items():
+        assert re.findall(r"(\w+)=\.\.\.,", source) == list(answers[exercise])
+        assert all(answer.unit in source for answer in answers[exercise].values())
+
+
+def every_answer(site):
+    for path in CHAPTERS:
+        for exercise, answers in getattr(checker(read(site / readers.STUDENTS / path.name)), "_answers", {}).items():
+            for name, answer in answers.items():
+                yield f"{exercise}.{name}", answer
+
+
+def test_right_answers_are_right_and_each_wrong_road_is_told_apart(site):
+    answers = list(every_answer(site))
+    assert len(answers) > 70
+    for name, answer in answers:
+        assert judge(answer.value, answer).startswith("○"), name
+        for road in answer.wrong:
+            assert judge(road.value, answer).endswith(f"：{road.say}"), (name, road)
+        ends = [answer.value, *(road.value for road in answer.wrong)]
+        for one, other in combinations(ends, 2):
+            assert abs(one - other) > 2 * answer.within * abs(answer.value), (name, one, other)
+
+
+def test_no_hint_gives_the_answer_away(site):
+    for name, answer in every_answer(site):
+        for given in (
+            answer.value * 1.03,
+            answer.value * 8,
+            answer.value * 0.3,
+            -answer.value,
+            answer.value * 1000,
+            1 / answer.value,
+        ):
+            said = judge(given, answer).partition("：")[2]
+            assert not re.search(rf"(?<![\d.]){re.escape(f'{answer.value:g}')}(?![\d.])", said), (name, said)
+
+
+def solved(notebook, fill):
+    """The notebook with answers filled in and run, and the lines of its checker."""
+    notebook, answers = copy.deepcopy(notebook), getattr(checker(notebook), "_answers", {})
+    for cell in notebook.cells:
+        if found := re.search(r'check\(\n    "([\w-]+)"', cell.source):
+            for name, answer in answers[found[1]].items():
+                cell.source = cell.source.replace(f"{name}=...", f"{name}={fill(answer)}")
+    return notebook
+
+
+@pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
+def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
+    notebook = read(site / readers.STUDENTS / path.name)
+    for fill, mark in (
+        (lambda answer: "...", "－"),
+        (lambda answer: f"{answer.value:.4g}", "○"),
+        (lambda answer: "'九'", "×"),
+    ):
+        filled = solved(notebook, fill)
+        client = notebooks.NotebookClient(
+            filled, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        )
+        client.execute()
+        said = [
+            line
+            for cell in filled.cells
+            if cell.id.endswith("-check")
+            for output in cell.outputs
+            for line in output.text.splitlines()
+        ]
+        assert len(said) == sum(cell.source.count("=...,") for cell in notebook.cells)
+        assert all(f" {mark} " in f"{line} " for line in said), said
+
+
+# ---- the checker itself ----------------------------------------------------------------------------
+
+SPEED = Answer(53.0, "トークン/秒", wrong=(Road(26.5, "fp16の値です。"),))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (53, "○ 53 トークン/秒：合っています。"),
+        (53.4, "○"),
+        (26.5, "fp16の値です。"),
+        (53 * 8, "バイトとビット"),
+        (53 / 8, "バイトとビット"),
+        (53 * 1e3, "接頭辞"),
+        (53e-9, "接頭辞"),
+        (53 * 1.0737, "GBとGiB"),
+        (53 / 1.0737, "GBとGiB"),
+        (106, "「2」"),
+        (0.53, "百分率"),
+        (1 / 53, "逆数です"),
+        (1000 / 53, "逆数です"),
+        (-53, "符号"),
+        (55, "△ 55 トークン/秒：近い値"),
+        (20, "小さすぎます"),
+        (200, "大きすぎます"),
+        (None, "－ まだ"),
+        (..., "－ まだ"),
+        (True, "数を一つ"),
+        ("53", "数を一つ"),
+        ([53], "数を一つ"),
+        (math.nan, "数を一つ"),
+        (math.inf, "数を一つ"),
+        (0, "小さすぎます"),
+    ],
+)
+def test_judge(given, said):
+    assert said in judge(given, SPEED)
+
+
+def test_a_cut_number_is_named():
+    assert "切り捨て" in judge(7.0, Answer(7.09, "倍", within=0.001))
+    assert "切り捨て" in judge(552, Answer(553, "倍", within=0.0001, wrong=(Road(552, "切り捨てた値です。"),)))
+
+
+def test_zero_can_be_right():
+    assert judge(0, Answer(0, "個")).startswith("○") and judge(1, Answer(0, "個")).startswith("×")
+
+
+def test_numbers_of_other_libraries_count():
+    import numpy as np
+
+    assert judge(np.float32(53), SPEED).startswith("○") and judge(np.int64(53), SPEED).startswith("○")
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    check = Checker(pack({"exr-a": {"x": SPEED}}))
+    with pytest.raises(ValueError, match="演習 'exr-b' はありません。あるもの: exr-a"):
+        check("exr-b", x=1)
+    with pytest.raises(ValueError, match="exr-a に y という答えはありません。あるもの: x"):
+        check("exr-a", y=1)
+
+
+def test_other_versions_are_said(capsys):
+    assert missing(f"pytest=={pytest.__version__}") == "" and capsys.readouterr().out == ""
+    assert missing("pytest==0.1 no-such-package==1") == "no-such-package==1"
+    assert f"pytest {pytest.__version__}（本は0.1）" in capsys.readouterr().out
+
+
+def test_a_kernel_that_lets_nothing_be_added_is_left_alone(monkeypatch):
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    assert checks.show_figures_untrusted() is None

@@ -1,0 +1,39 @@
+-- 章の題の下に、読者のノートブック（tools/readers.py が作るもの）への道を置きます。
+-- Both engines run this: Quarto says itself which file it renders, press says so in the metadata.
+
+local function text(value)
+  return value and pandoc.utils.stringify(value) or ''
+end
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function item(words, address, attributes)
+  return {pandoc.Str('・'), pandoc.Link(words, address, '', attributes)}
+end
+
+function Pandoc(doc)
+  if quarto and not quarto.doc.is_format('html') then return nil end
+  local source = quarto and quarto.doc.input_file or text(doc.meta['input-file'])
+  local name = pandoc.path.filename(source)
+  local folder = pandoc.path.directory(source)
+  if not name:match('%.ipynb$') or not exists(pandoc.path.join({folder, '..', 'notebooks', name})) then
+    return nil
+  end
+  local line = pandoc.Inlines({pandoc.Strong('ノートブックで開く'), pandoc.Str('：')})
+  line:insert(pandoc.Link('解答つき', '../notebooks/' .. name, '', {download = name}))
+  line:extend(item('学ぶ人用（解答なし、答え合わせつき）', '../notebooks/students/' .. name, {download = 'students-' .. name}))
+  -- What is published from a repository has a branch of these notebooks alone (publish.yml).
+  local owner = text(doc.meta.book and doc.meta.book['repo-url'] or doc.meta['repo-url']):match('^https://github%.com/([^/]+/[^/]+)')
+  if owner then
+    line:extend(item('Colab', 'https://colab.research.google.com/github/' .. owner .. '/blob/notebooks/' .. name))
+    line:extend(item('Binder', 'https://mybinder.org/v2/gh/' .. owner .. '/notebooks?labpath=' .. name))
+  end
+  local first = doc.blocks[1]
+  local below = first and first.t == 'Header' and first.level == 1
+  doc.blocks:insert(below and 2 or 1, pandoc.Div({pandoc.Para(line)}, {class = 'notebook-links'}))
+  return doc
+end

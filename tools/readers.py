@@ -1,0 +1,374 @@
+"""Write the notebooks for readers: ``python tools/readers.py [--root DIR]``.
+
+``notebooks/NN-slug.ipynb`` is a chapter as any Jupyter shows it well, which runs without the book;
+``notebooks/students/NN-slug.ipynb`` has cells to fill in and a checker in the place of the solutions.
+
+The book's `pre-render` names this file, so Quarto runs it too.  Where a Python that it finds lacks
+what press needs, it makes none, and the pages offer none.
+"""
+
+import sys
+
+# Stands before everything that an older Python could not even read.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        "エラー: tools/readers.py には Python 3.11 以降が必要です（使われた Python: {}.{}）。".format(*sys.version_info)
+    )
+
+import argparse
+import ast
+import base64
+import io
+import lzma
+import re
+import subprocess
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER, STUDENTS = "notebooks", "notebooks/students"
+OWN = "my-notebooks"  # never overwritten
+ANSWERS = "teaching/answers.toml"
+SVG = "image/svg+xml"
+# The keys of an answer and of a wrong road to it, and whether they are needed.
+ANSWER_KEYS = {"ask": True, "unit": True, "said": True, "within": False, "wrong": False}
+ROAD_KEYS = {"say": True, "times": False, "said": False}
+LINKS = "notebook-links"  # the box by which a page offers its notebooks
+
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+if missing := [name for name in ("panflute", "pypandoc", "nbformat") if find_spec(name) is None]:
+    print(f"{'、'.join(missing)} がないので、読者のノートブックは作りません（make book で作れます）。")
+    sys.exit()
+
+from hayasa.book.notebooks import Answer, Road, pack, picture  # noqa: E402
+from press.build import read, resolve  # noqa: E402
+from press.cache import Cache  # noqa: E402
+from press.problems import BookError, Problems  # noqa: E402
+from press.read.config import Book, Entry, read_book  # noqa: E402
+from press.resolve.links import resolve_links  # noqa: E402
+from press.resolve.page import Page  # noqa: E402
+from press.write.notebook import Cell, NotebookError, notebook_text, page_cells  # noqa: E402
+from tools.web import write_if_changed  # noqa: E402
+
+CARRIED = """\
+# この本の道具を用意します。最初に一度だけ実行してください。
+# hayasa {version} はこのセルの中に入っていて、そのほかに足りないものだけを取ってきます。
+import base64, io, lzma, sys, tempfile, zipfile
+
+hayasa_wheel = "{wheel}"
+hayasa_folder = tempfile.TemporaryDirectory()
+zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
+sys.path.insert(0, hayasa_folder.name)
+"""
+FROM_SITE = """\
+# この本の道具を用意します。最初に一度だけ実行してください。
+%pip install -q --force-reinstall --no-deps {address}
+"""
+PACKAGES = """
+from hayasa.book.notebooks import missing, show_figures_untrusted
+
+show_figures_untrusted()
+if packages := missing("{pins}"):
+    %pip install -q {{packages}}
+"""
+CHECKER = """
+from hayasa.book.notebooks import Checker
+
+check = Checker("{answers}")
+"""
+
+
+def write_notebooks(root: Path) -> None:
+    """Write both editions of every chapter that is a notebook, for the site.
+
+    Raises
+    ------
+    BookError
+        With every problem found; the old notebooks stay as they are.
+    """
+    problems = Problems()
+    book = read_book(root, problems)
+    for entry in chapters(book):  # the pages link to them, and press looks whether they are there
+        for folder in (FOLDER, STUDENTS):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            (root / folder / Path(entry.source).name).touch()
+    wheel_name, wheel = build_wheel()
+    for path, cells in editions(book, bringing(wheel_name, wheel, book.site_url), problems).items():
+        site = f"{book.site_url.rstrip('/')}/" if book.site_url else "../" * path.count("/")
+        write_if_changed(root / path, notebook_text(cells, site))
+    if book.site_url:
+        (root / FOLDER / wheel_name).write_bytes(wheel)
+
+
+def write_own(root: Path) -> None:
+    """Write what is not there yet into a folder where readers may change everything.
+
+    Raises
+    ------
+    BookError
+        With every problem found.
+    """
+    problems = Problems()
+    book = read_book(root, problems)
+    for path, cells in editions(book, bringing(*build_wheel(), ""), problems).items():
+        mine = root / OWN / Path(path).relative_to(FOLDER)
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        if not mine.exists():
+            mine.write_text(notebook_text(cells, "../" * path.count("/") + f"{book.output_dir}/"), encoding="utf-8")
+
+
+def chapters(book: Book) -> list[Entry]:
+    """Return the pages of a book that are notebooks."""
+    return [entry for entry in book.entries if entry.source.endswith(".ipynb")]
+
+
+def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]]:
+    """Return the cells of both editions of every chapter, by their address on the site."""
+    kept = Cache(book.root / ".press" / "cache")
+    pages = resolve(book, read(book, kept, problems), kept, problems)
+    resolve_links(book, pages, problems)
+    problems.stop_if_any()
+    given = answers_table(book.root, problems)
+    problems.stop_if_any()
+    made: dict[str, list[Cell]] = {}
+    asked: set[str] = set()
+    for page in pages:
+        if page.entry in chapters(book):
+            with problems.working_on(page.entry.source):
+                name, cells = Path(page.entry.source).name, _cells(book, page, kept, problems)
+                answers = _answers(page, cells, given, problems)
+                asked |= {cell.poses for cell in cells}
+                setup = bring + packages_source(cells)
+                made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
+                setup += CHECKER.format(answers=pack(answers)) if answers else ""
+                made[f"{STUDENTS}/{name}"] = with_setup(list(students_cells(cells, answers, given)), setup)
+    for exercise in sorted(given.keys() - asked):
+        problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
+    problems.stop_if_any()
+    return made
+
+
+def answers_table(root: Path, problems: Problems) -> dict[str, Any]:
+    """Return the table of answers by exercise and name, if a book has one."""
+    try:
+        table = tomllib.loads((root / ANSWERS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        problems.add(ANSWERS, "", "TOML として読めません", str(error))
+        return {}
+    for exercise, answers in table.items():
+        for name, said in answers.items():
+            if not isinstance(said, dict):
+                problems.add(
+                    ANSWERS,
+                    f"{exercise}.{name}",
+                    "表ではありません",
+                    "{ ask = …, unit = …, said = … } と書いてください",
+                )
+                continue
+            for keys, entry in ((ANSWER_KEYS, said), *((ROAD_KEYS, road) for road in said.get("wrong", []))):
+                for key in sorted(entry.keys() - keys.keys()):
+                    problems.add(
+                        ANSWERS, f"{exercise}.{name}", f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}"
+                    )
+                for key in (key for key, is_needed in keys.items() if is_needed and key not in entry):
+                    problems.add(ANSWERS, f"{exercise}.{name}", f"{key} がありません", "書いてください")
+                if keys is ROAD_KEYS and ("times" in entry) == ("said" in entry):
+                    problems.add(
+                        ANSWERS,
+                        f"{exercise}.{name}",
+                        "wrong の行き先が決まりません",
+                        "times か said の、どちらか一つを書いてください",
+                    )
+    return table
+
+
+def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:
+    page.blocks = [block for block in page.blocks if LINKS not in getattr(block, "classes", [])]
+    try:
+        return page_cells(book, page, kept)
+    except NotebookError as error:
+        place = page.manuscript.place(*error.needles)
+        problems.add(page.entry.source, place, f"{error.construct} は、読者のノートブックに写せません",
+                     "ふつうの Markdown で書くか、press/write/notebook.py に書き方を加えてください")  # fmt: skip
+    return []
+
+
+def with_setup(cells: list[Cell], setup: str) -> list[Cell]:
+    """Return the cells with what they need beneath the title, and drawings as it has them made."""
+    hidden = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    cells = [
+        replace(cell, outputs=[shown(output) for output in cell.outputs]) if cell.outputs else cell for cell in cells
+    ]
+    return [*cells[:1], Cell("setup", setup.rstrip("\n"), [], metadata=hidden), *cells[1:]]
+
+
+def shown(output: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored output as the first code cell has it made: with each drawing as Markdown, too."""
+    data = output.get("data", {})
+    if SVG not in data:
+        return output
+    return output | {"data": data | {"text/markdown": picture("".join(data[SVG]))}}
+
+
+# ---- what a notebook brings ------------------------------------------------------------------------
+
+
+def build_wheel() -> tuple[str, bytes]:
+    """Return the name and the bytes of hayasa's wheel; the same sources give the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        (path,) = Path(folder).glob("*.whl")
+        return path.name, path.read_bytes()
+
+
+def squeezed(wheel: bytes) -> str:
+    """Return a wheel as text: packed as a whole, it is a third smaller than file by file."""
+    stored = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(wheel)) as files, zipfile.ZipFile(stored, "w") as copy:
+        for name in sorted(files.namelist()):
+            copy.writestr(zipfile.ZipInfo(name), files.read(name))
+    return base64.b85encode(lzma.compress(stored.getvalue(), preset=9)).decode()
+
+
+def bringing(name: str, wheel: bytes, site: str) -> str:
+    """Return the code that brings hayasa: from the site if there is one, else from what the code carries."""
+    if site:
+        return FROM_SITE.format(address=f"{site.rstrip('/')}/{FOLDER}/{name}")
+    return CARRIED.format(version=version("hayasa"), wheel=squeezed(wheel))
+
+
+def packages_source(cells: Iterable[Cell]) -> str:
+    """Return the code that brings the packages which the cells import, as the book was made with them."""
+    code = "\n".join(cell.source for cell in cells if cell.outputs is not None)
+    pins = " ".join(f"{name}=={version(name)}" for name in sorted(packages(code)))
+    return PACKAGES.format(pins=pins) if pins else ""
+
+
+def packages(code: str) -> set[str]:
+    """Return what code imports, itself or by way of `hayasa.book`, as packages of an index."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        for name in names:
+            path = ROOT / "src" / Path(*name.split(".")).with_suffix(".py")
+            if name.startswith("hayasa.book.") and path.is_file():
+                found |= packages(path.read_text(encoding="utf-8"))
+            else:
+                found.add(name.partition(".")[0].replace("_", "-").lower())
+    return found & chapter_packages()
+
+
+@cache
+def chapter_packages() -> set[str]:
+    """Return what chapters may import, as pyproject.toml names it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {re.split(r"[^\w-]", line)[0] for line in project["dependency-groups"]["chapters"]}
+
+
+# ---- the students' edition -------------------------------------------------------------------------
+
+
+def students_cells(
+    cells: Iterable[Cell], answers: dict[str, dict[str, Answer]], given: dict[str, Any]
+) -> Iterator[Cell]:
+    """Yield the cells with room for an answer in the place of each solution."""
+    answered: set[str] = set()
+    for cell in cells:
+        if not cell.answers:
+            yield cell
+        elif cell.answers not in answered:
+            answered.add(cell.answers)
+            yield from _room(cell.answers, answers.get(cell.answers, {}), given)
+
+
+def _room(exercise: str, answers: dict[str, Answer], given: dict[str, Any]) -> Iterator[Cell]:
+    slug = exercise.partition("-")[2]
+    yield Cell(f"{slug}-try", "# ここで計算します。\n", [])
+    if answers:
+        width = max(map(len, answers))
+        lines = [
+            f"    {f'{name}=...,'.ljust(width + 5)}  # {given[exercise][name]['ask']}（{answer.unit}）"
+            for name, answer in answers.items()
+        ]
+        head = "# ... を答えに書きかえて、実行します。式のままでもかまいません。\n"
+        yield Cell(f"{slug}-check", head + "\n".join(["check(", f'    "{exercise}",', *lines, ")"]), [])
+    yield Cell(f"{slug}-words", "**考えたこと**（このセルを開いて書きます）：")
+
+
+def _answers(page: Page, cells: list[Cell], given: dict[str, Any], problems: Problems) -> dict[str, dict[str, Answer]]:
+    """Return the right values of a chapter's exercises, as its solutions print them."""
+    answers: dict[str, dict[str, Answer]] = {}
+    for exercise in dict.fromkeys(cell.poses for cell in cells if cell.poses):
+        printed = "\n".join(_printed(cell) for cell in cells if cell.answers == exercise)
+        for name, said in given.get(exercise, {}).items():
+            values = {template: _value(template, printed) for template in _templates(said)}
+            for template in (template for template, value in values.items() if value is None):
+                problems.add(ANSWERS, f"{exercise}.{name}", f"{page.entry.source} の解答の出力に「{template}」がありません",
+                             "解答のセルの出力の行を、数のところを {} にして写してください")  # fmt: skip
+            if None not in values.values():
+                answers.setdefault(exercise, {})[name] = _answer(said, values)  # type: ignore[arg-type]
+    return answers
+
+
+def _templates(said: dict[str, Any]) -> list[str]:
+    return [said["said"], *(road["said"] for road in said.get("wrong", []) if "said" in road)]
+
+
+def _answer(said: dict[str, Any], values: dict[str, float]) -> Answer:
+    right = values[said["said"]]
+    roads = (
+        Road(values[road["said"]] if "said" in road else right * road["times"], road["say"])
+        for road in said.get("wrong", [])
+    )
+    return Answer(right, said["unit"], said.get("within", 0.01), tuple(roads))
+
+
+def _printed(cell: Cell) -> str:
+    """What a code cell shows, as text."""
+    shown = []
+    for output in cell.outputs or []:
+        text = output.get("text") or output.get("data", {}).get("text/markdown", "")
+        shown.append("".join(text))
+    return "\n".join(shown)
+
+
+def _value(template: str, printed: str) -> float | None:
+    """The number at {} where the template, … standing for anything, first fits what was printed."""
+    parts = re.split(r"(\{\}|…)", template)
+    number = r"([-+−]?[\d,]*\.?\d+(?:e[-+]?\d+)?)"
+    pattern = "".join({"{}": number, "…": r"[^\n]*?"}.get(part, re.escape(part)) for part in parts)
+    found = re.search(pattern, printed)
+    return float(found[1].replace(",", "").replace("−", "-")) if found else None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="章から、読者のノートブック notebooks/*.ipynb を作る")
+    parser.add_argument("--root", type=Path, default=ROOT, help="本のフォルダー")
+    parser.add_argument(
+        "--own", action="store_true", help=f"サイトのためではなく、手元で書きかえるために {OWN}/ に作る"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        (write_own if options.own else write_notebooks)(options.root.resolve())
+    except BookError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
