@@ -290,7 +290,6 @@ def with_host(chosen: ChosenCalibration, offload: Offload, batch_size: int) -> C
         calibration=chosen.calibration,
         paces=chosen.paces,
         step_factor=chosen.step_factor,
-        prefill_share=chosen.prefill_share,
         batch_share=chosen.batch_share,
         low_factor=min(chosen.low_factor, low**widening),
         high_factor=max(chosen.high_factor, high**widening),
