@@ -111,6 +111,9 @@ def _row(cells: Mapping[str, str]) -> Row:
         host=cells["host"],
         prompt_length=int(cells["prefill_tokens"] or 512),
         micro_batch=int(cells["micro_batch"] or 0) or None,
+        # A day or a year is no build.
+        build=cells["measured_on"] if len(cells["measured_on"]) == len("2026-01") else None,
+        server=cells["measured_through"] == "server",
     )
     assert result.offload
     device_s = result.step_latency_s - sum(wait.seconds for wait in result.offload.step_waits() if not wait.hidden)
