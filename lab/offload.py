@@ -169,8 +169,8 @@ def hold_out(rows: Sequence[Row], key: Callable[[Row], Hashable]) -> HeldOut:
     return HeldOut(found, groups, np.array([1 / counts[group] for group in groups]))
 
 
-def fetch_factor(rows: Sequence[Row]) -> float:
-    """Return the time to send weights over the ideal, of prompts on known slots: each machine counts once.
+def fetch_factors(rows: Sequence[Row]) -> Floats:
+    """Return the time to send weights over the ideal for each machine with a known slot, from its prompts.
 
     What is left of a measured prompt after what the device needs is the way there.
     """
@@ -186,7 +186,7 @@ def fetch_factor(rows: Sequence[Row]) -> float:
         fetched_s = sum(wait.load_s for wait in fetched)
         device_s = time.best_s - sum(wait.seconds for wait in fetched)
         factors[row.cells["machine"]].append((tokens / float(speed) - device_s) / fetched_s)
-    return float(np.exp(np.mean([np.log(np.median(found)) for found in factors.values()])))
+    return np.array([np.median(found) for found in factors.values()])
 
 
 def calibrate(rows: Sequence[Row]) -> OffloadCalibration:
@@ -199,9 +199,13 @@ def calibrate(rows: Sequence[Row]) -> OffloadCalibration:
     errors = np.abs(np.exp(-by_machine.log_ratio) - 1)
     low, high = by_machine.interval()
     own_ratio = np.exp(by_machine.log_ratio[own])
+    fetched = np.log(fetch_factors(rows))
+    # How far each machine is from the mean of the others.
+    apart = np.abs(fetched - np.mean(fetched)) * len(fetched) / (len(fetched) - 1)
     return replace(
         found,
-        fetch_factor=fetch_factor(rows),
+        fetch_factor=float(np.exp(np.mean(fetched))),
+        fetch_spread=float(np.exp(np.max(apart))),
         low_factor=low,
         high_factor=high,
         # One machine told it: as wide again as it was off.

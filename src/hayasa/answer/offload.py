@@ -137,17 +137,19 @@ class Offload(NamedTuple):
 def offloaded_prompt(time: PromptTime, offload: Offload, tokens: int) -> PromptTime:
     """Return how long it takes to read so many tokens of prompts, from how long it takes where all lies on the device.
 
-    How far off the way to the device is says the interval of shared steps.
+    Physics allows that all tokens of a micro-batch take the same experts.
     """
     waits = offload.prompt_waits(tokens, time.micro_batch)
-    seconds, row = step_s(waits), offload.calibration
+    seconds, spread, stored = step_s(waits), offload.calibration.fetch_spread, offload.part.weights
+    fewest = stored.read_bytes(1) / stored.read_bytes(min(tokens, time.micro_batch))
+    bound_s = time.bound_s + waits[0].load_s * fewest
     return PromptTime(
         (*time.waits, *waits),
         time.micro_batch,
         time.best_s + seconds,
-        time.slow_s + seconds / row.low_factor,
-        time.fast_s + seconds / row.high_factor,
-        time.bound_s + waits[0].load_s,
+        time.slow_s + seconds * spread,
+        max(time.fast_s + seconds / spread, bound_s),
+        bound_s,
         time.chosen,
     )
 

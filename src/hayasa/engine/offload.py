@@ -45,6 +45,8 @@ class OffloadCalibration:
         Seconds to go over to the host and to come back.
     fetch_factor : float
         Time to send weights to the device over the ideal, when reading a prompt.
+    fetch_spread : float
+        By what factor a machine that was not measured may be off in that, either way.
     low_factor, high_factor : float
         Ends of the 90 % interval over the estimate.
     own_low_factor, own_high_factor : float
@@ -69,6 +71,7 @@ error_year_held_out : float
     host_cores_share: float = 1.0
     hand_over_s: float = 0.0
     fetch_factor: float = 1.0
+    fetch_spread: float = 1.0
     low_factor: float = 1.0
     high_factor: float = 1.0
     own_low_factor: float = 1.0
