@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 
 import hayasa
 from hayasa import best_split, estimate, explain, get_host
+from hayasa.answer.check import decode_expectation
+from hayasa.answer.estimate import ask_again
 from hayasa.answer.fit import DOES_NOT_FIT, FITS
 from hayasa.cli.commands import main
+from hayasa.errors import InvalidValueError
 from hayasa.model.placement import host_weight_bytes, placement_of
 from hayasa.model.weights import weight_bytes
-from lab.offload import FREE, fetch_factor, fit, hold_out, load, log_ratios
+from lab.offload import FREE, fetch_factors, fit, hold_out, load, log_ratios
 
 HOST = "ddr5-6000 x2 64GB"
 MODELS = ("llama-3.1-8b", "gemma-3-12b", "qwen3-30b-a3b", "deepseek-v2-lite", "gpt-oss-120b", "qwen3.5-35b-a3b")
@@ -270,7 +274,7 @@ def test_the_calibration_is_what_the_measurements_give() -> None:
     written, made = hayasa.offload_calibration(), fit(used)
     for name in FREE:
         assert getattr(written, name) == pytest.approx(getattr(made, name), rel=1e-3)
-    assert written.fetch_factor == pytest.approx(fetch_factor(rows), rel=1e-3)
+    assert written.fetch_factor == pytest.approx(fetch_factors(rows).prod() ** 0.5, rel=1e-3)
     assert written.rows == len(used)
     by_machine = hold_out(used, lambda row: row.cells["machine"])
     assert written.error_machine_held_out == pytest.approx(by_machine.error, rel=1e-3)
@@ -285,3 +289,77 @@ def test_the_fit_finds_numbers_that_made_its_rows() -> None:
     assert found.hand_over_s == pytest.approx(2e-4, rel=0.05)
     assert found.host_cores_bytes_per_s == pytest.approx(4e10, rel=0.02)
     assert abs(log_ratios(rows, found)).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ["--model", "gpt-oss-120b", "--device", "rtx-3090"],
+        ["--model", "llama-3.3-70b", "--device", "rtx-4090", "--context", "64000"],
+        ["--model", "qwen3-32b", "--device", "apple-m4-pro-20c", "--memory", "24", "--weights", "q6_k"],
+    ],
+)
+def test_each_way_out_can_be_copied_to_the_command_line(
+    question: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["estimate", *question]) == 0
+    told = capsys.readouterr().err
+    options = [shlex.split(line) for line in told.splitlines() if line.strip().startswith("--")]
+    assert options and "context_length" not in told and "batch_size" not in told
+    for more in options:
+        assert main(["estimate", *question, *more, "--require-fit"]) == 0, more
+        assert "入りません" not in capsys.readouterr().err
+
+
+def test_what_is_asked_again_stays_on_the_host() -> None:
+    """Whole answers, batches of a mixture, drafts, and a lower clock."""
+    result = estimate("gpt-oss-120b", "rtx-3090", cpu_moe_layers=26, host=HOST, batch_size=4)
+    again = ask_again(result, batch_size=1, context_length=8192)
+    assert again.offload and again.offload.cpu_moe_layers == 26
+    assert again.step_latency_s == pytest.approx(
+        estimate("gpt-oss-120b", "rtx-3090", cpu_moe_layers=26, host=HOST, context_length=8192).step_latency_s
+    )
+    whole = hayasa.answer_time(again, 500)
+    assert whole.answer_s > 500 * 0.9 * again.step_latency_s
+    alone = ask_again(result, batch_size=1)
+    assert decode_expectation(result).bound == pytest.approx(4 / alone.memory_latency_s)
+    at_limit = hayasa.energy(result, power_limit_w=200).decode
+    assert at_limit.offload and at_limit.offload.host == result.offload.host  # type: ignore[union-attr]
+    drafted = hayasa.draft_speedup(again, acceptance=0.7)
+    assert {"read_host", "hand_overs"} & {wait.name for wait in drafted.waits}
+
+
+def test_prompts_lie_within_their_intervals_and_never_beat_physics() -> None:
+    times = [
+        (row.result.prompt_time, row.result.prompt_length / float(row.cells["prefill_tokens_per_s"]))
+        for row in load()
+        if row.cells["prefill_tokens_per_s"] and row.result.backend == "cuda" and row.cells["device"]
+        if row.result.offload and row.result.offload.host.link_bandwidth_bytes_per_s
+    ]
+    assert len(times) >= 10
+    for time, measured_s in times:
+        assert time and time.bound_s <= time.fast_s <= measured_s <= time.slow_s
+
+
+def test_unlike_devices_share_nothing_with_the_host() -> None:
+    with pytest.raises(InvalidValueError, match="同じデバイスを並べたとき"):
+        estimate("qwen3-32b", devices=["rtx-3090", "rtx-3060"], host=HOST, gpu_layers=20)
+    alike = estimate("gpt-oss-120b", devices=["rtx-3090", "rtx-3090"], host=HOST, cpu_moe_layers=10)
+    assert alike.offload and alike.devices == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 32])
+@pytest.mark.parametrize("name", ["gpt-oss-120b", "qwen3-next-80b-a3b", "gemma-3-27b"])
+def test_the_parts_of_a_step_are_the_whole(name: str, batch_size: int) -> None:
+    """All layers on the host leave the device what belongs to the step as a whole, and no layer."""
+    question = {"batch_size": batch_size, "context_length": 4096}
+    work = estimate(name, "rtx-5090", **question).work  # type: ignore[arg-type]
+    offload = estimate(name, "rtx-5090", gpu_layers=0, host=HOST, **question).offload  # type: ignore[arg-type]
+    assert offload
+    left = work.without(offload.part.work)
+    for field, value in left._asdict().items():
+        if field in ("sequences", "vocabulary"):
+            assert value == getattr(work, field) > 0
+        else:
+            # A row of the embedding is looked up for each sequence, wherever the layers are.
+            assert value == pytest.approx(0.0, abs=1e-4 * max(1e-4, getattr(work, field))), field

@@ -43,6 +43,7 @@ from .fit import (
     DOES_NOT_FIT,
     FITS,
     MemoryFit,
+    Remedy,
     max_batch_size,
     max_context_length,
     memory_fit,
@@ -333,6 +334,10 @@ class Estimate(NamedTuple):
     @property
     def remedies(self) -> tuple[str, ...]:
         """What makes it fit where it does not, or may not, in Japanese."""
+        return tuple([one.text for one in self.ways_to_fit()])
+
+    def ways_to_fit(self) -> tuple[Remedy, ...]:
+        """Return the same with the options of ``hayasa estimate`` that say it."""
         return tuple(
             remedies(
                 self.fit,
@@ -817,7 +822,9 @@ def estimate(
             if least is not None:
                 placement = placement_of(model, least.gpu_layers, least.cpu_moe_layers)
                 if placement.leaves_something:
-                    remarks.append(f"分け方の指定がないので、GPU に入るだけ入れました（{least.options}）。")
+                    remarks.append(
+                        f"分け方の指定がないので、GPU に入るだけ入れました（llama.cpp の {least.options}）。"
+                    )
     require_choice("split", split, SPLITS)
     if link_latency_s is not None:
         link_latency_s = require_non_negative("link_latency_s", link_latency_s, maximum=10.0)

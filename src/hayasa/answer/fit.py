@@ -435,6 +435,21 @@ MOST_DEVICES = 16
 _Q8_0_BYTES = 34 / 32
 
 
+class Remedy(NamedTuple):
+    """One way to make a model fit.
+
+    Parameters
+    ----------
+    text : str
+        What it is, in Japanese.
+    options : str
+        The same as options of ``hayasa estimate``; empty if none says it.
+    """
+
+    text: str
+    options: str
+
+
 def remedies(
     fit: MemoryFit,
     model: Model,
@@ -450,8 +465,8 @@ def remedies(
     devices: int,
     placement: Placement | None = None,
     dealt: tuple[tuple[Device, float], ...] = (),
-) -> list[str]:
-    """Say what makes it fit, in Japanese: the least that has to be given up first.
+) -> list[Remedy]:
+    """Say what makes it fit: the least that has to be given up first.
 
     Parameters
     ----------
@@ -466,8 +481,8 @@ def remedies(
 
     Returns
     -------
-    list of str
-        Sentences; none where it fits, or where the capacity is unknown.
+    list of Remedy
+        None where it fits, or where the capacity is unknown.
     """
     if fit.verdict in (FITS, None):
         return []
@@ -487,14 +502,14 @@ def remedies(
             dealt=dealt,
         ).left_bytes
 
-    found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
+    found = [Remedy(fit.remedy, "")] if fit.verdict == TIGHT and fit.remedy else []
     smaller_cache = "q8_0" in engine.caches and bytes_per_value > _Q8_0_BYTES
     if context_length and smaller_cache and spare_bytes(device, weights, context_length, _Q8_0_BYTES) >= 0:
-        found.append("KV キャッシュを q8_0 にすると入ります。")
+        found.append(Remedy("KV キャッシュを q8_0 にすると入ります。", "--kv-cache q8_0"))
     if context_length > ENOUGH_CONTEXT and spare_bytes(device, weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
         most = min(context_length, model.context_length_max or context_length)
         longest = _largest(lambda tokens: spare_bytes(device, weights, tokens, bytes_per_value) >= 0, most)
-        found.append(f"文脈を {longest:,} トークンまでにすると入ります。")
+        found.append(Remedy(f"文脈を {longest:,} トークンまでにすると入ります。", f"--context {longest}"))
     smaller = [
         other
         for other in formats
@@ -504,7 +519,7 @@ def remedies(
     if smaller:
         largest = max(smaller, key=lambda other: weight_bytes(model, other).resident_bytes)
         size = gibibytes(weight_bytes(model, largest).resident_bytes)
-        found.append(f"重みを {largest.id}（{size}）にすると入ります。")
+        found.append(Remedy(f"重みを {largest.id}（{size}）にすると入ります。", f"--weights {largest.id}"))
     larger = [
         option
         for option in (() if dealt else device.memory_options_bytes)
@@ -512,13 +527,14 @@ def remedies(
         and spare_bytes(replace(device, memory_capacity_bytes=option), weights, context_length, bytes_per_value) >= 0
     ]
     if larger:
-        found.append(f"メモリが {min(larger) / GIB:g} GB のものなら入ります。")
+        size = f"{min(larger) / GIB:g}"
+        found.append(Remedy(f"メモリが {size} GB のものなら入ります。", f"--memory {size}"))
     # Each further device brings its memory, less what is kept there and its own buffers.
     gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
     if gain > 0 and not dealt:
         needed = int(-(-(fit.required_bytes - fit.buffer_bytes) // gain))
         if devices < needed <= MOST_DEVICES:
-            found.append(f"{needed} 台に分けると入ります。")
+            found.append(Remedy(f"{needed} 台に分けると入ります。", f"--devices {needed}"))
     can_offload = memory_of(engine, backend).embedding_on_host and not (device.shares_memory or dealt)
     if fit.verdict == DOES_NOT_FIT and can_offload:
         split = split_that_fits(
@@ -534,7 +550,8 @@ def remedies(
         )
         if split:
             what = "エキスパート" if split.cpu_moe_layers else "層"
-            found.append(f"{what}の一部を CPU の側に置けば動きますが、そのぶん遅くなります（{split.options}）。")
+            text = f"{what}の一部を CPU の側に置けば動きますが、そのぶん遅くなります（llama.cpp の {split.options}）。"
+            found.append(Remedy(text, f'{split.options} --host "ddr5-5600 x2"'))
     return found
 
 
@@ -557,8 +574,8 @@ class Split(NamedTuple):
         """The options of llama.cpp that say so."""
         if self.cpu_moe_layers:
             layers = "" if self.gpu_layers >= MAX_LAYERS else f"-ngl {self.gpu_layers} "
-            return f"llama.cpp の {layers}--n-cpu-moe {self.cpu_moe_layers}"
-        return f"llama.cpp の -ngl {self.gpu_layers}"
+            return f"{layers}--n-cpu-moe {self.cpu_moe_layers}"
+        return f"-ngl {self.gpu_layers}"
 
 
 def split_that_fits(

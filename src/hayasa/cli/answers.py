@@ -70,6 +70,25 @@ def _memory_text(fit: MemoryFit) -> str:
     )
 
 
+def memory_lines(result: Estimate) -> list[str]:
+    """Say that a model has no room, or may have none, and with what options it has; nothing where it has."""
+    places = [("メモリ", result.fit), ("主記憶", result.host_fit)]
+    lines = [
+        f"{place}{_NO_ROOM[fit.verdict]}（必要な量 {gibibytes(fit.required_bytes)}、使える量 {available_text(fit)}）。"
+        for place, fit in places
+        if fit and fit.verdict in _NO_ROOM
+    ]
+    ways = result.ways_to_fit()
+    if ways:
+        lines.append("入れるには、次のどれかを試してください。")
+    for way in ways:
+        lines += [f"  - {way.text}", *([f"      {way.options}"] if way.options else [])]
+    return lines
+
+
+_NO_ROOM = {TIGHT: "に入るかどうか、きわどい量です", DOES_NOT_FIT: "に入りません"}
+
+
 def _host_rows(result: Estimate) -> list[tuple[str, str]]:
     if not result.offload:
         return []

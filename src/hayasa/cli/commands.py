@@ -13,13 +13,12 @@ from ..answer.choose import best_split
 from ..answer.cost import cost
 from ..answer.duration import answer_time
 from ..answer.energy import answer_energy, energy
-from ..answer.estimate import Estimate, does_not_fit_message, estimate
+from ..answer.estimate import Estimate, estimate
 from ..answer.explain import explain
-from ..answer.fit import TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
 from ..engine.calibration import calibrations
 from ..engine.engines import BACKENDS, ENGINES, get_engine
-from ..errors import MAX_LAYERS, HayasaError, InvalidValueError
+from ..errors import MAX_LAYERS, DoesNotFitError, HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
 from ..machine.split import SPLITS
@@ -28,7 +27,7 @@ from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
 from .amounts import LATENCIES, POWERS, integer, quantity
-from .answers import answer_lines, cost_json, cost_lines, estimate_lines, print_json, print_ranking
+from .answers import answer_lines, cost_json, cost_lines, estimate_lines, memory_lines, print_json, print_ranking
 from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
 from .draft import add_draft, draft_command
 from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
@@ -174,8 +173,8 @@ def _ask(arguments: argparse.Namespace) -> Estimate:
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
     result = _ask(arguments)
-    if arguments.require_fit:
-        result.require_fit()
+    if arguments.require_fit and result.fits is False:
+        raise DoesNotFitError("\n".join(memory_lines(result)))
     answer, thinking = _answer_tokens(arguments)
     time = None if answer is None else answer_time(result, answer, thinking)
     if arguments.json:
@@ -185,8 +184,9 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
         print("\n".join(estimate_lines(result)))
         if time and answer:
             print("\n" + "\n".join(answer_lines(result, time, answer, thinking)))
-    if result.fits is False or result.fit.verdict == TIGHT:
-        print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
+    lines = memory_lines(result)
+    if lines:
+        print("注意: " + "\n".join(lines), file=sys.stderr)
 
 
 def _answer_tokens(arguments: argparse.Namespace) -> tuple[int | None, int]:
