@@ -255,8 +255,8 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
         lambda m: m.row["engine"] == "mlx" and m.model.id.startswith("gemma-2"),
     ),
     (
-        "CPU の行のうち、GPU やメモリの行で代用したもの",
-        lambda m: m.row["backend"] == "cpu" and (m.device.gpu_cores > 0 or "ddr" in m.device.id.lower()),
+        "CPU の測定のうち、GPU の行で代用したものと、どの CPU か分からないもの",
+        lambda m: m.row["backend"] == "cpu" and not (m.device.is_processor and m.device.gpu_cores),
     ),
 )
 """What is left out of the fits, and why; nothing else is."""

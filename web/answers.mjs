@@ -40,35 +40,6 @@ function resultFor(tables, { machines, find, find_speed, ...choice }, machine, n
   });
 }
 
-const WAYS_SHOWN = 3;
-
-/**
- * What may be chosen instead where hayasa refuses a choice for a machine.
- * @param {object} tables - Those of `estimator.mjs`.
- * @param {object} state - What the reader has chosen.
- * @param {object} answer - One of those to it.
- * @returns {Array<{text: string, state: object}>} Other states and what is different in them, the nearest first; none
- *   where there is a result.
- */
-export function waysOut(tables, state, { index, result }) {
-  if (result) return [];
-  const { engines, weight_formats } = tables;
-  const machines = [state.machines[index]];
-  const changes = [
-    ["ほかのバックエンド", { backend: null }],
-    ["16ビットのKVキャッシュ", { kv_cache: "f16" }],
-    ...engines.get(state.engine).usual_formats.map((id) => [weight_formats.get(id).name, { weights: id }]),
-    ...[...engines.values()]
-      .filter(({ id }) => id !== "ideal" && id !== state.engine)
-      .map(({ id, name }) => [name, { engine: id, backend: null }]),
-  ];
-  return changes
-    .filter(([, values]) => Object.keys(values).some((key) => values[key] !== state[key]))
-    .filter(([, values]) => answersTo(tables, { ...state, ...values, machines })[0].result)
-    .slice(0, WAYS_SHOWN)
-    .map(([text, values]) => ({ text, state: { ...state, ...values } }));
-}
-
 // The commonest mistake with a model of one's own is explained in the words of the form.
 function needsShape({ model, context_length }) {
   return !isListed(model) && !model.layers && context_length > 0;

@@ -2,7 +2,8 @@
 
 import { writeAddress } from "./address.mjs";
 import { h } from "./dom.mjs";
-import { duration, gibibytes, significant } from "./estimator.mjs";
+import { gibibytes, significant } from "./estimator.mjs";
+import { parts } from "./later.mjs";
 
 /**
  * An answer in words.
@@ -61,17 +62,12 @@ function factsOf(result) {
     ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : unknown],
     ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算力"],
     ...(batch_size > 1 ? [["1系列あたり", `${significant(result.decode_tokens_per_s / batch_size)} トークン/秒`]] : []),
-    ["最初のトークンまで", firstToken(result)],
+    ["最初のトークンまで", parts.below?.firstToken(result) ?? "…"],
   ];
 }
 
-function firstToken({ time_to_first_token_s, prompt_length }) {
-  if (!time_to_first_token_s) return "見積もれません";
-  return `${duration(time_to_first_token_s)}（プロンプト ${prompt_length.toLocaleString("en-US")} トークン）`;
-}
-
 function memoryPart(result) {
-  const { fit, remedies } = result;
+  const { fit } = result;
   const { verdict, required_bytes: needed, capacity_bytes: capacity } = fit;
   if (verdict === null) {
     return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
@@ -82,7 +78,7 @@ function memoryPart(result) {
     memoryBar(needed / capacity),
     h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(capacity)}：`, h("strong", {}, verdictText(fit))),
     verdict === "fits" && longestContext(result),
-    remedies.map((remedy) => h("p.hy-hint", {}, remedy)),
+    parts.below?.remediesFor(result).map((remedy) => h("p.hy-hint", {}, remedy)),
   );
 }
 

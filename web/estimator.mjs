@@ -6,6 +6,15 @@ import { $dict } from "./runtime.mjs";
 
 const ENGINES = $dict();
 
+// What a later script brings: formulas with their tables, asked for in the formulas that are here already.
+const brought = {};
+const BROUGHT = ["prompt_time", "prompt_calibrations", "prompt_factors", "remedies"];
+
+/** Bring some of it, by name. */
+export function bring(functions) {
+  Object.assign(brought, functions);
+}
+
 // What Python reads from files and tables, and what is never asked here.
 const given = {
   ENGINES,
@@ -13,8 +22,6 @@ const given = {
   build_month: () => "",
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
-  prompt_calibrations: () => tables.prompt_calibrations,
-  prompt_factors: () => tables.prompt_factors,
   engine_memories: () => tables.engine_memories,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
@@ -24,6 +31,7 @@ const given = {
   memory_reserves: () => tables.memory_reserves,
   offload_calibration: () => tables.offload_calibration,
   weight_formats: () => [...tables.weight_formats.values()],
+  ...Object.fromEntries(BROUGHT.map((name) => [name, (...values) => brought[name](...values)])),
 };
 
 /** What is translated and what is given, for the formulas that come later. */
@@ -74,9 +82,9 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`, `device_factors`,
- * `prompt_calibrations`, `prompt_factors`, `offload_calibration`, `memory_reserves`, `engine_memories`, `presets`,
- * `shelves` (how menus are ordered), `constants`.
+ * Maps by id, in the order of menus: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`,
+ * `device_factors`, `memory_reserves`, `engine_memories`, `offload_calibration`, `presets`, `shelves` (titles in menus,
+ * and how many stand beneath each), `constants`.
  */
 export const tables = loadTables(data);
 
@@ -84,7 +92,6 @@ function loadTables({ presets, shelves, ...packed }) {
   const { MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
   const devices = rowsOf(packed.devices);
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
-  const prompts = rowsOf(packed.prompt_calibrations).map((row) => new hayasa.PromptCalibration(row));
   return Object.freeze({
     constants: Object.freeze({ MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
     devices: byId(devices.map(deviceOf)),
@@ -94,8 +101,6 @@ function loadTables({ presets, shelves, ...packed }) {
     backends: hayasa.BACKENDS,
     calibrations: Object.freeze(calibrations),
     device_factors: factorsOf(packed.device_factors, devices, calibrations, hayasa.DeviceFactor, "weight_kind"),
-    prompt_calibrations: Object.freeze(prompts),
-    prompt_factors: factorsOf(packed.prompt_factors, devices, prompts, hayasa.PromptFactor),
     memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
     engine_memories: $dict(rowsOf(packed.engine_memories).map((row) => [row.id, new hayasa.EngineMemory(row)])),
     offload_calibration: new hayasa.OffloadCalibration(rowsOf(packed.offload_calibration)[0]),
@@ -152,7 +157,16 @@ function listedIn(cell) {
   return cell.split("|").filter(Boolean);
 }
 
-function factorsOf({ places, ...table }, devices, calibrations, Factor, ...further) {
+/**
+ * Turn a table of factors into a dict by calibration and scope.
+ * @param {object} table - As `tools/page/tables.py` writes it.
+ * @param {object[]} devices - All of them, in order.
+ * @param {object[]} calibrations - Likewise.
+ * @param {Function} Factor - The class.
+ * @param {...string} further - Fields that stand behind these two in the keys.
+ * @returns {object}
+ */
+export function factorsOf({ places, ...table }, devices, calibrations, Factor, ...further) {
   const families = [...new Set(devices.map((device) => device.family))];
   const vendors = new Set(families.map((family) => family.split("-")[0]));
   const scopes = [...families, ...devices.map((device) => device.id), ...vendors];

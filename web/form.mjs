@@ -2,7 +2,8 @@
 
 import { h, replace } from "./dom.mjs";
 import { menu, numberField, slider } from "./fields.mjs";
-import { backendGroups, cacheGroups, engineGroups, marksFor, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
+import { parts } from "./later.mjs";
+import { backendGroups, cacheGroups, engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
 import { isListed, numberRules, withValues } from "./state.mjs";
 
 // The numbers that have a slider, too: where it can stand, and what is said of it.
@@ -42,10 +43,11 @@ export function conditionsForm(tables, change) {
   return {
     element,
     show({ state }) {
+      if (!parts.below) return;
       const now = JSON.stringify([state.engine, state.backend, state.machines.map(({ device }) => device)]);
       if (now === reason) return;
       reason = now;
-      const marks = marksFor(tables, state);
+      const marks = parts.below.marksFor(tables, state);
       for (const [name, { mark }] of Object.entries(marked)) mark(marks[name]);
     },
     fill(state) {

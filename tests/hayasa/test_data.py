@@ -130,7 +130,8 @@ FP16_ACCUMULATE = "peak_fp16_accumulate_fp16_dense_flop_per_s"
 def device_problems(row: Row) -> Iterator[str]:
     """Complain about a device whose figures cannot be right."""
     # Of a CPU, and of a chip that shares its memory, nobody knows how much is built in.
-    any_memory = row["family"] == "cpu" or row["unified_memory"] == "1"
+    processor = row["family"].startswith("cpu")
+    any_memory = processor or row["unified_memory"] == "1"
     yield from bounded(row, "memory_bandwidth_bytes_per_s", 5e9, 2e13, required=True)
     yield from bounded(row, "memory_bytes", 2**30, 2**41, required=not any_memory)
     yield from bounded(row, "released", 2005, 2030, required=True)
@@ -140,8 +141,8 @@ def device_problems(row: Row) -> Iterator[str]:
     for column in (*DENSE_PEAKS, FP16_ACCUMULATE):
         yield from bounded(row, column, 1e12, 2e16, required=False)
     for column in ("gpu_cores", "sm_count"):
-        yield from bounded(row, column, 4, 512, required=False)
-    yield from bounded(row, "gpu_clock_hz", 5e8, 4e9, required=False)
+        yield from bounded(row, column, 2 if processor else 4, 512, required=False)
+    yield from bounded(row, "gpu_clock_hz", 5e8, 6e9 if processor else 4e9, required=False)
     yield from bounded(row, "link_bandwidth_bytes_per_s", 1e9, 2e12, required=False)
     yield from bounded(row, "neural_engine_op_per_s", 1e12, 1e14, required=False)
     for dense in DENSE_PEAKS:

@@ -14,7 +14,8 @@ from press.cache import Cache
 from press.problems import BookError, Problems
 from press.read.config import read_book
 from press.resolve.links import resolve_links
-from press.write.notebook import Cell, NotebookError, notebook_text, page_cells
+from press.write.notebook import Cell, notebook_text, page_cells
+from press.write.walk import NoFormError
 from tools import readers
 
 TITLE = "# 題 {#sec-a}\n\n"
@@ -81,7 +82,7 @@ def test_an_image_without_a_size_gets_one(tmp_path):
     ],
 )
 def test_what_has_no_form_is_refused(tmp_path, source, construct):
-    with pytest.raises(NotebookError) as caught:
+    with pytest.raises(NoFormError) as caught:
         text_of(tmp_path, source)
     assert construct in caught.value.construct
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
 from tools.page.package import Package
 from tools.page.race import race_data
-from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
+from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data, prompt_data
 from tools.page.translate import Formulas, formulas_module, import_of, translate_in_turn
 
 TABLES = "hayasaTables"
@@ -21,8 +21,6 @@ RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
 WANTED = (
     "hayasa.engine.calibration.Calibration",
     "hayasa.engine.calibration.DeviceFactor",
-    "hayasa.engine.prompt.PromptCalibration",
-    "hayasa.engine.prompt.PromptFactor",
     "hayasa.machine.device.Device",
     "hayasa.engine.engines.BACKENDS",
     "hayasa.engine.engines.Engine",
@@ -58,26 +56,39 @@ class Later(NamedTuple):
     """The one that has come before it, besides the first."""
 
 
-# By the module whose exports each brings.
+# By the module whose exports each brings; the one that another stands beside comes before it.
 LATER = {
     "figures": Later(),
     "calculator": Later(),
-    "measurements": Later(beside="calculator"),
-    "sums": Later(("hayasa.answer.explain.explanation",), beside="calculator"),
+    "below": Later(
+        (
+            "hayasa.answer.duration.answer_time",
+            "hayasa.answer.fit.remedies",
+            "hayasa.answer.prompt.prompt_time",
+            "hayasa.engine.prompt.PromptCalibration",
+            "hayasa.engine.prompt.PromptFactor",
+        ),
+        beside="calculator",
+    ),
+    "measurements": Later(beside="below"),
+    "sums": Later(("hayasa.answer.explain.explanation",), beside="below"),
     "choosing": Later(
         tuple(
             f"hayasa.answer.choose.{name}"
             for name in ("first_that_fits", "formats_to_try", "may_hold", "stored_formats")
         ),
-        beside="calculator",
+        beside="below",
     ),
-    "python": Later(beside="calculator"),
+    "python": Later(beside="below"),
 }
 BESIDE = {name: one.beside for name, one in LATER.items()}
-# What reads files, which a page cannot do, is data, or is never asked there: web/estimator.mjs has it instead.
+# What reads files, which a page cannot do, is data, is never asked there, or comes with a later script:
+# web/estimator.mjs has it instead.
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
+    "hayasa.answer.fit.remedies",
+    "hayasa.answer.prompt.prompt_time",
     "hayasa.engine.prompt.prompt_calibrations",
     "hayasa.engine.prompt.prompt_factors",
     "hayasa.engine.buffers.engine_memories",
@@ -122,19 +133,20 @@ def made_modules(source: Path) -> dict[str, str]:
         Folder in which ``src/hayasa`` lies.
     """
     package = Package(source / "src" / "hayasa", source)
-    first, *later = translate_in_turn(
-        package, [WANTED, *(one.wanted for one in LATER.values())], given=(*GIVEN, *NEVER_ASKED), left_out=LEFT_OUT
-    )
+    wanted = {"": WANTED, **{name: one.wanted for name, one in LATER.items()}}
+    translated = translate_in_turn(package, wanted, BESIDE, given=(*GIVEN, *NEVER_ASKED), left_out=LEFT_OUT)
+    first = translated.pop("")
     runtime = Runtime()
     here = runtime.needed({*first.runtime, *USED_BY_HAND})
     return {
         "data.mjs": f"export const data = JSON.parse({quoted(compact_json(calculator_data()))});\n",
         "measurement-data.mjs": f"export const measurementData = JSON.parse({quoted(compact_json(measurement_data()))});\n",
+        "prompt-data.mjs": f"export const promptData = JSON.parse({quoted(compact_json(prompt_data()))});\n",
         "formulas.mjs": formulas_module(first),
         "runtime.mjs": runtime.module(here),
         **{
             f"{name}-formulas.mjs": later_module(f"{name}Formulas", formulas, runtime, here)
-            for name, formulas in zip(LATER, later, strict=True)
+            for name, formulas in translated.items()
             if formulas.results
         },
     }
@@ -146,9 +158,14 @@ def later_module(name: str, formulas: Formulas, runtime: Runtime, here: set[str]
     used = (formulas.runtime | runtime.mentioned(lacking)) & here
     body = indent(f"{runtime.text(lacking)}{formulas.body}", "  ")
     exports = "".join(f"export const {result} = {name}.{result};\n" for result in formulas.results)
+    taken = dict(formulas.taken)
+    parameters = formulas.given | taken.pop("", set())
+    imports = "".join(
+        f'import {{ {", ".join(sorted(names))} }} from "./{script}-formulas.mjs";\n' for script, names in taken.items()
+    )
     return (
-        f'{import_of(used)}import {{ hayasa }} from "./estimator.mjs";\n\n'
-        f"const {name} = (({{ {', '.join(sorted(formulas.parameters))} }}) => {{\n{body}\n"
+        f'{import_of(used)}import {{ hayasa }} from "./estimator.mjs";\n{imports}\n'
+        f"const {name} = (({{ {', '.join(sorted(parameters))} }}) => {{\n{body}\n"
         f"  return {{ {', '.join(formulas.results)} }};\n}})(hayasa);\n{exports}"
     )
 

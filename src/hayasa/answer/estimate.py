@@ -37,7 +37,7 @@ from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shar
 from ..model.placement import Placement, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat
-from ..model.work import Work, step_work
+from ..model.work import Work, step_work, work_without_context
 from ..units import gibibytes, significant
 from .fit import (
     DOES_NOT_FIT,
@@ -52,7 +52,7 @@ from .fit import (
 )
 from .offload import Offload, offload_of, offloaded_prompt, require_split, with_host
 from .prompt import PromptTime, dealt_prompt, prompt_time
-from .step import calibrated_waits, dealt_waits, ideal_waits, message_waits, step_s
+from .step import ReadyWaits, calibrated_waits, dealt_waits, ideal_waits, message_waits, ready_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
@@ -790,22 +790,47 @@ def estimate(
         raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
     if device is None:
         raise InvalidValueError(NO_DEVICE)
-    model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
+    model, named, device, weights, engine, kv_cache = _objects(model, device, weights, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
-    backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
-    remarks: list[str] = []
-    weights = _weights(weights, model, named, engine, backends, remarks)
-    if weights.spread:
-        percent = significant(100 * weights.spread, 2)
-        remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
-    backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     devices = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
+    require_choice("split", split, SPLITS)
+    if link_latency_s is not None:
+        link_latency_s = require_non_negative("link_latency_s", link_latency_s, maximum=10.0)
+        if devices == 1:
+            raise InvalidValueError("link_latency_s は、devices が 2 台以上のときに指定できます。")
+    cached_tokens = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH - 1)
+    if prompt_length is None:
+        prompt_length = max(0, context_length - cached_tokens) or DEFAULT_PROMPT_LENGTH
+    prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH - cached_tokens)
+    micro_batch = 0 if micro_batch is None else require_integer("micro_batch", micro_batch, 1, MAX_CONTEXT_LENGTH)
+    month = build_month(build)
+    if server is None:
+        server = engine.serves
+    if server is not True and server is not False:
+        raise InvalidValueError(f"server は True か False です（与えられた値: {shown(server)}）。")
+    settled = _settle(
+        model,
+        named,
+        device,
+        weights,
+        engine,
+        backend,
+        kv_cache,
+        batch_size,
+        devices,
+        split,
+        month,
+        server,
+        link_latency_s is not None,
+    )
+    weights, chosen, together = settled.weights, settled.chosen, settled.together
+    remarks = settled.remarks
     placement = None
     if gpu_layers is not None or cpu_moe_layers is not None or host is not None:
-        placement = require_split(model, device, engine, backend, gpu_layers, cpu_moe_layers)
+        placement = require_split(model, device, engine, settled.backend, gpu_layers, cpu_moe_layers)
         host = _host(host)
         if gpu_layers is None and cpu_moe_layers is None:
             least = split_that_fits(
@@ -816,74 +841,43 @@ def estimate(
                 context_length=context_length,
                 bytes_per_value=kv_cache.bytes_per_cached_value,
                 engine=engine,
-                backend=backend,
+                backend=settled.backend,
                 devices=devices,
             )
             if least is not None:
                 placement = placement_of(model, least.gpu_layers, least.cpu_moe_layers)
                 if placement.leaves_something:
-                    remarks.append(
-                        f"分け方の指定がないので、GPU に入るだけ入れました（llama.cpp の {least.options}）。"
-                    )
-    require_choice("split", split, SPLITS)
-    if link_latency_s is not None:
-        link_latency_s = require_non_negative("link_latency_s", link_latency_s, maximum=10.0)
-        if devices == 1:
-            raise InvalidValueError("link_latency_s は、devices が 2 台以上のときに指定できます。")
-    cached_tokens = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH - 1)
-    if split == "expert" and not model.experts:
-        raise InvalidValueError(
-            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
-        )
-    if prompt_length is None:
-        prompt_length = max(0, context_length - cached_tokens) or DEFAULT_PROMPT_LENGTH
-    prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH - cached_tokens)
-    micro_batch = 0 if micro_batch is None else require_integer("micro_batch", micro_batch, 1, MAX_CONTEXT_LENGTH)
-    month = build_month(build)
-    if server is None:
-        server = engine.serves
-    if server is not True and server is not False:
-        raise InvalidValueError(f"server は True か False です（与えられた値: {shown(server)}）。")
-    chosen = None
-    if engine.id != "ideal":
-        several = split if devices > 1 else ""
-        chosen = choose_calibration(
-            engine,
-            device,
-            weights,
-            backend,
-            has_shape=model.has_shape,
-            new_mixers=model.has_new_mixers,
-            batched=batch_size > 1,
-            split=several,
-            build=month,
-            server=server,
-            linked=link_latency_s is not None,
-        )
+                    filled = f"分け方の指定がないので、GPU に入るだけ入れました（llama.cpp の {least.options}）。"
+                    remarks = (*remarks, filled)
 
     work = step_work(model, weights, kv_cache, batch_size, context_length)
-    offload, here = None, work
+    ready, offload, here = settled.ready, None, work
     if placement is not None and placement.leaves_something and isinstance(host, Host):
         offload = offload_of(
-            model, weights, kv_cache, engine, backend, host, placement, work, batch_size, context_length
+            model, weights, kv_cache, engine, settled.backend, host, placement, work, batch_size, context_length
         )
         here = work.without(offload.part.work)
         if chosen is not None:
             chosen = with_host(chosen, offload, batch_size)
-    together = devices_at_a_time(split, devices)
+            ready = ready_waits(chosen.paces, here.share(model, together, split))
     memory_s = (here.weight_bytes + here.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(here.weight_flop + here.attention_flop, device, weights) / together
+    # Nothing is known of the time that computing takes where the device's peak is unknown.
+    flop_per_s = settled.flop_per_s
+    compute_s = (here.weight_flop + here.attention_flop) / flop_per_s / together if flop_per_s else 0.0
     bound_s = max(memory_s, compute_s)
     if chosen is None:
-        waits = ideal_waits(here, memory_s, compute_s)
+        waits, best_s = ideal_waits(here, memory_s, compute_s), bound_s
     else:
         share = here.share(model, together, split)
-        waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, link_latency_s)
+        waits, best_s = calibrated_waits(
+            chosen, ready, share, compute_s, bound_s, batch_size, devices, split, link_latency_s
+        )
     if offload is not None:
         # The host works while the device waits for it, and the other way round.
+        on_host = offload.step_waits()
+        waits += on_host
         memory_s += offload.bound_s
-        bound_s += offload.bound_s
-        waits += offload.step_waits()
+        best_s = max(best_s + step_s(on_host), bound_s + offload.bound_s)
     return Estimate(
         model=model,
         device=device,
@@ -901,13 +895,12 @@ def estimate(
         waits=tuple(waits),
         memory_latency_s=memory_s,
         compute_latency_s=compute_s,
-        # The waits add up to the bound where there is nothing else, but for the last digit.
-        step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
+        step_latency_s=best_s,
         chosen=chosen,
-        backend=backend,
+        backend=settled.backend,
         build=month,
         server=server,
-        remarks=tuple(remarks),
+        remarks=remarks,
         link_latency_s=link_latency_s,
         offload=offload,
     )
@@ -921,6 +914,92 @@ def _host(host: str | float | Host | None) -> Host:
             "例: ddr5-5600 x2、Ryzen 9 7950X 64GB、実測した帯域幅。"
         )
     return host if isinstance(host, Host) else get_host(host)
+
+
+class Settled(NamedTuple):
+    """What a question comes to, whatever the context: with another context it is only multiplied.
+
+    Parameters
+    ----------
+    weights : WeightFormat
+        How the weights are stored.
+    backend : str
+        What the engine computes with.
+    remarks : tuple of str
+        How what the question left open was settled, in Japanese.
+    chosen : ChosenCalibration or None
+        What corrects the bound; None for ``ideal``.
+    ready : ReadyWaits
+        The waits that the context does not change.
+    together : int
+        How many of the devices work at the same time.
+    flop_per_s : float
+        Peak of a device; 0 if unknown.
+    """
+
+    weights: WeightFormat
+    backend: str
+    remarks: tuple[str, ...]
+    chosen: ChosenCalibration | None
+    ready: ReadyWaits
+    together: int
+    flop_per_s: float
+
+
+@lru_cache(maxsize=4096)
+def _settle(
+    model: Model,
+    named: str,
+    device: Device,
+    weights: WeightFormat | None,
+    engine: Engine,
+    backend: str | None,
+    kv_cache: WeightFormat,
+    batch_size: int,
+    devices: int,
+    split: str,
+    month: str,
+    server: bool,
+    linked: bool,
+) -> Settled:
+    """Settle what a question leaves open, and do what does not depend on the context."""
+    backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
+    remarks: list[str] = []
+    weights = _weights(weights, model, named, engine, backends, remarks)
+    if weights.spread:
+        percent = significant(100 * weights.spread, 2)
+        remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
+    backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
+    if split == "expert" and not model.experts:
+        raise InvalidValueError(
+            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
+        )
+    chosen = None
+    if engine.id != "ideal":
+        chosen = choose_calibration(
+            engine,
+            device,
+            weights,
+            backend,
+            has_shape=model.has_shape,
+            new_mixers=model.has_new_mixers,
+            batched=batch_size > 1,
+            split=split if devices > 1 else "",
+            build=month,
+            server=server,
+            linked=linked,
+        )
+    together = devices_at_a_time(split, devices)
+    share = work_without_context(model, weights, batch_size).share(model, together, split)
+    return Settled(
+        weights,
+        backend,
+        tuple(remarks),
+        chosen,
+        ready_waits(chosen.paces if chosen else (), share),
+        together,
+        device.peak_flop_per_s(weights.compute_format),
+    )
 
 
 NO_DEVICE = "device か、devices にデバイスの並びを指定してください。"
@@ -1066,24 +1145,27 @@ def _shares_text(parts: Sequence[DealtPart], model: Model) -> str:
 def _objects(
     model: str | Model,
     device: str | Device,
+    weights: str | WeightFormat | None,
     engine: str | Engine,
     kv_cache: str | WeightFormat,
-) -> tuple[Model, str, Device, Engine, WeightFormat]:
+) -> tuple[Model, str, Device, WeightFormat | None, Engine, WeightFormat]:
     """Turn every name into its object, and refuse what is neither; a model's may say its weight format, too."""
     named = ""
     if not isinstance(model, Model):
         model, named = get_named_model(model)
     if not isinstance(device, Device):
         device = get_device(device)
+    if weights is not None and not isinstance(weights, WeightFormat):
+        weights = get_weight_format(weights)
     if not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
-    return model, named, device, engine, kv_cache
+    return model, named, device, weights, engine, kv_cache
 
 
 def _weights(
-    weights: str | WeightFormat | None,
+    weights: WeightFormat | None,
     model: Model,
     named: str,
     engine: Engine,
@@ -1097,8 +1179,6 @@ def _weights(
         usual = _usual_weights(model, engine, backends[0])
         remarks.append(f"形式の指定がないので、{usual.id} で答えました。")
         return usual
-    if not isinstance(weights, WeightFormat):
-        weights = get_weight_format(weights)
     if named and not _agree(get_weight_format(named), weights):
         raise InvalidValueError(
             f"weights {weights.id} は、model の名前が言う形式 {get_weight_format(named).id} と違います。"
@@ -1144,9 +1224,3 @@ def _meant(weights: WeightFormat, engine: Engine, backends: tuple[str, ...]) -> 
         if not weights.elsewhere:
             return found
         weights = get_weight_format(weights.elsewhere)
-
-
-def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
-    """Least time for so much work; 0 where the device's peak is unknown."""
-    peak = device.peak_flop_per_s(weights.compute_format)
-    return flop / peak if peak else 0.0

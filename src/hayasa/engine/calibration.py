@@ -450,7 +450,7 @@ def choose_calibration(
         batch_share = min(1.0, share * (single.prefill_factor if single else 0) or share)
     return ChosenCalibration(
         calibration=nearest,
-        paces=_paces(nearest, device, weights, split, build, server, batched),
+        paces=_paces(nearest, device, weights, split, build, server, batched, linked),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         batch_share=batch_share,
         low_factor=low**widening / (1 + weights.spread),
@@ -460,11 +460,19 @@ def choose_calibration(
 
 
 def _paces(
-    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool, batched: bool
+    row: Calibration,
+    device: Device,
+    weights: WeightFormat,
+    split: str,
+    build: str,
+    server: bool,
+    batched: bool,
+    linked: bool,
 ) -> tuple[Pace, ...]:
     """Return the waits that are not 0 for these weights, this split and build, a server and several sequences or not."""
     kind = weight_kind(weights)
-    left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server}
+    # What a sum over devices takes was measured within one machine.
+    left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server, ALL_REDUCES.name: linked}
     if kind not in row.unpacked_kinds.split("|"):
         left_out = {**left_out, **dict.fromkeys(UNPACKING, True)}
     launch_hz = row.launch_clock_hz or clock_hz(device)
@@ -498,7 +506,7 @@ def differences(
         if backend and backend not in usual[:1]:
             wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
-    if backend == "cpu" and device.family not in ("cpu", ""):
+    if backend == "cpu" and not (device.is_processor or device.family == ""):
         notes.append("CPU は、GPU と同じ速さでメモリを読むものとしました。")
     if device.estimated:
         fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])

@@ -192,7 +192,7 @@ def _further_dies_cycle_s(device: Device, weights: WeightFormat, launch_hz: floa
 
 def _many_cores_cycle_s(device: Device, weights: WeightFormat, launch_hz: float) -> float:
     """Seconds of one cycle of a processor with more memory channels than a desktop's two; 0 elsewhere."""
-    many = device.family == "cpu" and device.memory_bandwidth_bytes_per_s > WIDEST_DESKTOP_BYTES_PER_S
+    many = device.is_processor and device.memory_bandwidth_bytes_per_s > WIDEST_DESKTOP_BYTES_PER_S
     return 1 / launch_hz if many else 0.0
 
 

@@ -39,6 +39,7 @@ and two for what the delta rule first takes out of it; two for a convolution.
 """
 
 
+@lru_cache(maxsize=1024)
 def attention_flop_per_token_and_layer(model: Model, mixer: str = "A") -> int:
     r"""Work of one token with one cached token, in one layer.
 

@@ -239,6 +239,47 @@ def _waiting_layers(model: Model) -> tuple[float, float, float]:
     return layers * (2 + model.norms_per_layer) / 4, experts, states
 
 
+BY_CONTEXT = ("kv_bytes", "attention_flop", "padding_bytes")
+"""Fields of `Work` that the context changes; it leaves all others alone."""
+
+
+@lru_cache(maxsize=4096)
+def work_without_context(model: Model, weights: WeightFormat, batch_size: int) -> Work:
+    """Return the work of a decode step but for what `BY_CONTEXT` names, which is 0.
+
+    Examples
+    --------
+    >>> int4 = WeightFormat(id="int4", bits_per_weight=4)
+    >>> work_without_context(Model(id="7b", stated_parameters=7e9), int4, 2).weight_flop
+    28000000000.0
+    """
+    layers, moe_layers, state_layers = _waiting_layers(model)
+    read = weight_bytes(model, weights)
+    read_bytes, routed_bytes = read.read_bytes(batch_size), read.routed_read_bytes(batch_size)
+    further_bytes = routed_bytes - read.routed_read_bytes(1)
+    token_flop = weight_flop_per_token(model)
+    in_tiles = batch_size > VECTOR_SEQUENCES
+    return Work(
+        read_bytes,
+        0.0,
+        token_flop * batch_size,
+        0.0,
+        layers,
+        moe_layers,
+        state_layers,
+        float(batch_size),
+        float(batch_size * model.vocab_size),
+        0.0,
+        read_bytes - further_bytes,
+        further_bytes,
+        0.0 if in_tiles else token_flop * (batch_size - 1),
+        token_flop * max(TILE_SEQUENCES, batch_size) if in_tiles else 0.0,
+        read_bytes if in_tiles else 0.0,
+        moe_layers if batch_size > 1 else 0.0,
+        routed_bytes,
+    )
+
+
 def step_work(
     model: Model,
     weights: WeightFormat,
@@ -256,34 +297,24 @@ def step_work(
     >>> work.weight_bytes, work.weight_flop
     (3500000000.0, 14000000000.0)
     """
-    layers, moe_layers, state_layers = _waiting_layers(model)
-    read = weight_bytes(model, weights)
-    read_bytes, routed_bytes = read.read_bytes(batch_size), read.routed_read_bytes(batch_size)
-    further_bytes = routed_bytes - read.routed_read_bytes(1)
-    token_flop = weight_flop_per_token(model)
-    in_tiles = batch_size > VECTOR_SEQUENCES
+    one = work_without_context(model, weights, batch_size)
+    value_bytes = kv_cache.bytes_per_cached_value
     return Work(
-        read_bytes,
-        kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bytes_per_cached_value),
-        token_flop * batch_size,
+        one.weight_bytes,
+        kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=value_bytes),
+        one.weight_flop,
         attention_flop_per_token(model, context_length) * batch_size,
-        layers,
-        moe_layers,
-        state_layers,
-        float(batch_size),
-        float(batch_size * model.vocab_size),
-        kv_padding_bytes(
-            model,
-            context_length,
-            micro_batch,
-            batch_size=batch_size,
-            bytes_per_value=kv_cache.bytes_per_cached_value,
-        ),
-        read_bytes - further_bytes,
-        further_bytes,
-        0.0 if in_tiles else token_flop * (batch_size - 1),
-        token_flop * max(TILE_SEQUENCES, batch_size) if in_tiles else 0.0,
-        read_bytes if in_tiles else 0.0,
-        moe_layers if batch_size > 1 else 0.0,
-        routed_bytes,
+        one.layers,
+        one.moe_layers,
+        one.state_layers,
+        one.sequences,
+        one.vocabulary,
+        kv_padding_bytes(model, context_length, micro_batch, batch_size=batch_size, bytes_per_value=value_bytes),
+        one.first_bytes,
+        one.further_bytes,
+        one.vector_flop,
+        one.tile_flop,
+        one.tile_bytes,
+        one.routed_layers,
+        one.routed_bytes,
     )
