@@ -7,6 +7,7 @@ a figure or a formula that cannot be read aloud.
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 from collections.abc import Iterable
@@ -37,6 +38,9 @@ IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
 SVG_FONTS = {b"sans-serif": b"Noto Sans JP", b"monospace": b"DejaVu Sans Mono"}
 OPTIONS = ("-f", "json", "-t", "typst", "--wrap=none", "--syntax-highlighting=idiomatic")
 
+# Between a number and its title; they stand in the reader's list of bookmarks too.
+IDEOGRAPHIC_SPACE, EN_SPACE = "\u3000", "\u2002"
+
 pf.elements.RAW_FORMATS.add("typst")  # panflute 2.3.1 does not know it
 
 
@@ -46,7 +50,7 @@ class MissingPackageError(Exception):
 
 def needed_packages() -> None:
     """Raise `MissingPackageError` unless all that sets and measures a printed book is there."""
-    missing = [name for name in ("typst", "pypdfium2", *FONTS) if find_spec(name) is None]
+    missing = [name for name in ("pikepdf", "pypdfium2", "typst", *FONTS) if find_spec(name) is None]
     if missing:
         raise MissingPackageError(
             f"PDF を作るためのパッケージ {'、'.join(missing)} がありません。make pdf で作るか、"
@@ -77,7 +81,17 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
         problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が、余白に {beyond:.1f} mm はみ出します",
                      "短くするか、改行できるように書いてください")  # fmt: skip
     problems.stop_if_any()
-    return pdf
+    return _packed(pdf)
+
+
+def _packed(pdf: bytes) -> bytes:
+    """The same with its many small objects, above all those that say what is what on a page, compressed together."""
+    import pikepdf  # not needed for the site
+
+    packed = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        document.save(packed, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+    return packed.getvalue()
 
 
 # ---- one document ----------------------------------------------------------------------------------
@@ -144,9 +158,11 @@ def _set(files: dict[str, bytes], sources: dict[str, str], problems: Problems) -
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        compiler = typst.Compiler(Path(folder, "main.typ"), root=folder, font_paths=folders, ignore_system_fonts=True)
+        compiler = typst.Compiler(
+            str(Path(folder, "main.typ")), root=folder, font_paths=folders, ignore_system_fonts=True
+        )
+        pdf: Any = b""
         complaints: list[Any] = []
-        pdf = b""
         try:
             pdf, complaints = compiler.compile_with_warnings(format="pdf", pdf_standards=["ua-1"])
         except typst.TypstError as error:
@@ -155,7 +171,7 @@ def _set(files: dict[str, bytes], sources: dict[str, str], problems: Problems) -
         where = next((source for file, source in sources.items() if file in complaint.diagnostic), CONFIG)
         said = " ".join([complaint.message, *complaint.hints])
         problems.add(where, "", f"Typst が組めません: {said}", "書き方を確かめてください")
-    return pdf
+    return bytes(pdf)
 
 
 # ---- one page ----------------------------------------------------------------------------------------
@@ -203,7 +219,7 @@ class _Drawing(Walk):
         number = (
             f"{self.book.words['crossref-apx-prefix']} {page.number}" if page.entry.role == "appendix" else page.number
         )
-        head = [pf.Str(number), _inline("#h(1em)")] if page.number else []
+        head = [pf.Str(number + IDEOGRAPHIC_SPACE)] if page.number else []
         title = self._heading(1, "chapter", page.href, [*head, *self.inlines(page.title)])
         own = self._at(page.label) if page.label else []
         kept, solutions = _parted(page.blocks)
@@ -255,7 +271,7 @@ class _Drawing(Walk):
         content = []
         for inline in el.content:
             is_number = isinstance(inline, pf.Span) and "header-section-number" in inline.classes
-            content += [*inline.content, _inline("#h(0.6em)")] if is_number else self.inline(inline)
+            content += [*inline.content, pf.Str(EN_SPACE)] if is_number else self.inline(inline)
         return self._heading(el.level, kind, f"{self.page.href}#{el.identifier}", content)
 
     def code(self, el: pf.CodeBlock) -> list[pf.Element]:
@@ -367,7 +383,7 @@ class _Drawing(Walk):
         path = f"{Path(self.page.href).with_suffix('')}-{len(self.images) + 1}{Path(unquote(el.url)).suffix}"
         self.images[path] = data
         size = image_size(data)
-        width = min(size[0] * 0.75, self.room) if size else self.room
+        width = min(size[0] * 0.75, 0.9 * self.room) if size else self.room
         said = " ".join(pf.stringify(el).split())
         return _inline(f"#picture({_text('/' + path)}, {_text(said)}, {width:.1f}pt)")
 

@@ -41,6 +41,7 @@ TABLES = {
         "speed_causes",
         "memory_reserves",
         "engine_memory",
+        "processors",
     )
 }
 NAMED_TABLES = ("devices", "models", "weight_formats", "gguf_blocks")
@@ -667,6 +668,17 @@ def engine_memory_problems(row: Row) -> Iterator[str]:
     yield from bounded(row, "share_most", float(row["share_least"] or 0), 1, required=True)
 
 
+def processor_problems(row: Row) -> Iterator[str]:
+    """Complain about a processor that is none of its device's, or whose cores cannot be right."""
+    device = next((device for device in TABLES["devices"] if device["id"] == row["device"]), None)
+    if device is None or row["name"] not in device["aliases"].split("|"):
+        yield f"name: {row['name']!r} is no name of {row['device']!r}"
+    if not re.fullmatch("cpu-[a-z0-9-]+", row["family"]):
+        yield f"family: {row['family']!r}"
+    yield from bounded(row, "cores", 1, 256, required=True)
+    yield from bounded(row, "clock_hz", 1e9, 6.5e9, required=True)
+
+
 CHECKS: dict[str, Callable[[Row], Iterator[str]]] = {
     "devices": device_problems,
     "models": model_problems,
@@ -677,6 +689,7 @@ CHECKS: dict[str, Callable[[Row], Iterator[str]]] = {
     "speed_causes": speed_cause_problems,
     "memory_reserves": reserve_problems,
     "engine_memory": engine_memory_problems,
+    "processors": processor_problems,
 }
 
 
@@ -835,6 +848,11 @@ def test_measurements_speak_of_known_devices_and_models(path: Path) -> None:
 # -------------------------------------------- each checker is seen to complain
 
 BROKEN = [
+    ("processors", "source", ""),
+    ("processors", "name", "5950"),
+    ("processors", "family", "zen3"),
+    ("processors", "cores", ""),
+    ("processors", "clock_hz", "4.9"),
     ("devices", "source", ""),
     ("devices", "source", "somewhere"),
     ("devices", "source_kind", "rumour"),
@@ -895,6 +913,7 @@ BROKEN = [
     ("speed_causes", "source", "somebody said so"),
 ]
 SOUND = {
+    "processors": "5950X",
     "devices": "a100-80gb-pcie",
     "models": "llama-3.1-8b",
     "weight_formats": "mlx-q4",
@@ -906,7 +925,7 @@ SOUND = {
 def sound_row(table: str) -> Row:
     rows = TABLES[table]
     if table in SOUND:
-        return next(row for row in rows if row["id"] == SOUND[table])
+        return next(row for row in rows if row.get("id", row.get("name")) == SOUND[table])
     return next(row for row in rows if row["weight_format"] == "q4_k_m")
 
 
