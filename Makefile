@@ -91,6 +91,7 @@ endif
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
 	@$(VENV_PYTHON) -m lab.prompts
+	@$(VENV_PYTHON) -m lab.offload
 	@$(VENV_PYTHON) -m lab.drafts
 	@$(VENV_PYTHON) -m lab.power
 

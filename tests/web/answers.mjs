@@ -49,15 +49,18 @@ const plainWait = ({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden });
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen, fit, prefill_waits, waits } = result;
-  values.fit = { ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) };
-  values.waits = waits.map(plainWait);
-  values.prefill_waits = prefill_waits.map(plainWait);
+  const { chosen } = result;
+  values.fit = plainFit(result.fit);
+  values.waits = result.waits.map(plainWait);
+  values.prefill_waits = result.prefill_waits.map(plainWait);
+  if (result.offload) values.host_fit = plainFit(result.host_fit);
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));
   return values;
 }
+
+const plainFit = (fit) => ({ ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) });
 
 /** What the page finds for a choice. */
 export function found(choice) {

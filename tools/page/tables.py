@@ -24,6 +24,7 @@ from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
 from hayasa.engine.engines import ENGINES, Engine, get_engine
+from hayasa.engine.offload import OffloadCalibration, offload_calibration
 from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors, vendor
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
@@ -52,8 +53,9 @@ def calculator_data() -> dict[str, Any]:
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
         ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``, ``engine_memories``,
-        ``engines``, ``presets``, and ``shelves``: titles of the groups in which the menus offer devices,
-        models and weight formats, and how many stand in each; they are listed in the order of the menus.
+        ``offload_calibration``, ``engines``, ``presets``, and ``shelves``: titles of the groups in which the
+        menus offer devices, models and weight formats, and how many stand in each; they are listed in the
+        order of the menus.
 
     Raises
     ------
@@ -68,12 +70,15 @@ def calculator_data() -> dict[str, Any]:
     """
     return {
         "devices": _devices(),
-        "models": _table(_columns(Model, [get_model(id_) for id_ in _on_shelves(_model_shelves())], unused=("family",))),
+        "models": _table(
+            _columns(Model, [get_model(id_) for id_ in _on_shelves(_model_shelves())], unused=("family",))
+        ),
         **_weight_formats([get_weight_format(id_) for id_ in _on_shelves(_weight_shelves())]),
         "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
         "device_factors": _factors(DeviceFactor, device_factors().values(), calibrations()),
         "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
         "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
+        "offload_calibration": _table(_columns(OffloadCalibration, [offload_calibration()])),
         "engines": [_said(engine) for engine in ENGINES.values()],
         "presets": {"article": _article()},
         "shelves": {

@@ -405,6 +405,9 @@ def _changed(result: Estimate, **changes: Any) -> Estimate:
         "build": result.build or None,
         "server": result.server,
     }
+    if result.offload and "device" not in changes:
+        split = result.offload
+        question.update(gpu_layers=split.gpu_layers, cpu_moe_layers=split.cpu_moe_layers, host=split.host)
     return estimate(**{**question, **changes})
 
 
