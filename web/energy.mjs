@@ -84,7 +84,6 @@ const UNRATED = "この機械の定格の電力は、表にありません。上
 function costParts(price, answerLength) {
   const { spent, assumptions } = price;
   const yen = (value) => value !== null && `${significant(value)} 円`;
-  const million = "100万トークン";
   return [
     factList([
       [
@@ -102,16 +101,13 @@ function costParts(price, answerLength) {
         ),
       ],
       answerFact(spent, answerLength),
-      [
-        `${million}を書く電気代`,
-        withInterval(price.electricity_yen, price.electricity_low_yen, price.electricity_high_yen, "円"),
-      ],
-      [`${million}を読む電気代`, yen(price.prompt_electricity_yen)],
+      ["書く電気代", withInterval(price.electricity_yen, price.electricity_low_yen, price.electricity_high_yen, "円")],
+      ["読む電気代", yen(price.prompt_electricity_yen)],
       ["使わない間の電気代", yen(price.idle_yen)],
       ["機械の代金", yen(price.machine_yen)],
       ["借りたとき", yen(price.rent_yen)],
     ]),
-    h("p.hy-caption", {}, `下の三つも、書く${million}あたりです。置いた仮定：${assumptions.join("。")}。`),
+    h("p.hy-caption", {}, `円は、どれも100万トークンあたりです。置いた仮定：${assumptions.join("。")}。`),
     spent.notes.map((note) => h("p.hy-note", {}, note)),
   ];
 }

@@ -32,13 +32,13 @@ export function timeFacts(result, answerLength) {
   const of = `プロンプト ${tokensText(prompt_length)}`;
   const first = ["最初のトークンまで", prompt ? `${duration(prompt.best_s)}（${of}）` : "見積もれません"];
   const facts = [first];
-  if (prompt?.chosen) facts.push(["その90%区間", durations(prompt.fast_s, prompt.slow_s)]);
+  if (prompt?.chosen) facts.push(["最初のトークンの90%区間", durations(prompt.fast_s, prompt.slow_s)]);
   if (answerLength === null) return facts;
-  const term = `答え ${tokensText(answerLength)}まで`;
+  const term = `答え ${tokensText(answerLength)}を書き終えるまで`;
   const { total_s, total_low_s, total_high_s } = answer_time(result, answerLength);
   if (total_s === null) return [...facts, [term, "見積もれません"]];
   facts.push([term, duration(total_s)]);
-  if (prompt.chosen) facts.push(["その90%区間", durations(total_low_s, total_high_s)]);
+  if (prompt.chosen) facts.push(["答えの90%区間", durations(total_low_s, total_high_s)]);
   return facts;
 }
 
