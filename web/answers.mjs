@@ -26,7 +26,21 @@ export function answersTo(tables, state) {
   });
 }
 
-function resultFor(tables, { machines, find, find_speed, ...choice }, machine, name) {
+// What of a state estimates are asked with.
+const ASKED = [
+  "model",
+  "weights",
+  "engine",
+  "backend",
+  "batch_size",
+  "context_length",
+  "prompt_length",
+  "kv_cache",
+  "split",
+];
+
+function resultFor(tables, state, machine, name) {
+  const choice = Object.fromEntries(ASKED.map((field) => [field, state[field]]));
   const { device, memory_bytes, devices } = machine;
   const listed = listedDevice(tables, machine);
   const memory_capacity_bytes = memory_bytes ?? listed?.memory_capacity_bytes;

@@ -3,7 +3,7 @@
 import { sumsPanel } from "./answersums.mjs";
 import { foldedRoom } from "./later.mjs";
 import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
-import { firstToken } from "./prompts.mjs";
+import { timeFacts } from "./prompts.mjs";
 import { rooflinePanel } from "./rooflines.mjs";
 import { marksFor, remediesFor, waysOut } from "./ways.mjs";
 
@@ -43,7 +43,9 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
     choosingRoom(tables, change),
   );
   const code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
-  const rooms = [roofline, comparison, sumsPanel(), choosing, code];
+  const drafts = foldedRoom("下書きで速くする", "drafts", ({ draftsRoom }) => draftsRoom(tables, change));
+  const energy = foldedRoom("電力と電気代", "energy", ({ energyRoom }) => energyRoom(tables, change));
+  const rooms = [roofline, comparison, sumsPanel(), energy, drafts, choosing, code];
   const nearness = new IntersectionObserver(
     (entries) => {
       if (entries.some((entry) => entry.isIntersecting)) comeNear();
@@ -60,9 +62,12 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
     },
     resize: () => roofline.show(view),
     open() {
-      if (view.state.find) choosing.element.open = true;
+      const { find, draft, draft_text, yen_per_kwh, hours_per_day, rated_power_w } = view.state;
+      if (find) choosing.element.open = true;
+      if (draft ?? draft_text) drafts.element.open = true;
+      if (yen_per_kwh ?? hours_per_day ?? rated_power_w) energy.element.open = true;
     },
   };
 }
 
-export { firstToken, marksFor, remediesFor, waysOut };
+export { marksFor, remediesFor, timeFacts, waysOut };

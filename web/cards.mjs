@@ -9,16 +9,17 @@ import { parts } from "./later.mjs";
  * An answer in words.
  * @param {object} answer - From `answersTo`.
  * @param {object[]} ways - From `waysOut`, where there is no result.
+ * @param {?number} answerLength - Tokens of an answer whose time is asked for.
  * @returns {Array} Nodes.
  */
-export function answerParts({ index, result, problem }, ways) {
+export function answerParts({ index, result, problem }, ways, answerLength) {
   if (!result) return [h("p.hy-problem", {}, problem), ways.length > 0 && wayLinks(ways)];
   return [
     speedLine(result, index),
     h(
       "dl.hy-facts",
       {},
-      factsOf(result).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+      factsOf(result, answerLength).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
     ),
     memoryPart(result),
     result.notes.map((note) => h("p.hy-note", {}, note)),
@@ -46,7 +47,7 @@ function isIdeal(result) {
   return result.engine.id === "ideal";
 }
 
-function factsOf(result) {
+function factsOf(result, answerLength) {
   const { batch_size } = result;
   const limit = (seconds) => `${tenths(batch_size / seconds)} トークン/秒`;
   const low = significant(result.decode_tokens_per_s_low);
@@ -62,7 +63,7 @@ function factsOf(result) {
     ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : unknown],
     ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算力"],
     ...(batch_size > 1 ? [["1系列あたり", `${significant(result.decode_tokens_per_s / batch_size)} トークン/秒`]] : []),
-    ["最初のトークンまで", parts.below?.firstToken(result) ?? "…"],
+    ...(parts.below?.timeFacts(result, answerLength) ?? [["最初のトークンまで", "…"]]),
   ];
 }
 

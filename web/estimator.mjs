@@ -6,15 +6,6 @@ import { $dict } from "./runtime.mjs";
 
 const ENGINES = $dict();
 
-// What a later script brings: formulas with their tables, asked for in the formulas that are here already.
-const brought = {};
-const BROUGHT = ["prompt_time", "prompt_calibrations", "prompt_factors", "remedies"];
-
-/** Bring some of it, by name. */
-export function bring(functions) {
-  Object.assign(brought, functions);
-}
-
 // What Python reads from files and tables, and what is never asked here.
 const given = {
   ENGINES,
@@ -31,7 +22,6 @@ const given = {
   memory_reserves: () => tables.memory_reserves,
   offload_calibration: () => tables.offload_calibration,
   weight_formats: () => [...tables.weight_formats.values()],
-  ...Object.fromEntries(BROUGHT.map((name) => [name, (...values) => brought[name](...values)])),
 };
 
 /** What is translated and what is given, for the formulas that come later. */
@@ -44,11 +34,9 @@ function listed(table, id) {
 
 export const GIB = hayasa.GIB;
 export const meantBy = hayasa._meant;
-export const duration = hayasa.duration;
 export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
 export const significant = hayasa.significant;
-export const speedPerSequence = hayasa.speed_per_sequence;
 
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */
 export const makeModel = (fields) => new hayasa.Model({ id: "own", ...fields });
@@ -84,11 +72,11 @@ const SYMBOLS = 83;
 /**
  * Maps by id, in the order of menus: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`,
  * `device_factors`, `memory_reserves`, `engine_memories`, `offload_calibration`, `presets`, `shelves` (titles in menus,
- * and how many stand beneath each), `constants`.
+ * and how many stand beneath each), `drafting` (`ways` and kinds of `texts`, with what they are called), `constants`.
  */
 export const tables = loadTables(data);
 
-function loadTables({ presets, shelves, ...packed }) {
+function loadTables({ presets, shelves, drafting, ...packed }) {
   const { MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
   const devices = rowsOf(packed.devices);
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
@@ -106,6 +94,7 @@ function loadTables({ presets, shelves, ...packed }) {
     offload_calibration: new hayasa.OffloadCalibration(rowsOf(packed.offload_calibration)[0]),
     presets,
     shelves,
+    drafting,
   });
 }
 

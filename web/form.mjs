@@ -114,12 +114,22 @@ function quickNumber(rules, name, state, set) {
 
 function furtherFields({ tables, rules, state, set, backend }) {
   const chosen =
-    state.backend !== null || state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline";
+    state.backend !== null ||
+    state.prompt_length !== null ||
+    state.answer_length !== null ||
+    state.kv_cache !== "f16" ||
+    state.split !== "pipeline";
   const prompt = numberField({
     rule: rules.prompt_length,
     value: state.prompt_length,
     hint: "空なら、文脈長と同じ（文脈長が0なら512）",
     onvalue: (value, done) => set({ prompt_length: value }, done),
+  });
+  const answer = numberField({
+    rule: rules.answer_length,
+    value: state.answer_length,
+    hint: "入れると、答えを書き終えるまでの時間も見積もります（例：500）",
+    onvalue: (value, done) => set({ answer_length: value }, done),
   });
   return h(
     "details.hy-more",
@@ -129,6 +139,7 @@ function furtherFields({ tables, rules, state, set, backend }) {
       "div.hy-grid-form",
       {},
       prompt.element,
+      answer.element,
       choice("KVキャッシュの形式", "kv_cache", cacheGroups(tables, state.kv_cache), state, set).element,
       choice("複数台での分け方", "split", [["", WAYS_TO_SPLIT]], state, set).element,
       backend,

@@ -42,7 +42,10 @@ export function machineList(tables, { change, add, remove }) {
     },
     show({ state, answers }) {
       for (const [index, answer] of answers.entries()) {
-        replace(cards[index].output, answerParts(answer, parts.below?.waysOut(tables, state, answer) ?? []));
+        replace(
+          cards[index].output,
+          answerParts(answer, parts.below?.waysOut(tables, state, answer) ?? [], state.answer_length),
+        );
       }
     },
     focus: (index) => cards[index].select.focus(),

@@ -2,12 +2,13 @@
 
 import { answersTo } from "./answers.mjs";
 import { remedies } from "./below-formulas.mjs";
-import { bring, meantBy } from "./estimator.mjs";
+import { brought } from "./brought.mjs";
+import { meantBy } from "./estimator.mjs";
 import { listedDevice } from "./state.mjs";
 
 const WAYS_SHOWN = 3;
 
-bring({ remedies });
+Object.assign(brought, { remedies });
 
 /** What makes a model fit where it does not, in words. */
 export const remediesFor = (result) => result.remedies;

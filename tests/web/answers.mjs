@@ -1,9 +1,11 @@
 // The entry of the script that the tests run: the answers to the questions of questions.py.
 
-import { firstToken, remediesFor } from "./below.mjs";
+import { remediesFor, timeFacts } from "./below.mjs";
+import { answer_time, duration } from "./below-formulas.mjs";
 import { search } from "./choosing.mjs";
+import { speedupOf } from "./drafts.mjs";
+import { costOf } from "./energy.mjs";
 import {
-  duration,
   estimate,
   gibibytes,
   makeDevice,
@@ -70,4 +72,28 @@ export function found(choice) {
   );
 }
 
-export { firstToken, remediesFor };
+const ENERGY = [
+  "decode_power",
+  "prompt_power",
+  "decode_joules_per_token",
+  "decode_joules_per_token_low",
+  "decode_joules_per_token_high",
+  "prompt_joules_per_token",
+  "notes",
+];
+
+/** What the page says of whole answers, of energy and money, and of drafts. */
+export function further(choice, state) {
+  const result = estimate(choice);
+  const { spent, ...cost } = costOf(result, state);
+  const { waits, ...drafts } = speedupOf(result, state);
+  const answer = state.answer_length && answer_time(result, state.answer_length);
+  return JSON.stringify({
+    facts: timeFacts(result, state.answer_length),
+    answer: answer && [answer.total_s, answer.total_low_s, answer.total_high_s],
+    remedies: remediesFor(result),
+    cost,
+    energy: Object.fromEntries(ENERGY.map((name) => [name, spent[name]])),
+    drafts: { ...drafts, waits: waits.map(plainWait) },
+  });
+}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
+from hayasa.answer.cost import Price, prices
 from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
 from hayasa.catalog.objects import (
     device_rows,
@@ -23,8 +24,25 @@ from hayasa.catalog.objects import (
 from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
+from hayasa.engine.drafting import (
+    DRAFTERS,
+    MODEL,
+    TEXTS,
+    DraftAcceptance,
+    DraftCalibration,
+    draft_acceptances,
+    draft_calibrations,
+)
 from hayasa.engine.engines import ENGINES, Engine, get_engine
 from hayasa.engine.offload import OffloadCalibration, offload_calibration
+from hayasa.engine.power import (
+    ClockCalibration,
+    PowerCalibration,
+    RatedPower,
+    clock_calibration,
+    power_calibrations,
+    rated_powers,
+)
 from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors, vendor
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
@@ -53,9 +71,9 @@ def calculator_data() -> dict[str, Any]:
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
         ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``, ``engine_memories``,
-        ``offload_calibration``, ``engines``, ``presets``, and ``shelves``: titles of the groups in which the
-        menus offer devices, models and weight formats, and how many stand in each; they are listed in the
-        order of the menus.
+        ``offload_calibration``, ``engines``, ``presets``, ``drafting`` (what ways to draft and kinds of text are
+        called), and ``shelves``: titles of the groups in which the menus offer devices, models and weight formats,
+        and how many stand in each; they are listed in the order of the menus.
 
     Raises
     ------
@@ -81,6 +99,7 @@ def calculator_data() -> dict[str, Any]:
         "offload_calibration": _table(_columns(OffloadCalibration, [offload_calibration()])),
         "engines": [_said(engine) for engine in ENGINES.values()],
         "presets": {"article": _article()},
+        "drafting": {"ways": {one.id: one.label for one in DRAFTERS if one.id != MODEL}, "texts": TEXTS},
         "shelves": {
             "devices": [(title, len(ids)) for title, ids in _device_shelves()],
             "models": [(title, len(ids)) for title, ids in _model_shelves()],
@@ -105,6 +124,49 @@ def prompt_data() -> dict[str, Any]:
     return {
         "prompt_calibrations": _table(_columns(PromptCalibration, prompt_calibrations(), unused=NOT_SHOWN)),
         "prompt_factors": _factors(PromptFactor, prompt_factors().values(), prompt_calibrations()),
+    }
+
+
+def energy_data() -> dict[str, Any]:
+    """Collect what power and its price are estimated with, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The tables ``power_calibrations``, ``clock_calibration`` and ``prices``, written as those of
+        `calculator_data`, and ``rated_powers``, with a row for every device, of 0 where nothing is known.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    unknown = RatedPower("", 0.0, "", 0.0)
+    rated = [rated_powers().get(id_, unknown) for id_ in _on_shelves(_device_shelves())]
+    return {
+        "rated_powers": _table(_columns(RatedPower, rated, unused=("id",))),
+        "power_calibrations": _table(_columns(PowerCalibration, list(power_calibrations().values()))),
+        "clock_calibration": _table(_columns(ClockCalibration, [clock_calibration()])),
+        "prices": _table(_columns(Price, prices())),
+    }
+
+
+def draft_data() -> dict[str, Any]:
+    """Collect what the gain of drafts is estimated with, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The tables ``calibrations`` and ``acceptances``, written as those of `calculator_data`.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    return {
+        "calibrations": _table(_columns(DraftCalibration, draft_calibrations(), unused=NOT_SHOWN)),
+        "acceptances": _table(_columns(DraftAcceptance, list(draft_acceptances().values()), unused=("sources",))),
     }
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import singledispatchmethod
 from pathlib import Path
 from textwrap import indent
@@ -78,13 +78,28 @@ def translate(
     return formulas_module(formulas)
 
 
-def formulas_module(formulas: Formulas) -> str:
-    """Write the module of the first script's formulas, as `translate` returns it."""
+def formulas_module(formulas: Formulas, brought: Collection[str] = ()) -> str:
+    """Write the module of the first script's formulas, as `translate` returns it.
+
+    Of what is given, that which is `brought` comes later than the formulas do; it is asked for by its
+    name in ``brought.mjs``.
+    """
+    given, asked = split_given(formulas, brought)
     return (
-        f"{import_of(formulas.runtime)}\n"
-        f"export function formulas({{ {', '.join(sorted(formulas.given))} }}) {{\n{indent(formulas.body, '  ')}\n"
+        f"{import_of(formulas.runtime)}{IMPORT_OF_BROUGHT if asked else ''}\n"
+        f"export function formulas({{ {', '.join(sorted(given))} }}) {{\n{indent(asked + formulas.body, '  ')}\n"
         f"  return {{ {', '.join(formulas.results)} }};\n}}\n"
     )
+
+
+IMPORT_OF_BROUGHT = 'import { brought } from "./brought.mjs";\n'
+
+
+def split_given(formulas: Formulas, brought: Collection[str]) -> tuple[set[str], str]:
+    """Return what is given when formulas come, and the functions that ask for the rest."""
+    late = sorted(formulas.given & {*brought})
+    asked = "".join(f"const {name} = (...values) => brought.{name}(...values);\n" for name in late)
+    return formulas.given - {*late}, asked
 
 
 class Formulas(NamedTuple):
