@@ -158,7 +158,12 @@ FORMS = (
     Form("llama.cpp", "vulkan", 300, "多くは Ryzen AI Max+ 395 の測定。ドライバーによる差が大きい。"),
     Form("llama.cpp", "rocm", 180, "多くは Ryzen AI Max+ 395 の測定。ドライバーによる差が大きい。"),
     Form("llama.cpp", "sycl", 150, "Arc Pro B70 の測定だけ。"),
-    Form("llama.cpp", "cpu", 15, "多くは LocalScore（llamafile の命令）。CPU の世代ごとに、1 コア 1 サイクルの計算の量が違う。"),
+    Form(
+        "llama.cpp",
+        "cpu",
+        15,
+        "多くは LocalScore（llamafile の命令）。CPU の世代ごとに、1 コア 1 サイクルの計算の量が違う。",
+    ),
     Form("vllm", "cuda", 0, f"{_WALLS}RTX 3090 と 5090 のプロンプトだけの測定で確かめた。", micro_batch=8192),
 )
 

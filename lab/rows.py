@@ -215,7 +215,9 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
     ),
     (
         "LocalScore の CPU のうち、メモリの公称の帯域幅の 10 分の 1 も出ていないもの（ほかの負荷か、仮想マシン）",
-        lambda m: m.source == "localscore" and m.row["backend"] == "cpu" and m.loads_s[READ_WEIGHTS.name] < 0.1 * m.step_s,
+        lambda m: (
+            m.source == "localscore" and m.row["backend"] == "cpu" and m.loads_s[READ_WEIGHTS.name] < 0.1 * m.step_s
+        ),
     ),
     (
         "LocalScore のノート PC の CPU の生成の速さ（メモリが 1 枚のことが多いが、書かれていない）",

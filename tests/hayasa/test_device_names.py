@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa.catalog.objects import processors
 from hayasa.catalog.device_names import read_name
+from hayasa.catalog.objects import processors
 from hayasa.units import GIB
 
 WORDS = [
