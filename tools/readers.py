@@ -57,6 +57,7 @@ from press.resolve.links import resolve_links  # noqa: E402
 from press.resolve.page import Page  # noqa: E402
 from press.write.notebook import Cell, notebook_text, page_cells  # noqa: E402
 from press.write.walk import NoFormError  # noqa: E402
+from tools.quizzes import quiz_cells, read_quizzes  # noqa: E402
 from tools.web import write_if_changed  # noqa: E402
 
 CARRIED = """\
@@ -137,7 +138,7 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
     pages = resolve(book, read(book, kept, problems), kept, problems)
     resolve_links(book, pages, problems)
     problems.stop_if_any()
-    given = answers_table(book.root, problems)
+    given, quizzes = answers_table(book.root, problems), read_quizzes(book.root, problems)
     problems.stop_if_any()
     made: dict[str, list[Cell]] = {}
     asked: set[str] = set()
@@ -148,9 +149,10 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
                 answers = _answers(page, cells, given, problems)
                 asked |= {cell.poses for cell in cells}
                 setup = bring + packages_source(cells)
-                made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
+                quiz = list(quiz_cells(quizzes, Path(name).stem))
+                made[f"{FOLDER}/{name}"] = with_setup([*cells, *quiz], setup)
                 setup += CHECKER.format(answers=pack(answers)) if answers else ""
-                made[f"{STUDENTS}/{name}"] = with_setup(list(students_cells(cells, answers, given)), setup)
+                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given), *quiz], setup)
     for exercise in sorted(given.keys() - asked):
         problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
     problems.stop_if_any()

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import nbformat
 import pytest
 
+from press.problems import BookError, Problems
 from tests.checks import teaching
 from tests.checks.chapters import Manuscript
 from tests.checks.prose import unsupported
 from tests.checks.report import expect_none
+from tools.quizzes import question, quiz_cells, read_quizzes
 from tools.teaching import FOLDER
 
 KEYS = {"id", "chapter", "see", "ask", "choices"}
@@ -82,6 +84,32 @@ def test_every_misconception_is_looked_for(quizzes):
 
 def test_what_is_said_to_be_true_is_computed(quizzes, chapters):
     expect_none(number_problems(quizzes, chapters))
+
+
+def test_the_notebooks_of_a_chapter_ask_its_quiz(quizzes, chapters):
+    for chapter in sorted(chapters)[:CHAPTERS]:
+        _, *cells = quiz_cells(quizzes, chapter)
+        assert len(cells) == EACH
+        for cell in cells:
+            told = re.findall(r"<summary>[ABCD]　.+</summary>\n\n([○×]) .+\n\n</details>", cell.source)
+            assert Counter(told) == {"○": 1, "×": CHOICES - 1}
+    assert list(quiz_cells(quizzes, "a-devices")) == []
+
+
+def test_a_choice_is_written_as_html(quizzes):
+    quiz = copy.deepcopy(quizzes[0])
+    quiz["choices"][0]["text"] = "`a < b` & c"
+    assert "<summary>A　<code>a &lt; b</code> &amp; c</summary>" in question(quiz)
+
+
+def test_quizzes_that_cannot_be_read_are_refused(tmp_path):
+    assert read_quizzes(tmp_path, Problems()) == []
+    (tmp_path / "teaching").mkdir()
+    (tmp_path / "teaching/quizzes.toml").write_text("[[quiz", encoding="utf-8")
+    problems = Problems()
+    read_quizzes(tmp_path, problems)
+    with pytest.raises(BookError, match="TOML"):
+        problems.stop_if_any()
 
 
 @pytest.mark.parametrize(
