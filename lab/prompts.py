@@ -371,17 +371,22 @@ class Fit:
         )
 
     def _log_s_per_token(self, tables: Tables, logs: Floats) -> Floats:
-        """Return the logarithm of the seconds per token of each row, at its mean speed."""
-        numbers = np.append(np.exp(logs), 1.0)
-        coefficients = np.append(np.exp(logs), 0.0)[self._indices([wait.coefficient for wait in PROMPT_WAITS])]
-        seconds = np.zeros(len(tables.tokens))
-        for wait, load_s, coefficient in zip(PROMPT_WAITS, tables.loads_s.T, coefficients, strict=True):
-            by_family = numbers[tables.vendor] * numbers[tables.family] if wait.by_family else 1.0
-            old = numbers[tables.old_attention] if wait.kind.name == ATTENTION.name else 1.0
-            seconds += load_s * coefficient * by_family * old
-        seconds = np.maximum(seconds * numbers[tables.device], tables.bound_s) * numbers[tables.harness]
-        seconds += tables.is_served * numbers[self.places[REQUEST]]
-        speeds = np.bincount(tables.row, tables.tokens / seconds) / np.bincount(tables.row)
+        """Return the logarithm of the seconds per token of each row, at its mean speed; of several sets of numbers at once."""
+        ends = np.ones((*logs.shape[:-1], 1))
+        numbers = np.concatenate([np.exp(logs), ends], axis=-1)
+        fitted = np.concatenate([np.exp(logs), 0 * ends], axis=-1)
+        kin = numbers[..., tables.vendor] * numbers[..., tables.family]
+        seconds = np.zeros((*logs.shape[:-1], len(tables.tokens)))
+        places = self._indices([wait.coefficient for wait in PROMPT_WAITS])
+        for wait, load_s, place in zip(PROMPT_WAITS, tables.loads_s.T, places, strict=True):
+            by_family = kin if wait.by_family else 1.0
+            old = numbers[..., tables.old_attention] if wait.kind.name == ATTENTION.name else 1.0
+            seconds += load_s * fitted[..., place, None] * by_family * old
+        seconds = np.maximum(seconds * numbers[..., tables.device], tables.bound_s) * numbers[..., tables.harness]
+        seconds += tables.is_served * numbers[..., self.places[REQUEST], None]
+        # The lines of a row follow each other.
+        _, first, lines = np.unique(tables.row, return_index=True, return_counts=True)
+        speeds = np.add.reduceat(tables.tokens / seconds, first, axis=-1) / lines
         result: Floats = -np.log(speeds)
         return result
 
@@ -403,11 +408,7 @@ class Fit:
         least, error = cost(logs)
         for _ in range(MAX_ROUNDS):
             base = self._log_s_per_token(tables, logs)
-            slopes = np.empty((len(prompts), len(logs)))
-            for index in range(len(logs)):
-                moved = logs.copy()
-                moved[index] += 1e-5
-                slopes[:, index] = (self._log_s_per_token(tables, moved) - base) / 1e-5
+            slopes = (self._log_s_per_token(tables, logs + 1e-5 * np.eye(len(logs))) - base).T / 1e-5
             weight = importance / np.sqrt(1 + error**2) / NOISE**2
             curvature = (slopes * weight[:, None]).T @ slopes + np.diag(1 / self.spread**2)
             gradient = slopes.T @ (weight * (base - measured)) + (logs - self.prior) / self.spread**2
