@@ -89,10 +89,8 @@ GIVEN = (
     "hayasa.engine.engines._ENGINES",
     "hayasa.engine.builds.build_month",
 )
-# What the page never asks for: it names the engine, and has nothing to show of unlike devices.  Each is undefined there.
+# What the page never asks for: of several unlike devices, it has nothing to show.  Each is undefined there.
 NEVER_ASKED = (
-    "hayasa.answer.estimate._engine_text",
-    "hayasa.answer.estimate.usual_engine",
     "hayasa.answer.estimate._estimate_dealt",
     "hayasa.answer.estimate._joined",
     "hayasa.answer.prompt.dealt_prompt",
