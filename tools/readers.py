@@ -55,7 +55,9 @@ from press.problems import BookError, Problems  # noqa: E402
 from press.read.config import Book, Entry, read_book  # noqa: E402
 from press.resolve.links import resolve_links  # noqa: E402
 from press.resolve.page import Page  # noqa: E402
-from press.write.notebook import Cell, NotebookError, notebook_text, page_cells  # noqa: E402
+from press.write.notebook import Cell, notebook_text, page_cells  # noqa: E402
+from press.write.walk import NoFormError  # noqa: E402
+from tools.quizzes import quiz_cells, read_quizzes  # noqa: E402
 from tools.web import write_if_changed  # noqa: E402
 
 CARRIED = """\
@@ -136,7 +138,7 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
     pages = resolve(book, read(book, kept, problems), kept, problems)
     resolve_links(book, pages, problems)
     problems.stop_if_any()
-    given = answers_table(book.root, problems)
+    given, quizzes = answers_table(book.root, problems), read_quizzes(book.root, problems)
     problems.stop_if_any()
     made: dict[str, list[Cell]] = {}
     asked: set[str] = set()
@@ -147,9 +149,10 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
                 answers = _answers(page, cells, given, problems)
                 asked |= {cell.poses for cell in cells}
                 setup = bring + packages_source(cells)
-                made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
+                quiz = list(quiz_cells(quizzes, Path(name).stem))
+                made[f"{FOLDER}/{name}"] = with_setup([*cells, *quiz], setup)
                 setup += CHECKER.format(answers=pack(answers)) if answers else ""
-                made[f"{STUDENTS}/{name}"] = with_setup(list(students_cells(cells, answers, given)), setup)
+                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given), *quiz], setup)
     for exercise in sorted(given.keys() - asked):
         problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
     problems.stop_if_any()
@@ -196,7 +199,7 @@ def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell
     page.blocks = [block for block in page.blocks if LINKS not in getattr(block, "classes", [])]
     try:
         return page_cells(book, page, kept)
-    except NotebookError as error:
+    except NoFormError as error:
         place = page.manuscript.place(*error.needles)
         problems.add(page.entry.source, place, f"{error.construct} は、読者のノートブックに写せません",
                      "ふつうの Markdown で書くか、press/write/notebook.py に書き方を加えてください")  # fmt: skip

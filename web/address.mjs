@@ -5,20 +5,26 @@ import { readNumber } from "./input.mjs";
 import { DEVICE_PARTS, MAX_MACHINES, MODEL_PARTS, numberRules, OWN_FAMILIES, SEARCHES, stateOf } from "./state.mjs";
 
 const OWN = "own:";
-const KEYS = new Set([
-  "model",
-  "weights",
-  "engine",
-  "backend",
-  "batch",
-  "context",
-  "prompt",
-  "kv",
-  "split",
-  "find",
-  "speed",
-  "machine",
-]);
+// How the fields of a state are called there, in the order in which they are written.
+const FIELDS = {
+  weights: "weights",
+  engine: "engine",
+  batch: "batch_size",
+  context: "context_length",
+  backend: "backend",
+  prompt: "prompt_length",
+  answer: "answer_length",
+  kv: "kv_cache",
+  split: "split",
+  find: "find",
+  speed: "find_speed",
+  yen: "yen_per_kwh",
+  hours: "hours_per_day",
+  watts: "rated_power_w",
+  draft: "draft",
+  text: "draft_text",
+};
+const UNSAID = { kv: "f16", split: "pipeline" };
 const MAX_NAME = 60;
 const MAX_PROBLEMS = 10;
 const SHOWN = 40; // characters of an address that a complaint about it repeats
@@ -32,7 +38,8 @@ const SHOWN = 40; // characters of an address that a complaint about it repeats
 export function readAddress(search, tables) {
   const state = stateOf(tables.presets.article);
   const query = new URLSearchParams(search);
-  if (![...query.keys()].some((key) => KEYS.has(key))) return { state, problems: [] };
+  if (![...query.keys()].some((key) => key === "model" || key === "machine" || Object.hasOwn(FIELDS, key)))
+    return { state, problems: [] };
   const problems = [];
   const rules = numberRules(tables.constants);
   const listed = (key, field, known) => {
@@ -56,16 +63,11 @@ export function readAddress(search, tables) {
   } else {
     listed("model", "model", tables.models);
   }
-  listed("weights", "weights", tables.weight_formats);
-  listed("engine", "engine", tables.engines);
-  listed("backend", "backend", new Set(tables.backends));
-  listed("kv", "kv_cache", tables.weight_formats);
-  listed("split", "split", new Set(["pipeline", "tensor"]));
-  listed("find", "find", new Set(Object.keys(SEARCHES)));
-  number("speed", "find_speed");
-  number("batch", "batch_size");
-  number("context", "context_length");
-  number("prompt", "prompt_length");
+  const known = knownNames(tables);
+  for (const [key, field] of Object.entries(FIELDS)) {
+    if (known[key]) listed(key, field, known[key]);
+    else number(key, field);
+  }
   const machines = query.getAll("machine").map((text) => readMachine(text, tables, rules, problems));
   const usable = machines.filter(Boolean);
   if (usable.length > MAX_MACHINES) problems.push(`比べられるのは ${MAX_MACHINES} 台までです。`);
@@ -75,6 +77,20 @@ export function readAddress(search, tables) {
     problems.push(`ほかに ${further.length} か所が使えません。`);
   }
   return { state, problems };
+}
+
+// Those of the fields that are no numbers.
+function knownNames({ weight_formats, engines, backends, models, drafting }) {
+  return {
+    weights: weight_formats,
+    engine: engines,
+    backend: new Set(backends),
+    kv: weight_formats,
+    split: new Set(["pipeline", "tensor"]),
+    find: new Set(Object.keys(SEARCHES)),
+    draft: new Set([...Object.keys(drafting.ways), ...models.keys()]),
+    text: new Set(Object.keys(drafting.texts)),
+  };
 }
 
 // What an address says can be of any length.
@@ -144,13 +160,10 @@ function readPart(key, field, text, rules) {
  */
 export function writeAddress(state) {
   const parts = [["model", typeof state.model === "string" ? state.model : writeOwn(state.model, MODEL_PARTS)]];
-  parts.push(["weights", state.weights], ["engine", state.engine]);
-  parts.push(["batch", state.batch_size], ["context", state.context_length]);
-  if (state.backend !== null) parts.push(["backend", state.backend]);
-  if (state.prompt_length !== null) parts.push(["prompt", state.prompt_length]);
-  if (state.kv_cache !== "f16") parts.push(["kv", state.kv_cache]);
-  if (state.split !== "pipeline") parts.push(["split", state.split]);
-  if (state.find !== null) parts.push(["find", state.find], ["speed", shortest(state.find_speed)]);
+  for (const [key, field] of Object.entries(FIELDS)) {
+    const unsaid = state[field] === null || state[field] === UNSAID[key] || (key === "speed" && state.find === null);
+    if (!unsaid) parts.push([key, state[field]]);
+  }
   for (const machine of state.machines) parts.push(["machine", writeMachine(machine)]);
   return `?${parts.map(([key, value]) => `${key}=${asQuery(String(value))}`).join("&")}`;
 }

@@ -26,7 +26,21 @@ export function answersTo(tables, state) {
   });
 }
 
-function resultFor(tables, { machines, find, find_speed, ...choice }, machine, name) {
+// What of a state estimates are asked with.
+const ASKED = [
+  "model",
+  "weights",
+  "engine",
+  "backend",
+  "batch_size",
+  "context_length",
+  "prompt_length",
+  "kv_cache",
+  "split",
+];
+
+function resultFor(tables, state, machine, name) {
+  const choice = Object.fromEntries(ASKED.map((field) => [field, state[field]]));
   const { device, memory_bytes, devices } = machine;
   const listed = listedDevice(tables, machine);
   const memory_capacity_bytes = memory_bytes ?? listed?.memory_capacity_bytes;
@@ -38,35 +52,6 @@ function resultFor(tables, { machines, find, find_speed, ...choice }, machine, n
       : makeModel({ ...choice.model, id: "own", name: OWN_MODEL_NAME }),
     device: makeDevice(listed ? { ...listed, memory_capacity_bytes } : { ...device, id: "own", name }),
   });
-}
-
-const WAYS_SHOWN = 3;
-
-/**
- * What may be chosen instead where hayasa refuses a choice for a machine.
- * @param {object} tables - Those of `estimator.mjs`.
- * @param {object} state - What the reader has chosen.
- * @param {object} answer - One of those to it.
- * @returns {Array<{text: string, state: object}>} Other states and what is different in them, the nearest first; none
- *   where there is a result.
- */
-export function waysOut(tables, state, { index, result }) {
-  if (result) return [];
-  const { engines, weight_formats } = tables;
-  const machines = [state.machines[index]];
-  const changes = [
-    ["ほかのバックエンド", { backend: null }],
-    ["16ビットのKVキャッシュ", { kv_cache: "f16" }],
-    ...engines.get(state.engine).usual_formats.map((id) => [weight_formats.get(id).name, { weights: id }]),
-    ...[...engines.values()]
-      .filter(({ id }) => id !== "ideal" && id !== state.engine)
-      .map(({ id, name }) => [name, { engine: id, backend: null }]),
-  ];
-  return changes
-    .filter(([, values]) => Object.keys(values).some((key) => values[key] !== state[key]))
-    .filter(([, values]) => answersTo(tables, { ...state, ...values, machines })[0].result)
-    .slice(0, WAYS_SHOWN)
-    .map(([text, values]) => ({ text, state: { ...state, ...values } }));
 }
 
 // The commonest mistake with a model of one's own is explained in the words of the form.

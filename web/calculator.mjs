@@ -5,28 +5,26 @@
 //
 //   what is chosen          state, as text in address, and in the browser's addressbar
 //   how it is chosen        form and machines, of fields and menus; input reads numbers
-//   what is said to it      answers; in the cards of the machines, in charts and sums, read out by the announcer;
-//                           in choosing, other machines that would do, and as a program in python
+//   what is said to it      answers; in the cards of the machines and in charts, read out by the announcer
+//   below it                rooflines and sums; in choosing, other machines that would do; as a program in python;
+//                           what goes in other ways, and how long prompts take
 //   what others have found  measured, with measurements, the nearest of them and their comparison with the estimate
 //   how all is drawn        dom and plot
 //
-// What is not seen at once (sums, choosing, python, measurements) is fetched later, when a reader asks for it.
+// What can wait until the answers are painted comes then, with below; what is not seen before a reader asks for it
+// (sums, choosing, python, measurements) is fetched when one does.
 
 import { readAddress, writeAddress } from "./address.mjs";
 import { addressBar, copyButton } from "./addressbar.mjs";
 import { announcer } from "./announcer.mjs";
 import { announcementOf, answersTo, verdictOf } from "./answers.mjs";
-import { sumsPanel } from "./answersums.mjs";
-import { rooflinePanel, speedPanel } from "./charts.mjs";
+import { speedPanel } from "./charts.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
 import { conditionsForm } from "./form.mjs";
 import { readNumber } from "./input.mjs";
-import { foldedRoom } from "./later.mjs";
+import { fillLater, later } from "./later.mjs";
 import { machineList } from "./machines.mjs";
-import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
 import { withOneMoreMachine, withoutMachine } from "./state.mjs";
-
-const NEAR = "600px"; // measurements are asked for when what shows them is as near as this to the part of the page in view
 
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
@@ -42,7 +40,8 @@ export async function mountCalculator(root, tables) {
   await nextTask();
   calculator.show();
   calculator.announcer.hush(); // whoever comes reads the page; only what changes is announced
-  calculator.followReader();
+  await nextTask(); // the answers are painted
+  await calculator.bringLowerRooms();
 }
 
 class Calculator {
@@ -53,11 +52,11 @@ class Calculator {
     this.view = {
       ...readAddress(location.search, tables), // `state`, what is chosen; `problems`, what of the address has no meaning
       answers: [], // to the state, one per machine
-      measurements: UNASKED,
-      near: false, // whether the reader has been where measurements are shown
+      measurements: null, // once the lower rooms know more of them
       width: 0, // of a chart in pixels, once it is known
     };
     this.addressBar = addressBar((search, followed) => this.open(search, followed));
+    this.lower = null; // the rooms below the answers, once they have come
     this.showRest = onceAfterPaint(() => this.showLowerRooms());
     this.buildRooms();
   }
@@ -74,13 +73,7 @@ class Calculator {
     });
     this.verdict = h("p.hy-verdict");
     this.speed = speedPanel();
-    this.roofline = rooflinePanel();
-    this.comparison = comparisonPanel(() => this.askForMeasurements(true));
-    this.sums = sumsPanel();
-    this.choosing = foldedRoom("機械、形式、モデルを探す", "choosing", ({ choosingRoom }) =>
-      choosingRoom(tables, change),
-    );
-    this.code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
+    this.below = h("div");
     this.announcer = announcer();
     const copy = copyButton(() => writeAddress(this.view.state));
     replace(
@@ -90,7 +83,8 @@ class Calculator {
       this.machines.element,
       h("p.hy-actions", {}, this.machines.addButton, copy),
       this.verdict,
-      [this.speed, this.roofline, this.comparison, this.sums, this.choosing, this.code].map(({ element }) => element),
+      this.speed.element,
+      this.below,
       this.announcer.element,
     );
   }
@@ -100,15 +94,21 @@ class Calculator {
     new ResizeObserver(([entry]) => this.resize(entry.contentRect.width)).observe(this.speed.chart);
   }
 
-  /** Ask for the measurements when the reader comes near them. */
-  followReader() {
-    const nearness = new IntersectionObserver(
-      (entries) => {
-        if (entries.some((entry) => entry.isIntersecting)) this.comeNear();
-      },
-      { rootMargin: NEAR },
-    );
-    for (const room of [this.speed, this.comparison]) nearness.observe(room.element);
+  /** Have what is below the answers; where it does not come, a button asks again. */
+  async bringLowerRooms() {
+    const build = ({ lowerRooms }) => {
+      this.lower = lowerRooms(this.tables, this.view, {
+        change: (update, done) => this.change(update, done),
+        announce: (text) => this.announcer.announce(text),
+        speed: this.speed,
+      });
+      this.lower.open();
+      this.machines.show(this.view);
+      this.showLowerRooms();
+      return this.lower.elements;
+    };
+    fillLater(this.below, "below", build);
+    await later("below").catch(() => null);
   }
 
   // ---------------------------------------------------------------- from the choice to the answers
@@ -165,7 +165,7 @@ class Calculator {
     );
     this.notice.hidden = !problems.length;
     this.conditions.fill(state);
-    if (state.find) this.choosing.element.open = true;
+    this.lower?.open();
   }
 
   show() {
@@ -182,12 +182,7 @@ class Calculator {
   showLowerRooms() {
     const { view } = this;
     this.conditions.show(view);
-    this.roofline.show(view);
-    this.comparison.show(view);
-    this.sums.show(view);
-    this.choosing.show(view);
-    this.code.show(view);
-    if (view.near) this.comeNear();
+    this.lower?.show();
   }
 
   resize(width) {
@@ -195,29 +190,7 @@ class Calculator {
     if (Math.abs(width - view.width) <= 1) return;
     view.width = width;
     this.speed.show(view);
-    this.roofline.show(view);
-  }
-
-  // ---------------------------------------------------------------- measurements
-
-  comeNear() {
-    this.view.near = true;
-    if (this.view.measurements === UNASKED && canBeMeasured(this.view.state)) this.askForMeasurements(false);
-  }
-
-  /** Fetch the measurements; what became of it is said to those who have pressed the button. */
-  async askForMeasurements(pressed) {
-    if (this.view.measurements.status === "coming") return;
-    await fetchMeasurements(this.tables, (measurements) => this.receive(measurements));
-    if (pressed && this.view.measurements.status === "lost") {
-      this.announcer.announce(this.comparison.element.textContent);
-    }
-  }
-
-  receive(measurements) {
-    this.view.measurements = measurements;
-    this.speed.show(this.view);
-    this.comparison.show(this.view);
+    this.lower?.resize();
   }
 }
 

@@ -2,22 +2,24 @@
 
 import { writeAddress } from "./address.mjs";
 import { h } from "./dom.mjs";
-import { duration, gibibytes, significant } from "./estimator.mjs";
+import { gibibytes, significant } from "./estimator.mjs";
+import { parts } from "./later.mjs";
 
 /**
  * An answer in words.
  * @param {object} answer - From `answersTo`.
  * @param {object[]} ways - From `waysOut`, where there is no result.
+ * @param {?number} answerLength - Tokens of an answer whose time is asked for.
  * @returns {Array} Nodes.
  */
-export function answerParts({ index, result, problem }, ways) {
+export function answerParts({ index, result, problem }, ways, answerLength) {
   if (!result) return [h("p.hy-problem", {}, problem), ways.length > 0 && wayLinks(ways)];
   return [
     speedLine(result, index),
     h(
       "dl.hy-facts",
       {},
-      factsOf(result).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+      factsOf(result, answerLength).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
     ),
     memoryPart(result),
     result.notes.map((note) => h("p.hy-note", {}, note)),
@@ -45,7 +47,7 @@ function isIdeal(result) {
   return result.engine.id === "ideal";
 }
 
-function factsOf(result) {
+function factsOf(result, answerLength) {
   const { batch_size } = result;
   const limit = (seconds) => `${tenths(batch_size / seconds)} トークン/秒`;
   const low = significant(result.decode_tokens_per_s_low);
@@ -61,17 +63,12 @@ function factsOf(result) {
     ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : unknown],
     ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算力"],
     ...(batch_size > 1 ? [["1系列あたり", `${significant(result.decode_tokens_per_s / batch_size)} トークン/秒`]] : []),
-    ["最初のトークンまで", firstToken(result)],
+    ...(parts.below?.timeFacts(result, answerLength) ?? [["最初のトークンまで", "…"]]),
   ];
 }
 
-function firstToken({ time_to_first_token_s, prompt_length }) {
-  if (!time_to_first_token_s) return "見積もれません";
-  return `${duration(time_to_first_token_s)}（プロンプト ${prompt_length.toLocaleString("en-US")} トークン）`;
-}
-
 function memoryPart(result) {
-  const { fit, remedies } = result;
+  const { fit } = result;
   const { verdict, required_bytes: needed, capacity_bytes: capacity } = fit;
   if (verdict === null) {
     return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
@@ -82,7 +79,7 @@ function memoryPart(result) {
     memoryBar(needed / capacity),
     h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(capacity)}：`, h("strong", {}, verdictText(fit))),
     verdict === "fits" && longestContext(result),
-    remedies.map((remedy) => h("p.hy-hint", {}, remedy)),
+    parts.below?.remediesFor(result).map((remedy) => h("p.hy-hint", {}, remedy)),
   );
 }
 

@@ -2,16 +2,16 @@
 
 import { answersTo } from "./answers.mjs";
 import { shortVerdict } from "./cards.mjs";
-import { first_that_fits, formats_to_try, may_hold, stored_formats } from "./choosing-formulas.mjs";
+import { first_that_fits, formats_to_try, may_hold, speed_per_sequence, stored_formats } from "./choosing-formulas.mjs";
 import { h, nextTask, replace } from "./dom.mjs";
-import { GIB, gibibytes, makeDevice, significant, speedPerSequence } from "./estimator.mjs";
+import { GIB, gibibytes, makeDevice, significant } from "./estimator.mjs";
 import { menu, numberField } from "./fields.mjs";
 import { isListed, numberRules, SEARCHES, withValues } from "./state.mjs";
 
 const FOUND_SHOWN = 30;
 const WORK_MS = 12; // then the page has its turn
 
-const bySpeed = (a, b) => speedPerSequence(b) - speedPerSequence(a);
+const bySpeed = (a, b) => speed_per_sequence(b) - speed_per_sequence(a);
 
 /** What is asked: what could be an answer, the best result for each, null if none will do, and what is best. */
 const SEARCHED = {
@@ -79,7 +79,7 @@ export function* search(tables, state) {
   const { candidates, answer, best } = SEARCHED[state.find];
   const ask = (asked) => {
     const [{ result }] = answersTo(tables, { ...asked, machines: asked.machines.slice(0, 1) });
-    return result && result.fits !== false && speedPerSequence(result) >= state.find_speed ? result : null;
+    return result && result.fits !== false && speed_per_sequence(result) >= state.find_speed ? result : null;
   };
   const found = [];
   for (const candidate of candidates(tables, state)) {
@@ -183,7 +183,7 @@ function foundRow(result, [name, second], secondIsText) {
     {},
     h("td", {}, name),
     secondIsText ? h("td", {}, second) : right(second),
-    right(significant(speedPerSequence(result))),
+    right(significant(speed_per_sequence(result))),
     right(`${each(low)} ～ ${each(high)}`),
     h("td", {}, shortVerdict(fit)),
   );

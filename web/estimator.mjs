@@ -13,14 +13,14 @@ const given = {
   build_month: () => "",
   calibrations: () => tables.calibrations,
   device_factors: () => tables.device_factors,
-  prompt_calibrations: () => tables.prompt_calibrations,
-  prompt_factors: () => tables.prompt_factors,
   engine_memories: () => tables.engine_memories,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
+  get_host: (name) => makeHost({ name }),
   get_named_model: (id) => [listed("models", id), ""],
   get_weight_format: (id) => listed("weight_formats", id),
   memory_reserves: () => tables.memory_reserves,
+  offload_calibration: () => tables.offload_calibration,
   weight_formats: () => [...tables.weight_formats.values()],
 };
 
@@ -34,15 +34,14 @@ function listed(table, id) {
 
 export const GIB = hayasa.GIB;
 export const meantBy = hayasa._meant;
-export const duration = hayasa.duration;
 export const gibibytes = hayasa.gibibytes;
 export const scaled = hayasa.scaled;
 export const significant = hayasa.significant;
-export const speedPerSequence = hayasa.speed_per_sequence;
 
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */
 export const makeModel = (fields) => new hayasa.Model({ id: "own", ...fields });
 export const makeDevice = (fields) => new hayasa.Device({ id: "own", memory_bandwidth_bytes_per_s: null, ...fields });
+export const makeHost = (fields) => new hayasa.Host({ id: "own", ...fields });
 export const makeWeightFormat = (fields) => new hayasa.WeightFormat({ id: "own", bits_per_weight: null, ...fields });
 
 /**
@@ -52,11 +51,12 @@ export const makeWeightFormat = (fields) => new hayasa.WeightFormat({ id: "own",
  * @returns {object} Python's `Estimate`.
  * @throws {Error} With the `name` that it has in Python and a message in Japanese, if a number is out of range.
  */
-export function estimate({ model, device, weights, kv_cache, ...choice }) {
+export function estimate({ model, device, weights, kv_cache, host, ...choice }) {
   return hayasa.estimate(objectOf(model, makeModel), objectOf(device, makeDevice), {
     ...choice,
     weights: objectOf(weights, makeWeightFormat),
     kv_cache: objectOf(kv_cache, makeWeightFormat),
+    host: objectOf(host, makeHost),
   });
 }
 
@@ -70,17 +70,16 @@ const BACKSLASH = 92;
 const SYMBOLS = 83;
 
 /**
- * Maps by id: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`, `device_factors`,
- * `prompt_calibrations`, `prompt_factors`, `memory_reserves`, `engine_memories`, `presets`, `shelves` (how menus are
- * ordered), `constants`.
+ * Maps by id, in the order of menus: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`,
+ * `device_factors`, `memory_reserves`, `engine_memories`, `offload_calibration`, `presets`, `shelves` (titles in menus,
+ * and how many stand beneath each), `drafting` (`ways` and kinds of `texts`, with what they are called), `constants`.
  */
 export const tables = loadTables(data);
 
-function loadTables({ presets, shelves, ...packed }) {
+function loadTables({ presets, shelves, drafting, ...packed }) {
   const { MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES } = hayasa;
   const devices = rowsOf(packed.devices);
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
-  const prompts = rowsOf(packed.prompt_calibrations).map((row) => new hayasa.PromptCalibration(row));
   return Object.freeze({
     constants: Object.freeze({ MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
     devices: byId(devices.map(deviceOf)),
@@ -90,12 +89,12 @@ function loadTables({ presets, shelves, ...packed }) {
     backends: hayasa.BACKENDS,
     calibrations: Object.freeze(calibrations),
     device_factors: factorsOf(packed.device_factors, devices, calibrations, hayasa.DeviceFactor, "weight_kind"),
-    prompt_calibrations: Object.freeze(prompts),
-    prompt_factors: factorsOf(packed.prompt_factors, devices, prompts, hayasa.PromptFactor),
     memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
     engine_memories: $dict(rowsOf(packed.engine_memories).map((row) => [row.id, new hayasa.EngineMemory(row)])),
+    offload_calibration: new hayasa.OffloadCalibration(rowsOf(packed.offload_calibration)[0]),
     presets,
     shelves,
+    drafting,
   });
 }
 
@@ -147,7 +146,16 @@ function listedIn(cell) {
   return cell.split("|").filter(Boolean);
 }
 
-function factorsOf({ places, ...table }, devices, calibrations, Factor, ...further) {
+/**
+ * Turn a table of factors into a dict by calibration and scope.
+ * @param {object} table - As `tools/page/tables.py` writes it.
+ * @param {object[]} devices - All of them, in order.
+ * @param {object[]} calibrations - Likewise.
+ * @param {Function} Factor - The class.
+ * @param {...string} further - Fields that stand behind these two in the keys.
+ * @returns {object}
+ */
+export function factorsOf({ places, ...table }, devices, calibrations, Factor, ...further) {
   const families = [...new Set(devices.map((device) => device.family))];
   const vendors = new Set(families.map((family) => family.split("-")[0]));
   const scopes = [...families, ...devices.map((device) => device.id), ...vendors];

@@ -136,8 +136,8 @@ export function slider({ label, values, value, text, onvalue }) {
  * @param {string} options.value
  * @param {boolean} [options.long] - Whether a field above it leaves only what has the words that are typed there.
  * @param {(value: string) => void} options.onvalue
- * @returns {{element: HTMLElement, select: HTMLSelectElement, mark: (say: (value: string) => string) => void}} `mark`
- *   writes behind every text what there is to say of its value.
+ * @returns {{element: HTMLElement, select: HTMLSelectElement, mark: (say: (value: string) => string) => void,
+ *   set: (value: string) => void}} `mark` writes behind every text what there is to say of its value.
  */
 export function menu({ label, groups, value, long = false, onvalue }) {
   const id = freshId();
@@ -167,5 +167,8 @@ export function menu({ label, groups, value, long = false, onvalue }) {
     marks = say;
     for (const option of select.options) option.textContent = texts.get(option.value) + say(option.value);
   };
-  return { element: h("div.hy-field", {}, h("label", { for: id }, label), long && narrow, select), select, mark };
+  const set = (wanted) => {
+    if (select.value !== wanted) offer(wanted, []);
+  };
+  return { element: h("div.hy-field", {}, h("label", { for: id }, label), long && narrow, select), select, mark, set };
 }

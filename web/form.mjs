@@ -2,7 +2,8 @@
 
 import { h, replace } from "./dom.mjs";
 import { menu, numberField, slider } from "./fields.mjs";
-import { backendGroups, cacheGroups, engineGroups, marksFor, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
+import { parts } from "./later.mjs";
+import { backendGroups, cacheGroups, engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
 import { isListed, numberRules, withValues } from "./state.mjs";
 
 // The numbers that have a slider, too: where it can stand, and what is said of it.
@@ -42,10 +43,11 @@ export function conditionsForm(tables, change) {
   return {
     element,
     show({ state }) {
+      if (!parts.below) return;
       const now = JSON.stringify([state.engine, state.backend, state.machines.map(({ device }) => device)]);
       if (now === reason) return;
       reason = now;
-      const marks = marksFor(tables, state);
+      const marks = parts.below.marksFor(tables, state);
       for (const [name, { mark }] of Object.entries(marked)) mark(marks[name]);
     },
     fill(state) {
@@ -112,12 +114,22 @@ function quickNumber(rules, name, state, set) {
 
 function furtherFields({ tables, rules, state, set, backend }) {
   const chosen =
-    state.backend !== null || state.prompt_length !== null || state.kv_cache !== "f16" || state.split !== "pipeline";
+    state.backend !== null ||
+    state.prompt_length !== null ||
+    state.answer_length !== null ||
+    state.kv_cache !== "f16" ||
+    state.split !== "pipeline";
   const prompt = numberField({
     rule: rules.prompt_length,
     value: state.prompt_length,
     hint: "空なら、文脈長と同じ（文脈長が0なら512）",
     onvalue: (value, done) => set({ prompt_length: value }, done),
+  });
+  const answer = numberField({
+    rule: rules.answer_length,
+    value: state.answer_length,
+    hint: "入れると、答えを書き終えるまでの時間も見積もります（例：500）",
+    onvalue: (value, done) => set({ answer_length: value }, done),
   });
   return h(
     "details.hy-more",
@@ -127,6 +139,7 @@ function furtherFields({ tables, rules, state, set, backend }) {
       "div.hy-grid-form",
       {},
       prompt.element,
+      answer.element,
       choice("KVキャッシュの形式", "kv_cache", cacheGroups(tables, state.kv_cache), state, set).element,
       choice("複数台での分け方", "split", [["", WAYS_TO_SPLIT]], state, set).element,
       backend,

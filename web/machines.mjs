@@ -1,10 +1,10 @@
 // The machines side by side: which each is, and beneath it what hayasa answers.
 
-import { waysOut } from "./answers.mjs";
 import { answerParts } from "./cards.mjs";
 import { h, replace } from "./dom.mjs";
 import { GIB } from "./estimator.mjs";
 import { menu, numberField, textField } from "./fields.mjs";
+import { parts } from "./later.mjs";
 import { deviceGroups, OWN_CHOICE } from "./menus.mjs";
 import { smallMarker } from "./plot.mjs";
 import { isListed, MAX_MACHINES, numberRules, OWN_FAMILIES, withMachine } from "./state.mjs";
@@ -42,7 +42,10 @@ export function machineList(tables, { change, add, remove }) {
     },
     show({ state, answers }) {
       for (const [index, answer] of answers.entries()) {
-        replace(cards[index].output, answerParts(answer, waysOut(tables, state, answer)));
+        replace(
+          cards[index].output,
+          answerParts(answer, parts.below?.waysOut(tables, state, answer) ?? [], state.answer_length),
+        );
       }
     },
     focus: (index) => cards[index].select.focus(),

@@ -1,8 +1,5 @@
 // What the menus of the form offer: titles and pairs of value and text, as `menu` takes them.
 
-import { meantBy } from "./estimator.mjs";
-import { listedDevice } from "./state.mjs";
-
 /** The value that stands for a model or a device with the reader's own numbers. */
 export const OWN_CHOICE = "own";
 
@@ -31,38 +28,17 @@ export function backendGroups(tables) {
   return [["", [["", "おまかせ（エンジンのいつものもの）"], ...pairs]]];
 }
 
-/**
- * What of the menus does not go together with the rest of the choice, on any of its machines.
- * @param {object} tables - Those of `estimator.mjs`.
- * @param {object} state - What the reader has chosen.
- * @returns {object} By field, a function that says of a value what stands behind it; empty if it can be chosen.
- */
-export function marksFor(tables, { engine, backend, machines }) {
-  const families = machines.map((machine) => listedDevice(tables, machine) ?? { family: "", ...machine.device });
-  const on = (one) => families.map((device) => (one.backends.length && device.family ? one.backends_on(device) : [""]));
-  const here = on(tables.engines.get(engine));
-  // Of what the engine cannot do anywhere here, its own mark says enough.
-  const open = here.filter((backends) => backends.length).map((backends) => (backend ? [backend] : backends));
-  const reads = (id) =>
-    open.some((backends) =>
-      meantBy(tables.weight_formats.get(id), tables.engines.get(engine), Object.freeze([...backends])),
-    );
-  return {
-    engine: (id) =>
-      on(tables.engines.get(id)).some((backends) => backends.length) ? "" : "（この機械では動きません）",
-    backend: (id) =>
-      !id || here.some((backends) => backends[0] === "" || backends.includes(id)) ? "" : "（ここにはありません）",
-    weights: (id) => (!open.length || reads(id) ? "" : "（このエンジンでは読めません）"),
-  };
-}
-
 export function engineGroups(tables) {
   const engines = [...tables.engines.values()];
   return [["", engines.map(({ id, name }) => [id, id === "ideal" ? "ideal：上限だけ（補正なし）" : name])]];
 }
 
 function shelvesOf(tables, name) {
-  return tables.shelves[name].map(([title, ids]) => [title, ids.map((id) => pairOf(tables[name].get(id)))]);
+  const rows = tables[name].values(); // each shelf takes the next ones
+  return tables.shelves[name].map(([title, count]) => [
+    title,
+    Array.from({ length: count }, () => pairOf(rows.next().value)),
+  ]);
 }
 
 function pairOf({ id, name }) {

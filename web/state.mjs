@@ -57,7 +57,11 @@ export function numberRules(constants) {
     batch_size: { label: "バッチサイズ", minimum: 1, maximum: constants.MAX_BATCH_SIZE, integer: true },
     context_length: { label: "文脈長", ...context },
     prompt_length: { label: "プロンプトの長さ", ...context, minimum: 1, optional: true },
+    answer_length: { label: "答えの長さ", ...context, minimum: 1, optional: true },
     find_speed: { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 },
+    yen_per_kwh: { label: "電気の値段", minimum: 0.01, maximum: 1e6, optional: true },
+    hours_per_day: { label: "1日に使う時間", minimum: 0.01, maximum: 24, optional: true },
+    rated_power_w: { label: "表にない機械の定格の電力", minimum: 0.01, maximum: 1e6, optional: true },
     devices: { label: "台数", minimum: 1, maximum: constants.MAX_DEVICES, integer: true },
     stated_parameters: { label: "パラメータ数", minimum: 1, maximum: 1e16 },
     layers: { label: "層の数", ...size, maximum: 1000 }, // more would take longer than a blink
@@ -91,10 +95,16 @@ export function stateOf(preset) {
     batch_size: preset.batch_size ?? 1,
     context_length: preset.context_length ?? 0,
     prompt_length: preset.prompt_length ?? null,
+    answer_length: preset.answer_length ?? null,
     kv_cache: preset.kv_cache ?? "f16",
     split: preset.split ?? "pipeline",
     find: preset.find ?? null, // one of SEARCHES, once somebody has asked
     find_speed: preset.find_speed ?? USUAL_SPEED,
+    yen_per_kwh: preset.yen_per_kwh ?? null, // null leaves this and the next ones to the tables
+    hours_per_day: preset.hours_per_day ?? null,
+    rated_power_w: preset.rated_power_w ?? null,
+    draft: preset.draft ?? null, // how drafts are made, a way or a model; null where nobody has asked
+    draft_text: preset.draft_text ?? null, // for what kind of text; null for all
     machines: preset.machines.map((machine) => ({ memory_bytes: null, devices: 1, ...machine })),
   };
 }

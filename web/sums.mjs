@@ -1,7 +1,7 @@
 // The sum behind each answer, line by line, and where the book explains it.
 
-import { chapterLink } from "./charts.mjs";
 import { h } from "./dom.mjs";
+import { chapterLink } from "./rooflines.mjs";
 import { explanation } from "./sums-formulas.mjs";
 
 const CHAPTERS = {

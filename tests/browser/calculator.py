@@ -54,6 +54,7 @@ class View:
     batch_size: int = 1
     context_length: int = 0
     prompt_length: int | None = None
+    answer_length: int | None = None
     kv_cache: str = "f16"
     split: str = "pipeline"
     machines: list[Machine] = field(default_factory=list)
@@ -63,7 +64,12 @@ class View:
         """Return the view of an address without a model or a device of one's own."""
         asked = parse_qs(query.removeprefix("?"), strict_parsing=True)
         names = {"weights": "weights", "engine": "engine", "backend": "backend", "kv": "kv_cache", "split": "split"}
-        numbers = {"batch": "batch_size", "context": "context_length", "prompt": "prompt_length"}
+        numbers = {
+            "batch": "batch_size",
+            "context": "context_length",
+            "prompt": "prompt_length",
+            "answer": "answer_length",
+        }
         chosen: dict = {name: asked[key][0] for key, name in names.items() if key in asked}
         chosen |= {name: int(asked[key][0]) for key, name in numbers.items() if key in asked}
         machines = []
@@ -101,7 +107,7 @@ class View:
         return found
 
     def cards(self) -> list[dict]:
-        return [{"problem": one} if isinstance(one, str) else card(one) for one in self.results()]
+        return [{"problem": one} if isinstance(one, str) else card(one, self.answer_length) for one in self.results()]
 
     def sums(self) -> list[str]:
         return [hayasa.explain(one) for one in self.results() if not isinstance(one, str)]
@@ -135,7 +141,7 @@ class View:
         return "".join(said)
 
 
-def card(result: hayasa.Estimate) -> dict:
+def card(result: hayasa.Estimate, answer_length: int | None = None) -> dict:
     """Return what stands in the card of a machine."""
     ideal = result.engine.id == "ideal"
 
@@ -161,6 +167,15 @@ def card(result: hayasa.Estimate) -> dict:
     facts["最初のトークンまで"] = (
         f"{duration(wait)}（プロンプト {result.prompt_length:,} トークン）" if wait else "見積もれません"
     )
+    if wait and not ideal:
+        low, high = result.time_to_first_token_s_low, result.time_to_first_token_s_high
+        facts["最初のトークンの90%区間"] = f"{duration(low)} ～ {duration(high)}"
+    if answer_length is not None:
+        answer = hayasa.answer_time(result, answer_length)
+        term = f"答え {answer_length:,} トークンを書き終えるまで"
+        facts[term] = "見積もれません" if answer.total_s is None else duration(answer.total_s)
+        if answer.total_s is not None and not ideal:
+            facts["答えの90%区間"] = f"{duration(answer.total_low_s)} ～ {duration(answer.total_high_s)}"
     return {
         "kind": ("もし入れば、" if result.fits is False else "") + ("上限" if ideal else "見積り"),
         "number": significant(result.decode_tokens_per_s),

@@ -14,7 +14,7 @@ from tools import notebooks, readers
 
 CHAPTERS = notebooks.chapter_paths()
 by_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-# These have been solved by hand; the others have what is common to all of them.
+# One with drawings alone and one with data; what the others add is compared as code.
 RUN = CHAPTERS[0], CHAPTERS[4]
 
 
@@ -65,7 +65,7 @@ def every_answer(site):
 
 def test_right_answers_are_right_and_each_wrong_road_is_told_apart(site):
     answers = list(every_answer(site))
-    assert len(answers) > 80
+    assert len(answers) > 70
     for name, answer in answers:
         assert judge(answer.value, answer).startswith("○"), name
         for road in answer.wrong:
@@ -191,5 +191,6 @@ def test_other_versions_are_said(capsys):
     assert f"pytest {pytest.__version__}（本は0.1）" in capsys.readouterr().out
 
 
-def test_a_notebook_without_figures_is_left_alone():
-    assert checks.picture("<svg/>").endswith("PHN2Zy8+)")
+def test_a_kernel_that_lets_nothing_be_added_is_left_alone(monkeypatch):
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    assert checks.show_figures_untrusted() is None

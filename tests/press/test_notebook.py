@@ -14,7 +14,8 @@ from press.cache import Cache
 from press.problems import BookError, Problems
 from press.read.config import read_book
 from press.resolve.links import resolve_links
-from press.write.notebook import Cell, NotebookError, notebook_text, page_cells
+from press.write.notebook import Cell, notebook_text, page_cells
+from press.write.walk import NoFormError
 from tools import readers
 
 TITLE = "# 題 {#sec-a}\n\n"
@@ -55,7 +56,7 @@ def text_of(folder: Path, source: str, **files) -> str:
         ("**です。**\n次", "<strong>です。</strong>次"),
         ("次**です**よ、**（甲）** と", "次**です**よ、**（甲）** と"),
         ("``` {.python filename='a.py'}\nx = 1\n```", "`a.py`\n\n``` python\nx = 1\n```"),
-        ('<div class="live" data-x="1"></div>', "この図は、[ウェブのページ](press-site:a.html)で動かせます。"),
+        ('<div class="live" data-x="1"></div>', "動く図は、[ウェブのページ](press-site:a.html)にあります。"),
         ("値段は \\$5 と $x$。", "値段は \\$5 と $x$。"),
     ],
 )  # fmt: skip
@@ -81,7 +82,7 @@ def test_an_image_without_a_size_gets_one(tmp_path):
     ],
 )
 def test_what_has_no_form_is_refused(tmp_path, source, construct):
-    with pytest.raises(NotebookError) as caught:
+    with pytest.raises(NoFormError) as caught:
         text_of(tmp_path, source)
     assert construct in caught.value.construct
 

@@ -1,8 +1,11 @@
 // The entry of the script that the tests run: the answers to the questions of questions.py.
 
+import { remediesFor, timeFacts } from "./below.mjs";
+import { answer_time, duration } from "./below-formulas.mjs";
 import { search } from "./choosing.mjs";
+import { speedupOf } from "./drafts.mjs";
+import { costOf } from "./energy.mjs";
 import {
-  duration,
   estimate,
   gibibytes,
   makeDevice,
@@ -48,15 +51,18 @@ const plainWait = ({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden });
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen, fit, prefill_waits, waits } = result;
-  values.fit = { ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) };
-  values.waits = waits.map(plainWait);
-  values.prefill_waits = prefill_waits.map(plainWait);
+  const { chosen } = result;
+  values.fit = plainFit(result.fit);
+  values.waits = result.waits.map(plainWait);
+  values.prefill_waits = result.prefill_waits.map(plainWait);
+  if (result.offload) values.host_fit = plainFit(result.host_fit);
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));
   return values;
 }
+
+const plainFit = (fit) => ({ ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) });
 
 /** What the page finds for a choice. */
 export function found(choice) {
@@ -64,4 +70,30 @@ export function found(choice) {
   return JSON.stringify(
     results.map(({ model, weights, device }) => [model.id, weights.id, device.id, device.memory_capacity_bytes]),
   );
+}
+
+const ENERGY = [
+  "decode_power",
+  "prompt_power",
+  "decode_joules_per_token",
+  "decode_joules_per_token_low",
+  "decode_joules_per_token_high",
+  "prompt_joules_per_token",
+  "notes",
+];
+
+/** What the page says of whole answers, of energy and money, and of drafts. */
+export function further(choice, state) {
+  const result = estimate(choice);
+  const { spent, ...cost } = costOf(result, state);
+  const { waits, ...drafts } = speedupOf(result, state);
+  const answer = state.answer_length && answer_time(result, state.answer_length);
+  return JSON.stringify({
+    facts: timeFacts(result, state.answer_length),
+    answer: answer && [answer.total_s, answer.total_low_s, answer.total_high_s],
+    remedies: remediesFor(result),
+    cost,
+    energy: Object.fromEntries(ENERGY.map((name) => [name, spent[name]])),
+    drafts: { ...drafts, waits: waits.map(plainWait) },
+  });
 }

@@ -6,10 +6,12 @@ from itertools import cycle
 from hypothesis import strategies as st
 
 import hayasa
+from hayasa.engine.drafting import DRAFTERS, MODEL, TEXTS
 from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.units import GIB
 
 MODELS, DEVICES, FORMATS = list(hayasa.model_rows()), hayasa.device_rows(), list(hayasa.weight_format_rows())
+WAYS_TO_DRAFT = [one.id for one in DRAFTERS if one.id != MODEL]
 ODD_NAMES = [
     "机の上のMac",
     "a;b=c*2@16&d#e?f%3B",
@@ -38,10 +40,16 @@ def state(**changed: object) -> dict:
         "batch_size": 1,
         "context_length": 0,
         "prompt_length": None,
+        "answer_length": None,
         "kv_cache": "f16",
         "split": "pipeline",
         "find": None,
         "find_speed": 20,
+        "yen_per_kwh": None,
+        "hours_per_day": None,
+        "rated_power_w": None,
+        "draft": None,
+        "draft_text": None,
         "machines": [machine("rtx-4090")],
     }
     return plain | changed
@@ -78,12 +86,16 @@ def systematic() -> Iterator[dict]:
         cycle([None, *BACKENDS]),
         cycle(["pipeline", "tensor"]),
     )
+    further = cycle([None, 1, 2000]), cycle([None, 0.5, 31]), cycle([None, 24, 1.5]), cycle([None, 700])
+    drafts = cycle([None, *WAYS_TO_DRAFT, "llama-3.2-1b"]), cycle([None, *TEXTS])
     searches = cycle([None, "machines", "formats", "models"]), cycle([20, 0, 0.5, 1e9, 33])
     sizes = cycle([1, 7, 4096]), cycle([0, 1, 131_072, 1_000_000]), cycle([None, 1, 512, 99_999])
     for place in range(max(len(models), len(some), len(FORMATS))):
         weights, kv_cache, engine, backend, split = map(next, kinds)
         batch_size, context_length, prompt_length = map(next, sizes)
         find, find_speed = map(next, searches)
+        answer_length, yen_per_kwh, hours_per_day, rated_power_w = map(next, further)
+        draft, draft_text = map(next, drafts)
         yield state(
             model=models[place % len(models)],
             weights=weights,
@@ -96,6 +108,12 @@ def systematic() -> Iterator[dict]:
             batch_size=batch_size,
             context_length=context_length,
             prompt_length=prompt_length,
+            answer_length=answer_length,
+            yen_per_kwh=yen_per_kwh,
+            hours_per_day=hours_per_day,
+            rated_power_w=rated_power_w,
+            draft=draft,
+            draft_text=draft_text,
             machines=[some[(place + further) % len(some)] for further in range(place % 4 + 1)],
         )
 
@@ -131,6 +149,12 @@ states = st.builds(
     batch_size=st.integers(1, 4096),
     context_length=st.integers(0, 1_000_000),
     prompt_length=st.none() | st.integers(1, 1_000_000),
+    answer_length=st.none() | st.integers(1, 1_000_000),
+    yen_per_kwh=st.none() | amounts(0.01, 1e6),
+    hours_per_day=st.none() | amounts(0.01, 24),
+    rated_power_w=st.none() | amounts(0.01, 1e6),
+    draft=st.none() | st.sampled_from([*WAYS_TO_DRAFT, *MODELS]),
+    draft_text=st.none() | st.sampled_from([*TEXTS]),
     machines=st.lists(
         st.sampled_from(list(machines())) | st.builds(machine, own_devices, devices=st.integers(1, 1000)),
         min_size=1,
@@ -149,6 +173,7 @@ HOSTILE = [
     "?machine=rtx-4090@24&machine=apple-m4-10c@1e400&machine=apple-m4-10c@.&machine=apple-m4-10c@16@16*2*2",
     "?model=<script>alert(1)</script>&machine=own:name=</script><img src=x onerror=alert(1)>;bandwidth=1e11",
     "?model=%3Cb%3E&machine=own:name=%00%0A%0D%09%E2%80%AE%EF%BF%BD;bandwidth=1e11",
+    "?draft=__proto__&text=constructor&yen=0&hours=25&watts=-1&answer=0.5&answer=1e9",
     "?model=%ZZ&machine=%E3%81&batch=%&machine=own:name=%FF;bandwidth=1e11",
     f"?model={'m' * 100_000}&machine={'x' * 100_000}&batch={'9' * 100_000}&machine=own:name={'n' * 100_000};bandwidth=1e11",
     f"?machine={'@1' * 50_000}*{'1' * 50_000}",

@@ -254,7 +254,7 @@ def test_every_view_that_the_book_links_is_sound(page):
         ("/[%;]/g", "/[%]/g"),
         ("number.toExponential()", "number.toExponential(0)"),
         ('`@${memory_bytes / GIB}`', '`@${memory_bytes / 1e9}`'),
-        ('["prompt", state.prompt_length]', '["prompt", state.context_length]'),
+        ('  answer: "answer_length",', '  answer: "prompt_length",'),
     ],
 )  # fmt: skip
 def test_a_lost_part_of_an_address_is_noticed(old, new):

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa.catalog.objects import device_rows, model_rows, weight_format_rows
 from hayasa.engine.calibration import Calibration, device_factors
 from hayasa.engine.prompt import prompt_calibrations, prompt_factors, vendor
 from hayasa.machine.device import Device
@@ -59,7 +58,7 @@ def test_json_gives_back_what_was_written(text: str, data: dict[str, Any]) -> No
 
 def test_every_device_is_there_with_every_number(data: dict[str, Any]) -> None:
     rows = rows_of(data["devices"])
-    assert [row["id"] for row in rows] == list(hayasa.device_rows())
+    assert sorted(row["id"] for row in rows) == sorted(hayasa.device_rows())
     for row in rows:
         options = row.pop("memory_options_gb")
         assert options == hayasa.device_rows()[row["id"]]["memory_options_gb"]
@@ -72,7 +71,7 @@ def test_every_device_is_there_with_every_number(data: dict[str, Any]) -> None:
 
 def test_every_model_is_there_with_every_number(data: dict[str, Any]) -> None:
     rows = rows_of(data["models"])
-    assert [row["id"] for row in rows] == list(hayasa.model_rows())
+    assert sorted(row["id"] for row in rows) == sorted(hayasa.model_rows())
     for row in rows:
         # Only the family, which no formula asks for, is left out.
         assert Model(**row) == replace(hayasa.get_model(row["id"]), family="")
@@ -85,7 +84,7 @@ def test_every_weight_format_is_there_with_its_mix(data: dict[str, Any]) -> None
         # A fallback stands before what falls back on it; names of blocks are not needed.
         fallback = blocks[int(row["fallback"])] if row["fallback"] >= 0 else None
         blocks.append(BlockType("", int(row["block_weights"]), row["bits_per_weight"], fallback))
-    assert [row["id"] for row in rows] == list(hayasa.weight_format_rows())
+    assert sorted(row["id"] for row in rows) == sorted(hayasa.weight_format_rows())
     for row in rows:
         packed = row.pop("rules")
         places = places_in(packed, len(packed))
@@ -111,8 +110,9 @@ def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
         said = {name for name in left_out if getattr(calibration, name) != defaults[name]}
         assert said <= set(NOT_SHOWN)
         assert {name: getattr(calibration, name) for name in row} == row
-    families = dict.fromkeys(hayasa.get_device(id_).family for id_ in hayasa.device_rows())
-    scopes = [*families, *hayasa.device_rows(), *dict.fromkeys(map(vendor, families))]
+    devices = [row["id"] for row in rows_of(data["devices"])]
+    families = dict.fromkeys(hayasa.get_device(id_).family for id_ in devices)
+    scopes = [*families, *devices, *dict.fromkeys(map(vendor, families))]
 
     def factors_of(table: dict[str, Any], ids: list[str]) -> dict[tuple[str, str], list[dict[str, Any]]]:
         rows = rows_of(table)
@@ -127,9 +127,10 @@ def test_every_calibration_and_factor_is_there(data: dict[str, Any]) -> None:
     for (id_, scope, weight_kind), factor in device_factors().items():
         wanted = {"weight_kind": weight_kind, "step_factor": factor.step_factor}
         assert any(wanted.items() <= row.items() for row in of_devices[id_, scope])
-    prompts = rows_of(data["prompt_calibrations"])
+    further = json.loads(tables.compact_json(tables.prompt_data()))
+    prompts = rows_of(further["prompt_calibrations"])
     assert [row["id"] for row in prompts] == [row.id for row in prompt_calibrations()]
-    of_prompts = factors_of(data["prompt_factors"], [row["id"] for row in prompts])
+    of_prompts = factors_of(further["prompt_factors"], [row["id"] for row in prompts])
     assert of_prompts == {key: [{"factor": factor.factor}] for key, factor in prompt_factors().items()}
 
 
@@ -159,12 +160,13 @@ def test_the_opening_comparison_is_the_articles(data: dict[str, Any]) -> None:
 
 
 def test_the_menus_offer_everything_once_and_in_the_order_of_people(data: dict[str, Any]) -> None:
-    known = {"devices": device_rows(), "models": model_rows(), "weight_formats": weight_format_rows()}
-    assert data["shelves"].keys() == known.keys()
+    titles: dict[str, str] = {}
+    assert data["shelves"].keys() == {"devices", "models", "weight_formats"}
     for name, shelves in data["shelves"].items():
-        assert sorted(id_ for _, ids in shelves for id_ in ids) == sorted(known[name])
-        assert all(title and ids for title, ids in shelves)
-    titles = {id_: title for shelves in data["shelves"].values() for title, ids in shelves for id_ in ids}
+        # The rows stand in the order of the menu; each shelf has the next ones.
+        in_order = [title for title, count in shelves for _ in range(count)]
+        assert all(title and count for title, count in shelves)
+        titles |= dict(zip((row["id"] for row in rows_of(data[name])), in_order, strict=True))
     assert [titles[id_] for id_ in ("rtx-4090-laptop", "rtx-4090", "a100-80gb-pcie", "apple-m4-10c", "ryzen-5000")] == [
         "NVIDIA ノートPC", "NVIDIA GeForce", "NVIDIA サーバー", "Apple（Mac、iPhone）", "CPU（AMD）",
     ]  # fmt: skip
@@ -173,7 +175,7 @@ def test_the_menus_offer_everything_once_and_in_the_order_of_people(data: dict[s
         "gpt-oss",
         "GGUF（llama.cpp）",
     )
-    geforce = dict(data["shelves"]["devices"])["NVIDIA GeForce"]
+    geforce = [id_ for id_, title in titles.items() if title == "NVIDIA GeForce"]
     assert (
         geforce.index("gtx-970") < geforce.index("gtx-1060-6gb") < geforce.index("rtx-3060") < geforce.index("rtx-4090")
     )

@@ -214,7 +214,7 @@ REFUSED = [
     ("return f(1, b=2, a=3)", "引数 a は"),
     ("return a(*b)", "変数に入った関数は"),
     ("return a(x=1)", "変数に入った関数は"),
-    ("return math.log(a)", "log は翻訳できない名前です"),
+    ("return math.sin(a)", "sin は翻訳できない名前です"),
     ("return a.rstrip()", "メソッド .rstrip"),
     ("return random.random()", "random は翻訳できない名前です"),
     ("return f'{a:>8}'", "書式"),

@@ -193,10 +193,10 @@ def bundles(folder: Path, made: Mapping[str, str], later: Mapping[str, str]) -> 
     for name in later:
         given = f"Object.assign(shared, {{ {', '.join(sorted(shared[name]))} }});\n" if shared[name] else ""
         scripts.append(
-            f'{HEADER}(() => {{\n"use strict";\nconst {{ edition, shared, parts }} = globalThis.hayasa;\n'
+            f'{HEADER}(() => {{\n"use strict";\nconst {{ edition, shared }} = globalThis.hayasa;\n'
             f"if (edition !== {edition}) return;\n"
             f"const {{ {', '.join(sorted(taken[name]))} }} = shared;\n{bodies[name]}\n{given}"
-            f"parts[{quoted(name)}] = {{ {', '.join(modules.exports[entries[name]])} }};\n}})();\n"
+            f"globalThis.hayasa.parts[{quoted(name)}] = {{ {', '.join(modules.exports[entries[name]])} }};\n}})();\n"
         )
     return scripts
 

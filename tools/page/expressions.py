@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import singledispatchmethod
 
 from tools.page.package import NUMBER, TEXT, TRUTH, Signature, bound_names, kind_of, signature_of
-from tools.page.scope import BOOLEAN_CALLS, BUILTINS, ERRORS, LISTED, METHODS, RESERVED, Scope, local_name
+from tools.page.scope import BOOLEAN_CALLS, BUILTINS, ERRORS, LISTED, MATHEMATICS, METHODS, RESERVED, Scope, local_name
 
 BINARY = {
     ast.Add: "add",
@@ -336,7 +336,7 @@ class Expressions(Scope):
         if module == "builtins" and name in ERRORS:
             self.refuse_if(node.keywords or len(node.args) > 1, node, f"{name} の引数は一つだけです")
             return f"new {self.named(node, origin)}({self.expressions(node.args)})"
-        if (module, name) == ("math", "isfinite"):
+        if module == "math" and name in MATHEMATICS:
             self.count(node, name, 1, 1)
             return f"{self.named(node, origin)}({self.expressions(node.args)})"
         if origin == ("dataclasses", "replace"):

@@ -358,6 +358,20 @@ function finite(value) {
 }
 
 export const $isfinite = (value) => Number.isFinite(asNumber(value));
+
+// The last digit of these two is the browser's own.
+
+export function $log(value) {
+  if (asNumber(value) <= 0) throw new $ValueError("math domain error");
+  return Math.log(Number(value));
+}
+
+export function $exp(value) {
+  const power = Math.exp(Number(asNumber(value)));
+  if (power === Infinity && Number.isFinite(Number(value))) throw new $OverflowError("math range error");
+  return power;
+}
+
 // ---------------------------------------------------------------- builtins
 
 export const $bool = typed(

@@ -53,6 +53,7 @@ ERRORS = ("IndexError", "KeyError", "OverflowError", "TypeError", "ValueError", 
 KINDS_OF_CALLS = dict.fromkeys(("abs", "float", "int", "len", "round"), NUMBER) | dict.fromkeys(
     ("repr", "str", "join", "removesuffix", "strip"), TEXT
 )
+MATHEMATICS = ("exp", "isfinite", "log")
 BOOLEAN_CALLS = ("all", "any", "bool", "isinstance", "startswith", "endswith", "isfinite")
 
 # Methods of what Python brings along, and how many arguments each takes.
@@ -185,7 +186,7 @@ class Scope:
         module, name = origin
         if module == "builtins" and name in (*TYPES, *ERRORS, *BUILTINS) and name not in LISTED:
             return self.runtime(name)[:-2]
-        if (module, name) == ("math", "isfinite"):
+        if module == "math" and name in MATHEMATICS:
             return self.runtime(name)[:-2]
         self.refuse_if(self.program.package.module(module) is None, node, f"{name} は翻訳できない名前です")
         return self.program.name_of(module, name)

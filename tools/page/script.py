@@ -11,8 +11,23 @@ from typing import NamedTuple
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
 from tools.page.package import Package
 from tools.page.race import race_data
-from tools.page.tables import NOT_SHOWN, calculator_data, compact_json, measurement_data
-from tools.page.translate import Formulas, formulas_module, import_of, translate_in_turn
+from tools.page.tables import (
+    NOT_SHOWN,
+    calculator_data,
+    compact_json,
+    draft_data,
+    energy_data,
+    measurement_data,
+    prompt_data,
+)
+from tools.page.translate import (
+    IMPORT_OF_BROUGHT,
+    Formulas,
+    formulas_module,
+    import_of,
+    split_given,
+    translate_in_turn,
+)
 
 TABLES = "hayasaTables"
 RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
@@ -21,22 +36,20 @@ RUNTIME = Path(__file__).resolve().with_name("runtime.mjs")
 WANTED = (
     "hayasa.engine.calibration.Calibration",
     "hayasa.engine.calibration.DeviceFactor",
-    "hayasa.engine.prompt.PromptCalibration",
-    "hayasa.engine.prompt.PromptFactor",
     "hayasa.machine.device.Device",
     "hayasa.engine.engines.BACKENDS",
     "hayasa.engine.engines.Engine",
     "hayasa.errors.MAX_BATCH_SIZE",
     "hayasa.errors.MAX_CONTEXT_LENGTH",
     "hayasa.errors.MAX_DEVICES",
-    "hayasa.answer.choose.speed_per_sequence",
     "hayasa.answer.estimate._meant",
     "hayasa.answer.estimate.estimate",
     "hayasa.engine.buffers.EngineMemory",
+    "hayasa.engine.offload.OffloadCalibration",
+    "hayasa.machine.host.Host",
     "hayasa.machine.reserve.MemoryReserve",
     "hayasa.model.shape.Model",
     "hayasa.units.GIB",
-    "hayasa.units.duration",
     "hayasa.units.gibibytes",
     "hayasa.units.scaled",
     "hayasa.units.significant",
@@ -56,30 +69,61 @@ class Later(NamedTuple):
     """The one that has come before it, besides the first."""
 
 
-# By the module whose exports each brings.
+# By the module whose exports each brings; the one that another stands beside comes before it.
 LATER = {
     "figures": Later(),
     "calculator": Later(),
-    "measurements": Later(beside="calculator"),
-    "sums": Later(("hayasa.answer.explain.explanation",), beside="calculator"),
-    "choosing": Later(
-        tuple(
-            f"hayasa.answer.choose.{name}"
-            for name in ("first_that_fits", "formats_to_try", "may_hold", "stored_formats")
+    "below": Later(
+        (
+            "hayasa.answer.duration.answer_time",
+            "hayasa.answer.fit.remedies",
+            "hayasa.answer.prompt.prompt_time",
+            "hayasa.engine.prompt.PromptCalibration",
+            "hayasa.engine.prompt.PromptFactor",
+            "hayasa.units.duration",
         ),
         beside="calculator",
     ),
-    "python": Later(beside="calculator"),
+    "measurements": Later(beside="below"),
+    "sums": Later(("hayasa.answer.explain.explanation",), beside="below"),
+    "choosing": Later(
+        tuple(
+            f"hayasa.answer.choose.{name}"
+            for name in ("first_that_fits", "formats_to_try", "may_hold", "speed_per_sequence", "stored_formats")
+        ),
+        beside="below",
+    ),
+    "python": Later(beside="below"),
+    "energy": Later(
+        (
+            "hayasa.answer.cost.Price",
+            "hayasa.answer.cost.cost",
+            "hayasa.answer.energy.answer_energy",
+            "hayasa.answer.energy.energy",
+            "hayasa.engine.power.ClockCalibration",
+            "hayasa.engine.power.PowerCalibration",
+            "hayasa.engine.power.RatedPower",
+        ),
+        beside="below",
+    ),
+    "drafts": Later(
+        (
+            "hayasa.answer.drafts.draft_speedup",
+            "hayasa.engine.drafting.DraftAcceptance",
+            "hayasa.engine.drafting.DraftCalibration",
+        ),
+        beside="below",
+    ),
 }
 BESIDE = {name: one.beside for name, one in LATER.items()}
 # What reads files, which a page cannot do, is data, or is never asked there: web/estimator.mjs has it instead.
 GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
-    "hayasa.engine.prompt.prompt_calibrations",
-    "hayasa.engine.prompt.prompt_factors",
     "hayasa.engine.buffers.engine_memories",
+    "hayasa.engine.offload.offload_calibration",
     "hayasa.machine.reserve.memory_reserves",
+    "hayasa.catalog.hosts.get_host",
     "hayasa.catalog.objects.get_device",
     "hayasa.catalog.objects.get_named_model",
     "hayasa.catalog.objects.get_weight_format",
@@ -89,6 +133,19 @@ GIVEN = (
     "hayasa.engine.engines._ENGINES",
     "hayasa.engine.builds.build_month",
 )
+# The same of what comes later than what asks for it: it is handed over in web/brought.mjs.
+BROUGHT = (
+    "hayasa.answer.cost.prices",
+    "hayasa.answer.fit.remedies",
+    "hayasa.answer.prompt.prompt_time",
+    "hayasa.engine.drafting.draft_acceptances",
+    "hayasa.engine.drafting.draft_calibrations",
+    "hayasa.engine.power.clock_calibration",
+    "hayasa.engine.power.power_calibrations",
+    "hayasa.engine.power.rated_powers",
+    "hayasa.engine.prompt.prompt_calibrations",
+    "hayasa.engine.prompt.prompt_factors",
+)
 # What the page never asks for: of several unlike devices, it has nothing to show.  Each is undefined there.
 NEVER_ASKED = (
     "hayasa.answer.estimate._estimate_dealt",
@@ -97,9 +154,15 @@ NEVER_ASKED = (
     "hayasa.answer.fit._dealt_fit",
     "hayasa.answer.fit._require_dealt",
 )
+# Tables that only a later script needs.
+LATER_DATA = {"draft": draft_data, "energy": energy_data, "measurement": measurement_data, "prompt": prompt_data}
+BROUGHT_NAMES = frozenset(name.rpartition(".")[2] for name in BROUGHT)
 USED_BY_HAND = ("$dict",)
 # What nobody asks for there.
 LEFT_OUT = (
+    "Cost.to_dict",
+    "DraftSpeedup.to_dict",
+    "Energy.to_dict",
     "Estimate.require_fit",
     "Model.full_attention_layers",
     "Estimate.to_dict",
@@ -118,19 +181,22 @@ def made_modules(source: Path) -> dict[str, str]:
         Folder in which ``src/hayasa`` lies.
     """
     package = Package(source / "src" / "hayasa", source)
-    first, *later = translate_in_turn(
-        package, [WANTED, *(one.wanted for one in LATER.values())], given=(*GIVEN, *NEVER_ASKED), left_out=LEFT_OUT
-    )
+    wanted = {"": WANTED, **{name: one.wanted for name, one in LATER.items()}}
+    translated = translate_in_turn(package, wanted, BESIDE, given=(*GIVEN, *BROUGHT, *NEVER_ASKED), left_out=LEFT_OUT)
+    first = translated.pop("")
     runtime = Runtime()
     here = runtime.needed({*first.runtime, *USED_BY_HAND})
     return {
         "data.mjs": f"export const data = JSON.parse({quoted(compact_json(calculator_data()))});\n",
-        "measurement-data.mjs": f"export const measurementData = JSON.parse({quoted(compact_json(measurement_data()))});\n",
-        "formulas.mjs": formulas_module(first),
+        **{
+            f"{name}-data.mjs": f"export const {name}Data = JSON.parse({quoted(compact_json(data()))});\n"
+            for name, data in LATER_DATA.items()
+        },
+        "formulas.mjs": formulas_module(first, BROUGHT_NAMES),
         "runtime.mjs": runtime.module(here),
         **{
             f"{name}-formulas.mjs": later_module(f"{name}Formulas", formulas, runtime, here)
-            for name, formulas in zip(LATER, later, strict=True)
+            for name, formulas in translated.items()
             if formulas.results
         },
     }
@@ -140,11 +206,17 @@ def later_module(name: str, formulas: Formulas, runtime: Runtime, here: set[str]
     """Write the module of what a further script computes, with what the first one lacks of the runtime."""
     lacking = runtime.needed(formulas.runtime) - here
     used = (formulas.runtime | runtime.mentioned(lacking)) & here
-    body = indent(f"{runtime.text(lacking)}{formulas.body}", "  ")
+    given, asked = split_given(formulas, BROUGHT_NAMES)
+    body = indent(f"{runtime.text(lacking)}{asked}{formulas.body}", "  ")
     exports = "".join(f"export const {result} = {name}.{result};\n" for result in formulas.results)
+    taken = dict(formulas.taken)
+    parameters = given | taken.pop("", set())
+    imports = (IMPORT_OF_BROUGHT if asked else "") + "".join(
+        f'import {{ {", ".join(sorted(names))} }} from "./{script}-formulas.mjs";\n' for script, names in taken.items()
+    )
     return (
-        f'{import_of(used)}import {{ hayasa }} from "./estimator.mjs";\n\n'
-        f"const {name} = (({{ {', '.join(sorted(formulas.parameters))} }}) => {{\n{body}\n"
+        f'{import_of(used)}import {{ hayasa }} from "./estimator.mjs";\n{imports}\n'
+        f"const {name} = (({{ {', '.join(sorted(parameters))} }}) => {{\n{body}\n"
         f"  return {{ {', '.join(formulas.results)} }};\n}})(hayasa);\n{exports}"
     )
 

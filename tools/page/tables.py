@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
+from hayasa.answer.cost import Price, prices
 from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
 from hayasa.catalog.objects import (
     device_rows,
@@ -23,7 +24,25 @@ from hayasa.catalog.objects import (
 from hayasa.catalog.reader import parse_number
 from hayasa.engine.buffers import EngineMemory, engine_memories
 from hayasa.engine.calibration import Calibration, DeviceFactor, calibrations, device_factors
+from hayasa.engine.drafting import (
+    DRAFTERS,
+    MODEL,
+    TEXTS,
+    DraftAcceptance,
+    DraftCalibration,
+    draft_acceptances,
+    draft_calibrations,
+)
 from hayasa.engine.engines import ENGINES, Engine, get_engine
+from hayasa.engine.offload import OffloadCalibration, offload_calibration
+from hayasa.engine.power import (
+    ClockCalibration,
+    PowerCalibration,
+    RatedPower,
+    clock_calibration,
+    power_calibrations,
+    rated_powers,
+)
 from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors, vendor
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
@@ -51,9 +70,10 @@ def calculator_data() -> dict[str, Any]:
     -------
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
-        ``mixes``), ``calibrations``, ``device_factors``, ``prompt_calibrations``,
-        ``prompt_factors``, ``memory_reserves``, ``engine_memories``, ``engines``, ``presets``, and ``shelves``: in what groups
-        and order the menus offer devices, models and weight formats.
+        ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``, ``engine_memories``,
+        ``offload_calibration``, ``engines``, ``presets``, ``drafting`` (what ways to draft and kinds of text are
+        called), and ``shelves``: titles of the groups in which the menus offer devices, models and weight formats,
+        and how many stand in each; they are listed in the order of the menus.
 
     Raises
     ------
@@ -68,17 +88,85 @@ def calculator_data() -> dict[str, Any]:
     """
     return {
         "devices": _devices(),
-        "models": _table(_columns(Model, [get_model(id_) for id_ in model_rows()], unused=("family",))),
-        **_weight_formats([get_weight_format(id_) for id_ in weight_format_rows()]),
+        "models": _table(
+            _columns(Model, [get_model(id_) for id_ in _on_shelves(_model_shelves())], unused=("family",))
+        ),
+        **_weight_formats([get_weight_format(id_) for id_ in _on_shelves(_weight_shelves())]),
         "calibrations": _table(_columns(Calibration, calibrations(), unused=NOT_SHOWN)),
         "device_factors": _factors(DeviceFactor, device_factors().values(), calibrations()),
-        "prompt_calibrations": _table(_columns(PromptCalibration, prompt_calibrations(), unused=NOT_SHOWN)),
-        "prompt_factors": _factors(PromptFactor, prompt_factors().values(), prompt_calibrations()),
         "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
         "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
+        "offload_calibration": _table(_columns(OffloadCalibration, [offload_calibration()])),
         "engines": [_said(engine) for engine in ENGINES.values()],
         "presets": {"article": _article()},
-        "shelves": {"devices": _device_shelves(), "models": _model_shelves(), "weight_formats": _weight_shelves()},
+        "drafting": {"ways": {one.id: one.label for one in DRAFTERS if one.id != MODEL}, "texts": TEXTS},
+        "shelves": {
+            "devices": [(title, len(ids)) for title, ids in _device_shelves()],
+            "models": [(title, len(ids)) for title, ids in _model_shelves()],
+            "weight_formats": [(title, len(ids)) for title, ids in _weight_shelves()],
+        },
+    }
+
+
+def prompt_data() -> dict[str, Any]:
+    """Collect what prompts are estimated with, which the first answer does without, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The tables ``prompt_calibrations`` and ``prompt_factors``, written as those of `calculator_data`.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    return {
+        "prompt_calibrations": _table(_columns(PromptCalibration, prompt_calibrations(), unused=NOT_SHOWN)),
+        "prompt_factors": _factors(PromptFactor, prompt_factors().values(), prompt_calibrations()),
+    }
+
+
+def energy_data() -> dict[str, Any]:
+    """Collect what power and its price are estimated with, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The tables ``power_calibrations``, ``clock_calibration`` and ``prices``, written as those of
+        `calculator_data`, and ``rated_powers``, with a row for every device, of 0 where nothing is known.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    unknown = RatedPower("", 0.0, "", 0.0)
+    rated = [rated_powers().get(id_, unknown) for id_ in _on_shelves(_device_shelves())]
+    return {
+        "rated_powers": _table(_columns(RatedPower, rated, unused=("id",))),
+        "power_calibrations": _table(_columns(PowerCalibration, list(power_calibrations().values()))),
+        "clock_calibration": _table(_columns(ClockCalibration, [clock_calibration()])),
+        "prices": _table(_columns(Price, prices())),
+    }
+
+
+def draft_data() -> dict[str, Any]:
+    """Collect what the gain of drafts is estimated with, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The tables ``calibrations`` and ``acceptances``, written as those of `calculator_data`.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    return {
+        "calibrations": _table(_columns(DraftCalibration, draft_calibrations(), unused=NOT_SHOWN)),
+        "acceptances": _table(_columns(DraftAcceptance, list(draft_acceptances().values()), unused=("sources",))),
     }
 
 
@@ -213,7 +301,7 @@ def _table(columns: Columns) -> dict[str, dict[str, str]]:
 
 
 def _devices() -> dict[str, dict[str, str]]:
-    rows = list(device_rows().values())
+    rows = [device_rows()[id_] for id_ in _on_shelves(_device_shelves())]
     columns = _columns(
         Device,
         [listed_device(row["id"]) for row in rows],
@@ -279,9 +367,9 @@ def _factors(
 ) -> dict[str, Any]:
     """Return the factors; a scope is a place among the families of devices, the devices, and the vendors."""
     ids = [row.id for row in calibrated]
-    devices = [listed_device(id_) for id_ in device_rows()]
-    families = dict.fromkeys(device.family for device in devices)
-    scopes = [*families, *device_rows(), *dict.fromkeys(map(vendor, families))]
+    devices = _on_shelves(_device_shelves())
+    families = dict.fromkeys(listed_device(id_).family for id_ in devices)
+    scopes = [*families, *devices, *dict.fromkeys(map(vendor, families))]
     columns = _columns(kind, list(factors), unused=("rows",))
     places = {name: columns.pop(name) for name in ("calibration", "scope")}
     return {
@@ -375,26 +463,26 @@ _DEVICE_SHELVES = (
     ("AMD Radeon", "amd.*AMD Radeon"),
     ("AMD 内蔵GPU", "amd"),
     ("Intel GPU", "intel"),
-    ("CPU（AMD）", "cpu AMD"),
-    ("CPU（Intel）", "cpu Intel"),
+    ("CPU（AMD）", "cpu.* AMD"),
+    ("CPU（Intel）", "cpu.* Intel"),
     ("CPU（そのほか）", "cpu"),
     ("そのほか", ""),
 )
 """Titles, and how the family and name of what stands there begin; the first that matches counts."""
 
-Shelves = list[tuple[str, list[str]]]
-"""Titles and ids, in the order of a menu."""
+Shelf = tuple[str, list[str]]
+"""A title and ids, in the order of a menu."""
 
 
-def _device_shelves() -> Shelves:
+def _device_shelves() -> list[Shelf]:
     shelves: dict[str, list[str]] = {title: [] for title, _ in _DEVICE_SHELVES}
     for row in sorted(device_rows().values(), key=_by_name):
         described = f"{row['family']} {row['name']}"
         shelves[next(title for title, pattern in _DEVICE_SHELVES if re.match(pattern, described))].append(row["id"])
-    return list(shelves.items())
+    return [(title, ids) for title, ids in shelves.items() if ids]
 
 
-def _model_shelves() -> Shelves:
+def _model_shelves() -> list[Shelf]:
     """Return the models by their series: llm-jp of llm-jp-3 1.8B, Llama of Llama 3.1 8B."""
     shelves: dict[str, list[str]] = {}
     for row in sorted(model_rows().values(), key=_by_name):
@@ -406,7 +494,7 @@ def _model_shelves() -> Shelves:
 _COMMON_WEIGHTS = ("q4_k_m", "q8_0", "f16", "bf16", "mlx-q4", "mlx-q8", "awq-int4-g128", "int4", "int8")
 
 
-def _weight_shelves() -> Shelves:
+def _weight_shelves() -> list[Shelf]:
     shelves: dict[str, list[str]] = {
         "よく使うもの": [*_COMMON_WEIGHTS],
         "GGUF（llama.cpp）": [],
@@ -418,6 +506,11 @@ def _weight_shelves() -> Shelves:
             title = next((title for title in shelves if row["name"].startswith(title.split("（")[0])), "そのほか")
             shelves[title].append(row["id"])
     return list(shelves.items())
+
+
+def _on_shelves(shelves: list[Shelf]) -> list[str]:
+    """Return the ids in the order of the menu."""
+    return [id_ for _, ids in shelves for id_ in ids]
 
 
 def _by_name(row: Mapping[str, str]) -> list[tuple[float, str]]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import singledispatchmethod
 from pathlib import Path
 from textwrap import indent
@@ -74,17 +74,32 @@ def translate(
     TranslationError
         If anything that is needed cannot be translated.
     """
-    (formulas,) = translate_in_turn(Package(folder, root), [wanted], given=given, left_out=left_out)
+    (formulas,) = translate_in_turn(Package(folder, root), {"": wanted}, {}, given=given, left_out=left_out).values()
     return formulas_module(formulas)
 
 
-def formulas_module(formulas: Formulas) -> str:
-    """Write the module of the first script's formulas, as `translate` returns it."""
+def formulas_module(formulas: Formulas, brought: Collection[str] = ()) -> str:
+    """Write the module of the first script's formulas, as `translate` returns it.
+
+    Of what is given, that which is `brought` comes later than the formulas do; it is asked for by its
+    name in ``brought.mjs``.
+    """
+    given, asked = split_given(formulas, brought)
     return (
-        f"{import_of(formulas.runtime)}\n"
-        f"export function formulas({{ {', '.join(sorted(formulas.parameters))} }}) {{\n{indent(formulas.body, '  ')}\n"
+        f"{import_of(formulas.runtime)}{IMPORT_OF_BROUGHT if asked else ''}\n"
+        f"export function formulas({{ {', '.join(sorted(given))} }}) {{\n{indent(asked + formulas.body, '  ')}\n"
         f"  return {{ {', '.join(formulas.results)} }};\n}}\n"
     )
+
+
+IMPORT_OF_BROUGHT = 'import { brought } from "./brought.mjs";\n'
+
+
+def split_given(formulas: Formulas, brought: Collection[str]) -> tuple[set[str], str]:
+    """Return what is given when formulas come, and the functions that ask for the rest."""
+    late = sorted(formulas.given & {*brought})
+    asked = "".join(f"const {name} = (...values) => brought.{name}(...values);\n" for name in late)
+    return formulas.given - {*late}, asked
 
 
 class Formulas(NamedTuple):
@@ -92,49 +107,70 @@ class Formulas(NamedTuple):
 
     body: str
     runtime: set[str]
-    parameters: set[str]
-    """Those that they mention and do not hold: what is given, or what an earlier script holds."""
+    given: set[str]
+    """What they mention that the caller writes."""
+
+    taken: dict[str, set[str]]
+    """What they mention that another script holds, by its name."""
 
     results: list[str]
 
 
 def translate_in_turn(
-    package: Package, wanted: Iterable[Iterable[str]], *, given: Iterable[str], left_out: Iterable[str]
-) -> list[Formulas]:
-    """Translate what is wanted first, and then what further scripts want and the first one does not have.
+    package: Package,
+    wanted: Mapping[str, Iterable[str]],
+    beside: Mapping[str, str],
+    *,
+    given: Iterable[str],
+    left_out: Iterable[str],
+) -> dict[str, Formulas]:
+    """Translate what is wanted first, and then what further scripts want and those before them do not have.
 
     Parameters
     ----------
     package : Package
         The Python package.
-    wanted : iterable of iterable of str
-        As for `translate`, for one script after another; each mentions the definitions of the first.
+    wanted : mapping of str to iterable of str
+        As for `translate`, by script; the first is ``""``.
+    beside : mapping of str to str
+        For each of the others the one that has come before it, which stands before it in `wanted`.
     given, left_out : iterable of str
-        As for `translate`.
+        As for `translate`.  What is given and wanted, too, is translated for the script that wants
+        it; for all others, the caller hands it on once it has come.
 
     Returns
     -------
-    list of Formulas
-        As many as there are scripts.  The results of the first are what is wanted there, and, behind
-        that, what the others mention.
+    dict of str to Formulas
+        By script.  The results are what is wanted there and, behind that, what others mention.
 
     Raises
     ------
     TranslationError
         If anything that is needed cannot be translated.
     """
-    known = {origin: origin[1] for origin in (package.origin(*name.rsplit(".", 1)) for name in given)}
-    by_hand = set(known.values())
-    translated: list[Formulas] = []
-    for names in wanted:
-        program = Program(package, known, frozenset(left_out))
+    by_hand = {origin: origin[1] for origin in (package.origin(*name.rsplit(".", 1)) for name in given)}
+    programs: dict[str, Program] = {}
+    translated: dict[str, Formulas] = {}
+    for script, names in wanted.items():
+        own = {package.origin(*name.rsplit(".", 1)) for name in names}
+        known = {origin: name for origin, name in by_hand.items() if origin not in own}
+        held: dict[str, str] = {}
+        before = script
+        while before:
+            before = beside[before]
+            held |= dict.fromkeys(programs[before].names.values(), before)
+            known |= {origin: name for origin, name in programs[before].names.items() if origin not in by_hand}
+        program = programs[script] = Program(package, known, frozenset(left_out))
         results = [program.name_of(*name.rsplit(".", 1)) for name in names]
-        translated.append(Formulas(program.translated(), program.runtime, program.mentioned, results))
-        if len(translated) == 1:
-            known = known | program.names
-    first, *later = translated
-    mentioned = set().union(*(one.parameters for one in later)) - by_hand
-    first.results.extend(sorted(mentioned - {*first.results}))
+        body = program.translated()
+        taken: dict[str, set[str]] = {}
+        for name in program.mentioned - {*by_hand.values()}:
+            taken.setdefault(held[name], set()).add(name)
+        for before, some in taken.items():
+            theirs = translated[before].results
+            theirs.extend(sorted(some - {*theirs}))
+        mentioned = program.mentioned & {*by_hand.values()}
+        translated[script] = Formulas(body, program.runtime, mentioned, taken, results)
     return translated
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ..catalog.hosts import get_host
 from ..catalog.objects import device_rows, get_device, get_model, model_rows
 from ..engine.engines import DEFAULT_ENGINE, ENGINES, Engine, get_engine
 from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, shown
 from ..machine.device import Device
+from ..machine.host import Host
 from ..machine.split import total
 from ..model.shape import Model
 from ..model.tensors import total_parameters
 from ..model.weights import WeightFormat
 from .estimate import NO_DEVICE, PUBLISHED_BITS, Estimate, estimate, formats_of, usual_engine
-from .fit import DOES_NOT_FIT
+from .fit import split_that_fits
 
 ANY = "any"
 """In place of a format: whichever suits."""
@@ -191,7 +193,7 @@ def first_that_fits(results: Iterable[Estimate]) -> Estimate | None:
     for result in results:
         if result.fits:
             return result
-        if may_fit is None and result.fit.verdict != DOES_NOT_FIT:
+        if may_fit is None and result.fits is not False:
             may_fit = result
     return may_fit
 
@@ -230,6 +232,10 @@ def _in_formats(
 ) -> Iterator[dict[str, object]]:
     """Yield a question per format whose weights alone are not more than the whole memory."""
     capacity = memory_of_machines(machine, question)
+    if question.get("host") is not None:
+        host = question["host"]
+        host = host if isinstance(host, Host) else get_host(host)  # type: ignore[arg-type]
+        capacity = capacity + host.memory_capacity_bytes if host.memory_capacity_bytes else 0.0
     for weights in formats:
         if may_hold(capacity, model, weights):
             yield {**question, "model": model, "device": machine, "weights": weights}
@@ -291,7 +297,64 @@ def _fast_enough(questions: Iterable[dict[str, object]], at_least_tokens_per_s: 
             refusal = refusal or error
             continue
         is_answered = True
-        if result.fit.verdict != DOES_NOT_FIT and speed_per_sequence(result) >= at_least_tokens_per_s:
+        if result.fits is not False and speed_per_sequence(result) >= at_least_tokens_per_s:
             yield result
     if refusal and not is_answered:
         raise refusal
+
+
+def best_split(model: str | Model, device: str | Device, *, host: str | float | Host, **question: object) -> Estimate:
+    """Tell which part of a model to leave to the host, so that it fits and runs fastest.
+
+    Of a mixture of experts, experts or whole layers are left to it, whichever
+    is faster; of a dense model, layers.
+
+    Parameters
+    ----------
+    model : str or Model
+        Name in any usual spelling, or an object of your own.
+    device : str or Device
+        Name in any usual spelling, or an object of your own, with a known amount of memory.
+    host : str, float or Host
+        As for `estimate`.
+    **question
+        Everything else that `estimate` takes by name.
+
+    Returns
+    -------
+    Estimate
+        Its `offload` has `gpu_layers` and `cpu_moe_layers`; None where the device has room for all.
+
+    Raises
+    ------
+    UnknownNameError, InvalidValueError
+        As for `estimate`.
+
+    Examples
+    --------
+    >>> best = best_split("gpt-oss-120b", "rtx-3090", host="ddr5-6000 x2 64GB")
+    >>> best.offload.gpu_layers, best.offload.cpu_moe_layers
+    (37, 24)
+    """
+    for name in ("gpu_layers", "cpu_moe_layers"):
+        if question.get(name) is not None:
+            raise InvalidValueError(f"{name} は best_split が選ぶものなので、指定できません。")
+    result = estimate(model, device, host=host, **question)  # type: ignore[arg-type]
+    if not (result.offload and result.offload.cpu_moe_layers):
+        return result
+    layers = split_that_fits(
+        result.model,
+        result.device,
+        result.weights,
+        batch_size=result.batch_size,
+        context_length=result.context_length,
+        bytes_per_value=result.kv_cache.bytes_per_cached_value,
+        engine=result.engine,
+        backend=result.backend,
+        devices=result.devices,
+        experts_first=False,
+    )
+    if layers is None:
+        return result
+    other = estimate(model, device, host=host, gpu_layers=layers.gpu_layers, **question)  # type: ignore[arg-type]
+    return max(result, other, key=speed_per_sequence)

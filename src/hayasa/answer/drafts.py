@@ -33,7 +33,7 @@ from ..engine.drafting import (
     get_drafter,
 )
 from ..engine.waits import Wait, core_cycles_per_s
-from ..errors import InvalidValueError, require_integer, require_kind, require_non_negative, require_positive, shown
+from ..errors import InvalidValueError, require_integer, require_non_negative, require_positive, shown
 from ..model.flops import weight_flop_per_token
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes_resident
@@ -323,7 +323,6 @@ def draft_speedup(
     >>> code.best_tokens > prose.best_tokens
     True
     """
-    require_kind("result", result, Estimate)
     drafter, small = _drafter(result, draft, draft_weights)
     accepted = _accepted(drafter.id, acceptance)
     if tokens is not None:
@@ -377,7 +376,7 @@ def draft_speedup(
 
 def _together(factor: float, other: float) -> float:
     """Combine two ends of intervals that miss independently of each other."""
-    distance = math.sqrt(math.log(factor) ** 2 + math.log(other) ** 2)
+    distance = (math.log(factor) ** 2 + math.log(other) ** 2) ** 0.5
     return math.exp(-distance if factor * other < 1 else distance)
 
 
@@ -436,7 +435,7 @@ def _accepted(method: str, acceptance: float | str | Sequence[float] | None) -> 
                     f"（与えられた値: {shown(acceptance)}）。"
                 )
             shares.append(share)
-        if not 1 <= len(shares) <= MOST_DRAFT_TOKENS:
+        if not shares or len(shares) > MOST_DRAFT_TOKENS:
             raise InvalidValueError(
                 f"acceptance には、位置ごとの割合を 1 個から {MOST_DRAFT_TOKENS} 個まで並べてください"
                 f"（与えられた値: {shown(acceptance)}）。"

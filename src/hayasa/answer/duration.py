@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from ..errors import MAX_CONTEXT_LENGTH, require_integer
@@ -101,9 +100,15 @@ def answer_time(result: Estimate, answer_tokens: int, thinking_tokens: int = 0) 
     slower_s = steps_s * (result.step_latency_slow_s / result.step_latency_s - 1)
     # Prompts and steps were fitted apart: how far the one is off says nothing of the other.
     total_s = prompt.best_s + steps_s
-    low_s = total_s - math.hypot(prompt.best_s - prompt.fast_s, faster_s)
-    high_s = total_s + math.hypot(prompt.slow_s - prompt.best_s, slower_s)
+    low_s = total_s - _beside(prompt.best_s - prompt.fast_s, faster_s)
+    high_s = total_s + _beside(prompt.slow_s - prompt.best_s, slower_s)
     return AnswerTime(prompt.best_s, thinking_s, answer_s, low_s, high_s)
+
+
+def _beside(one_s: float, other_s: float) -> float:
+    """Return how far two together are off that are off independently of each other."""
+    distance: float = (one_s * one_s + other_s * other_s) ** 0.5
+    return distance
 
 
 def _steps_s(result: Estimate, start: int, end: int) -> float:

@@ -73,7 +73,8 @@ def message_waits(
 def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
     """Return the waits that physics leaves: reading and computing, side by side."""
     computes_longer = memory_s < compute_s
-    cache_s = memory_s * work.kv_bytes / (work.weight_bytes + work.kv_bytes)
+    read_bytes = work.weight_bytes + work.kv_bytes
+    cache_s = memory_s * work.kv_bytes / read_bytes if read_bytes else 0.0
     return [
         Wait(READ_WEIGHTS, 1.0, memory_s - cache_s, computes_longer),
         Wait(READ_CACHE, 1.0, cache_s, computes_longer),

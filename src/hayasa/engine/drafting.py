@@ -33,7 +33,11 @@ Source: ggml-org/llama.cpp, ``ne11_mm_min`` of the Metal backend and ``MMVQ_MAX_
 
 BYTES_IN_16_BITS = 2
 
-MODEL, MTP, EAGLE, EAGLE3, NGRAM = "model", "mtp", "eagle", "eagle3", "ngram"
+MODEL = "model"
+MTP = "mtp"
+EAGLE = "eagle"
+EAGLE3 = "eagle3"
+NGRAM = "ngram"
 
 
 class Drafter(NamedTuple):
@@ -102,7 +106,7 @@ def get_drafter(id_: str) -> Drafter:
     >>> get_drafter("ngram").label
     'すでにある文からの写し'
     """
-    return next(one for one in DRAFTERS if one.id == id_)
+    return [one for one in DRAFTERS if one.id == id_][0]  # noqa: RUF015 (plain enough for the page)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +300,7 @@ def drafter_bytes(drafter: Drafter, model: Model, weights: WeightFormat) -> Draf
     else:
         one_layer = (weight_bytes(model, weights).read_bytes(1) - output) / layer_count(model)
         layer = one_layer + 2 * width * width * weights.bytes_per_weight
-    if 0 < drafter.most_tokens < model.vocab_size:
-        return DrafterBytes(layer, BYTES_IN_16_BITS * width * drafter.most_tokens, True)
+    own_tokens = drafter.most_tokens
+    if 0 < own_tokens < model.vocab_size:
+        return DrafterBytes(layer, BYTES_IN_16_BITS * width * own_tokens, True)
     return DrafterBytes(layer, output, False)

@@ -139,6 +139,41 @@ class Work(NamedTuple):
             all_reduces * ring * self.sequences * model.hidden_size * HIDDEN_VALUE_BYTES,
         )
 
+    def without(self, part: Work) -> Work:
+        """Return what remains of it without a part that is done elsewhere, field by field.
+
+        Examples
+        --------
+        >>> Work(5.0, 4.0, 3.0, 2.0, 8.0, 0.0).without(Work(5.0, 1.0, 3.0, 0.0, 2.0, 0.0, sequences=0.0)).layers
+        6.0
+        """
+
+        def less(all_: float, its: float) -> float:
+            # Differences of sums in another order may fall below 0 by a last digit.
+            return max(0.0, all_ - its)
+
+        return Work(
+            less(self.weight_bytes, part.weight_bytes),
+            less(self.kv_bytes, part.kv_bytes),
+            less(self.weight_flop, part.weight_flop),
+            less(self.attention_flop, part.attention_flop),
+            less(self.layers, part.layers),
+            less(self.moe_layers, part.moe_layers),
+            less(self.state_layers, part.state_layers),
+            less(self.sequences, part.sequences),
+            less(self.vocabulary, part.vocabulary),
+            less(self.padding_bytes, part.padding_bytes),
+            less(self.first_bytes, part.first_bytes),
+            less(self.further_bytes, part.further_bytes),
+            less(self.vector_flop, part.vector_flop),
+            less(self.tile_flop, part.tile_flop),
+            less(self.tile_bytes, part.tile_bytes),
+            less(self.routed_layers, part.routed_layers),
+            less(self.routed_bytes, part.routed_bytes),
+            less(self.all_reduces, part.all_reduces),
+            less(self.all_reduce_bytes, part.all_reduce_bytes),
+        )
+
 
 def busiest_share(experts: int, touched: float, devices: int) -> float:
     r"""Return the share of the needed experts that lie on the device that has most of them.

@@ -174,6 +174,10 @@ def mathematics(value):
     return (math.isfinite(value), abs(value))
 
 
+def logarithm(value):
+    return (math.log(value), math.exp(value))
+
+
 def constants():
     return (10**9, -1, 1e30, "a\n`${x}`\\", [], (), (1,), {"a": (1, [2])}, None, True)
 
@@ -352,6 +356,7 @@ CASES = {
         )
     ],
     "mathematics": [(value,) for value in (0, 1.5, -1.5, 3, True, "a", None)] + [(math.nan,), (math.inf,)],
+    "logarithm": [(value,) for value in (1, True, 0, -1, 800, "a", None)] + [(math.nan,), (math.inf,), (-math.inf,)],
     "constants": [()],
     "written": [
         (value,)

@@ -1,0 +1,133 @@
+"""Whole answers, energy and money, and drafts: asked on the page, seen as hayasa says, and kept in the address."""
+
+import pytest
+
+import hayasa
+from hayasa.engine.drafting import TEXTS
+from hayasa.units import significant
+from tests.browser.calculator import Calculator, View, differences
+from tests.browser.test_pages import violations
+from tests.checks.report import expect_none
+
+pytestmark = pytest.mark.browser
+
+VIEW = (
+    "?model=qwen3.6-27b&weights=q4_k_m&engine=llama.cpp&batch=1&context=2048&machine=rtx-4090&machine=apple-m4-max-40c"
+)
+LOOKS = [{}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}]
+
+
+@pytest.fixture
+def calculator(visitor):
+    yield Calculator(visitor)
+    expect_none(visitor.problems)
+
+
+def unfolded(calculator, part: str):
+    """Unfold a room and return it when its inside has come."""
+    room = calculator.root.locator(f"[data-part={part}]")
+    if room.get_attribute("open") is None:
+        room.locator("summary").click()
+    room.locator("section").first.wait_for()
+    return room
+
+
+def facts(room) -> list[dict[str, str]]:
+    """Return what stands in the parts of a room, one per machine."""
+    return room.evaluate(
+        "room => [...room.querySelectorAll('section')].map((part) => Object.fromEntries("
+        "[...part.querySelectorAll('.hy-facts > div')].map((one) => [...one.children].map((child) => child.textContent))))"
+    )
+
+
+def interval(best: float, low: float, high: float, unit: str) -> str:
+    return f"{significant(best)} {unit}（90%区間 {significant(low)} ～ {significant(high)}）"
+
+
+def test_the_time_of_a_whole_answer_stands_in_the_card(calculator):
+    calculator.open(VIEW).unfold()
+    assert differences(calculator.read(), View.read(VIEW)) == []
+    calculator.type("答えの長さ", "700")
+    assert "&answer=700&" in calculator.query
+    view = View.read(calculator.query)
+    assert view.answer_length == 700 and differences(calculator.read(), view) == []
+    assert differences(calculator.open(calculator.query).read(), view) == []
+
+
+@pytest.mark.parametrize("visitor", LOOKS, ids=["light", "dark and narrow"], indirect=True)
+def test_energy_and_money_are_those_of_hayasa(calculator, axe):
+    calculator.open(VIEW)
+    room = unfolded(calculator, "energy")
+    for typed in ({}, {"yen_per_kwh": 24.5, "hours_per_day": 12}):
+        for label, name in (("電気の値段（円/kWh）", "yen_per_kwh"), ("1日に使う時間（時間）", "hours_per_day")):
+            if name in typed:
+                calculator.type(label, f"{typed[name]}")
+        shown = facts(room)
+        assert len(shown) == 2
+        for result, one in zip(View.read(VIEW).results(), shown, strict=True):
+            assert not isinstance(result, str)
+            spent = hayasa.energy(result)
+            price = hayasa.cost(spent, **typed)
+            watts = spent.decode_power
+            assert one["書くときの電力"] == interval(watts.best_w, watts.low_w, watts.high_w, "W")
+            yen = price.electricity_yen, price.electricity_low_yen, price.electricity_high_yen
+            assert one["書く電気代"] == interval(*yen, "円")
+            for term, value in (
+                ("使わない間の電気代", price.idle_yen),
+                ("機械の代金", price.machine_yen),
+                ("借りたとき", price.rent_yen),
+            ):
+                assert one.get(term) == (None if value is None else f"{significant(value)} 円")
+    assert "&yen=24.5&hours=12&" in calculator.query
+    assert violations(calculator.page, axe, "'.hayasa-calculator'") == []
+    assert calculator.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # Who opens that address finds the room unfolded.
+    again = calculator.open(calculator.query).root.locator("[data-part=energy][open] section")
+    again.first.wait_for()
+    assert again.count() == 2
+
+
+def test_of_a_machine_without_a_rated_power_one_is_asked_for(calculator):
+    unlisted = VIEW.partition("&machine")[0] + "&machine=apple-m4-8c"
+    calculator.open(unlisted)
+    room = unfolded(calculator, "energy")
+    assert "定格の電力は、表にありません" in room.text_content() and facts(room) == [{}]
+    calculator.type("表にない機械の定格の電力（W）", "30")
+    spent = hayasa.energy(View.read(unlisted).results()[0], rated_power_w=30)
+    watts = spent.decode_power
+    assert facts(room)[0]["書くときの電力"] == interval(watts.best_w, watts.low_w, watts.high_w, "W")
+    calculator.type("表にない機械の定格の電力（W）", "0")
+    assert calculator.root.locator(".hy-field .hy-problem", has_text="表にない機械の定格の電力").is_visible()
+
+
+@pytest.mark.parametrize("visitor", LOOKS, ids=["light", "dark and narrow"], indirect=True)
+def test_drafts_gain_what_hayasa_says(calculator, axe):
+    calculator.open(VIEW)
+    room = unfolded(calculator, "drafts")
+    for draft, text in ((None, None), ("ngram", "code"), ("qwen3-0.6b", "prose"), ("mtp", "chat")):
+        calculator.choose("下書きの作り方", draft or "")
+        calculator.choose("文章の種類", text or "")
+        shown = facts(room)
+        assert len(shown) == 2
+        for result, one in zip(View.read(VIEW).results(), shown, strict=True):
+            gained = hayasa.draft_speedup(result, draft, acceptance=text)
+            plain = f"{significant(result.decode_tokens_per_s)}"
+            assert one["速さ"] == f"{significant(gained.decode_tokens_per_s)} トークン/秒（下書きなしで {plain}）"
+            pays = "何倍か" if gained.pays else "何倍か（遅くなります）"
+            low, high = significant(gained.speedup_low), significant(gained.speedup_high)
+            assert one[pays] == f"{significant(gained.speedup)}倍（90%区間 {low} ～ {high}）"
+            for note in gained.notes:
+                assert note in room.text_content()
+    assert "&draft=mtp&text=chat&" in calculator.query
+    assert room.get_by_label("文章の種類").locator("option").count() == len(TEXTS) + 1
+    assert violations(calculator.page, axe, "'.hayasa-calculator'") == []
+    assert calculator.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_way_to_draft_that_a_model_lacks_is_refused_in_words(calculator):
+    calculator.open(VIEW.replace("qwen3.6-27b", "llama-3.1-8b") + "&draft=mtp")
+    room = unfolded(calculator, "drafts")
+    assert room.locator("section .hy-problem").count() == 2
+    assert "MTP の層がありません" in room.text_content()
+    calculator.choose("下書きの作り方", "eagle3")
+    assert room.locator("section .hy-problem").count() == 0

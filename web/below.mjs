@@ -1,0 +1,73 @@
+// What is below the answers, and what of them can wait until they are painted.
+
+import { sumsPanel } from "./answersums.mjs";
+import { foldedRoom } from "./later.mjs";
+import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
+import { timeFacts } from "./prompts.mjs";
+import { rooflinePanel } from "./rooflines.mjs";
+import { marksFor, remediesFor, waysOut } from "./ways.mjs";
+
+const NEAR = "600px"; // measurements are asked for when what shows them is as near as this to the part of the page in view
+
+/**
+ * The rooms below the answers.
+ * @param {object} tables - Those of `estimator.mjs`.
+ * @param {object} view - That of the calculator; its `measurements` are kept here.
+ * @param {object} on - What to call, and what else shows measurements.
+ * @param {(update: (state: object) => object, done?: boolean) => void} on.change - As for `conditionsForm`.
+ * @param {(text: string) => void} on.announce - Called with what is to be read out.
+ * @param {{element: HTMLElement, show: (view: object) => void}} on.speed - Room of the speeds.
+ * @returns {{elements: HTMLElement[], show: () => void, resize: () => void, open: () => void}} `open` unfolds what an
+ *   address asks for.
+ */
+export function lowerRooms(tables, view, { change, announce, speed }) {
+  let near = false; // whether the reader has been where measurements are shown
+  const receive = (measurements) => {
+    view.measurements = measurements;
+    speed.show(view);
+    comparison.show(view);
+  };
+  // What became of the measurements is said to those who have pressed the button.
+  const ask = async (pressed) => {
+    if (view.measurements.status === "coming") return;
+    await fetchMeasurements(tables, receive);
+    if (pressed && view.measurements.status === "lost") announce(comparison.element.textContent);
+  };
+  const comeNear = () => {
+    near = true;
+    if (view.measurements === UNASKED && canBeMeasured(view.state)) ask(false);
+  };
+  const roofline = rooflinePanel();
+  const comparison = comparisonPanel(() => ask(true));
+  const choosing = foldedRoom("機械、形式、モデルを探す", "choosing", ({ choosingRoom }) =>
+    choosingRoom(tables, change),
+  );
+  const code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
+  const drafts = foldedRoom("下書きで速くする", "drafts", ({ draftsRoom }) => draftsRoom(tables, change));
+  const energy = foldedRoom("電力と電気代", "energy", ({ energyRoom }) => energyRoom(tables, change));
+  const rooms = [roofline, comparison, sumsPanel(), energy, drafts, choosing, code];
+  const nearness = new IntersectionObserver(
+    (entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) comeNear();
+    },
+    { rootMargin: NEAR },
+  );
+  for (const room of [speed, comparison]) nearness.observe(room.element);
+  view.measurements = UNASKED;
+  return {
+    elements: rooms.map(({ element }) => element),
+    show() {
+      for (const room of rooms) room.show(view);
+      if (near) comeNear();
+    },
+    resize: () => roofline.show(view),
+    open() {
+      const { find, draft, draft_text, yen_per_kwh, hours_per_day, rated_power_w } = view.state;
+      if (find) choosing.element.open = true;
+      if (draft ?? draft_text) drafts.element.open = true;
+      if (yen_per_kwh ?? hours_per_day ?? rated_power_w) energy.element.open = true;
+    },
+  };
+}
+
+export { marksFor, remediesFor, timeFacts, waysOut };

@@ -1,0 +1,3 @@
+// What later scripts bring of that which formulas ask for: functions by their names in Python.
+
+export const brought = {};

@@ -1,0 +1,66 @@
+// What does not go together, and what may be chosen instead.
+
+import { answersTo } from "./answers.mjs";
+import { remedies } from "./below-formulas.mjs";
+import { brought } from "./brought.mjs";
+import { meantBy } from "./estimator.mjs";
+import { listedDevice } from "./state.mjs";
+
+const WAYS_SHOWN = 3;
+
+Object.assign(brought, { remedies });
+
+/** What makes a model fit where it does not, in words. */
+export const remediesFor = (result) => result.remedies;
+
+/**
+ * What may be chosen instead where hayasa refuses a choice for a machine.
+ * @param {object} tables - Those of `estimator.mjs`.
+ * @param {object} state - What the reader has chosen.
+ * @param {object} answer - One of those to it.
+ * @returns {Array<{text: string, state: object}>} Other states and what is different in them, the nearest first; none
+ *   where there is a result.
+ */
+export function waysOut(tables, state, { index, result }) {
+  if (result) return [];
+  const { engines, weight_formats } = tables;
+  const machines = [state.machines[index]];
+  const changes = [
+    ["ほかのバックエンド", { backend: null }],
+    ["16ビットのKVキャッシュ", { kv_cache: "f16" }],
+    ...engines.get(state.engine).usual_formats.map((id) => [weight_formats.get(id).name, { weights: id }]),
+    ...[...engines.values()]
+      .filter(({ id }) => id !== "ideal" && id !== state.engine)
+      .map(({ id, name }) => [name, { engine: id, backend: null }]),
+  ];
+  return changes
+    .filter(([, values]) => Object.keys(values).some((key) => values[key] !== state[key]))
+    .filter(([, values]) => answersTo(tables, { ...state, ...values, machines })[0].result)
+    .slice(0, WAYS_SHOWN)
+    .map(([text, values]) => ({ text, state: { ...state, ...values } }));
+}
+
+/**
+ * What of the menus does not go together with the rest of the choice, on any of its machines.
+ * @param {object} tables - Those of `estimator.mjs`.
+ * @param {object} state - What the reader has chosen.
+ * @returns {object} By field, a function that says of a value what stands behind it; empty if it can be chosen.
+ */
+export function marksFor(tables, { engine, backend, machines }) {
+  const families = machines.map((machine) => listedDevice(tables, machine) ?? { family: "", ...machine.device });
+  const on = (one) => families.map((device) => (one.backends.length && device.family ? one.backends_on(device) : [""]));
+  const here = on(tables.engines.get(engine));
+  // Of what the engine cannot do anywhere here, its own mark says enough.
+  const open = here.filter((backends) => backends.length).map((backends) => (backend ? [backend] : backends));
+  const reads = (id) =>
+    open.some((backends) =>
+      meantBy(tables.weight_formats.get(id), tables.engines.get(engine), Object.freeze([...backends])),
+    );
+  return {
+    engine: (id) =>
+      on(tables.engines.get(id)).some((backends) => backends.length) ? "" : "（この機械では動きません）",
+    backend: (id) =>
+      !id || here.some((backends) => backends[0] === "" || backends.includes(id)) ? "" : "（ここにはありません）",
+    weights: (id) => (!open.length || reads(id) ? "" : "（このエンジンでは読めません）"),
+  };
+}
