@@ -72,10 +72,8 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
     files: dict[str, bytes] = {"book.typ": TEMPLATE.read_bytes()}
     for chapter in chapters:
         files |= chapter.files
-    files["main.typ"] = _main(book, pages, chapters).encode()
-    pdf = _set(
-        files, {chapter.file: page.entry.source for chapter, page in zip(chapters, pages, strict=True)}, problems
-    )
+    alone = {page.entry.source: _main(book, [page], [chapter]) for page, chapter in zip(pages, chapters, strict=True)}
+    pdf = _set(files, _main(book, pages, chapters), alone, problems)
     problems.stop_if_any()
     for number, text, beyond in outside(pdf, MARGIN_MM):
         problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が、余白に {beyond:.1f} mm はみ出します",
@@ -148,30 +146,27 @@ def _part(book: Book, page: Page) -> str:
     return page.entry.part or ""
 
 
-def _set(files: dict[str, bytes], sources: dict[str, str], problems: Problems) -> bytes:
+def _set(files: dict[str, bytes], main: str, alone: dict[str, str], problems: Problems) -> bytes:
     """Let Typst set the files; what it complains of is a problem of the page where it does so, too, alone."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        pdf, complaints = _compiled(Path(folder, "main.typ"), folder)
-        alone = {
-            source: _compiled(Path(folder, file), folder)[1] if complaints else [] for file, source in sources.items()
-        }
+        pdf, complaints = _compiled(main, folder)
+        others = {source: _compiled(text, folder)[1] if complaints else [] for source, text in alone.items()}
     for complaint in complaints:
-        wheres = [source for source, others in alone.items() if complaint in others] or [CONFIG]
-        for where in wheres:
+        for where in [source for source, said in others.items() if complaint in said] or [CONFIG]:
             problems.add(where, "", f"Typst が組めません: {complaint}", "書き方を確かめてください")
     return pdf
 
 
-def _compiled(main: Path, folder: str) -> tuple[bytes, list[str]]:
-    """The PDF of a file, and what Typst says against it."""
+def _compiled(main: str, folder: str) -> tuple[bytes, list[str]]:
+    """The PDF of a text that asks for the files of a folder, and what Typst says against it."""
     import typst  # not needed for the site
 
     fonts = [str(Path(str(spec.origin)).parent) for spec in map(find_spec, FONTS) if spec]
-    compiler = typst.Compiler(str(main), root=folder, font_paths=fonts, ignore_system_fonts=True)
+    compiler = typst.Compiler(main.encode(), root=folder, font_paths=fonts, ignore_system_fonts=True)
     pdf: Any = b""
     complaints: list[Any] = []
     try:
