@@ -166,7 +166,9 @@ def _compiled(main: str, folder: str) -> tuple[bytes, list[str]]:
     import typst  # not needed for the site
 
     fonts = [str(Path(str(spec.origin)).parent) for spec in map(find_spec, FONTS) if spec]
-    compiler = typst.Compiler(main.encode(), root=folder, font_paths=fonts, ignore_system_fonts=True)
+    path = Path(folder, "main.typ")
+    path.write_text(main, encoding="utf-8")
+    compiler = typst.Compiler(str(path), root=folder, font_paths=fonts, ignore_system_fonts=True)
     pdf: Any = b""
     complaints: list[Any] = []
     try:
