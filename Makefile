@@ -5,8 +5,9 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 VENV_PYTHON = .venv/bin/python
 
-# CI=true または BROWSER=1 のとき、ブラウザのテストに使うものも入れる。
-REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt)
+# CI=true または BROWSER=1 のとき、ブラウザと PDF のテストに使うものも入れる。
+REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt requirements-pdf.txt)
+pdf: REQUIREMENTS += requirements-pdf.txt
 lab: REQUIREMENTS += requirements-lab.txt
 
 # 計算機にもともとある設定が、本を変えたり、検査を壊したりしないようにする。
@@ -25,12 +26,13 @@ export AUTHOR =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE =
 
-.PHONY: help book test preview notebooks lab calibrate compare api calculator-table bench measure-engine pin clean ready
+.PHONY: help book pdf test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
 	@echo ''
 	@echo '  make book       本を作る (_book/index.html)'
+	@echo '  make pdf        本を一冊の PDF にする (book.pdf。次の make book から、サイトにも載る)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
 	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
 	@echo '  make lab        JupyterLab で読者のノートブックを開く (AUTHOR=1 で章の原稿)'
@@ -39,6 +41,7 @@ help:
 	@echo '  make compare    ほかの見積り器に同じ実測値を見積らせる (data/estimator_comparison.csv)'
 	@echo '  make api        コードの説明文から api.qmd を作り直す'
 	@echo '  make calculator-table  calculator.qmd の早見表を計算し直す'
+	@echo '  make teaching   teaching/ のコードの出力を計算し直す'
 	@echo '  make bench      速さを測って表示する'
 	@echo '  make measure-engine  llama.cpp をこの計算機の CPU で測る (必要なものは build/ に入る)'
 	@echo '  make pin        requirements*.txt を作り直す'
@@ -61,6 +64,9 @@ ready:
 
 book: ready
 	@$(VENV_PYTHON) -m tools.book
+
+pdf: ready
+	@$(VENV_PYTHON) -m press pdf
 
 # ファイルごとに分けて並べて動かす。章のセルは、一つの章の中では順に動く。
 test: ready
@@ -85,6 +91,7 @@ endif
 calibrate: ready
 	@$(VENV_PYTHON) -m lab.calibrate
 	@$(VENV_PYTHON) -m lab.prompts
+	@$(VENV_PYTHON) -m lab.offload
 	@$(VENV_PYTHON) -m lab.drafts
 	@$(VENV_PYTHON) -m lab.power
 
@@ -97,6 +104,9 @@ api: ready
 
 calculator-table: ready
 	@$(VENV_PYTHON) -m tools.calculator_table
+
+teaching: ready
+	@$(VENV_PYTHON) -m tools.teaching
 
 bench: ready
 	@$(VENV_PYTHON) -m tools.bench
@@ -114,5 +124,5 @@ pin: ready
 	@$(VENV_PYTHON) -m tools.pins
 
 clean:
-	@rm -rf _book notebooks .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
+	@rm -rf _book book.pdf notebooks .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +

@@ -195,8 +195,9 @@ FORMS = (
     Form(
         "llama.cpp",
         "cpu",
-        ("read_weights", "many_cores"),
-        "Raspberry Pi からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。",
+        ("read_weights", "layers"),
+        "Raspberry Pi からサーバーまで。メモリの速さが書かれていない測定は、その CPU の標準の速さと見なした。"
+        "ノート PC は、メモリを 1 枚しか載せていないことが多く、そのぶん遅い。",
         launches_by_host=True,
     ),
     Form(

@@ -31,11 +31,12 @@ SOFT_ERROR = 0.05
 SHRINKAGE = 2.0
 """How many measured configurations a step factor of 1 weighs as much as."""
 
-ALIKE = ("apple", "nvidia-blackwell")
+ALIKE = ("apple", "nvidia-blackwell", "cpu-")
 """Families whose chips are alike enough to learn from each other.
 
 Apple's of one generation are made of the same cores and differ in number;
-NVIDIA's Blackwell were all measured with recent builds.  The older families
+NVIDIA's Blackwell were all measured with recent builds; processors of one generation
+are the same cores, and run the same kernels.  The older families
 mix memories, kinds of chips and ages of builds: there a factor makes unseen
 chips worse, not better.
 """
@@ -94,7 +95,6 @@ _START = {
     "layers": 1e5,
     "moe_layers": 5e4,
     "state_layers": 5e4,
-    "many_cores": 1e6,
     "dies": 5e4,
     "builds_to_2025": 5e4,
     "builds_of_2025": 5e4,

@@ -132,8 +132,6 @@ class Form:
     since : str
         Month from which on the kernels are today's: older rows have factors of
         their own for each generation, which no estimate uses.
-    device_spread : float
-        `DEVICE_SPREAD`, or more where the cores are not known.
     note : str
         What a reader should know, in Japanese.
     """
@@ -144,7 +142,6 @@ class Form:
     note: str
     micro_batch: int = 512
     since: str = ""
-    device_spread: float = DEVICE_SPREAD
 
     @property
     def key(self) -> tuple[str, str]:
@@ -161,7 +158,7 @@ FORMS = (
     Form("llama.cpp", "vulkan", 300, "多くは Ryzen AI Max+ 395 の測定。ドライバーによる差が大きい。"),
     Form("llama.cpp", "rocm", 180, "多くは Ryzen AI Max+ 395 の測定。ドライバーによる差が大きい。"),
     Form("llama.cpp", "sycl", 150, "Arc Pro B70 の測定だけ。"),
-    Form("llama.cpp", "cpu", 30, "コアの数が分からないので、帯域幅から推定している。", device_spread=0.6),
+    Form("llama.cpp", "cpu", 15, "多くは LocalScore（llamafile の命令）。CPU の世代ごとに、1 コア 1 サイクルの計算の量が違う。"),
     Form("vllm", "cuda", 0, f"{_WALLS}RTX 3090 と 5090 のプロンプトだけの測定で確かめた。", micro_batch=8192),
 )
 
@@ -201,6 +198,12 @@ def _prompt(row: Row, tokens: int, micro_batch: int) -> Prompt:
         bounds.append(prefill_flop(model, length, cached) * row["batch_size"] / peak / together if peak else 0.0)
     whole = tuple(length * row["batch_size"] for length in lengths)
     return Prompt(row, model, device, weights, whole, np.array(loads), np.array(bounds), cached)
+
+
+def _is_hindered(m: Prompt) -> bool:
+    """Tell whether the weights were read, while it generated, at less than a tenth of the memory's bandwidth."""
+    read_bytes_per_s = weight_bytes(m.model, m.weights).read_bytes(1) * (m.row["decode_tokens_per_s"] or 0.0)
+    return read_bytes_per_s < 0.1 * m.device.memory_bandwidth_bytes_per_s
 
 
 EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
@@ -255,8 +258,16 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
         lambda m: m.row["engine"] == "mlx" and m.model.id.startswith("gemma-2"),
     ),
     (
-        "CPU の行のうち、GPU やメモリの行で代用したもの",
-        lambda m: m.row["backend"] == "cpu" and (m.device.gpu_cores > 0 or "ddr" in m.device.id.lower()),
+        "LocalScore の CPU のうち、生成がメモリの公称の帯域幅の 10 分の 1 も出ていないもの（ほかの負荷か、仮想マシン）",
+        lambda m: m.source == HARNESS and m.row["backend"] == "cpu" and _is_hindered(m),
+    ),
+    (
+        "CPU の i 量子化（まとめて掛ける命令がない）",
+        lambda m: m.row["backend"] == "cpu" and m.weights.id.startswith("iq"),
+    ),
+    (
+        "CPU の測定のうち、GPU の行で代用したものと、どの CPU か分からないもの",
+        lambda m: m.row["backend"] == "cpu" and not (m.device.is_processor and m.device.gpu_cores),
     ),
 )
 """What is left out of the fits, and why; nothing else is."""
@@ -319,7 +330,7 @@ class Fit:
         for m in prompts:
             priors[vendor(m.device.family)] = (1.0, FAMILY_SPREAD)
             priors[self.family(m)] = (1.0, FAMILY_SPREAD)
-            priors[m.device.id] = (1.0, form.device_spread)
+            priors[m.device.id] = (1.0, DEVICE_SPREAD)
         self.places = {name: index for index, name in enumerate(priors)}
         self.prior = np.log([start for start, _ in priors.values()])
         self.spread = np.array([spread for _, spread in priors.values()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -153,6 +154,17 @@ def at_launch_clock(measurement: Measurement, launch_hz: float) -> Measurement:
     return replace(measurement, loads_s={**loads_s, **{name: ratio * loads_s[name] for name in launches}})
 
 
+def is_mobile(processor: str) -> bool:
+    """Tell a laptop's processor by how its maker ends its name.
+
+    Examples
+    --------
+    >>> is_mobile("Core i7-8550U"), is_mobile("Ryzen 9 7945HX"), is_mobile("Ryzen 9 5950X"), is_mobile("N100")
+    (True, True, False, False)
+    """
+    return re.search(r"\d(?:U|P|M|Y|H[KQSX]?|G\d)$", processor) is not None
+
+
 EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
     (
         "2024 年 3 月までの、Metal ではない llama.cpp のビルド（CUDA graph も flash attention もなく、別の命令で計算していた）",
@@ -202,8 +214,16 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
         lambda m: m.source == "localscore" and m.row["backend"] != "cpu",
     ),
     (
+        "LocalScore の CPU のうち、メモリの公称の帯域幅の 10 分の 1 も出ていないもの（ほかの負荷か、仮想マシン）",
+        lambda m: m.source == "localscore" and m.row["backend"] == "cpu" and m.loads_s[READ_WEIGHTS.name] < 0.1 * m.step_s,
+    ),
+    (
+        "LocalScore のノート PC の CPU の生成の速さ（メモリが 1 枚のことが多いが、書かれていない）",
+        lambda m: m.source == "localscore" and m.row["backend"] == "cpu" and is_mobile(m.row["device"]),
+    ),
+    (
         "GPU のある機械の CPU（メモリのうち CPU が使える速さが分からない）",
-        lambda m: m.row["backend"] == "cpu" and m.device.family != "cpu",
+        lambda m: m.row["backend"] == "cpu" and not m.device.is_processor,
     ),
     (
         "SYCL の MXFP4（専用の命令がない）",

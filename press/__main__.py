@@ -1,4 +1,4 @@
-"""`python -m press build` and `python -m press preview`."""
+"""`python -m press build`, `python -m press pdf` and `python -m press preview`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import argparse
 import sys
 from pathlib import Path
 
-from press.build import build
+from press.build import build, build_pdf
 from press.preview import preview
 from press.problems import BookError
+from press.read.config import PDF
 from press.server import PortError
+from press.write.pdf import MissingPackageError
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="press", description="Quarto の本を、Quarto なしで Web サイトにします。")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build|preview")
-    for name, text in (("build", "サイトを作ります"), ("preview", "サイトを見せ、原稿が変わるたびに作り直します")):
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|pdf|preview")
+    for name, text in (
+        ("build", "サイトを作ります"),
+        ("pdf", "一冊の PDF を作ります"),
+        ("preview", "サイトを見せ、原稿が変わるたびに作り直します"),
+    ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("root", nargs="?", type=Path, default=Path("."), help="_quarto.yml のあるフォルダー")
-        command.add_argument("--output", type=Path, help="出力先（既定は _quarto.yml の output-dir）")
+        default = PDF if name == "pdf" else "_quarto.yml の output-dir"
+        command.add_argument("--output", type=Path, help=f"出力先（既定は {default}）")
         command.add_argument("--quiet", action="store_true", help="進みぐあいを表示しません")
         if name == "preview":
             command.add_argument(
@@ -29,15 +36,17 @@ def main(arguments: list[str] | None = None) -> int:
         say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
         if given.command == "preview":
             preview(given.root, given.output, given.port, say)
+        elif given.command == "pdf":
+            build_pdf(given.root, given.output or given.root / PDF, say)
         else:
             build(given.root, given.output, say)
-    except PortError as error:
+    except (PortError, MissingPackageError) as error:
         print(error, file=sys.stderr)
         return 1
     except BookError as error:
         print(f"本を作れませんでした。直す所が {len(error.problems)} か所あります。\n", file=sys.stderr)
         print(error, file=sys.stderr)
-        print("\n前に作ったサイトはそのままです。", file=sys.stderr)
+        print("\n前に作ったものはそのままです。", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

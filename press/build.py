@@ -26,6 +26,7 @@ from press.resolve.structure import build_structure
 from press.resolve.tree import descend
 from press.write.generator import Generator
 from press.write.html import MathError, page_html
+from press.write.pdf import book_pdf, needed_packages
 from press.write.site import Files, check_output, write_page, write_site
 
 Item = TypeVar("Item")
@@ -99,15 +100,7 @@ class Workshop:
 
     def _build(self, problems: Problems) -> Path:
         started = time.perf_counter()
-        with problems.working_on(CONFIG):
-            book = read_book(self._root, problems)
-        problems.stop_if_any()
-        output = (self._output or book.root / book.output_dir).resolve()
-        check_output(book, output)
-        if book.pre_render:
-            run_scripts(book, output, self._say, problems)
-            problems.stop_if_any()
-            book = read_book(book.root, problems)  # as in Quarto, a script may have changed it
+        book, output = _prepare(self._root, self._output, self._say, problems)
         manuscripts = read(book, self._cache, problems)
         pages = _make_pages(book, manuscripts, self._cache, problems)
         register = Register()
@@ -156,6 +149,61 @@ class Workshop:
         return Files(bodies, media, files)
 
 
+def build_pdf(root: Path, output: Path, say: Say = lambda line: None) -> Path:
+    """Write the book in `root` as one PDF.
+
+    Parameters
+    ----------
+    root
+        The folder of `_quarto.yml`.
+    output
+        The file to write.
+    say
+        Called with a line of progress.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    BookError
+        With every problem found. An old file is untouched.
+    MissingPackageError
+        If what sets a PDF is not there.
+    """
+    started = time.perf_counter()
+    needed_packages()
+    root = root.resolve()
+    problems, cache = Problems(root / ".press" / "error.log"), Cache(root / ".press" / "cache")
+    with problems.working_on("本の全体"):
+        book, _ = _prepare(root, None, say, problems)
+        pages = resolve(book, read(book, cache, problems), cache, problems, "pdf")
+        resolve_links(book, pages, problems)
+        problems.stop_if_any()
+        pdf = book_pdf(book, pages, cache, problems)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(pdf)
+        say(f"{output}（{len(pdf) / 1e6:.1f} MB、{time.perf_counter() - started:.1f} 秒）")
+        return output
+    raise problems.error()
+
+
+def _prepare(root: Path, output: Path | None, say: Say, problems: Problems) -> tuple[Book, Path]:
+    """The book after what is to run before it is made, and where its site goes."""
+    with problems.working_on(CONFIG):
+        book = read_book(root, problems)
+    problems.stop_if_any()
+    output = (output or book.root / book.output_dir).resolve()
+    check_output(book, output)
+    if book.pre_render:
+        run_scripts(book, output, say, problems)
+        problems.stop_if_any()
+        book = read_book(book.root, problems)  # as in Quarto, a script may have changed it
+    return book, output
+
+
 def read(book: Book, cache: Cache, problems: Problems) -> list[Manuscript]:
     """All chapters; stops if one cannot be read."""
 
@@ -168,18 +216,23 @@ def read(book: Book, cache: Cache, problems: Problems) -> list[Manuscript]:
     return [manuscript for manuscript in manuscripts if manuscript is not None]
 
 
-def resolve(book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems) -> list[Page]:
+def resolve(
+    book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems, form: str = "html"
+) -> list[Page]:
     """Structure, numbers, references and citations of all pages."""
-    pages = _make_pages(book, manuscripts, cache, problems)
+    pages = _make_pages(book, manuscripts, cache, problems, form)
     _resolve(book, pages, pages, Register(), cache, problems)
     return pages
 
 
-def _make_pages(book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems) -> list[Page]:
+def _make_pages(
+    book: Book, manuscripts: list[Manuscript], cache: Cache, problems: Problems, form: str = "html"
+) -> list[Page]:
     pages: list[Page] = []
     for manuscript in manuscripts:
         with problems.working_on(manuscript.entry.source):
-            pages.append(make_page(book, manuscript, build_structure(book, manuscript, cache, problems), problems))
+            blocks = build_structure(book, manuscript, cache, problems, form)
+            pages.append(make_page(book, manuscript, blocks, problems))
     return pages
 
 

@@ -34,6 +34,8 @@ function Pandoc(doc)
   end
   local first = doc.blocks[1]
   local below = first and first.t == 'Header' and first.level == 1
-  doc.blocks:insert(below and 2 or 1, pandoc.Div({pandoc.Para(line)}, {class = 'notebook-links'}))
+  local links = pandoc.Div({pandoc.Para(line)}, {class = 'notebook-links'})
+  -- A printed book opens no notebook.
+  doc.blocks:insert(below and 2 or 1, pandoc.Div({links}, {class = 'content-visible', ['when-format'] = 'html'}))
   return doc
 end

@@ -18,6 +18,7 @@ GROUPS = {
     "requirements.txt": ["chapters", "press", "web", "test", "api", "build"],
     "requirements-uv.txt": ["installer"],
     "requirements-lab.txt": ["lab"],
+    "requirements-pdf.txt": ["pdf"],
     "requirements-ci.txt": ["ci"],
     "requirements-quarto.txt": ["quarto"],
 }

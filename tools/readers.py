@@ -55,7 +55,8 @@ from press.problems import BookError, Problems  # noqa: E402
 from press.read.config import Book, Entry, read_book  # noqa: E402
 from press.resolve.links import resolve_links  # noqa: E402
 from press.resolve.page import Page  # noqa: E402
-from press.write.notebook import Cell, NotebookError, notebook_text, page_cells  # noqa: E402
+from press.write.notebook import Cell, notebook_text, page_cells  # noqa: E402
+from press.write.walk import NoFormError  # noqa: E402
 from tools.web import write_if_changed  # noqa: E402
 
 CARRIED = """\
@@ -196,7 +197,7 @@ def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell
     page.blocks = [block for block in page.blocks if LINKS not in getattr(block, "classes", [])]
     try:
         return page_cells(book, page, kept)
-    except NotebookError as error:
+    except NoFormError as error:
         place = page.manuscript.place(*error.needles)
         problems.add(page.entry.source, place, f"{error.construct} は、読者のノートブックに写せません",
                      "ふつうの Markdown で書くか、press/write/notebook.py に書き方を加えてください")  # fmt: skip

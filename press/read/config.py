@@ -16,6 +16,8 @@ from press.read.words import words
 CONFIG = "_quarto.yml"
 
 NOT_UTF8 = ("UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
+# The book in one file, where `python -m press pdf` has put it; the site may offer it.
+PDF = "book.pdf"
 CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")  # of a whole book or chapter
 
 
@@ -120,8 +122,8 @@ def read_book(root: Path, problems: Problems) -> Book:
         repo_branch=str(book.get("repo-branch", "main")),
         repo_actions=tuple(_as_list(book.get("repo-actions"))),
         site_url=str(book.get("site-url", "")),
-        image=next(iter(_paths(root, book.get("image"), "image", problems)), None),
-        image_alt=str(book.get("image-alt", "")),
+        image=next(iter(_paths(root, str(settings.get("image", "")).lstrip("/") or None, "image", problems)), None),
+        image_alt=str(settings.get("image-alt", "")),
         open_graph=bool(book.get("open-graph")),
         twitter_card=bool(book.get("twitter-card")),
     )

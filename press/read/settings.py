@@ -87,7 +87,7 @@ TABLE: dict[str, dict[str, str]] = {
         room="project book execute crossref",
         language="lang",
         words="language",
-        text="csl nocite",
+        text="csl nocite image image-alt",
         strings="bibliography filters",
         flag="link-citations number-sections toc",
         format="format",
@@ -99,7 +99,7 @@ TABLE: dict[str, dict[str, str]] = {
     ),
     "book": _keys(
         text="title subtitle date-format description abstract repo-url repo-branch repo-subdir issue-url "
-        "site-url favicon image image-alt doi",
+        "site-url favicon doi",
         day="date",
         strings="repo-actions",
         flag="page-navigation reader-mode",

@@ -36,6 +36,8 @@ from press.resolve.kinds import CALLOUTS, FLOATS, PROOFS, THEOREMS, kind_of
 DIV_ATTRIBUTES = {"layout-ncol", "layout-nrow", "layout", "title", "collapse", "appearance", "icon",
                   "name", "number", "style", "fig-cap", "tbl-cap", "fig-alt", "fig-align", "data",
                   "tbl-colwidths", "width", "role", "lang", "group", "summary", "open", "kind"}  # fmt: skip
+# What a book is made into, and by which names of formats (`when-format`) that is meant.
+FORMS = {"html": re.compile("html"), "pdf": re.compile("(pdf|typst)$")}
 Parts = dict[str, list[pf.Element]]  # parsed captions and outputs of a code cell, by name
 ESCAPED = re.compile(r"\{(\{+[^<}\n]+\}+)\}")  # {{python}}: a block or piece of code that is shown, not run
 UNSUPPORTED_CLASS = re.compile(
@@ -43,9 +45,11 @@ UNSUPPORTED_CLASS = re.compile(
 )
 
 
-def build_structure(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems) -> list[pf.Element]:
-    """The chapter's blocks with every construct of Quarto in one of the shapes above."""
-    structure = _Structure(book, manuscript, problems)
+def build_structure(
+    book: Book, manuscript: Manuscript, cache: Cache, problems: Problems, form: str = "html"
+) -> list[pf.Element]:
+    """The chapter's blocks with every construct of Quarto in one of the shapes above; `form` is one of `FORMS`."""
+    structure = _Structure(book, manuscript, problems, form)
     known = len(problems)
     blocks: list[pf.Element] = []
 
@@ -55,7 +59,7 @@ def build_structure(book: Book, manuscript: Manuscript, cache: Cache, problems: 
             raise _FaultyError  # nothing is kept, so that the next build complains again
         return pandoc.dump(blocks)
 
-    key = [manuscript.ast, repr(manuscript.cells), repr(structure.cell_defaults), repr(book.words)]
+    key = [manuscript.ast, repr(manuscript.cells), repr(structure.cell_defaults), repr(book.words), form]
     try:
         return list(pandoc.load(cache.text("structure", key, build)).content)
     except _FaultyError:
@@ -75,8 +79,9 @@ class _FaultyError(Exception):
 
 
 class _Structure:
-    def __init__(self, book: Book, manuscript: Manuscript, problems: Problems):
+    def __init__(self, book: Book, manuscript: Manuscript, problems: Problems, form: str):
         self.book = book
+        self.form = form
         self.manuscript = manuscript
         self.problems = problems
         self.cell_defaults = cell_defaults(book, manuscript)
@@ -91,7 +96,7 @@ class _Structure:
         doc = doc.walk(self._element)
         return list(doc.content)
 
-    # ---- what is for HTML readers ------------------------------------------------------------
+    # ---- what is for readers of this form ------------------------------------------------------------
 
     def _visible(self, el: pf.Element, doc: pf.Doc) -> Any:
         if not isinstance(el, pf.Div | pf.Span):
@@ -103,7 +108,9 @@ class _Structure:
         for key in conditions:
             if key not in ("when-format", "unless-format"):
                 self.complain(f"条件 {key} には対応していません", "when-format か unless-format を使ってください", key)
-        matches = all((value.startswith("html")) == (key == "when-format") for key, value in conditions.items())
+        matches = all(
+            bool(FORMS[self.form].match(value)) == (key == "when-format") for key, value in conditions.items()
+        )
         return list(el.content) if matches == visible else []
 
     # ---- one element -------------------------------------------------------------------------

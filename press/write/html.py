@@ -231,7 +231,7 @@ class _Drawing:
         name = pf.stringify(el.caption).strip() if el.caption is not None else ""
         name = entities.escape(name or self.book.words["crossref-tbl-title"], quote=True)
         el.classes = [*el.classes, "book-table"]
-        widths = _widths(el.attributes.pop("tbl-colwidths", ""), len(el.colspec))
+        widths = column_widths(el.attributes.pop("tbl-colwidths", ""), len(el.colspec))
         el.colspec = [(alignment, width) for (alignment, _), width in zip(el.colspec, widths, strict=True)]
         return [_raw(f'<div class="table-scroll" role="group" aria-label="{name}" tabindex="0">'), el, _raw("</div>")]
 
@@ -258,7 +258,7 @@ class _Drawing:
         return path.read_bytes() if path.is_file() else b""
 
 
-def _widths(given: str, columns: int) -> list[float | str]:
+def column_widths(given: str, columns: int) -> list[float | str]:
     """[30, 70] as shares of the width; as wide as the content where nothing fitting is given."""
     numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", given)]
     if len(numbers) != columns or sum(numbers) <= 0:

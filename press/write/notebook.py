@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import html as entities
 import json
-import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,11 @@ from press import pandoc
 from press.cache import Cache
 from press.read.config import Book
 from press.resolve.kinds import kind_of
-from press.resolve.links import ELSEWHERE
 from press.resolve.page import Page
 from press.resolve.structure import cell_defaults
 from press.resolve.tree import children
 from press.write.html import image_size
+from press.write.walk import NoFormError, Walk, called, is_solution
 
 # What every Jupyter draws. Not `gfm`: pandoc would write its mathematics in fences that Jupyter does not know.
 MARKDOWN = "markdown_strict+tex_math_dollars+pipe_tables+backtick_code_blocks"
@@ -37,22 +36,8 @@ IMAGE = "press-image:"  # what the address of an image begins with until it is c
 SITE = "press-site:"  # what an address inside the book begins with until the notebook's own is known
 IMAGE_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
                ".gif": "image/gif", ".webp": "image/webp"}  # fmt: skip
-# A page's own machinery: it does nothing without the page.
-MACHINERY = re.compile(r"\s*(<!--.*?-->|<(script|style)\b[^>]*>.*?</\2>|<link\b[^>]*>)\s*", flags=re.S | re.I)
-# Elements that `MARKDOWN` has a form for; those that need more are in `_Drawing`.
-PLAIN = (pf.Para, pf.Plain, pf.Str, pf.Space, pf.SoftBreak, pf.LineBreak, pf.Emph, pf.Strong, pf.Code, pf.Math,
-         pf.Quoted, pf.Superscript, pf.Subscript, pf.Strikeout, pf.BlockQuote, pf.BulletList, pf.OrderedList,
-         pf.ListItem, pf.CodeBlock, pf.HorizontalRule, pf.Cite)  # fmt: skip
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}  # fmt: skip
-
-
-class NotebookError(Exception):
-    """A construct that has no form in a notebook: what it is, and what to look for in the manuscript."""
-
-    def __init__(self, construct: str, *needles: str):
-        super().__init__(construct)
-        self.construct, self.needles = construct, needles
 
 
 @dataclass(frozen=True)
@@ -88,7 +73,7 @@ def page_cells(book: Book, page: Page, cache: Cache) -> list[Cell]:
 
     Raises
     ------
-    NotebookError
+    NoFormError
         If something on the page has no form in a notebook.
     """
     title: list[pf.Element] = [pf.Str(page.number), pf.Space()] if page.number else []
@@ -163,17 +148,11 @@ def _pieces(blocks: Iterable[pf.Element]) -> Iterator[_Piece]:
         if isinstance(block, pf.Div) and "theorem" in classes and kind_of(block.identifier) == "exr":
             exercise = block.identifier
             yield from (replace(piece, poses=exercise) for piece in _box(block))
-        elif isinstance(block, pf.Div) and exercise and _is_solution(block):
+        elif isinstance(block, pf.Div) and exercise and is_solution(block):
             yield from (replace(piece, answers=exercise) for piece in _box(block))
         else:
             exercise = ""
             yield from _box(block)
-
-
-def _is_solution(box: pf.Div) -> bool:
-    """A folded callout beneath an exercise, or a proof that calls itself a solution."""
-    is_folded = "callout" in box.classes and box.attributes.get("collapse") == "true"
-    return is_folded or ("proof" in box.classes and box.attributes["kind"] == "sol")
 
 
 def _box(block: pf.Element) -> Iterator[_Piece]:
@@ -183,7 +162,7 @@ def _box(block: pf.Element) -> Iterator[_Piece]:
         return
     if "cell" in block.classes:
         if "number" not in block.attributes:
-            raise NotebookError("囲み .cell", ".cell")
+            raise NoFormError("囲み .cell", ".cell")
         yield _Piece(number=int(block.attributes["number"]))
         if captions := list(_captions(block.content)):
             yield _Piece([pf.Div(*captions, classes=["captions"])])
@@ -211,7 +190,7 @@ def _holds_cell(block: pf.Element) -> bool:
         return True
     held = any(_holds_cell(child) for child in children(block))
     if held and not isinstance(block, pf.Div):
-        raise NotebookError(f"{_name(block)} の中のコードセル")
+        raise NoFormError(f"{called(block)} の中のコードセル")
     return held
 
 
@@ -243,23 +222,20 @@ def _joined(pieces: Iterable[_Piece]) -> list[_Piece]:
 # ---- what stands in a Markdown cell ------------------------------------------------------------------
 
 
-class _Drawing:
+class _Drawing(Walk):
     """Quarto's shapes as plain Markdown; addresses inside the book lead to the site."""
 
     def __init__(self, book: Book, page: Page):
-        self.book, self.page = book, page
-        self.images: dict[str, Path | bytes] = {}
+        super().__init__(book, page)
+        self.images: dict[str, bytes] = {}
         self.level = 1  # of the last heading
-        self.boxes: dict[str, Callable[[pf.Div], list[pf.Element]]] = {
+        self.boxes = {
             "callout": self._callout,
             "theorem": self._theorem,
             "proof": self._titled,
             "tab": self._titled,
             "filename": self._filename,
         }
-
-    def blocks(self, blocks: Iterable[pf.Element]) -> list[pf.Element]:
-        return [drawn for block in blocks for drawn in self._block(block)]
 
     def with_images(self, source: str) -> str:
         """A cell's text with its images carried at its end.
@@ -268,114 +244,51 @@ class _Drawing:
         """
         carried = []
         for name in dict.fromkeys(re.findall(rf"\({IMAGE}([^)\s]+)\)", source)):
-            image = self.images[unquote(name)]
-            data = _sized(image if isinstance(image, bytes) else image.read_bytes())
+            data = _sized(self.images[unquote(name)])
             kind = IMAGE_TYPES[Path(unquote(name)).suffix.lower()]
             source = source.replace(f"({IMAGE}{name})", f"[{name}]")
             carried.append(f"[{name}]: data:{kind};base64,{base64.b64encode(data).decode()}")
         return "\n\n".join([source, *carried])
 
-    def _block(self, el: pf.Element) -> list[pf.Element]:
-        if isinstance(el, pf.Div):
-            shape = next((name for name in el.classes if name in self.boxes), None)
-            if shape:
-                return self.boxes[shape](el)
-            if el.classes and not {"captions", "tabset", "layout", "aside", "fold", "column", "columns"} & set(
-                el.classes
-            ):
-                return self._live(el)
-            return self.blocks(el.content)
-        if isinstance(el, pf.RawBlock):
-            return self._raw(el)
-        if isinstance(el, pf.Figure):
-            drawn = self.blocks(el.content)
-            caption = [_caption(el.caption)] if el.caption is not None and len(el.caption.content) else []
-            return [*drawn, *self.blocks(caption)]
-        if isinstance(el, pf.Table):
-            return self._table(el)
-        if isinstance(el, pf.Header):
-            self.level = el.level
-            return [pf.Header(*self._inlines(el.content), level=el.level)]
-        if isinstance(el, pf.BulletList | pf.OrderedList):
-            for item in el.content:
-                item.content = self.blocks(item.content)
-            return [el]
-        if isinstance(el, pf.BlockQuote):
-            return [pf.BlockQuote(*self.blocks(el.content))]
-        if isinstance(el, pf.CodeBlock):
-            return [
-                pf.CodeBlock(el.text, classes=[name for name in el.classes if name in ("python", "sh", "text")][:1])
-            ]
-        if isinstance(el, pf.Para | pf.Plain):
-            drawn = self._inlines(el.content)
-            return [type(el)(*drawn)] if drawn else []
-        if isinstance(el, PLAIN):
-            return [el]
-        raise NotebookError(_name(el), pf.stringify(el).strip()[:40])
-
-    def _inlines(self, inlines: Iterable[pf.Element]) -> list[pf.Element]:
-        drawn = [drawn for inline in inlines for drawn in self._inline(inline)]
+    def inlines(self, inlines: Iterable[pf.Element]) -> list[pf.Element]:
+        drawn = super().inlines(inlines)
         return [stressed for at in range(len(drawn)) for stressed in _stressed(drawn, at)]
 
-    def _inline(self, el: pf.Element) -> list[pf.Element]:
-        if isinstance(el, pf.Span):
-            return self._span(el)
-        if isinstance(el, pf.Link):
-            return [pf.Link(*self._inlines(el.content), url=self._url(el.url))]
-        if isinstance(el, pf.Image):
-            return [self._image(el)]
-        if isinstance(el, pf.RawInline):
-            return self._raw(el)
-        if isinstance(el, pf.Note):
-            return self._note(el)
-        if isinstance(el, pf.Code):
-            return [pf.Code(el.text)]
-        if isinstance(el, PLAIN):
-            if hasattr(el, "content"):
-                el.content = self._inlines(el.content)
-            return [el]
-        raise NotebookError(_name(el), pf.stringify(el).strip()[:40])
+    def figure(self, el: pf.Figure) -> list[pf.Element]:
+        drawn = self.blocks(el.content)
+        caption = [_caption(el.caption)] if el.caption is not None and len(el.caption.content) else []
+        return [*drawn, *self.blocks(caption)]
 
-    def _span(self, el: pf.Span) -> list[pf.Element]:
-        if "equation" in el.classes:
-            formula, number = el.content[0], pf.stringify(el.content[-1]).strip("()")
-            return [pf.Math(rf"{formula.text.strip()} \tag{{{number}}}", format="DisplayMath")]
-        return [] if "visually-hidden" in el.classes else self._inlines(el.content)
+    def header(self, el: pf.Header) -> list[pf.Element]:
+        self.level = el.level
+        return [pf.Header(*self.inlines(el.content), level=el.level)]
 
-    def _url(self, url: str) -> str:
-        if ELSEWHERE.match(url) or not url:
-            return url
-        path, mark, rest = re.fullmatch(r"([^?#]*)([?#]?)(.*)", url, flags=re.S).groups()  # type: ignore[union-attr]
-        inside = os.path.normpath(os.path.join(os.path.dirname(self.page.href), path)) if path else self.page.href
-        return SITE + inside.replace(os.sep, "/") + mark + rest
+    def code(self, el: pf.CodeBlock) -> list[pf.Element]:
+        return [pf.CodeBlock(el.text, classes=[name for name in el.classes if name in ("python", "sh", "text")][:1])]
 
-    def _image(self, el: pf.Image) -> pf.Image:
-        media, path = self.page.manuscript.media, self.book.root / Path(self.page.href).parent / unquote(el.url)
+    def equation(self, el: pf.Span) -> list[pf.Element]:
+        formula, number = el.content[0], pf.stringify(el.content[-1]).strip("()")
+        return [pf.Math(rf"{formula.text.strip()} \tag{{{number}}}", format="DisplayMath")]
+
+    def link(self, el: pf.Link) -> list[pf.Element]:
+        inside = self.inside(el.url)
+        return [pf.Link(*self.inlines(el.content), url=SITE + "".join(inside) if inside else el.url)]
+
+    def image(self, el: pf.Image) -> pf.Element:
         name = Path(unquote(el.url)).name
-        if el.url.startswith("data:") or Path(name).suffix.lower() not in IMAGE_TYPES:
-            raise NotebookError(f"画像 {el.url[:40]}", el.url)
-        self.images[name] = media[el.url] if el.url in media else path
+        self.images[name] = self.picture(el, IMAGE_TYPES)
         return pf.Image(*el.content, url=IMAGE + quote(name))
 
-    def _raw(self, el: pf.RawBlock | pf.RawInline) -> list[pf.Element]:
-        rest = MACHINERY.sub("", el.text)
-        if rest.strip():
-            raise NotebookError(f"生の HTML {rest.strip()[:40]!r}", rest.strip())
-        return []
-
-    def _live(self, el: pf.Div) -> list[pf.Element]:
-        """A place that a script of the page fills: here the text that stands in for it, if any."""
-        if not any(name.startswith("data-") for name in el.attributes):
-            raise NotebookError(f"囲み .{'.'.join(el.classes)}", f".{el.classes[0]}", el.classes[0])
+    def elsewhere(self) -> list[pf.Element]:
         page = pf.Link(pf.Str("ウェブのページ"), url=SITE + self.page.href)
-        return self.blocks(el.content) or [pf.Para(pf.Str("この図は、"), page, pf.Str("で動かせます。"))]
+        return [pf.Para(pf.Str("動く図は、"), page, pf.Str("にあります。"))]
 
-    def _note(self, el: pf.Note) -> list[pf.Element]:
+    def note(self, el: pf.Note) -> list[pf.Element]:
         if len(el.content) != 1 or not isinstance(el.content[0], pf.Para):
-            raise NotebookError("段落が一つではない脚注", pf.stringify(el).strip()[:20])
-        return [pf.Str("（注："), *self._inlines(el.content[0].content), pf.Str("）")]
+            raise NoFormError("段落が一つではない脚注", pf.stringify(el).strip()[:20])
+        return [pf.Str("（注："), *self.inlines(el.content[0].content), pf.Str("）")]
 
-    def _table(self, el: pf.Table) -> list[pf.Element]:
+    def table(self, el: pf.Table) -> list[pf.Element]:
         rows = [*el.head.content, *(row for body in el.content for row in body.content), *el.foot.content]
         for cell in (cell for row in rows for cell in row.content):
             cell.content = self.blocks(cell.content)
@@ -394,7 +307,7 @@ class _Drawing:
     def _folded(self, el: pf.Div) -> list[pf.Element]:
         go_on = "continued" in el.classes
         title = (
-            "解答の続き" if go_on else pf.stringify(pf.Plain(*self._inlines(el.content[0].content[0].content))).strip()
+            "解答の続き" if go_on else pf.stringify(pf.Plain(*self.inlines(el.content[0].content[0].content))).strip()
         )
         body = self.blocks(el.content if go_on else el.content[1:])
         head = pf.RawBlock(f"<details>\n<summary>{entities.escape(title, quote=False)}</summary>", "html")
@@ -403,7 +316,7 @@ class _Drawing:
     def _titled(self, el: pf.Div) -> list[pf.Element]:
         if "continued" in el.classes:
             return self.blocks(el.content)
-        title = self._inlines(el.content[0].content[0].content)
+        title = self.inlines(el.content[0].content[0].content)
         return [pf.Para(pf.Strong(*title)), *self.blocks(el.content[1:])]
 
     def _theorem(self, el: pf.Div) -> list[pf.Element]:
@@ -442,7 +355,3 @@ def _stressed(inlines: list[pf.Element], at: int) -> list[pf.Element]:
 def _is_mark(character: str) -> bool:
     """Whether stars may stand between this character and a word."""
     return not character.strip() or unicodedata.category(character)[0] in "PS"
-
-
-def _name(el: pf.Element) -> str:
-    return type(el).__name__

@@ -43,9 +43,9 @@ def _checked(value: object) -> object:
     if isclass(value) or not callable(value):
         return value
     function = value
-    own = ("Model", "Device", "WeightFormat", "Estimate", "Energy")
+    own = ("Model", "Device", "WeightFormat", "Estimate", "Placement | None", "Energy")
     parameters = signature(function).parameters
-    kinds = {name: str(one.annotation) for name, one in parameters.items() if one.annotation in own}
+    kinds = {name: str(one.annotation).split()[0] for name, one in parameters.items() if one.annotation in own}
     if not kinds:
         return function
 
@@ -54,7 +54,7 @@ def _checked(value: object) -> object:
         from .errors import require_kind
 
         for name, given in (*zip(parameters, arguments, strict=False), *named.items()):
-            if name in kinds:
+            if name in kinds and not (given is None and parameters[name].default is None):
                 require_kind(name, given, __getattr__(kinds[name]))  # type: ignore[arg-type]
         return function(*arguments, **named)
 

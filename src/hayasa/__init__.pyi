@@ -6,6 +6,7 @@ from .answer.check import Check as Check
 from .answer.check import check as check
 from .answer.check_report import CheckedRun as CheckedRun
 from .answer.check_report import check_report as check_report
+from .answer.choose import best_split as best_split
 from .answer.choose import choose_devices as choose_devices
 from .answer.choose import choose_formats as choose_formats
 from .answer.choose import choose_models as choose_models
@@ -28,7 +29,9 @@ from .answer.fit import MemoryFit as MemoryFit
 from .answer.fit import max_batch_size as max_batch_size
 from .answer.fit import max_context_length as max_context_length
 from .answer.fit import memory_fit as memory_fit
+from .answer.offload import Offload as Offload
 from .answer.prompt import PromptTime as PromptTime
+from .catalog.hosts import get_host as get_host
 from .catalog.measurements import Measurement as Measurement
 from .catalog.measurements import measurements as measurements
 from .catalog.objects import device_rows as device_rows
@@ -43,6 +46,8 @@ from .engine.engines import BACKENDS as BACKENDS
 from .engine.engines import ENGINES as ENGINES
 from .engine.engines import Engine as Engine
 from .engine.engines import get_engine as get_engine
+from .engine.offload import OffloadCalibration as OffloadCalibration
+from .engine.offload import offload_calibration as offload_calibration
 from .engine.prompt import PromptCalibration as PromptCalibration
 from .engine.prompt import prompt_calibrations as prompt_calibrations
 from .engine.waits import Wait as Wait
@@ -63,6 +68,7 @@ from .formulas import step_latency_bounds_s as step_latency_bounds_s
 from .formulas import tokens_per_s as tokens_per_s
 from .formulas import transfer_latency_s as transfer_latency_s
 from .machine.device import Device as Device
+from .machine.host import Host as Host
 from .machine.memory import memory_available_bytes as memory_available_bytes
 from .machine.memory import memory_required_bytes as memory_required_bytes
 from .machine.split import pipeline_step_s as pipeline_step_s
@@ -75,6 +81,8 @@ from .model.kv_cache import kv_cache_bytes as kv_cache_bytes
 from .model.kv_cache import kv_cache_bytes_per_token as kv_cache_bytes_per_token
 from .model.kv_cache import kv_read_bytes as kv_read_bytes
 from .model.kv_cache import state_bytes as state_bytes
+from .model.placement import Placement as Placement
+from .model.placement import placement_of as placement_of
 from .model.shape import Model as Model
 from .model.tensors import active_parameters as active_parameters
 from .model.tensors import embedding_parameters as embedding_parameters

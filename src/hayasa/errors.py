@@ -13,6 +13,7 @@ import math
 MAX_BATCH_SIZE = 1_000_000
 MAX_CONTEXT_LENGTH = 100_000_000
 MAX_DEVICES = 1_000_000
+MAX_LAYERS = 100_000  # more than any model has: all of them
 
 
 class HayasaError(ValueError):

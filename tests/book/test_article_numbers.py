@@ -56,6 +56,16 @@ def test_the_input_table(manuscripts):
         assert rows[name] == [f"{BANDWIDTH_BYTES_PER_S[name] // 10**9} GB/s", f"{PEAK_OP_PER_S[name] // 10**12} TOPS"]
 
 
+def test_the_appendix_prints_the_eight_numbers_of_the_article(manuscripts):
+    text = cell_outputs(manuscripts, "d-article", "article-code-1")
+    printed = [
+        int(line.rpartition(": ")[2].rstrip(" トークン/秒倍").replace(",", "")) for line in text.split("\n") if line
+    ]
+    by_memory, by_compute = ([EXPECTED[name][view] for name in EXPECTED] for view in (0, 1))
+    inputs = [ratio(BANDWIDTH_BYTES_PER_S), ratio(PEAK_OP_PER_S)]
+    assert printed == [*inputs, *by_memory, *by_compute]
+
+
 def test_the_memory_hierarchy(manuscripts):
     rows = table_rows(cell_outputs(manuscripts, "01-memory-hierarchy", "tbl-hierarchy"))
     assert {"19 TB/s", "20 MB"} <= set(rows["SRAM"])

@@ -138,7 +138,14 @@ def test_lists_and_their_filter(capsys: pytest.CaptureFixture[str], arguments: l
 
 def test_calibrations_list_their_errors(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(run(capsys, "calibrations", "--json"))
-    assert {row["id"] for row in rows} == {row.id for row in hayasa.calibrations()}
+    ids = {part: {row["id"] for row in rows if row["part"] == part} for part in ("decode", "prompt", "draft", "power")}
+    assert ids["decode"] == {row.id for row in hayasa.calibrations()}
+    assert ids["prompt"] == {row.id for row in hayasa.prompt_calibrations()}
+    assert ids["draft"] and ids["power"] and len(rows) == sum(map(len, ids.values()))
+    listed = run(capsys, "calibrations")
+    assert len(listed.splitlines()) == 2 + len(rows)
+    metal = next(row for row in rows if row["part"] == "prompt" and row["id"] == "llama.cpp/metal")
+    assert f"{100 * metal['error_device_held_out']:.2g}%" in listed
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ TABLES = {
         "speed_causes",
         "memory_reserves",
         "engine_memory",
+        "processors",
     )
 }
 NAMED_TABLES = ("devices", "models", "weight_formats", "gguf_blocks")
@@ -130,7 +131,8 @@ FP16_ACCUMULATE = "peak_fp16_accumulate_fp16_dense_flop_per_s"
 def device_problems(row: Row) -> Iterator[str]:
     """Complain about a device whose figures cannot be right."""
     # Of a CPU, and of a chip that shares its memory, nobody knows how much is built in.
-    any_memory = row["family"] == "cpu" or row["unified_memory"] == "1"
+    processor = row["family"].startswith("cpu")
+    any_memory = processor or row["unified_memory"] == "1"
     yield from bounded(row, "memory_bandwidth_bytes_per_s", 5e9, 2e13, required=True)
     yield from bounded(row, "memory_bytes", 2**30, 2**41, required=not any_memory)
     yield from bounded(row, "released", 2005, 2030, required=True)
@@ -140,8 +142,8 @@ def device_problems(row: Row) -> Iterator[str]:
     for column in (*DENSE_PEAKS, FP16_ACCUMULATE):
         yield from bounded(row, column, 1e12, 2e16, required=False)
     for column in ("gpu_cores", "sm_count"):
-        yield from bounded(row, column, 4, 512, required=False)
-    yield from bounded(row, "gpu_clock_hz", 5e8, 4e9, required=False)
+        yield from bounded(row, column, 2 if processor else 4, 512, required=False)
+    yield from bounded(row, "gpu_clock_hz", 5e8, 6e9 if processor else 4e9, required=False)
     yield from bounded(row, "link_bandwidth_bytes_per_s", 1e9, 2e12, required=False)
     yield from bounded(row, "neural_engine_op_per_s", 1e12, 1e14, required=False)
     for dense in DENSE_PEAKS:
@@ -666,6 +668,17 @@ def engine_memory_problems(row: Row) -> Iterator[str]:
     yield from bounded(row, "share_most", float(row["share_least"] or 0), 1, required=True)
 
 
+def processor_problems(row: Row) -> Iterator[str]:
+    """Complain about a processor that is none of its device's, or whose cores cannot be right."""
+    device = next((device for device in TABLES["devices"] if device["id"] == row["device"]), None)
+    if device is None or row["name"] not in device["aliases"].split("|"):
+        yield f"name: {row['name']!r} is no name of {row['device']!r}"
+    if not re.fullmatch("cpu-[a-z0-9-]+", row["family"]):
+        yield f"family: {row['family']!r}"
+    yield from bounded(row, "cores", 1, 256, required=True)
+    yield from bounded(row, "clock_hz", 1e9, 6.5e9, required=True)
+
+
 CHECKS: dict[str, Callable[[Row], Iterator[str]]] = {
     "devices": device_problems,
     "models": model_problems,
@@ -676,6 +689,7 @@ CHECKS: dict[str, Callable[[Row], Iterator[str]]] = {
     "speed_causes": speed_cause_problems,
     "memory_reserves": reserve_problems,
     "engine_memory": engine_memory_problems,
+    "processors": processor_problems,
 }
 
 
@@ -834,6 +848,11 @@ def test_measurements_speak_of_known_devices_and_models(path: Path) -> None:
 # -------------------------------------------- each checker is seen to complain
 
 BROKEN = [
+    ("processors", "source", ""),
+    ("processors", "name", "5950"),
+    ("processors", "family", "zen3"),
+    ("processors", "cores", ""),
+    ("processors", "clock_hz", "4.9"),
     ("devices", "source", ""),
     ("devices", "source", "somewhere"),
     ("devices", "source_kind", "rumour"),
@@ -894,6 +913,7 @@ BROKEN = [
     ("speed_causes", "source", "somebody said so"),
 ]
 SOUND = {
+    "processors": "5950X",
     "devices": "a100-80gb-pcie",
     "models": "llama-3.1-8b",
     "weight_formats": "mlx-q4",
@@ -905,7 +925,7 @@ SOUND = {
 def sound_row(table: str) -> Row:
     rows = TABLES[table]
     if table in SOUND:
-        return next(row for row in rows if row["id"] == SOUND[table])
+        return next(row for row in rows if row.get("id", row.get("name")) == SOUND[table])
     return next(row for row in rows if row["weight_format"] == "q4_k_m")
 
 

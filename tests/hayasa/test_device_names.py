@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hayasa
+from hayasa.catalog.objects import processors
 from hayasa.catalog.device_names import read_name
 from hayasa.units import GIB
 
@@ -306,7 +307,39 @@ def test_a_processor_reads_as_fast_as_its_memory(name: str, gb_per_s: float, id_
     device = hayasa.get_device(name)
     assert device.memory_bandwidth_bytes_per_s == pytest.approx(gb_per_s * 1e9)
     assert device.id == id_
-    assert device.family == "cpu"
+    assert device.is_processor
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "cores", "clock_ghz", "estimated"),
+    [
+        ("AMD Ryzen 9 5950X 16-Core Processor", "cpu-zen3", 16, 4.9, ()),
+        ("Ryzen 5 4600G", "cpu-zen2", 6, 4.2, ()),  # of the same row, but of an older generation
+        ("ryzen-5000", "cpu-zen3", 6, 4.4, ("gpu_cores", "gpu_clock_hz")),
+        ("Ryzen 7 5700X3D 8-Core Processor", "cpu-zen3", 8, 4.4, ("gpu_clock_hz",)),
+        ("i5-1135G7 DDR4-3200 1ch", "cpu-icelake", 4, 4.2, ()),
+        ("Core i9-14900K", "cpu-alderlake", 8, 6.0, ()),  # its efficient cores do not multiply
+        ("Raspberry Pi 5 8GB", "cpu-cortex-a76", 4, 2.4, ()),
+    ],
+)
+def test_the_name_of_a_processor_says_its_cores(
+    name: str, family: str, cores: int, clock_ghz: float, estimated: tuple[str, ...]
+) -> None:
+    device = hayasa.get_device(name)
+    assert (device.family, device.gpu_cores, device.gpu_clock_hz) == (family, cores, clock_ghz * 1e9)
+    assert device.estimated == estimated
+
+
+def test_every_processor_is_found_by_its_name() -> None:
+    for id_, sold in processors().items():
+        for one in sold[::10]:
+            device = hayasa.get_device(one.name)
+            assert (device.id, device.family, device.gpu_cores, device.gpu_clock_hz) == (
+                id_,
+                one.family,
+                one.cores,
+                one.clock_hz,
+            )
 
 
 @settings(max_examples=300, deadline=None)
@@ -323,7 +356,7 @@ def test_any_text_is_a_device_or_an_error_of_the_package(name: str) -> None:
     except hayasa.HayasaError as error:
         assert repr(name) in str(error)
     else:
-        assert device.id in hayasa.device_rows() or device.family == "cpu"
+        assert device.id in hayasa.device_rows() or device.is_processor
 
 
 def test_a_long_name_is_refused_soon() -> None:

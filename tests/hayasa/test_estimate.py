@@ -17,6 +17,7 @@ from hayasa.engine.waits import (
     ASSUMED_CORE_CYCLES_PER_BYTE,
     ASSUMED_CORE_CYCLES_PER_S_AT_MOST,
     ASSUMED_FLOP_PER_CORE_CYCLE,
+    ASSUMED_PROCESSOR_CYCLES_PER_BYTE,
     BEFORE_TURING,
     FITTED_WAITS,
     UNPACKING,
@@ -377,7 +378,7 @@ def test_of_a_device_of_ones_own_missing_cores_are_estimated(known: dict[str, fl
     whole = hayasa.Device(id="own", **family, gpu_cores=128, gpu_clock_hz=2.52e9)  # type: ignore[arg-type]
     guessed, sure = hayasa.estimate("llama-3.1-70b", own), hayasa.estimate("llama-3.1-70b", whole)
     assert {wait.kind.name for wait in guessed.waits} >= {wait.kind.name for wait in sure.waits}
-    assert f"GPU のコアの数が分からないため、{from_what}から推定しました。" in guessed.notes
+    assert f"コアの数が分からないため、{from_what}から推定しました。" in guessed.notes
     assert guessed.chosen and sure.chosen and guessed.chosen.low_factor < sure.chosen.low_factor
     assert guessed.decode_tokens_per_s == pytest.approx(sure.decode_tokens_per_s, rel=0.2)
 
@@ -403,7 +404,7 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     waits = {wait.kind.name for wait in result.waits}
     alone = ("weight_bytes", "weight_flop", "attention_flop", "kv_bytes", "layers", "sequences")
     for fitted in FITTED_WAITS:
-        if fitted.amount in alone and fitted.kind.name not in ("dies", "many_cores") and not fitted.before:
+        if fitted.amount in alone and fitted.kind.name != "dies" and not fitted.before:
             used = fitted.kind.name not in UNPACKING or "k" in calibration.unpacked_kinds
             used = used and (
                 fitted.kind.name != "unpack_before_turing" or result.device.family.startswith(BEFORE_TURING)
@@ -415,7 +416,7 @@ def test_no_row_drops_a_wait_in_silence(device: str) -> None:
     on_cores = calibration.unpack_cycles_per_byte or calibration.attention_cycles_per_flop
     if on_cores and not result.device.gpu_cores:
         assert "コアの数が分からない" in notes
-    if result.device.family != "cpu":
+    if not result.device.is_processor:
         assert result.device.peak_flop_per_s("bf16"), "a GPU's peak is published, or estimated from kin"
     if result.device.estimated:
         assert "推定した値を使いました" in notes
@@ -425,6 +426,10 @@ def test_what_stands_in_for_unknown_cores_is_what_the_table_says() -> None:
     devices = [hayasa.get_device(id_) for id_ in hayasa.device_rows()]
     devices = [device for device in devices if device.gpu_cores and device.gpu_clock_hz]
     cycles = {device.id: device.gpu_cores * device.gpu_clock_hz for device in devices}
+    processors = [device for device in devices if device.is_processor]
+    processors_per_byte = [cycles[device.id] / device.memory_bandwidth_bytes_per_s for device in processors]
+    assert statistics.median(processors_per_byte) == pytest.approx(ASSUMED_PROCESSOR_CYCLES_PER_BYTE, rel=0.1)
+    devices = [device for device in devices if not device.is_processor]
     per_byte = [cycles[device.id] / device.memory_bandwidth_bytes_per_s for device in devices]
     flop = [device.peak_fp32_flop_per_s / cycles[device.id] for device in devices if device.peak_fp32_flop_per_s]
     fastest = [cycles[device.id] for device in devices if device.memory_bandwidth_bytes_per_s >= 1.5e12]

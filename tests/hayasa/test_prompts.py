@@ -54,13 +54,29 @@ def test_an_estimate_is_what_was_fitted(prompts: list[Prompt]) -> None:
 
 @pytest.mark.parametrize(
     ("id_", "device", "model"),
-    [("llama.cpp/cuda", 0.25, 0.22), ("llama.cpp/metal", 0.08, 0.11), ("mlx/mlx", 0.2, 0.12)],
+    [("llama.cpp/cuda", 0.25, 0.22), ("llama.cpp/metal", 0.08, 0.11), ("mlx/mlx", 0.2, 0.12), ("llama.cpp/cpu", 0.4, 0.3)],
 )
 def test_how_far_off_prompts_are_that_were_held_out(id_: str, device: float, model: float) -> None:
     row = next(row for row in prompt_calibrations() if row.id == id_)
     assert 0 < row.error_device_held_out < device and 0 < row.error_model_held_out < model
     assert 0.85 <= row.coverage_model_held_out <= 0.97
     assert row.low_factor <= row.known_low_factor < 1 < row.known_high_factor <= row.high_factor
+
+
+def test_a_processor_beside_a_gpu_has_cores_of_its_own() -> None:
+    """The compute units of a GPU say nothing of the processor that shares its memory."""
+    beside = hayasa.estimate("llama-3.1-8b", "radeon-780m", weights="q4_k_m", engine="llama.cpp", backend="cpu")
+    assert beside.prefill_tokens_per_s is not None
+    assert any("CPU のコアの数が分からない" in note for note in beside.prefill_notes)
+
+
+def test_prompts_are_read_as_fast_as_the_cores_of_a_processor() -> None:
+    speeds = [
+        hayasa.estimate("llama-3.1-8b", name, weights="q4_k_m", engine="llama.cpp").prefill_tokens_per_s or 0.0
+        for name in ("Ryzen 5 5600X", "Ryzen 9 5950X", "Ryzen 9 7950X")
+    ]
+    # 16 cores instead of 6, at nearly the same clock; then the next generation's.
+    assert 2 < speeds[1] / speeds[0] < 3 and 1.3 < speeds[2] / speeds[1] < 2.5
 
 
 def test_depth_is_no_trend(prompts: list[Prompt]) -> None:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hayasa
-from hayasa import Device, HayasaError, Model, WeightFormat
+from hayasa import Device, HayasaError, Host, Model, WeightFormat
 from hayasa.cli.commands import _parser, main
 
 MODEL = Model(
@@ -61,6 +61,9 @@ SOUND: dict[str, Any] = {
     "server": True,
     "file": None,
     "seen": None,
+    "host": 60e9,
+    "cpu_moe_layers": 0,
+    "placement": None,
     "expected": None,
     "argument": "weights",
     "spent": hayasa.energy(hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS), rated_power_w=2),
@@ -81,7 +84,13 @@ SOUND: dict[str, Any] = {
 }
 """A sound value of each parameter that is no number like 2."""
 
-NAMES = {"get_model": "llama-3.1-8b", "get_device": "rtx-4090", "get_weight_format": "q4_k_m", "get_engine": "mlx"}
+NAMES = {
+    "get_model": "llama-3.1-8b",
+    "get_device": "rtx-4090",
+    "get_weight_format": "q4_k_m",
+    "get_engine": "mlx",
+    "get_host": "ddr5-5600 x2",
+}
 """What is sound as the `name` of each function that takes one."""
 
 NASTY = st.one_of(
@@ -104,7 +113,9 @@ NASTY = st.one_of(
     st.just(WEIGHTS),
 )
 
-OBJECTS = (Model, Device, WeightFormat)
+HOST = Host(id="h", memory_bandwidth_bytes_per_s=6e10)
+
+OBJECTS = (Model, Device, WeightFormat, Host)
 
 
 def _functions() -> dict[str, Callable[..., object]]:
@@ -123,7 +134,7 @@ FUNCTIONS = _functions()
 def sound_arguments(name: str, function: Callable[..., object]) -> dict[str, object]:
     """Return arguments that a function answers to."""
     if function in OBJECTS:
-        own = {Model: MODEL, Device: DEVICE, WeightFormat: WEIGHTS}[function]  # type: ignore[index]
+        own = {Model: MODEL, Device: DEVICE, WeightFormat: WEIGHTS, Host: HOST}[function]  # type: ignore[index]
         return {field.name: getattr(own, field.name) for field in fields(own)}
     return {
         parameter: NAMES[name] if parameter == "name" else SOUND.get(parameter, 2)

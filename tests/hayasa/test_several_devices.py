@@ -53,7 +53,9 @@ def test_unlike_devices_are_as_fast_as_something_between_them(
         assert both.chosen.high_factor == max(one.chosen.high_factor for one in alone if one.chosen)
     speeds = [one.prefill_tokens_per_s for one in alone]
     if all(speeds):
-        assert min(speeds) <= (both.prefill_tokens_per_s or 0) * (1 + 1e-9) <= max(speeds) * (1 + 2e-9)
+        # Micro-batches of a prompt follow each other: all devices are busy with one, at most.
+        fastest = len(names) * max(speeds)
+        assert min(speeds) <= (both.prefill_tokens_per_s or 0) * (1 + 1e-9) <= fastest * (1 + 2e-9)
 
 
 @pytest.mark.parametrize("split", ["pipeline", "tensor"])

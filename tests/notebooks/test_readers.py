@@ -68,7 +68,9 @@ def test_all_code_and_outputs_of_the_chapter_are_there(site, path):
 @by_chapter
 def test_all_captions_are_there(site, path):
     page = (site / "chapters" / f"{path.stem}.html").read_text(encoding="utf-8")
-    text = "\n".join(texts(nbformat.read(site / readers.FOLDER / path.name, as_version=4))).replace("\N{NO-BREAK SPACE}", " ")
+    text = "\n".join(texts(nbformat.read(site / readers.FOLDER / path.name, as_version=4))).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
     numbers = set(re.findall(r"<(?:fig)?caption>(?:<p>)?([図表]\s[\w.]+):", page))
     assert numbers and all(f"**{number.replace(chr(160), ' ')}:**" in text for number in numbers)
 
@@ -78,7 +80,19 @@ def test_all_captions_are_there(site, path):
 def test_nbval_finds_the_stored_outputs_far_from_the_book(site, path, tmp_path):
     shutil.copy(site / readers.FOLDER / path.name, tmp_path)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", "."]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        ".",
+    ]
     done = subprocess.run([*command, path.name], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
@@ -86,14 +100,21 @@ def test_nbval_finds_the_stored_outputs_far_from_the_book(site, path, tmp_path):
 def run(folder, *sources):
     """What the last of some cells prints, in a kernel of its own."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    client = notebooks.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = notebooks.NotebookClient(
+        nbformat.v4.new_notebook(cells=cells),
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+    )
     client.execute()
     return "".join(output.get("text", "") for output in cells[-1].outputs)
 
 
 def test_hayasa_is_the_one_that_the_notebook_carries(site, root, tmp_path):
     setup = codes(nbformat.read(site / readers.FOLDER / CHAPTERS[0].name, as_version=4))[0].source
-    where, answer = run(tmp_path, setup, "import hayasa\nprint(hayasa.__file__, hayasa.get_model('llama-2-7b').layers)").split()
+    where, answer = run(
+        tmp_path, setup, "import hayasa\nprint(hayasa.__file__, hayasa.get_model('llama-2-7b').layers)"
+    ).split()
     assert not where.startswith(str(root)) and answer == "32"
 
 
@@ -153,7 +174,9 @@ def test_a_repository_offers_colab_and_binder(root):
     assert f"https://colab.research.google.com/github/someone/hayasa/blob/notebooks/{chapter.name}" in html
     assert f"https://mybinder.org/v2/gh/someone/hayasa/notebooks?labpath={chapter.name}" in html
     assert html.index("<h1") < html.index("notebook-links") < html.index("本文")
-    assert "notebook-links" not in readers_pandoc("--lua-filter", str(lua), f"--metadata=input-file:{root / 'index.qmd'}")
+    assert "notebook-links" not in readers_pandoc(
+        "--lua-filter", str(lua), f"--metadata=input-file:{root / 'index.qmd'}"
+    )
 
 
 def readers_pandoc(*options):
@@ -173,7 +196,11 @@ def test_packages_are_those_that_the_code_imports():
 
 def test_the_right_value_is_read_from_the_solution(small):
     made = readers.editions(read_book(small, Problems()), "", Problems())
-    setup = codes(nbformat.from_dict({"cells": [vars(cell) | {"cell_type": "code"} for cell in made["notebooks/students/a.ipynb"]]}))[1]
+    setup = codes(
+        nbformat.from_dict(
+            {"cells": [vars(cell) | {"cell_type": "code"} for cell in made["notebooks/students/a.ipynb"]]}
+        )
+    )[1]
     checker = Checker(re.search(r'Checker\("([^"]*)"\)', setup.source)[1])
     assert checker._answers == {"exr-a": {"x": Answer(1234.5, "ms", wrong=(Road(2469.0, "違います。"),))}}
 

@@ -14,7 +14,7 @@ from tools import notebooks, readers
 
 CHAPTERS = notebooks.chapter_paths()
 by_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-# These have been solved by hand; the others have what is common to all of them.
+# One with drawings alone and one with data; what the others add is compared as code.
 RUN = CHAPTERS[0], CHAPTERS[4]
 
 
@@ -45,7 +45,11 @@ def test_solutions_are_gone_and_every_exercise_has_room(site, path):
 def test_every_checked_exercise_is_asked_with_its_units(site, path):
     notebook = read(site / readers.STUDENTS / path.name)
     answers = getattr(checker(notebook), "_answers", {})
-    asked = {found[1]: cell.source for cell in notebook.cells if (found := re.search(r'check\(\n    "([\w-]+)"', cell.source))}
+    asked = {
+        found[1]: cell.source
+        for cell in notebook.cells
+        if (found := re.search(r'check\(\n    "([\w-]+)"', cell.source))
+    }
     assert asked.keys() == answers.keys()
     for exercise, source in asked.items():
         assert re.findall(r"(\w+)=\.\.\.,", source) == list(answers[exercise])
@@ -61,7 +65,7 @@ def every_answer(site):
 
 def test_right_answers_are_right_and_each_wrong_road_is_told_apart(site):
     answers = list(every_answer(site))
-    assert len(answers) > 80
+    assert len(answers) > 70
     for name, answer in answers:
         assert judge(answer.value, answer).startswith("○"), name
         for road in answer.wrong:
@@ -73,7 +77,14 @@ def test_right_answers_are_right_and_each_wrong_road_is_told_apart(site):
 
 def test_no_hint_gives_the_answer_away(site):
     for name, answer in every_answer(site):
-        for given in (answer.value * 1.03, answer.value * 8, answer.value * 0.3, -answer.value, answer.value * 1000, 1 / answer.value):
+        for given in (
+            answer.value * 1.03,
+            answer.value * 8,
+            answer.value * 0.3,
+            -answer.value,
+            answer.value * 1000,
+            1 / answer.value,
+        ):
             said = judge(given, answer).partition("：")[2]
             assert not re.search(rf"(?<![\d.]){re.escape(f'{answer.value:g}')}(?![\d.])", said), (name, said)
 
@@ -91,11 +102,23 @@ def solved(notebook, fill):
 @pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
 def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
     notebook = read(site / readers.STUDENTS / path.name)
-    for fill, mark in ((lambda answer: "...", "－"), (lambda answer: f"{answer.value:.4g}", "○"), (lambda answer: "'九'", "×")):
+    for fill, mark in (
+        (lambda answer: "...", "－"),
+        (lambda answer: f"{answer.value:.4g}", "○"),
+        (lambda answer: "'九'", "×"),
+    ):
         filled = solved(notebook, fill)
-        client = notebooks.NotebookClient(filled, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
+        client = notebooks.NotebookClient(
+            filled, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        )
         client.execute()
-        said = [line for cell in filled.cells if cell.id.endswith("-check") for output in cell.outputs for line in output.text.splitlines()]
+        said = [
+            line
+            for cell in filled.cells
+            if cell.id.endswith("-check")
+            for output in cell.outputs
+            for line in output.text.splitlines()
+        ]
         assert len(said) == sum(cell.source.count("=...,") for cell in notebook.cells)
         assert all(f" {mark} " in f"{line} " for line in said), said
 
@@ -168,5 +191,6 @@ def test_other_versions_are_said(capsys):
     assert f"pytest {pytest.__version__}（本は0.1）" in capsys.readouterr().out
 
 
-def test_a_notebook_without_figures_is_left_alone():
-    assert checks.picture("<svg/>").endswith("PHN2Zy8+)")
+def test_a_kernel_that_lets_nothing_be_added_is_left_alone(monkeypatch):
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    assert checks.show_figures_untrusted() is None

@@ -14,7 +14,8 @@ from press.cache import Cache
 from press.problems import BookError, Problems
 from press.read.config import read_book
 from press.resolve.links import resolve_links
-from press.write.notebook import Cell, NotebookError, notebook_text, page_cells
+from press.write.notebook import Cell, notebook_text, page_cells
+from press.write.walk import NoFormError
 from tools import readers
 
 TITLE = "# 題 {#sec-a}\n\n"
@@ -33,7 +34,9 @@ def cells_of(folder: Path, *cells: dict, **files) -> list[Cell]:
 
 def text_of(folder: Path, source: str, **files) -> str:
     """What becomes of one Markdown cell."""
-    return "\n\n".join(cell.source for cell in cells_of(folder, text_cell(f"## 節 {{#sec-x}}\n\n{source}\n"), **files)[1:])
+    return "\n\n".join(
+        cell.source for cell in cells_of(folder, text_cell(f"## 節 {{#sec-x}}\n\n{source}\n"), **files)[1:]
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,7 @@ def text_of(folder: Path, source: str, **files) -> str:
         ("**です。**\n次", "<strong>です。</strong>次"),
         ("次**です**よ、**（甲）** と", "次**です**よ、**（甲）** と"),
         ("``` {.python filename='a.py'}\nx = 1\n```", "`a.py`\n\n``` python\nx = 1\n```"),
-        ('<div class="live" data-x="1"></div>', "この図は、[ウェブのページ](press-site:a.html)で動かせます。"),
+        ('<div class="live" data-x="1"></div>', "動く図は、[ウェブのページ](press-site:a.html)にあります。"),
         ("値段は \\$5 と $x$。", "値段は \\$5 と $x$。"),
     ],
 )  # fmt: skip
@@ -79,7 +82,7 @@ def test_an_image_without_a_size_gets_one(tmp_path):
     ],
 )
 def test_what_has_no_form_is_refused(tmp_path, source, construct):
-    with pytest.raises(NotebookError) as caught:
+    with pytest.raises(NoFormError) as caught:
         text_of(tmp_path, source)
     assert construct in caught.value.construct
 
@@ -124,13 +127,18 @@ def test_a_solution_is_folded_and_known_as_one(tmp_path):
     assert [(cell.poses, cell.answers) for cell in cells[2:]] == [("exr-a", ""), *[("", "exr-a")] * 3, ("", "")]
     before, code, after, rest = cells[3:]
     assert before.source == "<details>\n<summary>解答：名</summary>\n\nこうします。\n\n</details>"
-    assert code.source == "# 解答\nprint(1)" and code.metadata["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
+    assert code.source == "# 解答\nprint(1)" and code.metadata["jupyter"] == {
+        "source_hidden": True,
+        "outputs_hidden": True,
+    }
     assert after.source == "<details>\n<summary>解答の続き</summary>\n\n1です。\n\n</details>"
     assert rest.source.startswith("後。") and "<summary>余談</summary>" in rest.source
 
 
 def test_links_begin_as_the_notebook_needs(tmp_path):
-    cells = cells_of(tmp_path, text_cell("## 節 {#sec-x}\n\n@sec-x"), code_cell("print('](press-site:')", printed("x\n")))
+    cells = cells_of(
+        tmp_path, text_cell("## 節 {#sec-x}\n\n@sec-x"), code_cell("print('](press-site:')", printed("x\n"))
+    )
     for site in ("../", "https://example.org/book/"):
         text = "".join(text for cell in json.loads(notebook_text(cells, site))["cells"] for text in cell["source"])
         assert f"]({site}a.html#sec-x)" in text and "print('](press-site:')" in text

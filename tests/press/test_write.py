@@ -399,8 +399,8 @@ def test_the_icon_of_the_book_is_used(tmp_path: Path) -> None:
 
 
 def test_a_shared_link_shows_title_beginning_and_picture(tmp_path: Path) -> None:
-    lines = ["title: 見本", "image: icon.svg", 'image-alt: 図の"中身"', "open-graph: true", "twitter-card: true"]
-    config = CONFIG.replace("title: 見本", "\n  ".join(lines))
+    config = CONFIG.replace("title: 見本", "title: 見本\n  open-graph: true\n  twitter-card: true")
+    config += '\nimage: /icon.svg\nimage-alt: 図の"中身"\n'
     site = build(make_book(tmp_path, **{"_quarto.yml": config, "icon.svg": PIXEL}))
     page = BeautifulSoup((site / "a.html").read_text(encoding="utf-8"), "html.parser")
     said = {tag["property"]: tag["content"] for tag in page.select("meta[property^='og:']")}
@@ -412,8 +412,8 @@ def test_a_shared_link_shows_title_beginning_and_picture(tmp_path: Path) -> None
 
 
 def test_its_picture_is_found_from_everywhere_if_the_address_of_the_site_is_known(tmp_path: Path) -> None:
-    lines = ["title: 見本", "image: icon.svg", "open-graph: true", "site-url: https://example.org/book/"]
-    config = CONFIG.replace("title: 見本", "\n  ".join(lines))
+    lines = ["title: 見本", "open-graph: true", "site-url: https://example.org/book/"]
+    config = CONFIG.replace("title: 見本", "\n  ".join(lines)) + "\nimage: /icon.svg\n"
     site = build(make_book(tmp_path, **{"_quarto.yml": config, "icon.svg": PIXEL}))
     text = (site / "a.html").read_text(encoding="utf-8")
     assert '<meta property="og:image" content="https://example.org/book/icon.svg">' in text

@@ -15,6 +15,7 @@ import {
   significant,
   tables,
 } from "./estimator.mjs";
+import { makeHost } from "./offload.mjs";
 import { explanation } from "./sums-formulas.mjs";
 
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
@@ -40,7 +41,13 @@ function answer(question) {
       MAKERS[question.kind](question.fields);
       return { error: null };
     }
-    return { expected: plain(estimate(question.choice), question.names) };
+    const { host, ...choice } = question.choice;
+    return {
+      expected: plain(
+        estimate({ ...choice, host: host?.constructor === Object ? makeHost(host) : host }),
+        question.names,
+      ),
+    };
   } catch (error) {
     return { error: { type: error.name, message: error.message } };
   }
@@ -51,15 +58,18 @@ const plainWait = ({ kind, seconds, hidden }) => ({ ...kind, seconds, hidden });
 function plain(result, names) {
   const values = Object.fromEntries(names.map((name) => [name, result[name]]));
   for (const name of NAMED) values[name] = result[name].id;
-  const { chosen, fit, prefill_waits, waits } = result;
-  values.fit = { ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) };
-  values.waits = waits.map(plainWait);
-  values.prefill_waits = prefill_waits.map(plainWait);
+  const { chosen } = result;
+  values.fit = plainFit(result.fit);
+  values.waits = result.waits.map(plainWait);
+  values.prefill_waits = result.prefill_waits.map(plainWait);
+  if (result.offload) values.host_fit = plainFit(result.host_fit);
   values.calibration = chosen ? chosen.calibration.id : null;
   if (chosen) values.chosen = { ...chosen, calibration: chosen.calibration.id, paces: chosen.paces.map(Object.values) };
   values.explanation = explanation(result).map((part) => ({ ...part }));
   return values;
 }
+
+const plainFit = (fit) => ({ ...fit, ...Object.fromEntries(FIT.map((name) => [name, fit[name]])) });
 
 /** What the page finds for a choice. */
 export function found(choice) {

@@ -17,6 +17,7 @@ from hayasa.catalog.objects import device_rows, get_device, get_weight_format, m
 from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
 from hayasa.machine.device import Device
+from hayasa.machine.host import Host
 from hayasa.model.shape import Model
 from hayasa.model.weights import WeightFormat
 from hayasa.units import GIB, duration, gibibytes, scaled, significant
@@ -228,7 +229,7 @@ def vectors() -> Iterator[dict[str, Any]]:
     >>> next(vectors())["expected"]["decode_tokens_per_s_bound"] > 0
     True
     """
-    for choice in chain(_every_listed(), _every_own(), _drawn(), _refused_choices()):
+    for choice in chain(_every_listed(), _every_own(), _drawn(), _shared_with_a_host(), _refused_choices()):
         answer = _answer(choice)
         yield {"ask": "estimate", "choice": choice, "names": list(answer.get("expected", ())), **answer}
     yield from _refused_objects()
@@ -305,6 +306,30 @@ def _drawn() -> Iterator[Fields]:
         }
 
 
+def _shared_with_a_host() -> Iterator[Fields]:
+    """Choices in which a part of the model is left to the host."""
+    for n, (model, host) in enumerate(product(_SPLIT_MODELS, _HOSTS)):
+        engine = ("llama.cpp", "vllm", "ideal", "ollama", "mlx")[n % 5 if n % 2 else 0]
+        yield {
+            **_choice(n, model=model, device=("rtx-3060", "rtx-4090")[n % 2], engine=engine, host=host),
+            "gpu_layers": (None, 0, 1, 20, 999)[n % 5],
+            "cpu_moe_layers": (None, 0, 7, 999)[n % 4],
+            "prompt_length": (None, 31, 1000)[n % 3],
+        }
+    yield {"model": "llama-3.1-8b", "device": "rtx-3060", "gpu_layers": 3}
+    yield {"model": "llama-3.1-8b", "device": "apple-m4-10c", "gpu_layers": 3, "host": _HOSTS[0]}
+
+
+_SPLIT_MODELS: tuple[Any, ...] = ("gemma-3-12b", "gpt-oss-120b", "qwen3.5-35b-a3b", "deepseek-r1", _WINDOWS, _LINEAR)
+_HOSTS: tuple[Fields, ...] = (
+    {"memory_bandwidth_bytes_per_s": 51.2e9},
+    {"memory_bandwidth_bytes_per_s": 460.8e9, "memory_capacity_bytes": 384 * GIB},
+    {"memory_bandwidth_bytes_per_s": 96e9, "memory_capacity_bytes": 16 * GIB, "disk_bandwidth_bytes_per_s": 7e9},
+    {"memory_bandwidth_bytes_per_s": 38e9, "is_measured": True, "link_bandwidth_bytes_per_s": 15.75e9},
+    {"tokens_per_s": 2.89},
+)
+
+
 def _refused_choices() -> Iterator[Fields]:
     """Choices of which most are refused."""
     asked: Fields = {"model": "llama-3.1-8b", "device": "apple-m4-10c"}
@@ -371,6 +396,9 @@ def _answer(choice: Fields) -> dict[str, Any]:
     expected = {**result.to_dict(), **_beyond_the_dict(result)}
     calibration = result.calibration
     expected["calibration"] = calibration.id if calibration else None
+    if result.offload:
+        # Its waits and its words say what it is.
+        del expected["offload"]
     return {"expected": expected, "inexact": _inexact(result)}
 
 
@@ -443,6 +471,7 @@ def _object(name: str, value: Any) -> Any:
         "model": Model,
         "weights": WeightFormat,
         "kv_cache": WeightFormat,
+        "host": Host,
     }
     if isinstance(value, dict) and name in kinds:
         given = {field: _object(field, one) for field, one in value.items()}

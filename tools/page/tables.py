@@ -34,6 +34,7 @@ from hayasa.engine.drafting import (
     draft_calibrations,
 )
 from hayasa.engine.engines import ENGINES, Engine, get_engine
+from hayasa.engine.offload import OffloadCalibration, offload_calibration
 from hayasa.engine.power import (
     ClockCalibration,
     PowerCalibration,
@@ -70,8 +71,9 @@ def calculator_data() -> dict[str, Any]:
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
         ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``, ``engine_memories``,
-        ``engines``, ``presets``, ``drafting`` (what ways to draft and kinds of text are called), and ``shelves``: titles of the groups in which the menus offer devices,
-        models and weight formats, and how many stand in each; they are listed in the order of the menus.
+        ``engines``, ``presets``, ``drafting`` (what ways to draft and kinds of text
+        are called), and ``shelves``: titles of the groups in which the menus offer devices, models and weight
+        formats, and how many stand in each; they are listed in the order of the menus.
 
     Raises
     ------
@@ -146,6 +148,22 @@ def energy_data() -> dict[str, Any]:
         "clock_calibration": _table(_columns(ClockCalibration, [clock_calibration()])),
         "prices": _table(_columns(Price, prices())),
     }
+
+
+def offload_data() -> dict[str, Any]:
+    """Collect what is measured of hosts, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The table ``calibration``, of one row, written as those of `calculator_data`.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    return {"calibration": _table(_columns(OffloadCalibration, [offload_calibration()], unused=NOT_SHOWN))}
 
 
 def draft_data() -> dict[str, Any]:
@@ -460,8 +478,8 @@ _DEVICE_SHELVES = (
     ("AMD Radeon", "amd.*AMD Radeon"),
     ("AMD 内蔵GPU", "amd"),
     ("Intel GPU", "intel"),
-    ("CPU（AMD）", "cpu AMD"),
-    ("CPU（Intel）", "cpu Intel"),
+    ("CPU（AMD）", "cpu.* AMD"),
+    ("CPU（Intel）", "cpu.* Intel"),
     ("CPU（そのほか）", "cpu"),
     ("そのほか", ""),
 )

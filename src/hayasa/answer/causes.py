@@ -288,7 +288,7 @@ def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
 
 
 def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
-    if result.device.family == "cpu" or seen.cpu_share not in (None, 1.0):
+    if result.device.is_processor or seen.cpu_share not in (None, 1.0):
         return None
     return Span(*_with_cpu_share(result, seen, 1.0, 1.0), certain=seen.cpu_share == 1)
 
@@ -335,7 +335,7 @@ def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _single_channel(row: Row, result: Estimate, seen: Seen) -> Span | None:
     device = result.device
     narrow = device.memory_bandwidth_bytes_per_s <= WIDEST_TWO_CHANNELS_BYTES_PER_S
-    possible = device.family == "cpu" or (device.shares_memory and narrow)
+    possible = device.is_processor or (device.shares_memory and narrow)
     return _ratio(row, result, seen) if possible else None
 
 
@@ -405,6 +405,9 @@ def _changed(result: Estimate, **changes: Any) -> Estimate:
         "build": result.build or None,
         "server": result.server,
     }
+    if result.offload and "device" not in changes:
+        split = result.offload
+        question.update(gpu_layers=split.gpu_layers, cpu_moe_layers=split.cpu_moe_layers, host=split.host)
     return estimate(**{**question, **changes})
 
 

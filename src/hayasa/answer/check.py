@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..errors import InvalidValueError, require_kind, require_positive
 from ..machine.split import devices_at_a_time
 from .causes import Cause, Seen, likely_causes
-from .estimate import Estimate, estimate
+from .estimate import Estimate, ask_again
 
 NORMAL, FAST, SLOW, IMPOSSIBLE = "normal", "fast", "slow", "impossible"
 
@@ -113,19 +113,7 @@ def _decode_bound(result: Estimate) -> float:
     if result.batch_size == 1 or not result.model.experts:
         return result.decode_tokens_per_s_bound
     # All sequences might take the same experts: then a step reads what that of one sequence reads.
-    one = estimate(
-        result.model,
-        result.device,
-        weights=result.weights,
-        context_length=result.context_length,
-        engine=result.engine,
-        backend=result.backend or None,
-        devices=result.devices,
-        split=result.split,
-        kv_cache=result.kv_cache,
-        build=result.build or None,
-        server=result.server,
-    )
+    one = ask_again(result, batch_size=1)
     return min(result.batch_size / one.memory_latency_s, result.batch_size / max(result.compute_latency_s, 1e-12))
 
 
@@ -182,6 +170,7 @@ def check(
 
     Examples
     --------
+    >>> from hayasa import estimate
     >>> result = estimate("llama-3.1-8b", "rtx-4090")
     >>> check(result, 140).verdict, check(result, 30).verdict, check(result, 300).verdict
     ('normal', 'slow', 'impossible')

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..catalog.gguf_files import format_of_file, models_of_file
 from ..catalog.objects import get_device, get_model
-from ..engine.engines import Engine, get_engine
+from ..engine.engines import DEFAULT_ENGINE, Engine, get_engine
 from ..errors import HayasaError, InvalidValueError, UnknownNameError
 from ..machine.device import Device
 from ..model.shape import Model
@@ -20,9 +20,6 @@ from .estimate import Estimate, estimate
 
 SHORTEST_PROMPT = 64
 """Tokens from which the speed of reading a prompt says something: below, the fixed costs of a step rule."""
-
-DEFAULT_ENGINE = "llama.cpp"
-"""What `hayasa.estimate` takes if nobody says."""
 
 MANY_TOKENS = 100
 """Tokens of an answer from which the first one does not count."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ..catalog.hosts import get_host
 from ..catalog.objects import device_rows, get_device, get_model, model_rows
-from ..engine.engines import Engine, get_engine
+from ..engine.engines import DEFAULT_ENGINE, ENGINES, Engine, get_engine
 from ..errors import MAX_DEVICES, InvalidValueError, require_integer, require_non_negative, shown
 from ..machine.device import Device
+from ..machine.host import Host
 from ..machine.split import total
 from ..model.shape import Model
 from ..model.tensors import total_parameters
 from ..model.weights import WeightFormat
-from .estimate import NO_DEVICE, PUBLISHED_BITS, Estimate, estimate, formats_of
-from .fit import DOES_NOT_FIT
+from .estimate import NO_DEVICE, PUBLISHED_BITS, Estimate, estimate, formats_of, usual_engine
+from .fit import split_that_fits
 
 ANY = "any"
 """In place of a format: whichever suits."""
@@ -115,7 +117,9 @@ def choose_formats(
     """
     if "weights" in question:
         raise InvalidValueError("weights は choose_formats が選ぶものなので、指定できません。")
-    questions = ({**question, "model": model, "device": device, "weights": weights} for weights in _stored(question))
+    questions = (
+        {**question, "model": model, "device": device, "weights": weights} for weights in _stored(question, device)
+    )
     found = _fast_enough(questions, at_least_tokens_per_s)
     return tuple(sorted(found, key=lambda one: one.memory_required_bytes, reverse=True))
 
@@ -162,7 +166,7 @@ def choose_models(
     if weights != ANY:
         questions = ({**question, "model": id_, "device": device, "weights": weights} for id_ in model_rows())
         return tuple(sorted(_fast_enough(questions, at_least_tokens_per_s), key=speed_per_sequence, reverse=True))
-    formats = formats_to_try(_stored(question))
+    formats = formats_to_try(_stored(question, device))
     best = [
         first_that_fits(_fast_enough(_in_formats(get_model(id_), device, formats, question), at_least_tokens_per_s))
         for id_ in model_rows()
@@ -189,7 +193,7 @@ def first_that_fits(results: Iterable[Estimate]) -> Estimate | None:
     for result in results:
         if result.fits:
             return result
-        if may_fit is None and result.fit.verdict != DOES_NOT_FIT:
+        if may_fit is None and result.fits is not False:
             may_fit = result
     return may_fit
 
@@ -228,6 +232,10 @@ def _in_formats(
 ) -> Iterator[dict[str, object]]:
     """Yield a question per format whose weights alone are not more than the whole memory."""
     capacity = memory_of_machines(machine, question)
+    if question.get("host") is not None:
+        host = question["host"]
+        host = host if isinstance(host, Host) else get_host(host)  # type: ignore[arg-type]
+        capacity = capacity + host.memory_capacity_bytes if host.memory_capacity_bytes else 0.0
     for weights in formats:
         if may_hold(capacity, model, weights):
             yield {**question, "model": model, "device": machine, "weights": weights}
@@ -240,10 +248,13 @@ def may_hold(capacity_bytes: float, model: Model, weights: WeightFormat) -> bool
     return not capacity_bytes or least_bytes < 1.2 * capacity_bytes
 
 
-def _stored(question: dict[str, object]) -> list[WeightFormat]:
+def _stored(question: dict[str, object], machine: str | Device | None) -> list[WeightFormat]:
     """Return the formats that a question leaves open."""
-    engine = question.get("engine", "llama.cpp")
-    if not isinstance(engine, Engine):
+    engine = question.get("engine")
+    if engine is None:
+        device = get_device(machine) if isinstance(machine, str) else machine
+        engine = usual_engine(device, None) if isinstance(device, Device) else ENGINES[DEFAULT_ENGINE]
+    elif not isinstance(engine, Engine):
         engine = get_engine(engine)  # type: ignore[arg-type]
     return stored_formats(engine, question.get("backend"))  # type: ignore[arg-type]
 
@@ -286,7 +297,64 @@ def _fast_enough(questions: Iterable[dict[str, object]], at_least_tokens_per_s: 
             refusal = refusal or error
             continue
         is_answered = True
-        if result.fit.verdict != DOES_NOT_FIT and speed_per_sequence(result) >= at_least_tokens_per_s:
+        if result.fits is not False and speed_per_sequence(result) >= at_least_tokens_per_s:
             yield result
     if refusal and not is_answered:
         raise refusal
+
+
+def best_split(model: str | Model, device: str | Device, *, host: str | float | Host, **question: object) -> Estimate:
+    """Tell which part of a model to leave to the host, so that it fits and runs fastest.
+
+    Of a mixture of experts, experts or whole layers are left to it, whichever
+    is faster; of a dense model, layers.
+
+    Parameters
+    ----------
+    model : str or Model
+        Name in any usual spelling, or an object of your own.
+    device : str or Device
+        Name in any usual spelling, or an object of your own, with a known amount of memory.
+    host : str, float or Host
+        As for `estimate`.
+    **question
+        Everything else that `estimate` takes by name.
+
+    Returns
+    -------
+    Estimate
+        Its `offload` has `gpu_layers` and `cpu_moe_layers`; None where the device has room for all.
+
+    Raises
+    ------
+    UnknownNameError, InvalidValueError
+        As for `estimate`.
+
+    Examples
+    --------
+    >>> best = best_split("gpt-oss-120b", "rtx-3090", host="ddr5-6000 x2 64GB")
+    >>> best.offload.gpu_layers, best.offload.cpu_moe_layers
+    (37, 24)
+    """
+    for name in ("gpu_layers", "cpu_moe_layers"):
+        if question.get(name) is not None:
+            raise InvalidValueError(f"{name} は best_split が選ぶものなので、指定できません。")
+    result = estimate(model, device, host=host, **question)  # type: ignore[arg-type]
+    if not (result.offload and result.offload.cpu_moe_layers):
+        return result
+    layers = split_that_fits(
+        result.model,
+        result.device,
+        result.weights,
+        batch_size=result.batch_size,
+        context_length=result.context_length,
+        bytes_per_value=result.kv_cache.bytes_per_cached_value,
+        engine=result.engine,
+        backend=result.backend,
+        devices=result.devices,
+        experts_first=False,
+    )
+    if layers is None:
+        return result
+    other = estimate(model, device, host=host, gpu_layers=layers.gpu_layers, **question)  # type: ignore[arg-type]
+    return max(result, other, key=speed_per_sequence)

@@ -20,7 +20,7 @@ from ..model.flops import prefill_flop
 from ..model.weights import weight_bytes
 from ..units import significant
 from .duration import answer_time
-from .estimate import Estimate, estimate
+from .estimate import Estimate, ask_again
 
 JOULES_PER_WH = 3600.0
 
@@ -269,8 +269,9 @@ def _both(one: float, other: float) -> float:
 
 def _decode_busy(result: Estimate) -> tuple[float, float]:
     """Return how busy memory and cores are while decoding."""
-    # Of devices in a pipeline one works at a time.
-    return result.memory_latency_s / result.step_latency_s, result.compute_latency_s / result.step_latency_s
+    # Of devices in a pipeline one works at a time; while the host reads, none does.
+    memory_s = result.memory_latency_s - (result.offload.bound_s if result.offload else 0.0)
+    return memory_s / result.step_latency_s, result.compute_latency_s / result.step_latency_s
 
 
 def _prompt_busy(result: Estimate) -> tuple[float, float]:
@@ -305,24 +306,7 @@ def _together(
 
 def _slowed(result: Estimate, clock: float) -> Estimate:
     """Return the same question at a share of the device's clock."""
-    if clock == 1:
-        return result
-    return estimate(
-        result.model,
-        at_clock(result.device, clock),
-        weights=result.weights,
-        batch_size=result.batch_size,
-        context_length=result.context_length,
-        engine=result.engine,
-        backend=result.backend or None,
-        devices=result.devices,
-        split=result.split,
-        prompt_length=result.prompt_length,
-        kv_cache=result.kv_cache,
-        build=result.build or None,
-        server=result.server,
-        link_latency_s=result.link_latency_s,
-    )
+    return result if clock == 1 else ask_again(result, device=at_clock(result.device, clock))
 
 
 def _notes(rating: str, calibration: PowerCalibration, usual_host: bool, limited: bool) -> tuple[str, ...]:

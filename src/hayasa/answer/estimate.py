@@ -12,11 +12,20 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..catalog.hosts import get_host
 from ..catalog.objects import get_device, get_named_model, get_weight_format, weight_formats
 from ..engine.buffers import memory_of
 from ..engine.builds import build_month
 from ..engine.calibration import Calibration, ChosenCalibration, choose_calibration, chosen_together
-from ..engine.engines import BACKENDS, ENGINES, Engine, backend_that_reads, backends_to_choose, get_engine
+from ..engine.engines import (
+    BACKENDS,
+    DEFAULT_ENGINE,
+    ENGINES,
+    Engine,
+    backend_that_reads,
+    backends_to_choose,
+    get_engine,
+)
 from ..engine.waits import Wait
 from ..errors import (
     MAX_BATCH_SIZE,
@@ -30,15 +39,29 @@ from ..errors import (
     shown,
 )
 from ..machine.device import Device
+from ..machine.host import Host
 from ..machine.memory import memory_required_bytes
 from ..machine.split import SPLITS, devices_at_a_time, joined_device, layer_shares, total
+from ..model.kv_cache import CacheLayers, cache_layers
+from ..model.placement import Placement, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat
-from ..model.work import Work, step_work
+from ..model.work import Work, work_at, work_without_context
 from ..units import gibibytes, significant
-from .fit import DOES_NOT_FIT, FITS, MemoryFit, max_batch_size, max_context_length, memory_fit, remedies
+from .fit import (
+    DOES_NOT_FIT,
+    FITS,
+    MemoryFit,
+    Remedy,
+    max_batch_size,
+    max_context_length,
+    memory_fit,
+    remedies,
+    split_that_fits,
+)
+from .offload import Offload, offload_of, offloaded_prompt, require_split, with_host
 from .prompt import PromptTime, dealt_prompt, prompt_time
-from .step import calibrated_waits, dealt_waits, ideal_waits, message_waits, step_s
+from .step import ReadyWaits, calibrated_waits, dealt_waits, ideal_waits, message_waits, ready_waits, step_s
 
 DEFAULT_PROMPT_LENGTH = 512
 """Tokens of the prompt where neither a prompt nor a context is given."""
@@ -123,6 +146,8 @@ class Estimate(NamedTuple):
         one.  Empty where all are alike.
     link_latency_s : float or None
         Seconds of a message between machines; None within one.
+    offload : Offload or None
+        What of the model lies in the host's memory; None if nothing does.
     """
 
     model: Model
@@ -149,6 +174,7 @@ class Estimate(NamedTuple):
     remarks: tuple[str, ...]
     parts: tuple[DealtPart, ...] = ()
     link_latency_s: float | None = None
+    offload: Offload | None = None
 
     def __repr__(self) -> str:
         low, high = self.decode_tokens_per_s_low, self.decode_tokens_per_s_high
@@ -176,7 +202,10 @@ class Estimate(NamedTuple):
         """Lower end of its 90 % interval, never less than physics allows."""
         if self.chosen is None:
             return self.bound_latency_s
-        return max(self.step_latency_s / self.chosen.high_factor, self.bound_latency_s)
+        fast_s = self.step_latency_s / self.chosen.high_factor
+        # What was measured of a host is no bound of what it can do.
+        is_bound = self.offload is None or self.offload.is_bound
+        return max(fast_s, self.bound_latency_s) if is_bound else fast_s
 
     @property
     def decode_tokens_per_s_bound(self) -> float:
@@ -262,8 +291,18 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
+            placement=self._placement(),
             dealt=self._dealt,
         )
+
+    def _placement(self) -> Placement | None:
+        offload = self.offload
+        return placement_of(self.model, offload.gpu_layers, offload.cpu_moe_layers) if offload else None
+
+    @property
+    def host_fit(self) -> MemoryFit | None:
+        """The same of the host's memory; None if nothing lies there."""
+        return self.offload.fit if self.offload else None
 
     @property
     def _dealt(self) -> tuple[tuple[Device, float], ...]:
@@ -271,9 +310,13 @@ class Estimate(NamedTuple):
 
     @property
     def fits(self) -> bool | None:
-        """Whether it fits in memory; None if that is tight, or the capacity unknown."""
-        verdict = self.fit.verdict
-        return verdict == FITS if verdict in (FITS, DOES_NOT_FIT) else None
+        """Whether it fits in memory, the host's too; None if that is tight, or the device's capacity unknown."""
+        verdict, host_verdict = self.fit.verdict, FITS
+        if self.host_fit and self.host_fit.verdict:
+            host_verdict = self.host_fit.verdict
+        if DOES_NOT_FIT in (verdict, host_verdict):
+            return False
+        return True if verdict == host_verdict == FITS else None
 
     @property
     def longest_context_length(self) -> int | None:
@@ -292,6 +335,7 @@ class Estimate(NamedTuple):
             engine=self.engine,
             backend=self.backend,
             devices=self.devices,
+            placement=self._placement(),
             dealt=self._dealt,
         )
         return min(longest, self.model.context_length_max or longest)
@@ -299,6 +343,10 @@ class Estimate(NamedTuple):
     @property
     def remedies(self) -> tuple[str, ...]:
         """What makes it fit where it does not, or may not, in Japanese."""
+        return tuple([one.text for one in self.ways_to_fit()])
+
+    def ways_to_fit(self) -> tuple[Remedy, ...]:
+        """Return the same with the options of ``hayasa estimate`` that say it."""
         return tuple(
             remedies(
                 self.fit,
@@ -312,6 +360,7 @@ class Estimate(NamedTuple):
                 engine=self.engine,
                 backend=self.backend,
                 devices=self.devices,
+                placement=self._placement(),
                 dealt=self._dealt,
             )
         )
@@ -319,9 +368,10 @@ class Estimate(NamedTuple):
     @property
     def prompt_time(self) -> PromptTime | None:
         """How long it takes to read the prompts of all sequences, and why; None if unknown."""
-        if not self.parts:
-            return self._prompt_time_on(self.device, self.backend, self.devices)
         tokens = self.prompt_length * self.batch_size
+        if not self.parts:
+            time = self._prompt_time_on(self.device, self.backend, self.devices)
+            return offloaded_prompt(time, self.offload, tokens) if time and self.offload else time
         return dealt_prompt(
             [(self._prompt_time_on(part.device, part.alone.backend, 1), part.fraction) for part in self.parts], tokens
         )
@@ -475,6 +525,18 @@ def _plain(value: object) -> object:
         return value.id
     if isinstance(value, Calibration):
         return asdict(value)
+    if isinstance(value, Offload):
+        return {
+            "host": asdict(value.host),
+            "gpu_layers": value.gpu_layers,
+            "cpu_moe_layers": value.cpu_moe_layers,
+            "way": value.way,
+            "weight_bytes": value.part.weights.resident_bytes,
+            "cache_bytes": value.part.cache_bytes,
+            "bytes_per_step": value.bytes_per_step,
+            "hand_overs": value.part.hand_overs,
+            "calibration": asdict(value.calibration),
+        }
     if isinstance(value, MemoryFit):
         parts = [name for name, one in vars(MemoryFit).items() if isinstance(one, property)]
         return {**value._asdict(), **{name: getattr(value, name) for name in parts}}
@@ -493,6 +555,12 @@ def does_not_fit_message(result: Estimate) -> str:
     >>> print(does_not_fit_message(estimate("gemma-3-27b", "rtx-3060")))  # doctest: +ELLIPSIS
     メモリに入りません: model gemma-3-27b（weights q4_k_m、batch_size 1、context_length 0）には ...
     """
+    host = result.host_fit
+    if host and host.verdict == DOES_NOT_FIT and result.fit.verdict != DOES_NOT_FIT:
+        return (
+            f"主記憶に入りません: model {result.model.id} のうち CPU の側に置く {gibibytes(host.required_bytes)} に対し、"
+            f"主記憶 {gibibytes(host.capacity_bytes)} のうち使えるのは {available_text(host)} です。"
+        )
     heading = "メモリに入りません" if result.fits is False else "メモリに入るかどうか、きわどい量です"
     count = f" {result.devices} 台" if result.devices > 1 and not result.parts else ""
     fit = result.fit
@@ -511,8 +579,14 @@ def available_text(fit: MemoryFit) -> str:
     return least if least == most else f"{least} から {most}"
 
 
-def ask_again(result: Estimate, *, batch_size: int, context_length: int) -> Estimate:
-    """Ask the same question for other sequences or another context.
+def ask_again(
+    result: Estimate,
+    *,
+    device: Device | None = None,
+    batch_size: int | None = None,
+    context_length: int | None = None,
+) -> Estimate:
+    """Ask the same question for another device, other sequences or another context; what lies where stays.
 
     Examples
     --------
@@ -523,20 +597,27 @@ def ask_again(result: Estimate, *, batch_size: int, context_length: int) -> Esti
     if result.parts:
         alone = [ask_again(part.alone, batch_size=batch_size, context_length=context_length) for part in result.parts]
         return _joined(alone, [part.fraction for part in result.parts], result.link_latency_s)
+    offload = result.offload
     return estimate(
         result.model,
-        result.device,
+        device or result.device,
         weights=result.weights,
-        batch_size=batch_size,
-        context_length=context_length,
+        batch_size=result.batch_size if batch_size is None else batch_size,
+        context_length=result.context_length if context_length is None else context_length,
         engine=result.engine,
         backend=result.backend or None,
         devices=result.devices,
         split=result.split,
+        prompt_length=result.prompt_length,
+        cached_tokens=result.cached_tokens,
+        micro_batch=result.micro_batch or None,
         kv_cache=result.kv_cache,
         build=result.build or None,
         server=result.server,
         link_latency_s=result.link_latency_s,
+        gpu_layers=offload.gpu_layers if offload else None,
+        cpu_moe_layers=offload.cpu_moe_layers if offload else None,
+        host=offload.host if offload else None,
     )
 
 
@@ -562,7 +643,7 @@ def estimate(
     weights: str | WeightFormat | None = None,
     batch_size: int = 1,
     context_length: int = 0,
-    engine: str | Engine = "llama.cpp",
+    engine: str | Engine | None = None,
     backend: str | None = None,
     devices: int | Sequence[str | Device] = 1,
     device_shares: Sequence[float] | None = None,
@@ -574,6 +655,9 @@ def estimate(
     build: str | None = None,
     server: bool | None = None,
     link_latency_s: float | None = None,
+    gpu_layers: int | None = None,
+    cpu_moe_layers: int | None = None,
+    host: str | float | Host | None = None,
 ) -> Estimate:
     """Estimate how fast a model runs on a device, and how sure that is.
 
@@ -593,9 +677,11 @@ def estimate(
     context_length : int
         Tokens already in the cache of each sequence when the token is
         decoded, from 0.
-    engine : str or Engine
+    engine : str or Engine, optional
         One of `hayasa.ENGINES`, such as ``"llama.cpp"``, ``"ollama"``, ``"mlx"``
-        or ``"vllm"``; ``"ideal"`` for physics alone.
+        or ``"vllm"``; ``"ideal"`` for physics alone.  By default llama.cpp; where
+        that does not run on the device, or reads no such weights, the first of
+        them that does, which the notes then say: MLX for files of MLX on a Mac.
     backend : str, optional
         What it computes with, among what it has on that device: ``"cuda"``,
         ``"vulkan"``, ``"rocm"``, ``"sycl"``, ``"metal"``, ``"mlx"``, ``"cpu"``,
@@ -636,6 +722,19 @@ def estimate(
         own, with what their programs take for it: about 1.7 ms as exo reached
         over Thunderbolt with TCP in 2026, and 40 µs as MLX reached with RDMA.  By
         default they are in one machine, and what was measured there counts.
+    gpu_layers : int, optional
+        How many layers the device gets, as llama.cpp's ``--n-gpu-layers``
+        counts them: the output matrix is the first of them, so all is there
+        from one more than the model's layers on, which is the default.
+    cpu_moe_layers : int, optional
+        In how many of the first layers the experts stay in the host's memory
+        (``--n-cpu-moe``); 0 by default.
+    host : str, float or Host, optional
+        The computer's own memory, for the part that is left to it:
+        ``"ddr5-5600 x2"``, ``"Ryzen 9 7950X 64GB"``, a measured bandwidth in
+        bytes per second, or the speed of this very model on the processor
+        alone, ``"2.9 tok/s"``.  Without `gpu_layers` and `cpu_moe_layers` the
+        device gets as much as fits, experts last.
 
     Returns
     -------
@@ -694,21 +793,18 @@ def estimate(
             build=build,
             server=server,
             link_latency_s=link_latency_s,
+            gpu_layers=gpu_layers,
+            cpu_moe_layers=cpu_moe_layers,
+            host=host,
         )
     if device_shares is not None:
         raise InvalidValueError("device_shares は、devices にデバイスを並べたときに指定できます。")
     if device is None:
         raise InvalidValueError(NO_DEVICE)
-    model, named, device, engine, kv_cache = _objects(model, device, engine, kv_cache)
+    is_open = engine is None
+    model, named, device, weights, engine, kv_cache = _objects(model, device, weights, engine, kv_cache)
     if backend is not None:
         require_choice("backend", backend, BACKENDS)
-    backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
-    remarks: list[str] = []
-    weights = _weights(weights, model, named, engine, backends, remarks)
-    if weights.spread:
-        percent = significant(100 * weights.spread, 2)
-        remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
-    backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     batch_size = require_integer("batch_size", batch_size, 1, MAX_BATCH_SIZE)
     context_length = require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     devices = require_integer("devices", devices, 1, MAX_DEVICES)  # type: ignore[arg-type]
@@ -718,10 +814,6 @@ def estimate(
         if devices == 1:
             raise InvalidValueError("link_latency_s は、devices が 2 台以上のときに指定できます。")
     cached_tokens = require_integer("cached_tokens", cached_tokens, 0, MAX_CONTEXT_LENGTH - 1)
-    if split == "expert" and not model.experts:
-        raise InvalidValueError(
-            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
-        )
     if prompt_length is None:
         prompt_length = max(0, context_length - cached_tokens) or DEFAULT_PROMPT_LENGTH
     prompt_length = require_integer("prompt_length", prompt_length, 1, MAX_CONTEXT_LENGTH - cached_tokens)
@@ -731,9 +823,184 @@ def estimate(
         server = engine.serves
     if server is not True and server is not False:
         raise InvalidValueError(f"server は True か False です（与えられた値: {shown(server)}）。")
+    settled = _settle(
+        model,
+        named,
+        device,
+        weights,
+        engine,
+        backend,
+        kv_cache,
+        batch_size,
+        devices,
+        split,
+        month,
+        server,
+        link_latency_s is not None,
+        context_length > 0,
+    )
+    weights, chosen, together = settled.weights, settled.chosen, settled.together
+    remarks = settled.remarks
+    placement = None
+    if gpu_layers is not None or cpu_moe_layers is not None or host is not None:
+        placement = require_split(model, device, engine, settled.backend, gpu_layers, cpu_moe_layers)
+        host = _host(host)
+        if gpu_layers is None and cpu_moe_layers is None:
+            least = split_that_fits(
+                model,
+                device,
+                weights,
+                batch_size=batch_size,
+                context_length=context_length,
+                bytes_per_value=kv_cache.bytes_per_cached_value,
+                engine=engine,
+                backend=settled.backend,
+                devices=devices,
+            )
+            if least is not None:
+                placement = placement_of(model, least.gpu_layers, least.cpu_moe_layers)
+                if placement.leaves_something:
+                    filled = f"分け方の指定がないので、GPU に入るだけ入れました（llama.cpp の {least.options}）。"
+                    remarks = (*remarks, filled)
+
+    work = work_at(settled.work, model, settled.groups, batch_size, context_length, settled.value_bytes)
+    ready, offload, here = settled.ready, None, work
+    if placement is not None and placement.leaves_something and isinstance(host, Host):
+        offload = offload_of(
+            model, weights, kv_cache, engine, settled.backend, host, placement, work, batch_size, context_length
+        )
+        here = work.without(offload.part.work)
+        if chosen is not None:
+            chosen = with_host(chosen, offload, batch_size)
+            ready = ready_waits(chosen.paces, here.share(model, together, split))
+    memory_s = (here.weight_bytes + here.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
+    # Nothing is known of the time that computing takes where the device's peak is unknown.
+    flop_per_s = settled.flop_per_s
+    compute_s = (here.weight_flop + here.attention_flop) / flop_per_s / together if flop_per_s else 0.0
+    bound_s = max(memory_s, compute_s)
+    if chosen is None:
+        waits, best_s = ideal_waits(here, memory_s, compute_s), bound_s
+    else:
+        share = here.share(model, together, split)
+        waits, best_s = calibrated_waits(
+            chosen, ready, share, compute_s, bound_s, batch_size, devices, split, link_latency_s
+        )
+    if offload is not None:
+        # The host works while the device waits for it, and the other way round.
+        on_host = offload.step_waits()
+        waits += on_host
+        memory_s += offload.bound_s
+        best_s = max(best_s + step_s(on_host), bound_s + offload.bound_s)
+    # In the order of the fields: giving so many by name would take a tenth longer.
+    return Estimate(
+        model,
+        device,
+        weights,
+        engine,
+        kv_cache,
+        batch_size,
+        context_length,
+        prompt_length,
+        cached_tokens,
+        micro_batch,
+        devices,
+        split,
+        work,
+        tuple(waits),
+        memory_s,
+        compute_s,
+        best_s,
+        chosen,
+        settled.backend,
+        month,
+        server,
+        (*remarks, _engine_text(engine)) if is_open and engine.id != DEFAULT_ENGINE else remarks,
+        (),
+        link_latency_s,
+        offload,
+    )
+
+
+def _host(host: str | float | Host | None) -> Host:
+    """Return the host that was asked for; without one nothing can be said of what lies there."""
+    if host is None:
+        raise InvalidValueError(
+            "gpu_layers と cpu_moe_layers は、host（主記憶）と一緒に指定してください。"
+            "例: ddr5-5600 x2、Ryzen 9 7950X 64GB、実測した帯域幅。"
+        )
+    return host if isinstance(host, Host) else get_host(host)
+
+
+class Settled(NamedTuple):
+    """What a question comes to, whatever the context: that of another length is only multiplied.
+
+    Parameters
+    ----------
+    weights : WeightFormat
+        How the weights are stored.
+    backend : str
+        What the engine computes with.
+    remarks : tuple of str
+        How what the question left open was settled, in Japanese.
+    work : Work
+        What a step reads and computes where the context is empty.
+    groups : tuple of CacheLayers
+        The layers that look back on the context.
+    value_bytes : float
+        Bytes of a cached value.
+    chosen : ChosenCalibration or None
+        What corrects the bound; None for ``ideal``.
+    ready : ReadyWaits
+        The waits that the context does not change.
+    together : int
+        How many of the devices work at the same time.
+    flop_per_s : float
+        Peak of a device; 0 if unknown.
+    """
+
+    weights: WeightFormat
+    backend: str
+    remarks: tuple[str, ...]
+    work: Work
+    groups: tuple[CacheLayers, ...]
+    value_bytes: float
+    chosen: ChosenCalibration | None
+    ready: ReadyWaits
+    together: int
+    flop_per_s: float
+
+
+@lru_cache(maxsize=4096)
+def _settle(
+    model: Model,
+    named: str,
+    device: Device,
+    weights: WeightFormat | None,
+    engine: Engine,
+    backend: str | None,
+    kv_cache: WeightFormat,
+    batch_size: int,
+    devices: int,
+    split: str,
+    month: str,
+    server: bool,
+    linked: bool,
+    has_context: bool,
+) -> Settled:
+    """Settle what a question leaves open, and do what does not depend on the length of a context."""
+    backends = ("",) if engine.id == "ideal" else backends_to_choose(engine, device, backend)
+    remarks: list[str] = []
+    weights = _weights(weights, model, named, engine, backends, remarks)
+    if weights.spread:
+        percent = significant(100 * weights.spread, 2)
+        remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
+    backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
+    if split == "expert" and not model.experts:
+        raise InvalidValueError(
+            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
+        )
     chosen = None
     if engine.id != "ideal":
-        several = split if devices > 1 else ""
         chosen = choose_calibration(
             engine,
             device,
@@ -742,47 +1009,24 @@ def estimate(
             has_shape=model.has_shape,
             new_mixers=model.has_new_mixers,
             batched=batch_size > 1,
-            split=several,
+            split=split if devices > 1 else "",
             build=month,
             server=server,
-            linked=link_latency_s is not None,
+            linked=linked,
         )
-
-    work = step_work(model, weights, kv_cache, batch_size, context_length)
     together = devices_at_a_time(split, devices)
-    memory_s = (work.weight_bytes + work.kv_bytes) / device.memory_bandwidth_bytes_per_s / together
-    compute_s = _compute_s(work.weight_flop + work.attention_flop, device, weights) / together
-    bound_s = max(memory_s, compute_s)
-    if chosen is None:
-        waits = ideal_waits(work, memory_s, compute_s)
-    else:
-        share = work.share(model, together, split)
-        waits = calibrated_waits(chosen, share, compute_s, bound_s, batch_size, devices, split, link_latency_s)
-    return Estimate(
-        model=model,
-        device=device,
-        weights=weights,
-        engine=engine,
-        kv_cache=kv_cache,
-        batch_size=batch_size,
-        context_length=context_length,
-        prompt_length=prompt_length,
-        cached_tokens=cached_tokens,
-        micro_batch=micro_batch,
-        devices=devices,
-        split=split,
-        work=work,
-        waits=tuple(waits),
-        memory_latency_s=memory_s,
-        compute_latency_s=compute_s,
-        # The waits add up to the bound where there is nothing else, but for the last digit.
-        step_latency_s=bound_s if chosen is None else max(step_s(waits), bound_s),
-        chosen=chosen,
-        backend=backend,
-        build=month,
-        server=server,
-        remarks=tuple(remarks),
-        link_latency_s=link_latency_s,
+    work = work_without_context(model, weights, batch_size)
+    return Settled(
+        weights,
+        backend,
+        tuple(remarks),
+        work,
+        cache_layers(model) if has_context else (),
+        kv_cache.bytes_per_cached_value,
+        chosen,
+        ready_waits(chosen.paces if chosen else (), work.share(model, together, split)),
+        together,
+        device.peak_flop_per_s(weights.compute_format),
     )
 
 
@@ -802,7 +1046,7 @@ def _estimate_dealt(
     weights: str | WeightFormat | None,
     batch_size: int,
     context_length: int,
-    engine: str | Engine,
+    engine: str | Engine | None,
     backend: str | None,
     split: str,
     prompt_length: int | None,
@@ -812,6 +1056,9 @@ def _estimate_dealt(
     build: str | None,
     server: bool | None,
     link_latency_s: float | None,
+    gpu_layers: int | None,
+    cpu_moe_layers: int | None,
+    host: str | float | Host | None,
 ) -> Estimate:
     """Estimate for devices that are named one by one: alike ones as ever, unlike ones in a row."""
     if device is not None:
@@ -824,11 +1071,17 @@ def _estimate_dealt(
     members = [one if isinstance(one, Device) else get_device(one) for one in devices]
     alike = shares is None and all(one == members[0] for one in members)
     if not alike:
+        if gpu_layers is not None or cpu_moe_layers is not None or host is not None:
+            raise InvalidValueError(
+                "gpu_layers、cpu_moe_layers、host は、同じデバイスを並べたときだけ使えます（与えられたデバイス: "
+                f"{'、'.join([member.id for member in members])}）。"
+            )
         require_choice("split", split, SPLITS)
         if split != "pipeline":
             raise InvalidValueError(f"split {split} は、同じデバイスを並べたときだけ使えます。")
         if backend is None:
-            backend = _common_backend(engine if isinstance(engine, Engine) else get_engine(engine), members)
+            given = DEFAULT_ENGINE if engine is None else engine
+            backend = _common_backend(given if isinstance(given, Engine) else get_engine(given), members)
     parts: list[Estimate] = []
     for member in members[:1] if alike else members:
         parts.append(
@@ -839,7 +1092,7 @@ def _estimate_dealt(
                 weights=parts[0].weights if parts else weights,
                 batch_size=batch_size,
                 context_length=context_length,
-                engine=engine,
+                engine=parts[0].engine if parts else engine,
                 backend=backend,
                 devices=len(members) if alike else 1,
                 split=split,
@@ -850,6 +1103,9 @@ def _estimate_dealt(
                 build=build,
                 server=server,
                 link_latency_s=link_latency_s if alike else None,
+                gpu_layers=gpu_layers,
+                cpu_moe_layers=cpu_moe_layers,
+                host=host,
             )
         )
     return parts[0] if alike else _joined(parts, layer_shares(members, shares), link_latency_s)
@@ -918,24 +1174,29 @@ def _shares_text(parts: Sequence[DealtPart], model: Model) -> str:
 def _objects(
     model: str | Model,
     device: str | Device,
-    engine: str | Engine,
+    weights: str | WeightFormat | None,
+    engine: str | Engine | None,
     kv_cache: str | WeightFormat,
-) -> tuple[Model, str, Device, Engine, WeightFormat]:
+) -> tuple[Model, str, Device, WeightFormat | None, Engine, WeightFormat]:
     """Turn every name into its object, and refuse what is neither; a model's may say its weight format, too."""
     named = ""
     if not isinstance(model, Model):
         model, named = get_named_model(model)
     if not isinstance(device, Device):
         device = get_device(device)
-    if not isinstance(engine, Engine):
+    if weights is not None and not isinstance(weights, WeightFormat):
+        weights = get_weight_format(weights)
+    if engine is None:
+        engine = usual_engine(device, get_weight_format(named) if named and weights is None else weights)
+    elif not isinstance(engine, Engine):
         engine = get_engine(engine)
     if not isinstance(kv_cache, WeightFormat):
         kv_cache = get_weight_format(kv_cache, argument="kv_cache")
-    return model, named, device, engine, kv_cache
+    return model, named, device, weights, engine, kv_cache
 
 
 def _weights(
-    weights: str | WeightFormat | None,
+    weights: WeightFormat | None,
     model: Model,
     named: str,
     engine: Engine,
@@ -949,8 +1210,6 @@ def _weights(
         usual = _usual_weights(model, engine, backends[0])
         remarks.append(f"形式の指定がないので、{usual.id} で答えました。")
         return usual
-    if not isinstance(weights, WeightFormat):
-        weights = get_weight_format(weights)
     if named and not _agree(get_weight_format(named), weights):
         raise InvalidValueError(
             f"weights {weights.id} は、model の名前が言う形式 {get_weight_format(named).id} と違います。"
@@ -969,6 +1228,30 @@ def _agree(named: WeightFormat, weights: WeightFormat) -> bool:
     if named.packing != weights.packing or named.packing == "gguf":
         return named.id == weights.id
     return int(named.bits_per_weight) == int(weights.bits_per_weight)
+
+
+@lru_cache(maxsize=4096)
+def usual_engine(device: Device, weights: WeightFormat | None) -> Engine:
+    """Return the first engine that runs on a device and reads such weights; the usual one if none does.
+
+    Examples
+    --------
+    >>> mac, card = get_device("m4-max"), get_device("rtx-4090")
+    >>> [usual_engine(mac, get_weight_format(id_)).id for id_ in ("q4_k_m", "mlx-q4")]
+    ['llama.cpp', 'mlx']
+    >>> [usual_engine(card, get_weight_format(id_)).id for id_ in ("awq-int4-g128", "exl3-4.0bpw")]
+    ['vllm', 'exllamav3']
+    """
+    for engine in ENGINES.values():
+        backends = engine.backends_on(device)
+        if backends and (weights is None or _meant(weights, engine, backends) is not None):
+            return engine
+    return ENGINES[DEFAULT_ENGINE]
+
+
+def _engine_text(engine: Engine) -> str:
+    """Say what runs it where nobody said, in Japanese."""
+    return f"エンジンの指定がないので、このデバイスでこの形式を動かせる {engine.id} で答えました。"
 
 
 def _usual_weights(model: Model, engine: Engine, backend: str) -> WeightFormat:
@@ -996,9 +1279,3 @@ def _meant(weights: WeightFormat, engine: Engine, backends: tuple[str, ...]) -> 
         if not weights.elsewhere:
             return found
         weights = get_weight_format(weights.elsewhere)
-
-
-def _compute_s(flop: float, device: Device, weights: WeightFormat) -> float:
-    """Least time for so much work; 0 where the device's peak is unknown."""
-    peak = device.peak_flop_per_s(weights.compute_format)
-    return flop / peak if peak else 0.0

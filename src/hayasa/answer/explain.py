@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..engine.offload import COMPUTES, SENDS
 from ..engine.prompt import MULTIPLY_BY_CORES
 from ..engine.waits import (
     ATTENTION,
     DEVICE_DIFFERENCE,
     FURTHER_SEQUENCES,
+    HAND_OVERS,
+    HOST_CORES,
     MESSAGES,
     MULTIPLY,
     READ_CACHE,
@@ -30,6 +33,7 @@ from ..model.weights import weight_bytes_resident
 from ..units import duration, gibibytes, scaled, significant
 from .estimate import Estimate, available_text
 from .fit import DOES_NOT_FIT, FITS, TIGHT
+from .offload import Offload
 
 
 def explain(result: Estimate) -> str:
@@ -104,11 +108,35 @@ def _heading(result: Estimate) -> list[str]:
     ]
     if result.devices > 1:
         lines.append(f"デバイス {result.devices} 台（{result.split}）")
+    if result.offload:
+        lines.append(split_text(result.offload, result.model))
     for part in result.parts:
         share = significant(100 * part.fraction, 2)
         name = part.device.name or part.device.id
         lines.append(f"{name}: 層の {share}%、1 ステップのうち {duration(part.step_latency_s)}")
     return lines
+
+
+def split_text(offload: Offload, model: Model) -> str:
+    """Write in Japanese what lies on the host.
+
+    Examples
+    --------
+    >>> from hayasa import estimate
+    >>> result = estimate("gpt-oss-120b", "rtx-3090", cpu_moe_layers=24, host="ddr5-6000 x2")
+    >>> split_text(result.offload, result.model)
+    'CPU の側（ddr5-6000 x2）に、前から 24 層のエキスパート（40.7 GB）'
+    """
+    whole = model.layers + 1 - offload.gpu_layers
+    parts = []
+    if offload.gpu_layers == 0:
+        parts.append("すべての層と出力の行列")
+    elif whole > 0:
+        parts.append(f"前から {whole} 層")
+    if offload.cpu_moe_layers > whole:
+        parts.append(f"前から {offload.cpu_moe_layers} 層のエキスパート")
+    amount = scaled(offload.part.weights.resident_bytes, "B")
+    return f"CPU の側（{offload.host.name or offload.host.id}）に、{'と、'.join(parts) or 'なし'}（{amount}）"
 
 
 def _weights(result: Estimate) -> list[str]:
@@ -183,7 +211,27 @@ def _layers_by_mixer(model: Model) -> list[str]:
     return lines
 
 
+def _memory_and_host(result: Estimate, offload: Offload) -> list[str]:
+    """Write the bound of a step that device and host share: they work one after the other."""
+    here = result.bytes_per_step - offload.bytes_per_step
+    bandwidth = result.device.memory_bandwidth_bytes_per_s
+    share = f" ÷ {result.devices} 台" if _shared(result) else ""
+    host_s = offload.bound_s
+    rate = scaled(offload.bytes_per_step / host_s, "B/s") if host_s else ""
+    way = {COMPUTES: "CPU の側", SENDS: "CPU の側から GPU へ"}[offload.way]
+    lines = [
+        "読むバイト数 ÷ メモリ帯域幅",
+        f"GPU の側 = {scaled(here, 'B')} ÷ {scaled(bandwidth, 'B/s')}{share}"
+        f" = {duration(result.memory_latency_s - host_s)}",
+    ]
+    if host_s:
+        lines.append(f"{way} = {scaled(offload.bytes_per_step, 'B')} ÷ {rate} = {duration(host_s)}")
+    return [*lines, f"順に進むので、合わせて {duration(result.memory_latency_s)}"]
+
+
 def _memory(result: Estimate) -> list[str]:
+    if result.offload:
+        return _memory_and_host(result, result.offload)
     bandwidth = scaled(result.device.memory_bandwidth_bytes_per_s, "B/s")
     share = f" ÷ {result.devices} 台" if _shared(result) else ""
     return [
@@ -240,7 +288,13 @@ def _correction(result: Estimate) -> list[str]:
         f"90%区間 = {significant(result.decode_tokens_per_s_low)}"
         f" ～ {significant(result.decode_tokens_per_s_high)} トークン/秒",
     ]
-    if calibration.error_device_held_out:
+    if result.offload:
+        row = result.offload.calibration
+        error = significant(100 * row.error_offloaded_machine_held_out, 2)
+        lines.append(
+            f"CPU の側の補正（実測 {row.rows} 件、{row.machines} 台）で、当てはめに使わなかった計算機での平均の外れ = {error}%"
+        )
+    elif calibration.error_device_held_out:
         error = significant(100 * calibration.error_device_held_out, 2)
         lines.append(f"当てはめに使わなかった機種での平均の外れ = {error}%")
     return [*lines, *(f"注意: {note}" for note in result.notes)]
@@ -258,7 +312,8 @@ def _wait_lines(wait: Wait) -> list[str]:
         return []
     if wait.kind.name == MULTIPLY_BY_CORES.name:
         label += f"（1 コアが 1 サイクルに {significant(1 / wait.factor)} FLOP）"
-    factor = f"{wait.factor:,.0f}" if wait.kind.name == MESSAGES.name else significant(wait.factor)
+    counted = wait.kind.name in (MESSAGES.name, HAND_OVERS.name)
+    factor = f"{wait.factor:,.0f}" if counted else significant(wait.factor)
     unit_s = UNIT_S.get(wait.kind.unit, 0.0)
     load = f"{wait.load_s / unit_s:,.0f}" if unit_s else _tiny(wait.load_s)
     lines = [f"{label}: {factor} {wait.kind.unit} × {load} = {duration(wait.seconds)}"]
@@ -266,6 +321,8 @@ def _wait_lines(wait: Wait) -> list[str]:
         lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
     elif wait.kind.name == MULTIPLY.name:
         lines.append("これも重みを読むのと並んで進む")
+    elif wait.kind.name == HOST_CORES.name:
+        lines.append("CPU の側でも、読むのと掛けるのとが並んで進むので、遅いほうだけを数える")
     return lines
 
 
@@ -319,13 +376,23 @@ def _capacity(result: Estimate) -> list[str]:
         parts.append(f"エンジンの作業領域 {gibibytes(fit.buffer_bytes)}")
     lines = [f"必要な量 = {' + '.join(parts)} = {gibibytes(fit.required_bytes)}"]
     if fit.verdict is None:
-        return [*lines, "デバイスの容量は分かりません。"]
+        return [*lines, "デバイスの容量は分かりません。", *_host_capacity(result)]
     if fit.kept_most_bytes:
         lines.append(f"使える量 = {gibibytes(fit.capacity_bytes)} - {fit.kept_by}の分 = {available_text(fit)}")
     else:
         lines.append(f"使える量 = {gibibytes(fit.capacity_bytes)}")
-    return [
-        *lines,
-        {FITS: "入ります。", TIGHT: "きわどい量です。", DOES_NOT_FIT: "入りません。"}[fit.verdict],
-        *result.remedies,
-    ]
+    return [*lines, _VERDICTS[fit.verdict], *result.remedies, *_host_capacity(result)]
+
+
+_VERDICTS = {FITS: "入ります。", TIGHT: "きわどい量です。", DOES_NOT_FIT: "入りません。"}
+
+
+def _host_capacity(result: Estimate) -> list[str]:
+    """Write what lies in the host's memory; nothing where nothing does."""
+    fit = result.host_fit
+    if fit is None:
+        return []
+    line = f"CPU の側に必要な量 = {gibibytes(fit.required_bytes)}"
+    if fit.verdict is None:
+        return [f"{line}（主記憶の量は分かりません）"]
+    return [f"{line}、使えるのは {available_text(fit)}。{_VERDICTS[fit.verdict]}"]

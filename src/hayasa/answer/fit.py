@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from ..engine.buffers import memory_of
 from ..engine.engines import Engine, get_engine
+from ..engine.offload import COMPUTES, way_of
 from ..errors import (
     MAX_BATCH_SIZE,
     MAX_CONTEXT_LENGTH,
+    MAX_LAYERS,
     InvalidValueError,
     require_integer,
     require_positive,
@@ -22,6 +24,7 @@ from ..machine.memory import memory_available_bytes
 from ..machine.reserve import reserve_of
 from ..machine.split import total
 from ..model.kv_cache import FP16_BYTES, kv_cache_bytes, state_bytes
+from ..model.placement import Placement, host_weight_bytes, placement_of
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
 from ..units import GIB, gibibytes
@@ -108,6 +111,7 @@ def memory_fit(
     backend: str = "",
     devices: int = 1,
     screen: bool | None = None,
+    placement: Placement | None = None,
     dealt: tuple[tuple[Device, float], ...] = (),
 ) -> MemoryFit:
     """Weigh what a model needs against what its devices have.
@@ -135,6 +139,9 @@ def memory_fit(
     screen : bool, optional
         Whether a screen, and whatever else is usual, takes its part of the
         memory; by default that is left open.
+    placement : Placement, optional
+        What lies in the host's memory instead, from `placement_of`; by
+        default nothing.
     dealt : tuple of (Device, float)
         Unlike devices, each with its share of the layers, in the place of
         `device` and `devices`.
@@ -188,6 +195,17 @@ def memory_fit(
     on_host = stored.embedding_bytes if is_split else 0.0
     cache = kv_cache_bytes(model, context_length, batch_size=batch_size, bytes_per_value=bytes_per_value)
     state = state_bytes(model) * batch_size
+    if placement is not None and placement.leaves_something:
+        on_host += host_weight_bytes(model, weights, placement).resident_bytes
+        if way_of(engine, needs.embedding_on_host) == COMPUTES:
+            cache -= kv_cache_bytes(
+                model,
+                context_length,
+                batch_size=batch_size,
+                bytes_per_value=bytes_per_value,
+                first_layers=placement.host_layers,
+            )
+            state -= state_bytes(model, placement.host_layers) * batch_size
     reserve = reserve_of(device)
     kept = [
         max(reserve.least_bytes(device) * devices, (1 - needs.share_most) * capacity),
@@ -256,6 +274,7 @@ def max_context_length(
     backend: str = "",
     screen: bool | None = None,
     tight: bool = False,
+    placement: Placement | None = None,
     dealt: tuple[tuple[Device, float], ...] = (),
 ) -> int:
     """Longest context per sequence for which everything fits.
@@ -282,6 +301,8 @@ def max_context_length(
         Whether a screen takes its part, as for `memory_fit`.
     tight : bool
         Whether a tight fit counts too.
+    placement : Placement, optional
+        What lies in the host's memory instead, as for `memory_fit`.
     dealt : tuple of (Device, float)
         Unlike devices, as for `memory_fit`.
 
@@ -319,6 +340,7 @@ def max_context_length(
             backend=backend,
             devices=devices,
             screen=screen,
+            placement=placement,
             dealt=dealt,
         )
         return fit.required_bytes <= (fit.available_most_bytes if tight else fit.available_least_bytes)
@@ -413,6 +435,21 @@ MOST_DEVICES = 16
 _Q8_0_BYTES = 34 / 32
 
 
+class Remedy(NamedTuple):
+    """One way to make a model fit.
+
+    Parameters
+    ----------
+    text : str
+        What it is, in Japanese.
+    options : str
+        The same as options of ``hayasa estimate``; empty if none says it.
+    """
+
+    text: str
+    options: str
+
+
 def remedies(
     fit: MemoryFit,
     model: Model,
@@ -426,9 +463,10 @@ def remedies(
     engine: Engine,
     backend: str,
     devices: int,
+    placement: Placement | None = None,
     dealt: tuple[tuple[Device, float], ...] = (),
-) -> list[str]:
-    """Say what makes it fit, in Japanese: the least that has to be given up first.
+) -> list[Remedy]:
+    """Say what makes it fit: the least that has to be given up first.
 
     Parameters
     ----------
@@ -438,13 +476,13 @@ def remedies(
         What was asked about.
     formats : iterable of WeightFormat
         Formats that could be taken instead.
-    batch_size, context_length, bytes_per_value, engine, backend, devices, dealt
+    batch_size, context_length, bytes_per_value, engine, backend, devices, placement, dealt
         As for `memory_fit`.
 
     Returns
     -------
-    list of str
-        Sentences; none where it fits, or where the capacity is unknown.
+    list of Remedy
+        None where it fits, or where the capacity is unknown.
     """
     if fit.verdict in (FITS, None):
         return []
@@ -460,17 +498,18 @@ def remedies(
             engine=engine,
             backend=backend,
             devices=devices,
+            placement=placement,
             dealt=dealt,
         ).left_bytes
 
-    found = [fit.remedy] if fit.verdict == TIGHT and fit.remedy else []
+    found = [Remedy(fit.remedy, "")] if fit.verdict == TIGHT and fit.remedy else []
     smaller_cache = "q8_0" in engine.caches and bytes_per_value > _Q8_0_BYTES
     if context_length and smaller_cache and spare_bytes(device, weights, context_length, _Q8_0_BYTES) >= 0:
-        found.append("KV キャッシュを q8_0 にすると入ります。")
+        found.append(Remedy("KV キャッシュを q8_0 にすると入ります。", "--kv-cache q8_0"))
     if context_length > ENOUGH_CONTEXT and spare_bytes(device, weights, ENOUGH_CONTEXT, bytes_per_value) >= 0:
         most = min(context_length, model.context_length_max or context_length)
         longest = _largest(lambda tokens: spare_bytes(device, weights, tokens, bytes_per_value) >= 0, most)
-        found.append(f"文脈を {longest:,} トークンまでにすると入ります。")
+        found.append(Remedy(f"文脈を {longest:,} トークンまでにすると入ります。", f"--context {longest}"))
     smaller = [
         other
         for other in formats
@@ -480,7 +519,7 @@ def remedies(
     if smaller:
         largest = max(smaller, key=lambda other: weight_bytes(model, other).resident_bytes)
         size = gibibytes(weight_bytes(model, largest).resident_bytes)
-        found.append(f"重みを {largest.id}（{size}）にすると入ります。")
+        found.append(Remedy(f"重みを {largest.id}（{size}）にすると入ります。", f"--weights {largest.id}"))
     larger = [
         option
         for option in (() if dealt else device.memory_options_bytes)
@@ -488,19 +527,111 @@ def remedies(
         and spare_bytes(replace(device, memory_capacity_bytes=option), weights, context_length, bytes_per_value) >= 0
     ]
     if larger:
-        found.append(f"メモリが {min(larger) / GIB:g} GB のものなら入ります。")
+        size = f"{min(larger) / GIB:g}"
+        found.append(Remedy(f"メモリが {size} GB のものなら入ります。", f"--memory {size}"))
     # Each further device brings its memory, less what is kept there and its own buffers.
     gain = (fit.available_least_bytes - fit.buffer_bytes) / devices
     if gain > 0 and not dealt:
         needed = int(-(-(fit.required_bytes - fit.buffer_bytes) // gain))
         if devices < needed <= MOST_DEVICES:
-            found.append(f"{needed} 台に分けると入ります。")
-    if fit.verdict == DOES_NOT_FIT and memory_of(engine, backend).embedding_on_host and not device.shares_memory:
-        found.append(
-            "一部の層やエキスパートを CPU の側に置けば動きますが、そのぶん遅くなります"
-            "（llama.cpp の -ngl、--n-cpu-moe）。"
+            found.append(Remedy(f"{needed} 台に分けると入ります。", f"--devices {needed}"))
+    can_offload = memory_of(engine, backend).embedding_on_host and not (device.shares_memory or dealt)
+    if fit.verdict == DOES_NOT_FIT and can_offload:
+        split = split_that_fits(
+            model,
+            device,
+            weights,
+            batch_size=batch_size,
+            context_length=context_length,
+            bytes_per_value=bytes_per_value,
+            engine=engine,
+            backend=backend,
+            devices=devices,
         )
+        if split:
+            what = "エキスパート" if split.cpu_moe_layers else "層"
+            text = f"{what}の一部を CPU の側に置けば動きますが、そのぶん遅くなります（llama.cpp の {split.options}）。"
+            found.append(Remedy(text, f'{split.options} --host "ddr5-5600 x2"'))
     return found
+
+
+class Split(NamedTuple):
+    """How many layers a device gets, in llama.cpp's words.
+
+    Parameters
+    ----------
+    gpu_layers : int
+        ``--n-gpu-layers``: layers on the device, the output matrix counted as the first.
+    cpu_moe_layers : int
+        ``--n-cpu-moe``: of how many of the first layers the experts stay on the host.
+    """
+
+    gpu_layers: int
+    cpu_moe_layers: int
+
+    @property
+    def options(self) -> str:
+        """The options of llama.cpp that say so."""
+        if self.cpu_moe_layers:
+            layers = "" if self.gpu_layers >= MAX_LAYERS else f"-ngl {self.gpu_layers} "
+            return f"{layers}--n-cpu-moe {self.cpu_moe_layers}"
+        return f"-ngl {self.gpu_layers}"
+
+
+def split_that_fits(
+    model: Model,
+    device: Device,
+    weights: WeightFormat,
+    *,
+    batch_size: int,
+    context_length: int,
+    bytes_per_value: float,
+    engine: Engine,
+    backend: str,
+    devices: int,
+    experts_first: bool = True,
+) -> Split | None:
+    """Return the split that leaves the least to the host and fits the devices for sure; None if there is none.
+
+    Parameters
+    ----------
+    model, device, weights, batch_size, context_length, bytes_per_value, engine, backend, devices
+        As for `memory_fit`.
+    experts_first : bool
+        Whether experts are left to the host before whole layers are.
+    """
+    if not (model.has_shape and device.memory_capacity_bytes):
+        return None
+
+    def fits(gpu_layers: int, cpu_moe_layers: int) -> bool:
+        return (
+            memory_fit(
+                model,
+                device,
+                weights,
+                batch_size=batch_size,
+                context_length=context_length,
+                bytes_per_value=bytes_per_value,
+                engine=engine,
+                backend=backend,
+                devices=devices,
+                placement=placement_of(model, gpu_layers, cpu_moe_layers),
+            ).left_bytes
+            >= 0
+        )
+
+    experts = 0
+    if fits(MAX_LAYERS, 0):
+        return Split(MAX_LAYERS, 0)
+    if experts_first and model.moe_layers and way_of(engine, memory_of(engine, backend).embedding_on_host) == COMPUTES:
+        experts = model.layers
+        if fits(MAX_LAYERS, experts):
+            on_device = _largest(lambda kept: fits(MAX_LAYERS, experts - kept), experts)
+            return Split(MAX_LAYERS, experts - on_device)
+    layers = _largest(lambda kept: fits(kept, experts), model.layers + 1)
+    if layers < 0:
+        return None
+    return Split(layers, experts)
 
 
 def _largest(fits: Callable[[int], bool], limit: int) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from ..engine.calibration import ChosenCalibration
+from ..engine.calibration import ChosenCalibration, Pace
 from ..engine.waits import (
-    ALL_REDUCES,
     BOUND,
     COMPUTE,
     DEVICE_DIFFERENCE,
@@ -17,12 +17,12 @@ from ..engine.waits import (
     Wait,
 )
 from ..machine.split import messages_per_step
-from ..model.work import Work
+from ..model.work import BY_CONTEXT, Work
 
 
-def step_s(waits: Iterable[Wait]) -> float:
-    """Return the time of a step: the sum of its waits, but for the hidden ones."""
-    total_s = 0.0
+def step_s(waits: Iterable[Wait], before_s: float = 0.0) -> float:
+    """Return the time of a step: the sum of its waits, but for the hidden ones, behind others of so many seconds."""
+    total_s = before_s
     for _, factor, load_s, hidden in waits:
         if not hidden:
             total_s += factor * load_s
@@ -73,7 +73,8 @@ def message_waits(
 def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
     """Return the waits that physics leaves: reading and computing, side by side."""
     computes_longer = memory_s < compute_s
-    cache_s = memory_s * work.kv_bytes / (work.weight_bytes + work.kv_bytes)
+    read_bytes = work.weight_bytes + work.kv_bytes
+    cache_s = memory_s * work.kv_bytes / read_bytes if read_bytes else 0.0
     return [
         Wait(READ_WEIGHTS, 1.0, memory_s - cache_s, computes_longer),
         Wait(READ_CACHE, 1.0, cache_s, computes_longer),
@@ -81,8 +82,61 @@ def ideal_waits(work: Work, memory_s: float, compute_s: float) -> list[Wait]:
     ]
 
 
+class ReadyWaits(NamedTuple):
+    """The waits that were measured for an engine, done but for those that the context changes.
+
+    Parameters
+    ----------
+    before, after : tuple of Wait
+        What comes before and behind these.
+    before_s : float
+        Seconds of what comes before.
+    by_context : tuple of Pace
+        What makes these of the work of a step.
+    """
+
+    before: tuple[Wait, ...]
+    before_s: float
+    by_context: tuple[Pace, ...]
+    after: tuple[Wait, ...]
+
+
+def ready_waits(paces: Sequence[Pace], share: Work) -> ReadyWaits:
+    """Make what waits can be made of the work of any step, whatever its context.
+
+    What goes on at the same time must lie on one side of what the context changes, or within it.
+    """
+    places = [place for place, pace in enumerate(paces) if pace.amount in BY_CONTEXT]
+    first, end = (places[0], places[-1] + 1) if places else (0, 0)
+    before = tuple(waits_of(paces[:first], share))
+    return ReadyWaits(before, step_s(before), tuple(paces[first:end]), tuple(waits_of(paces[end:], share)))
+
+
+def waits_of(paces: Sequence[Pace], share: Work) -> list[Wait]:
+    """Return the waits of so much work: of those that pass at the same time all but the longest are hidden."""
+    waits: list[Wait] = []
+    group, longest, longest_s = "", 0, 0.0
+    for kind, factor, amount, pace_s, beside in paces:
+        units: float = getattr(share, amount)
+        load_s = units * pace_s
+        seconds = factor * load_s
+        hidden = False
+        if group and group == beside:
+            # Memory and cores work at the same time: the longest counts.
+            hidden = seconds <= longest_s
+            if not hidden:
+                waits[longest] = waits[longest].hide()
+        else:
+            group = kind.name
+        if not hidden:
+            longest, longest_s = len(waits), seconds
+        waits.append(Wait(kind, factor, load_s, hidden))
+    return waits
+
+
 def calibrated_waits(
     chosen: ChosenCalibration,
+    ready: ReadyWaits,
     share: Work,
     compute_s: float,
     bound_s: float,
@@ -90,33 +144,15 @@ def calibrated_waits(
     devices: int,
     split: str,
     link_latency_s: float | None = None,
-) -> list[Wait]:
-    """Return the waits that were measured for an engine, for what one device does at a time."""
-    waits: list[Wait] = []
-    total_s = 0.0
-    group, longest = "", 0
-    for kind, factor, amount, pace_s, beside in chosen.paces:
-        if link_latency_s is not None and kind.name == ALL_REDUCES.name:
-            continue  # what was measured within one machine
-        units: float = getattr(share, amount)
-        wait = Wait(kind, factor, units * pace_s)
-        seconds = wait.seconds
-        if group and group == beside:
-            # Memory and cores work at the same time: the longest counts.
-            so_far_s = waits[longest].seconds
-            if seconds > so_far_s:
-                waits[longest] = waits[longest].hide()
-                longest = len(waits)
-                total_s += seconds - so_far_s
-            else:
-                wait = wait.hide()
-        else:
-            group, longest = kind.name, len(waits)
-            total_s += seconds
-        waits.append(wait)
+) -> tuple[list[Wait], float]:
+    """Return the waits that were measured for an engine, for what one device does at a time, and their sum."""
+    behind = [*waits_of(ready.by_context, share), *ready.after]
+    total_s = step_s(behind, ready.before_s)
+    waits = [*ready.before, *behind]
     if chosen.step_factor != 1:
-        waits.append(Wait(DEVICE_DIFFERENCE, chosen.step_factor - 1, total_s))
-        total_s *= chosen.step_factor
+        difference = Wait(DEVICE_DIFFERENCE, chosen.step_factor - 1, total_s)
+        waits.append(difference)
+        total_s += difference.seconds
     if batch_size > 1 and chosen.batch_share and compute_s:
         # One sequence computes while it reads; what the others add waits for the cores.
         further = Wait(FURTHER_SEQUENCES, 1 / chosen.batch_share, compute_s * (batch_size - 1) / batch_size)
@@ -128,4 +164,5 @@ def calibrated_waits(
         total_s += messages.seconds
     if total_s < bound_s:
         waits.append(Wait(BOUND, 1.0, bound_s - total_s))
-    return waits
+        total_s = bound_s
+    return waits, total_s

@@ -16,13 +16,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InvalidValueError, UnknownNameError
 from ..machine.device import Device, sizes_text
 from ..names import unknown_name
 from ..units import GIB
 from .reader import Row
+
+if TYPE_CHECKING:
+    from .objects import Processor
 
 
 class DeviceName(NamedTuple):
@@ -256,6 +259,7 @@ def device_of_name(
     names: Sequence[SpelledName],
     rows: Mapping[str, Row],
     listed: Callable[[str], Device],
+    processors: Mapping[str, Sequence[Processor]],
     memory_bytes: float = 0.0,
 ) -> Device:
     """Return the device that a name means.
@@ -270,6 +274,8 @@ def device_of_name(
         Rows by id.
     listed : callable
         Gives the device of an id.
+    processors : mapping
+        What a row of processors stands for, by its id.
     memory_bytes : float
         Memory of the reader's own, as if the name said it; 0 if not given.
 
@@ -302,12 +308,15 @@ def device_of_name(
     fitting = _fitting(name, said, readings, devices)
     chosen = _common(name, said, readings, fitting)
     notes = said.remarks
-    if said.cores and chosen.gpu_cores and _cores_are_the_cpus(said, fitting):
+    if said.cores and chosen.gpu_cores and not chosen.is_processor and _cores_are_the_cpus(said, fitting):
         notes = (*notes, f"名前にある {said.cores} コアは、CPU のものと読みました。見積りには入りません。")
     if len(fitting) > 1:
         others = "".join([f"「{_called(device)}」" for device in fitting if device is not chosen])
         notes = (f"{name!r} には{others}もあります。「{_called(chosen)}」として答えました。", *notes)
-    return _with_memory(said, chosen, rows[chosen.id], notes)
+    row = rows[chosen.id]
+    if chosen.is_processor:
+        chosen = _with_cores(said, chosen, processors.get(chosen.id, ()))
+    return _with_memory(said, chosen, row, notes)
 
 
 def _called(device: Device) -> str:
@@ -352,7 +361,7 @@ def _could_have_key(text: str, key: str) -> bool:
 
 
 def _is_processor(row: Row) -> bool:
-    return row["unified_memory"] == "1" or row["family"] == "cpu"
+    return row["unified_memory"] == "1" or row["family"].startswith("cpu")
 
 
 def _fitting(
@@ -417,6 +426,18 @@ def _common(name: str, said: DeviceName, readings: Mapping[str, list[DeviceName]
     raise UnknownNameError(
         f"device に指定されたデバイス {name!r} は、{'、'.join(ids)} のどれにも読めます。どれかを指定してください。", ids
     )
+
+
+def _with_cores(said: DeviceName, device: Device, processors: Sequence[Processor]) -> Device:
+    """Return a row's device with the cores of the very processor that the name says."""
+    named = [one for one in processors if said.key.endswith(_SEPARATORS.sub("", _plain(one.name)))]
+    if named:
+        one = max(named, key=lambda processor: len(processor.name))
+        device = replace(device, family=one.family, gpu_cores=one.cores, gpu_clock_hz=one.clock_hz)
+    elif said.cores:
+        device = replace(device, gpu_cores=said.cores)
+    known = ("gpu_cores", "gpu_clock_hz") if named else ("gpu_cores",) if said.cores else ()
+    return replace(device, estimated=tuple(name for name in device.estimated if name not in known))
 
 
 def _with_memory(said: DeviceName, device: Device, row: Row, notes: tuple[str, ...]) -> Device:

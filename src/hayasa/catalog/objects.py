@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +21,7 @@ from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFor
 from ..names import find_id, index_by_name, require_name
 from ..units import GIB
 from .model_names import ModelIndex, index_models, read_model_name
-from .reader import Row, data_directory, parse_number, read_rows
+from .reader import Row, data_directory, parse_number, read_objects, read_rows
 
 if TYPE_CHECKING:
     from .device_names import SpelledName
@@ -167,7 +167,52 @@ def _device(name: str, memory_bytes: float) -> Device:
         return listed_device(name)
     from .device_names import device_of_name  # its patterns take a while to compile
 
-    return device_of_name(name, _device_names(), device_rows(), listed_device, memory_bytes)
+    return device_of_name(name, _device_names(), device_rows(), listed_device, processors(), memory_bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processor:
+    """One of the processors that a row of ``devices.csv`` stands for, as its name says.
+
+    Parameters
+    ----------
+    name : str
+        How its name ends, such as ``"5950X"``.
+    device : str
+        Id of the row, which says what memory such processors usually have.
+    family : str
+        What its cores are, such as ``"cpu-zen3"``.
+    cores : int
+        Cores that multiply matrices; of fast and efficient ones, the fast.
+    clock_hz : float
+        Highest clock of these in cycles per second.
+    """
+
+    name: str
+    device: str
+    family: str
+    cores: int
+    clock_hz: float
+
+
+@cache
+def processors() -> Mapping[str, tuple[Processor, ...]]:
+    """Rows of ``processors.csv`` by the device that they are sold as.
+
+    Returns
+    -------
+    mapping
+        Processors by id of their row in ``devices.csv``.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing, or a cell holds no number.
+    """
+    found: dict[str, tuple[Processor, ...]] = {}
+    for one in read_objects(Processor, "processors.csv"):
+        found[one.device] = (*found.get(one.device, ()), one)
+    return MappingProxyType(found)
 
 
 @cache

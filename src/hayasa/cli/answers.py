@@ -11,6 +11,7 @@ from ..answer.cost import Cost
 from ..answer.duration import AnswerTime
 from ..answer.energy import AnswerEnergy
 from ..answer.estimate import Estimate, available_text
+from ..answer.explain import split_text
 from ..answer.fit import DOES_NOT_FIT, FITS, TIGHT, MemoryFit
 from ..engine.power import Watts
 from ..listing import table_lines
@@ -49,6 +50,7 @@ def estimate_lines(result: Estimate) -> list[str]:
             "必要なメモリ",
             _memory_text(result.fit),
         ),
+        *_host_rows(result),
         *_context_rows(result),
         *_prompt_rows(result),
         ("補正", _calibration_text(result)),
@@ -62,10 +64,36 @@ _VERDICTS = {FITS: "入ります", TIGHT: "きわどい量です", DOES_NOT_FIT:
 def _memory_text(fit: MemoryFit) -> str:
     needed = gibibytes(fit.required_bytes)
     if fit.verdict is None:
-        return f"{needed}（デバイスの容量が分かりません）"
+        return f"{needed}（容量が分かりません）"
     return (
         f"{needed}、使えるのは {gibibytes(fit.capacity_bytes)} のうち {available_text(fit)}（{_VERDICTS[fit.verdict]}）"
     )
+
+
+def memory_lines(result: Estimate) -> list[str]:
+    """Say that a model has no room, or may have none, and with what options it has; nothing where it has."""
+    places = [("メモリ", result.fit), ("主記憶", result.host_fit)]
+    lines = [
+        f"{place}{_NO_ROOM[fit.verdict]}（必要な量 {gibibytes(fit.required_bytes)}、使える量 {available_text(fit)}）。"
+        for place, fit in places
+        if fit and fit.verdict in _NO_ROOM
+    ]
+    ways = result.ways_to_fit()
+    if ways:
+        lines.append("入れるには、次のどれかを試してください。")
+    for way in ways:
+        lines += [f"  - {way.text}", *([f"      {way.options}"] if way.options else [])]
+    return lines
+
+
+_NO_ROOM = {TIGHT: "に入るかどうか、きわどい量です", DOES_NOT_FIT: "に入りません"}
+
+
+def _host_rows(result: Estimate) -> list[tuple[str, str]]:
+    if not result.offload:
+        return []
+    lies = split_text(result.offload, result.model)
+    return [("分け方", lies), ("CPU の側のメモリ", _memory_text(result.offload.fit))]
 
 
 def _prompt_rows(result: Estimate) -> list[tuple[str, str]]:
@@ -183,6 +211,10 @@ def _calibration_text(result: Estimate) -> str:
     if calibration is None:
         return "なし（物理的な上限）"
     error = calibration.error_device_held_out
+    if result.offload:
+        host = result.offload.calibration
+        missed = f"、未知の計算機での外れ {significant(100 * host.error_offloaded_machine_held_out, 2)}%"
+        return f"{calibration.id}（実測 {calibration.rows} 件）と CPU の側（実測 {host.rows} 件{missed}）"
     missed = f"、未知の機種での外れ {significant(100 * error, 2)}%" if error else ""
     return f"{calibration.id}（実測 {calibration.rows} 件{missed}）"
 

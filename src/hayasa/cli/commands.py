@@ -9,16 +9,15 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from ..answer.choose import best_split
 from ..answer.cost import cost
 from ..answer.duration import answer_time
 from ..answer.energy import answer_energy, energy
-from ..answer.estimate import Estimate, does_not_fit_message, estimate
+from ..answer.estimate import Estimate, estimate
 from ..answer.explain import explain
-from ..answer.fit import DOES_NOT_FIT, TIGHT
 from ..catalog.objects import device_rows, get_device, get_model, model_rows, weight_format_rows
-from ..engine.calibration import calibrations
-from ..engine.engines import BACKENDS, ENGINES, get_engine
-from ..errors import HayasaError, InvalidValueError
+from ..engine.engines import BACKENDS, DEFAULT_ENGINE, ENGINES, get_engine
+from ..errors import MAX_LAYERS, DoesNotFitError, HayasaError, InvalidValueError
 from ..listing import table_lines
 from ..machine.device import Device
 from ..machine.split import SPLITS
@@ -27,7 +26,8 @@ from ..model.tensors import active_parameters, total_parameters
 from ..names import name_key
 from ..units import gibibytes, scaled, significant
 from .amounts import LATENCIES, POWERS, integer, quantity
-from .answers import answer_lines, cost_json, cost_lines, estimate_lines, print_json, print_ranking
+from .answers import answer_lines, cost_json, cost_lines, estimate_lines, memory_lines, print_json, print_ranking
+from .calibrations import calibrations_command
 from .choose import add_at_least, add_order, choose_command, fit_command, formats_command
 from .draft import add_draft, draft_command
 from .own import add_device, add_model, count_of, machines_of, model_of, names_device, names_model
@@ -46,9 +46,8 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     add("--batch", default="1", metavar="数", help="同時に進める系列の数（既定: 1）")
     add(
         "--engine",
-        default="llama.cpp",
         metavar="名前",
-        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp）",
+        help=f"エンジン: {'、'.join(ENGINES)}（既定: llama.cpp。それで動かない形式なら、動かせるもの）",
     )
     add("--backend", metavar="名前", help=f"計算に使うもの: {'、'.join(BACKENDS)}（既定: その機械で普通のもの）")
     unlike = "。違うものなら rtx-3090,rtx-3060 のように名前を並べる" if one_device else ""
@@ -71,6 +70,44 @@ def _add_question(parser: argparse.ArgumentParser, *, one_device: bool) -> None:
     )
 
 
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    """Add the options for a model that the device has no room for."""
+    add = parser.add_argument
+    add(
+        "--host",
+        metavar="主記憶",
+        help="GPU に入らない分を置く主記憶: ddr5-5600 x2、Ryzen 9 7950X 64GB、60 GB/s（実測）、"
+        "2.9 tok/s（CPU だけの速さ）など。分け方を言わなければ、最も速くなるように分けます",
+    )
+    add(
+        "--gpu-layers",
+        "--n-gpu-layers",
+        "-ngl",
+        dest="gpu_layers",
+        metavar="数",
+        help="GPU に置く層の数。llama.cpp と同じく、出力の行列を 1 つと数えます",
+    )
+    experts = parser.add_mutually_exclusive_group()
+    experts.add_argument("--n-cpu-moe", "-ncmoe", metavar="数", help="前から何層のエキスパートを CPU の側に置くか")
+    experts.add_argument(
+        "--cpu-moe", "-cmoe", action="store_true", help="すべての層のエキスパートを CPU の側に置きます"
+    )
+
+
+def _split(arguments: argparse.Namespace) -> dict[str, object]:
+    """Turn the options of `_add_split` into keyword arguments of `hayasa.estimate`, those that were given."""
+    found: dict[str, object] = {}
+    if getattr(arguments, "host", None) is not None:
+        found["host"] = arguments.host
+    if getattr(arguments, "gpu_layers", None) is not None:
+        found["gpu_layers"] = integer("--gpu-layers", arguments.gpu_layers)
+    if getattr(arguments, "n_cpu_moe", None) is not None:
+        found["cpu_moe_layers"] = integer("--n-cpu-moe", arguments.n_cpu_moe)
+    if getattr(arguments, "cpu_moe", False):
+        found["cpu_moe_layers"] = MAX_LAYERS
+    return found
+
+
 def _add_machines(parser: argparse.ArgumentParser) -> None:
     """Add the options of several devices that a measurement says nothing of."""
     add = parser.add_argument
@@ -86,6 +123,7 @@ def _question(arguments: argparse.Namespace, devices: int | list[str]) -> dict[s
     """Turn the shared options into keyword arguments of `hayasa.estimate`."""
     prompt = arguments.prompt
     return {
+        **_split(arguments),
         "weights": arguments.weights,
         "batch_size": integer("--batch", arguments.batch),
         "context_length": integer("--context", arguments.context),
@@ -127,13 +165,15 @@ def _question_of_machines(arguments: argparse.Namespace) -> tuple[str | Device |
 
 def _ask(arguments: argparse.Namespace) -> Estimate:
     device, question = _question_of_machines(arguments)
-    return estimate(_model(arguments, question), device, **question)  # type: ignore[arg-type]
+    is_open = device is not None and _split(arguments).keys() == {"host"}
+    ask: Callable[..., Estimate] = best_split if is_open else estimate
+    return ask(_model(arguments, question), device, **question)
 
 
 def _estimate_command(arguments: argparse.Namespace) -> None:
     result = _ask(arguments)
-    if arguments.require_fit:
-        result.require_fit()
+    if arguments.require_fit and result.fits is False:
+        raise DoesNotFitError("\n".join(memory_lines(result)))
     answer, thinking = _answer_tokens(arguments)
     time = None if answer is None else answer_time(result, answer, thinking)
     if arguments.json:
@@ -143,8 +183,9 @@ def _estimate_command(arguments: argparse.Namespace) -> None:
         print("\n".join(estimate_lines(result)))
         if time and answer:
             print("\n" + "\n".join(answer_lines(result, time, answer, thinking)))
-    if result.fit.verdict in (DOES_NOT_FIT, TIGHT):
-        print(f"注意: {does_not_fit_message(result)}", file=sys.stderr)
+    lines = memory_lines(result)
+    if lines:
+        print("注意: " + "\n".join(lines), file=sys.stderr)
 
 
 def _answer_tokens(arguments: argparse.Namespace) -> tuple[int | None, int]:
@@ -211,7 +252,7 @@ def _compare_command(arguments: argparse.Namespace) -> None:
 
 def _devices_of(arguments: argparse.Namespace) -> list[str]:
     """Ids of the devices that an engine runs on, with a backend if one is asked for."""
-    engine, backend = get_engine(arguments.engine), arguments.backend
+    engine, backend = get_engine(arguments.engine or DEFAULT_ENGINE), arguments.backend
     if not engine.backends:
         return list(device_rows())
     backends = {id_: engine.backends_on(get_device(id_)) for id_ in device_rows()}
@@ -325,47 +366,6 @@ def _weights_command(arguments: argparse.Namespace) -> None:
     _list(arguments, weight_format_rows(), ["bit/重み", "種類", "名前"], cells, "rll")
 
 
-def _calibrations_command(arguments: argparse.Namespace) -> None:
-    def percent(value: float) -> str:
-        return f"{significant(100 * value, 2)}%" if value else "-"
-
-    rows = [
-        [
-            row.id,
-            str(row.rows),
-            str(row.devices),
-            str(row.models),
-            str(len(row.sources.split("|"))),
-            f"{row.first_year}-{row.last_year}",
-            percent(row.error_device_held_out),
-            percent(row.error_generation_held_out),
-            percent(row.error_model_held_out),
-            percent(row.error_source_held_out),
-            percent(row.error_year_held_out),
-            percent(row.coverage_device_held_out or row.coverage_model_held_out),
-        ]
-        for row in calibrations()
-    ]
-    header = [
-        "id",
-        "実測",
-        "機種",
-        "モデル",
-        "出典",
-        "年",
-        "機種の外れ",
-        "世代の外れ",
-        "モデルの外れ",
-        "出典の外れ",
-        "年の外れ",
-        "区間の的中",
-    ]
-    if arguments.json:
-        print_json([row.__dict__ for row in calibrations()])
-        return
-    print("\n".join(table_lines(rows, header=header, right="lrrrrlrrrrrr")))
-
-
 def _measure_command(arguments: argparse.Namespace) -> None:
     from ..measure import require_numpy, require_writable, run, to_json, write_record  # only this command needs it
     from ..measure.record import csv_rows
@@ -399,6 +399,7 @@ _EXAMPLES = """例:
   hayasa fit --device apple-m4-10c --memory 16 --at-least 20 --weights any
   hayasa cost --model qwen3.6-27b --device rtx-3090 --power-limit 250 --answer 500
   hayasa explain --model gpt-oss-20b --device rtx-3090 --weights mxfp4
+  hayasa estimate --model gpt-oss-120b --device rtx-3090 --host "ddr5-6000 x2 64GB"
   hayasa draft --model qwen3.6-27b --device rtx-5090 --weights q4_k_m --acceptance code
   hayasa check --model llama3.1-8b --device "RTX 4060 Ti" --measured 12.3
   hayasa estimate --model ~/models/my-model.gguf --device "RTX 4060 Ti 16GB"
@@ -426,6 +427,7 @@ def _parser() -> Parser:
         add_device(command)
         _add_question(command, one_device=True)
         _add_machines(command)
+        _add_split(command)
 
     command = add("estimate", "モデルがデバイスでどれだけ速く動くかを見積ります", _estimate_command)
     add_pair(command)
@@ -462,6 +464,7 @@ def _parser() -> Parser:
     command.add_argument("--devices", nargs="+", metavar="名前", help="選ぶ範囲（既定: すべて、一覧: hayasa devices）")
     add_at_least(command)
     _add_question(command, one_device=False)
+    _add_split(command)
     _add_formats(command)
 
     command = add("formats", "モデルがデバイスに入る重みの形式を、大きい順に並べます", _formats_command)
@@ -475,6 +478,7 @@ def _parser() -> Parser:
     add_order(command)
     _add_question(command, one_device=True)
     _add_machines(command)
+    _add_split(command)
     _add_formats(command)
 
     command = add("check", "測った速さが普通かどうかと、遅いときのよくある原因を答えます", _check_command)
@@ -495,7 +499,7 @@ def _parser() -> Parser:
         command = add(name, text, run)
         command.add_argument("words", nargs="*", metavar="語", help="この語を含むものに絞ります")
         command.add_argument("--json", action="store_true", help="出典も含めて JSON で出力します")
-    command = add("calibrations", "補正と、その当てはまりの一覧", _calibrations_command)
+    command = add("calibrations", "補正と、その当てはまりの一覧", calibrations_command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
 
     command = add("measure", "このマシンを測り、実測の隣に予測を並べます", _measure_command)

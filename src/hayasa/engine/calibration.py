@@ -68,11 +68,11 @@ class Calibration:
     launch_clock_hz : float
         Clock that the cycles of the layers follow, where that is not the device's
         but the host's; 0 for the device's.
-    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, cycles_per_layer_of_many_cores, \
+    cycles_per_layer, cycles_per_moe_layer, cycles_per_state_layer, \
 cycles_per_layer_and_further_die, cycles_per_layer_to_2025, cycles_per_layer_of_2025 : float
         Clock cycles that each layer costs whatever its size, and in addition
         each layer with experts, each with a recurrent state, each on a server's
-        processor, each on every further die, and each
+        each on every further die, and each
         layer in builds of the engine from before August 2025 and from before
         March 2026.
     further_experts_factor : float
@@ -141,7 +141,6 @@ error_model_held_out, error_source_held_out, error_year_held_out : float
     cycles_per_layer: float = 0.0
     cycles_per_moe_layer: float = 0.0
     cycles_per_state_layer: float = 0.0
-    cycles_per_layer_of_many_cores: float = 0.0
     cycles_per_layer_and_further_die: float = 0.0
     cycles_per_layer_to_2025: float = 0.0
     cycles_per_layer_of_2025: float = 0.0
@@ -450,7 +449,7 @@ def choose_calibration(
         batch_share = min(1.0, share * (single.prefill_factor if single else 0) or share)
     return ChosenCalibration(
         calibration=nearest,
-        paces=_paces(nearest, device, weights, split, build, server, batched),
+        paces=_paces(nearest, device, weights, split, build, server, batched, linked),
         step_factor=(family.step_factor if family else 1) * (single.step_factor if single else 1),
         batch_share=batch_share,
         low_factor=low**widening / (1 + weights.spread),
@@ -460,11 +459,19 @@ def choose_calibration(
 
 
 def _paces(
-    row: Calibration, device: Device, weights: WeightFormat, split: str, build: str, server: bool, batched: bool
+    row: Calibration,
+    device: Device,
+    weights: WeightFormat,
+    split: str,
+    build: str,
+    server: bool,
+    batched: bool,
+    linked: bool,
 ) -> tuple[Pace, ...]:
     """Return the waits that are not 0 for these weights, this split and build, a server and several sequences or not."""
     kind = weight_kind(weights)
-    left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server}
+    # What a sum over devices takes was measured within one machine.
+    left_out = {TILE_UNPACK.name: kind == "float", SAMPLING.name: not server, ALL_REDUCES.name: linked}
     if kind not in row.unpacked_kinds.split("|"):
         left_out = {**left_out, **dict.fromkeys(UNPACKING, True)}
     launch_hz = row.launch_clock_hz or clock_hz(device)
@@ -498,7 +505,7 @@ def differences(
         if backend and backend not in usual[:1]:
             wanted += f" の {backend}"
         notes.append(f"{wanted} での実測がないため、{row.backend} の補正で代用しました。")
-    if backend == "cpu" and device.family not in ("cpu", ""):
+    if backend == "cpu" and not (device.is_processor or device.family == ""):
         notes.append("CPU は、GPU と同じ速さでメモリを読むものとしました。")
     if device.estimated:
         fields_said = "、".join([ESTIMATED_LABELS[name] for name in device.estimated])
@@ -507,6 +514,6 @@ def differences(
         clock = ASSUMED_CLOCK_HZ / 1e9
         notes.append(f"GPU のクロックが分からないため、{clock:g} GHz と仮定しました。")
     if not device.gpu_cores and by_cores:
-        known = "fp32 のピーク" if device.peak_fp32_flop_per_s else "帯域幅"
-        notes.append(f"GPU のコアの数が分からないため、{known}から推定しました。")
+        known = "fp32 のピーク" if device.peak_fp32_flop_per_s and not device.is_processor else "帯域幅"
+        notes.append(f"コアの数が分からないため、{known}から推定しました。")
     return notes

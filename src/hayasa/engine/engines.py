@@ -337,6 +337,9 @@ _ENGINES = (
     ),
 )
 
+DEFAULT_ENGINE = "llama.cpp"
+"""Id of the engine that is meant where nobody says one."""
+
 ENGINES = {engine.id: engine for engine in _ENGINES}
 """Every engine by id."""
 

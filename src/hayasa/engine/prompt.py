@@ -10,7 +10,7 @@ generations (their kernels) and between single devices stands in
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ EXPERT_ROWS = WaitKind("expert_rows", "エキスパートごとに埋まらな�
 ACTIVATIONS = WaitKind("activations", "行列のあいだの値を読み書きする", "memory", "倍")
 
 WIDEST_INTERVAL = 0.15, 7.0
-"""No interval is wider: what is measured of processors, whose cores are not known, differs by as much."""
+"""No interval is wider: processors of which nothing but the memory is known differ by as much."""
 
 
 class PromptWait(NamedTuple):
@@ -276,6 +276,12 @@ def choose_prompt_calibration(
     if not (device.gpu_cores or device.peak_flop_per_s("fp32") or _peak_s(device, weights) or backend == "cpu"):
         return None
     row = nearest_row(prompt_calibrations(), engine, device, backend)
+    beside = backend == "cpu" and not device.is_processor
+    by_cores = row.peak_factor == 0 and not beside
+    notes = differences(row, engine, device, backend, by_clock=False, by_cores=by_cores)
+    if beside:  # the processor's cores are not the GPU's
+        device = replace(device, family="cpu", gpu_cores=0, gpu_clock_hz=0.0)
+        notes.append("CPU のコアの数が分からないため、帯域幅から推定しました。")
     factors = prompt_factors()
     family, single = factors.get((row.id, device.family)), factors.get((row.id, device.id))
     kin = family or factors.get((row.id, vendor(device.family)))
@@ -286,7 +292,6 @@ def choose_prompt_calibration(
         if factor and pace_s:
             by_family = kin.factor if kin and wait.by_family else 1.0
             paces.append(Pace(wait.kind, factor * by_family, wait.amount, pace_s, ""))
-    notes = differences(row, engine, device, backend, by_clock=False, by_cores=row.peak_factor == 0)
     if family is None:
         notes.append(f"{device.family or device.id} でプロンプトを読む速さの実測がありません。")
     low, high = row.low_factor, row.high_factor

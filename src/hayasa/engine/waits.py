@@ -23,6 +23,9 @@ ASSUMED_FLOP_PER_CORE_CYCLE = 256
 ASSUMED_CORE_CYCLES_PER_BYTE = 0.15
 """Core cycles in the time of reading a byte, where nothing but the bandwidth is known: the median of `devices.csv`."""
 
+ASSUMED_PROCESSOR_CYCLES_PER_BYTE = 0.5
+"""The same for processors, whose memory is slow beside their cores: the median of those in `devices.csv`."""
+
 ASSUMED_CORE_CYCLES_PER_S_AT_MOST = 2.6e11
 """Cycles per second of all cores, where only a bandwidth beyond 1.5 TB/s is known: the median of those devices."""
 
@@ -33,10 +36,6 @@ ASSUMED_LINK_BYTES_PER_S = 25e9
 
 BEFORE_TURING = ("nvidia-maxwell", "nvidia-pascal", "nvidia-volta")
 """Families whose cores unpack weights more slowly."""
-
-
-WIDEST_DESKTOP_BYTES_PER_S = 1.4e11
-"""What two channels of the fastest memory reach; processors beyond have dozens of cores, in several parts."""
 
 
 class WaitKind(NamedTuple):
@@ -151,6 +150,8 @@ def core_cycles_per_s(device: Device) -> float:
     """
     if device.gpu_cores:
         return device.gpu_cores * clock_hz(device)
+    if device.is_processor:
+        return device.memory_bandwidth_bytes_per_s * ASSUMED_PROCESSOR_CYCLES_PER_BYTE
     if device.peak_fp32_flop_per_s:
         return device.peak_fp32_flop_per_s / ASSUMED_FLOP_PER_CORE_CYCLE
     cycles_per_s = device.memory_bandwidth_bytes_per_s * ASSUMED_CORE_CYCLES_PER_BYTE
@@ -190,12 +191,6 @@ def _further_dies_cycle_s(device: Device, weights: WeightFormat, launch_hz: floa
     return (device.dies - 1) / launch_hz
 
 
-def _many_cores_cycle_s(device: Device, weights: WeightFormat, launch_hz: float) -> float:
-    """Seconds of one cycle of a processor with more memory channels than a desktop's two; 0 elsewhere."""
-    many = device.family == "cpu" and device.memory_bandwidth_bytes_per_s > WIDEST_DESKTOP_BYTES_PER_S
-    return 1 / launch_hz if many else 0.0
-
-
 def _link_byte_s(device: Device, weights: WeightFormat, launch_hz: float) -> float:
     return 1 / (device.link_bandwidth_bytes_per_s or ASSUMED_LINK_BYTES_PER_S)
 
@@ -218,7 +213,6 @@ READ_CACHE = WaitKind("read_cache", "KV キャッシュを読む", "memory", "�
 LAYERS = WaitKind("layers", "層ごとの固定の待ち", "launches", "サイクル")
 MOE_LAYERS = WaitKind("moe_layers", "エキスパートのある層の待ち", "launches", "サイクル")
 STATE_LAYERS = WaitKind("state_layers", "状態を持つ層の余分な待ち", "launches", "サイクル")
-MANY_CORES = WaitKind("many_cores", "多くのコアの待ち合わせ", "launches", "サイクル")
 DIES = WaitKind("dies", "ダイをまたぐ層の待ち", "launches", "サイクル")
 BUILDS_TO_2025 = WaitKind("builds_to_2025", "2025 年 7 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 BUILDS_OF_2025 = WaitKind("builds_of_2025", "2026 年 2 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
@@ -237,6 +231,11 @@ COMPUTE = WaitKind("compute", "計算する", "cores", "倍")
 DEVICE_DIFFERENCE = WaitKind("device_difference", "この機種で実測された違い", "device", "倍")
 FURTHER_SEQUENCES = WaitKind("further_sequences", "2 系列目からの計算", "cores", "倍")
 MESSAGES = WaitKind("messages", "デバイス間の通信", "links", "回")
+READ_HOST = WaitKind("read_host", "CPU の側で読む", "host", "倍")
+HOST_CORES = WaitKind("host_cores", "CPU のコアで掛ける", "host", "倍")
+READ_DISK = WaitKind("read_disk", "主記憶に入らない分を SSD から読む", "host", "倍")
+FETCH_WEIGHTS = WaitKind("fetch_weights", "CPU の側の重みを GPU へ運ぶ", "links", "倍")
+HAND_OVERS = WaitKind("hand_overs", "CPU と GPU のあいだの受け渡し", "links", "回")
 BOUND = WaitKind("bound", "物理的な上限に届くまで", "device", "倍")
 
 UNPACKING = (UNPACK_WEIGHTS.name, UNPACK_BEFORE_TURING.name)
@@ -265,7 +264,6 @@ FITTED_WAITS = (
     FittedWait(LAYERS, "cycles_per_layer", "layers", _cycle_s),
     FittedWait(MOE_LAYERS, "cycles_per_moe_layer", "moe_layers", _cycle_s),
     FittedWait(STATE_LAYERS, "cycles_per_state_layer", "state_layers", _cycle_s),
-    FittedWait(MANY_CORES, "cycles_per_layer_of_many_cores", "layers", _many_cores_cycle_s),
     FittedWait(DIES, "cycles_per_layer_and_further_die", "layers", _further_dies_cycle_s),
     FittedWait(BUILDS_TO_2025, "cycles_per_layer_to_2025", "layers", _cycle_s, before="2025-08"),
     FittedWait(BUILDS_OF_2025, "cycles_per_layer_of_2025", "layers", _cycle_s, before="2026-03"),

@@ -61,8 +61,9 @@ peak_fp4_dense_flop_per_s : float
         Bandwidth to a neighbouring device, one direction, in bytes per
         second; 0 if not published.
     gpu_cores : int
-        GPU cores (Apple), multiprocessors (NVIDIA) or compute units (AMD); 0 if
-        unknown.
+        GPU cores (Apple), multiprocessors (NVIDIA), compute units (AMD), or the cores of
+        a processor that multiply matrices: where it has fast and efficient ones, the fast;
+        0 if unknown.
     gpu_clock_hz : float
         Highest clock of these cores in cycles per second; 0 if unknown.
     dies : int
@@ -137,9 +138,14 @@ peak_fp4_dense_flop_per_s : float
     __hash__ = hash_of_id
 
     @property
+    def is_processor(self) -> bool:
+        """Whether its cores are those of a processor."""
+        return self.family.startswith("cpu")
+
+    @property
     def shares_memory(self) -> bool:
         """Whether processor and GPU share one memory, or it is a processor."""
-        return self.unified_memory or self.family.startswith(("apple", "cpu"))
+        return self.unified_memory or self.is_processor or self.family.startswith("apple")
 
     def peak_flop_per_s(self, compute_format: str) -> float:
         """Dense peak for numbers of a format.

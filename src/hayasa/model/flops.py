@@ -39,6 +39,7 @@ and two for what the delta rule first takes out of it; two for a convolution.
 """
 
 
+@lru_cache(maxsize=1024)
 def attention_flop_per_token_and_layer(model: Model, mixer: str = "A") -> int:
     r"""Work of one token with one cached token, in one layer.
 
@@ -115,8 +116,20 @@ def attention_flop_per_token(model: Model, context_length: int) -> float:
     0.0
     """
     require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
-    flop = state_flop_per_token(model)
-    for group in cache_layers(model) if context_length else ():
+    groups = cache_layers(model) if context_length else ()
+    return state_flop_per_token(model) + groups_flop_per_token(model, groups, context_length)
+
+
+def groups_flop_per_token(model: Model, groups: tuple[CacheLayers, ...], context_length: int) -> float:
+    """Return what of that is attention, of layers that were looked up and a context that is known to be in range.
+
+    Examples
+    --------
+    >>> groups_flop_per_token(Model(id="7b", stated_parameters=7e9), (), 0)
+    0.0
+    """
+    flop = 0.0
+    for group in groups:
         per_entry = attention_flop_per_token_and_layer(model, group.mixer)
         flop += group.layers * per_entry * group.entries_read(context_length)
         if group.index_values:

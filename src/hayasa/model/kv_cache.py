@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..errors import MAX_CONTEXT_LENGTH, require_integer, require_positive
+from ..errors import MAX_CONTEXT_LENGTH, MAX_LAYERS, require_integer, require_positive
 from .shape import ATTENTION_MIXERS, STATE_MIXERS, Model, heads_of
 
 FP16_BYTES = 2.0
@@ -89,9 +89,15 @@ class CacheLayers(NamedTuple):
         return min(entries, self.selected) if self.selected else entries
 
 
+def first_mixers(model: Model, first_layers: int | None) -> tuple[str, ...]:
+    """Return how each of the first so many layers looks back; None for all."""
+    mixers = model.layer_mixers
+    return mixers if first_layers is None else mixers[:first_layers]
+
+
 @lru_cache(maxsize=256)
-def cache_layers(model: Model) -> tuple[CacheLayers, ...]:
-    """Return the layers that cache something per token, those alike together.
+def cache_layers(model: Model, first_layers: int | None = None) -> tuple[CacheLayers, ...]:
+    """Return the layers that cache something per token, those alike together; of the first so many, or of all.
 
     Examples
     --------
@@ -101,7 +107,7 @@ def cache_layers(model: Model) -> tuple[CacheLayers, ...]:
     [('A', 1, 128, 1000), ('W', 1, 128, 128)]
     """
     model.require_shape("KV キャッシュ")
-    mixers = model.layer_mixers
+    mixers = first_mixers(model, first_layers)
     found = []
     for mixer in ATTENTION_MIXERS:
         # What is compressed lies behind a window of single tokens.
@@ -152,19 +158,20 @@ def convolved_values(model: Model) -> int:
     return model.state_heads * model.state_head_dim + 2 * model.state_groups * model.state_dim
 
 
-@lru_cache(maxsize=256)
-def state_bytes(model: Model) -> float:
+def state_bytes(model: Model, first_layers: int | None = None) -> float:
     """Bytes of the recurrent states of one sequence, which are there from its first token.
 
     Parameters
     ----------
     model : Model
         Any model.
+    first_layers : int, optional
+        Count only the first so many layers, by default all.
 
     Returns
     -------
     float
-        Bytes over all layers; 0 without such layers.
+        Bytes over these layers; 0 without such layers.
 
     Examples
     --------
@@ -176,7 +183,17 @@ def state_bytes(model: Model) -> float:
     >>> state_bytes(qwen) / 2**20
     62.8125
     """
-    return STATE_VALUE_BYTES * sum(state_values_per_layer(model, mixer) for mixer in model.layer_mixers)
+    return _state_bytes(model, _require_layers(first_layers))
+
+
+@lru_cache(maxsize=256)
+def _state_bytes(model: Model, first_layers: int | None) -> float:
+    return STATE_VALUE_BYTES * sum(state_values_per_layer(model, mixer) for mixer in first_mixers(model, first_layers))
+
+
+def _require_layers(first_layers: int | None) -> int | None:
+    """Return a number of layers that was given, or None for all."""
+    return None if first_layers is None else require_integer("first_layers", first_layers, 0, MAX_LAYERS)
 
 
 def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) -> float:
@@ -217,7 +234,12 @@ def kv_cache_bytes_per_token(model: Model, bytes_per_value: float = FP16_BYTES) 
 
 
 def kv_cache_bytes(
-    model: Model, context_length: int, *, batch_size: int = 1, bytes_per_value: float = FP16_BYTES
+    model: Model,
+    context_length: int,
+    *,
+    batch_size: int = 1,
+    bytes_per_value: float = FP16_BYTES,
+    first_layers: int | None = None,
 ) -> float:
     """Bytes that the context takes in memory: cache and recurrent states.
 
@@ -231,6 +253,8 @@ def kv_cache_bytes(
         Sequences, each with a cache of its own.
     bytes_per_value : float
         Bytes per cached value.
+    first_layers : int, optional
+        Count only the first so many layers, by default all.
 
     Returns
     -------
@@ -255,15 +279,21 @@ def kv_cache_bytes(
     require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
+    first_layers = _require_layers(first_layers)
     values = 0
-    for group in cache_layers(model) if context_length else ():
+    for group in cache_layers(model, first_layers) if context_length else ():
         if group.is_stored:
             values += group.layers * (group.values + group.index_values) * group.entries(context_length)
-    return (values * bytes_per_value + state_bytes(model)) * batch_size
+    return (values * bytes_per_value + state_bytes(model, first_layers)) * batch_size
 
 
 def kv_read_bytes(
-    model: Model, context_length: int, *, batch_size: int = 1, bytes_per_value: float = FP16_BYTES
+    model: Model,
+    context_length: int,
+    *,
+    batch_size: int = 1,
+    bytes_per_value: float = FP16_BYTES,
+    first_layers: int | None = None,
 ) -> float:
     """Bytes of it that one decode step moves.
 
@@ -281,6 +311,8 @@ def kv_read_bytes(
         Sequences, each with a cache of its own.
     bytes_per_value : float
         Bytes per cached value.
+    first_layers : int, optional
+        Count only the first so many layers, by default all.
 
     Returns
     -------
@@ -304,11 +336,42 @@ def kv_read_bytes(
     require_integer("context_length", context_length, 0, MAX_CONTEXT_LENGTH)
     require_integer("batch_size", batch_size, 1, 10**9)
     require_positive("bytes_per_value", bytes_per_value, maximum=8)
+    first_layers = _require_layers(first_layers)
+    groups = cache_layers(model, first_layers) if context_length else ()
+    states = state_bytes_moved(model, batch_size, first_layers)
+    return states + groups_read_bytes(groups, context_length, batch_size, bytes_per_value)
+
+
+def state_bytes_moved(model: Model, batch_size: int, first_layers: int | None = None) -> float:
+    """Return what of that are states, which are read and written whatever the context.
+
+    Examples
+    --------
+    >>> state_bytes_moved(Model(id="7b", stated_parameters=7e9), 1)
+    0.0
+    """
+    return 2 * state_bytes(model, first_layers) * batch_size
+
+
+def groups_read_bytes(
+    groups: tuple[CacheLayers, ...], context_length: int, batch_size: int, bytes_per_value: float
+) -> float:
+    """Return what of that is cache, of layers that were looked up and numbers that are known to be in range.
+
+    Examples
+    --------
+    >>> two = Model(id="x", layers=2, hidden_size=64, attention_heads=1, kv_heads=1, head_dim=64,
+    ...             intermediate_size=64, vocab_size=100)
+    >>> groups_read_bytes(cache_layers(two), 100, 1, 2.0)
+    51200.0
+    """
     values = 0
-    for group in cache_layers(model) if context_length else ():
-        indexed = group.index_values * group.entries(context_length)
-        values += group.layers * (group.values * group.entries_read(context_length) + indexed)
-    return (values * bytes_per_value + 2 * state_bytes(model)) * batch_size
+    for group in groups:
+        read = group.values * group.entries_read(context_length)
+        if group.index_values:
+            read += group.index_values * group.entries(context_length)
+        values += group.layers * read
+    return values * bytes_per_value * batch_size
 
 
 def kv_padding_bytes(
@@ -318,6 +381,7 @@ def kv_padding_bytes(
     *,
     batch_size: int = 1,
     bytes_per_value: float = FP16_BYTES,
+    first_layers: int | None = None,
 ) -> float:
     """Bytes that an engine keeps behind sliding windows, and reads in vain in each step.
 
@@ -326,7 +390,7 @@ def kv_padding_bytes(
 
     Parameters
     ----------
-    model, context_length, batch_size, bytes_per_value
+    model, context_length, batch_size, bytes_per_value, first_layers
         As in `kv_read_bytes`.
     micro_batch : int
         Tokens of a prompt that are computed together.
@@ -343,8 +407,22 @@ def kv_padding_bytes(
     >>> kv_padding_bytes(llama, 8192)
     0.0
     """
+    groups = cache_layers(model, first_layers) if context_length else ()
+    return groups_padding_bytes(groups, context_length, micro_batch, batch_size, bytes_per_value)
+
+
+def groups_padding_bytes(
+    groups: tuple[CacheLayers, ...], context_length: int, micro_batch: int, batch_size: int, bytes_per_value: float
+) -> float:
+    """Return the same, of layers that were looked up.
+
+    Examples
+    --------
+    >>> groups_padding_bytes((CacheLayers("W", 1, 128, window=100),), 1000, 512, 1, 2.0)
+    131072.0
+    """
     values = 0
-    for group in cache_layers(model) if context_length else ():
+    for group in groups:
         if group.window and not group.selected:
             seen = group.entries(context_length)
             kept = min(context_length, group.window + micro_batch) // group.tokens_per_entry

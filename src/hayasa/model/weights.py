@@ -7,7 +7,7 @@ average.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -303,8 +303,22 @@ def weight_bytes(model: Model, weights: WeightFormat) -> WeightBytes:
         read = active_parameters(model) * weights.bytes_per_weight
         everything = model.stated_parameters * weights.bytes_per_weight
         return WeightBytes(everything - read, 0.0, read, 0.0, 0, 0)
+    return bytes_of_tensors(model, weights, weight_tensors(model))
+
+
+def bytes_of_tensors(model: Model, weights: WeightFormat, tensors: Iterable[WeightTensor]) -> WeightBytes:
+    """Bytes of some of a model's tensors in a format.
+
+    Examples
+    --------
+    >>> llama = Model(id="l2", layers=32, hidden_size=4096, attention_heads=32, kv_heads=32,
+    ...               head_dim=128, intermediate_size=11008, vocab_size=32000)
+    >>> q4_0 = WeightFormat(id="q4_0", bits_per_weight=4.5)
+    >>> bytes_of_tensors(llama, q4_0, [WeightTensor("attn_q", 0, 4096, 4096)]).shared_bytes / 2**20
+    9.0
+    """
     embedding = embedding_row = shared = routed = 0.0
-    for tensor in weight_tensors(model):
+    for tensor in tensors:
         n_bytes = tensor_bytes(tensor, model, weights)
         if is_looked_up(tensor, model):
             embedding += n_bytes

@@ -5,8 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from .flops import attention_flop_per_token, weight_flop_per_token
-from .kv_cache import DEFAULT_MICRO_BATCH, kv_padding_bytes, kv_read_bytes
+from .flops import groups_flop_per_token, state_flop_per_token, weight_flop_per_token
+from .kv_cache import (
+    DEFAULT_MICRO_BATCH,
+    CacheLayers,
+    cache_layers,
+    groups_padding_bytes,
+    groups_read_bytes,
+    state_bytes_moved,
+)
 from .shape import Model
 from .tensors import active_parameters, experts_touched, weight_tensors
 from .weights import WeightFormat, weight_bytes
@@ -132,6 +139,41 @@ class Work(NamedTuple):
             all_reduces * ring * self.sequences * model.hidden_size * HIDDEN_VALUE_BYTES,
         )
 
+    def without(self, part: Work) -> Work:
+        """Return what remains of it without a part that is done elsewhere, field by field.
+
+        Examples
+        --------
+        >>> Work(5.0, 4.0, 3.0, 2.0, 8.0, 0.0).without(Work(5.0, 1.0, 3.0, 0.0, 2.0, 0.0, sequences=0.0)).layers
+        6.0
+        """
+
+        def less(all_: float, its: float) -> float:
+            # Differences of sums in another order may fall below 0 by a last digit.
+            return max(0.0, all_ - its)
+
+        return Work(
+            less(self.weight_bytes, part.weight_bytes),
+            less(self.kv_bytes, part.kv_bytes),
+            less(self.weight_flop, part.weight_flop),
+            less(self.attention_flop, part.attention_flop),
+            less(self.layers, part.layers),
+            less(self.moe_layers, part.moe_layers),
+            less(self.state_layers, part.state_layers),
+            less(self.sequences, part.sequences),
+            less(self.vocabulary, part.vocabulary),
+            less(self.padding_bytes, part.padding_bytes),
+            less(self.first_bytes, part.first_bytes),
+            less(self.further_bytes, part.further_bytes),
+            less(self.vector_flop, part.vector_flop),
+            less(self.tile_flop, part.tile_flop),
+            less(self.tile_bytes, part.tile_bytes),
+            less(self.routed_layers, part.routed_layers),
+            less(self.routed_bytes, part.routed_bytes),
+            less(self.all_reduces, part.all_reduces),
+            less(self.all_reduce_bytes, part.all_reduce_bytes),
+        )
+
 
 def busiest_share(experts: int, touched: float, devices: int) -> float:
     r"""Return the share of the needed experts that lie on the device that has most of them.
@@ -204,6 +246,47 @@ def _waiting_layers(model: Model) -> tuple[float, float, float]:
     return layers * (2 + model.norms_per_layer) / 4, experts, states
 
 
+BY_CONTEXT = ("kv_bytes", "attention_flop", "padding_bytes")
+"""Fields of `Work` that the context adds to; it leaves all others alempty."""
+
+
+@lru_cache(maxsize=4096)
+def work_without_context(model: Model, weights: WeightFormat, batch_size: int) -> Work:
+    """Return the work of a decode step whose context is empty.
+
+    Examples
+    --------
+    >>> int4 = WeightFormat(id="int4", bits_per_weight=4)
+    >>> work_without_context(Model(id="7b", stated_parameters=7e9), int4, 2).weight_flop
+    28000000000.0
+    """
+    layers, moe_layers, state_layers = _waiting_layers(model)
+    read = weight_bytes(model, weights)
+    read_bytes, routed_bytes = read.read_bytes(batch_size), read.routed_read_bytes(batch_size)
+    further_bytes = routed_bytes - read.routed_read_bytes(1)
+    token_flop = weight_flop_per_token(model)
+    in_tiles = batch_size > VECTOR_SEQUENCES
+    return Work(
+        read_bytes,
+        state_bytes_moved(model, batch_size),
+        token_flop * batch_size,
+        state_flop_per_token(model) * batch_size,
+        layers,
+        moe_layers,
+        state_layers,
+        float(batch_size),
+        float(batch_size * model.vocab_size),
+        0.0,
+        read_bytes - further_bytes,
+        further_bytes,
+        0.0 if in_tiles else token_flop * (batch_size - 1),
+        token_flop * max(TILE_SEQUENCES, batch_size) if in_tiles else 0.0,
+        read_bytes if in_tiles else 0.0,
+        moe_layers if batch_size > 1 else 0.0,
+        routed_bytes,
+    )
+
+
 def step_work(
     model: Model,
     weights: WeightFormat,
@@ -221,34 +304,47 @@ def step_work(
     >>> work.weight_bytes, work.weight_flop
     (3500000000.0, 14000000000.0)
     """
-    layers, moe_layers, state_layers = _waiting_layers(model)
-    read = weight_bytes(model, weights)
-    read_bytes, routed_bytes = read.read_bytes(batch_size), read.routed_read_bytes(batch_size)
-    further_bytes = routed_bytes - read.routed_read_bytes(1)
-    token_flop = weight_flop_per_token(model)
-    in_tiles = batch_size > VECTOR_SEQUENCES
+    groups = cache_layers(model) if context_length else ()
+    empty = work_without_context(model, weights, batch_size)
+    return work_at(empty, model, groups, batch_size, context_length, kv_cache.bytes_per_cached_value, micro_batch)
+
+
+def work_at(
+    empty: Work,
+    model: Model,
+    groups: tuple[CacheLayers, ...],
+    batch_size: int,
+    context_length: int,
+    value_bytes: float,
+    micro_batch: int = DEFAULT_MICRO_BATCH,
+) -> Work:
+    """Return the work of a step at a context, given that at none and the layers that look back on it.
+
+    Examples
+    --------
+    >>> llama = Model(id="l", layers=32, hidden_size=4096, attention_heads=32, kv_heads=8,
+    ...               head_dim=128, intermediate_size=14336, vocab_size=128256)
+    >>> work_at(Work(4e9, 0, 16e9, 0, 32, 0), llama, cache_layers(llama), 1, 8192, 2.0).kv_bytes / 2**30
+    1.0
+    """
+    if not groups:
+        return empty
     return Work(
-        read_bytes,
-        kv_read_bytes(model, context_length, batch_size=batch_size, bytes_per_value=kv_cache.bytes_per_cached_value),
-        token_flop * batch_size,
-        attention_flop_per_token(model, context_length) * batch_size,
-        layers,
-        moe_layers,
-        state_layers,
-        float(batch_size),
-        float(batch_size * model.vocab_size),
-        kv_padding_bytes(
-            model,
-            context_length,
-            micro_batch,
-            batch_size=batch_size,
-            bytes_per_value=kv_cache.bytes_per_cached_value,
-        ),
-        read_bytes - further_bytes,
-        further_bytes,
-        0.0 if in_tiles else token_flop * (batch_size - 1),
-        token_flop * max(TILE_SEQUENCES, batch_size) if in_tiles else 0.0,
-        read_bytes if in_tiles else 0.0,
-        moe_layers if batch_size > 1 else 0.0,
-        routed_bytes,
+        empty.weight_bytes,
+        empty.kv_bytes + groups_read_bytes(groups, context_length, batch_size, value_bytes),
+        empty.weight_flop,
+        empty.attention_flop + groups_flop_per_token(model, groups, context_length) * batch_size,
+        empty.layers,
+        empty.moe_layers,
+        empty.state_layers,
+        empty.sequences,
+        empty.vocabulary,
+        groups_padding_bytes(groups, context_length, micro_batch, batch_size, value_bytes),
+        empty.first_bytes,
+        empty.further_bytes,
+        empty.vector_flop,
+        empty.tile_flop,
+        empty.tile_bytes,
+        empty.routed_layers,
+        empty.routed_bytes,
     )

@@ -1,0 +1,469 @@
+"""The finished pages of a book as one printed one: pandoc writes them in Typst's language, Typst sets them.
+
+The look is in `book.typ`, which defines what is called here. The fonts come with packages and nothing of the
+day or the machine goes in, so the same book gives the same bytes. The file asks to be PDF/UA-1: Typst refuses
+a figure or a formula that cannot be read aloud.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import panflute as pf
+
+from press import pandoc
+from press.cache import Cache
+from press.problems import Problems
+from press.read.config import CONFIG, Book
+from press.resolve.kinds import kind_of
+from press.resolve.page import Page
+from press.write.html import column_widths, image_size
+from press.write.walk import NoFormError, Walk, is_solution
+
+TEMPLATE = Path(__file__).with_name("book.typ")
+FONTS = ("pylopdf_fonts_jp", "noto_cjk_sans_jp_bold")  # the packages that bring them
+WIDTH_MM, MARGIN_MM = 182, 20  # of a page (JIS B5) and on either side of its text
+POINTS = 72 / 25.4  # of a millimetre
+IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
+# What an SVG calls its fonts, and what the book has: Typst would take some Latin one.
+SVG_FONTS = {b"sans-serif": b"Noto Sans JP", b"monospace": b"DejaVu Sans Mono"}
+OPTIONS = ("-f", "json", "-t", "typst", "--wrap=none", "--syntax-highlighting=idiomatic")
+
+# Between a number and its title; they stand in the reader's list of bookmarks too.
+IDEOGRAPHIC_SPACE, EN_SPACE = "\u3000", "\u2002"
+
+pf.elements.RAW_FORMATS.add("typst")  # panflute 2.3.1 does not know it
+
+
+class MissingPackageError(Exception):
+    """A package that only the printed book needs is not there."""
+
+
+def needed_packages() -> None:
+    """Raise `MissingPackageError` unless all that sets and measures a printed book is there."""
+    missing = [name for name in ("pikepdf", "pypdfium2", "typst", *FONTS) if find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(
+            f"PDF を作るためのパッケージ {'、'.join(missing)} がありません。make pdf で作るか、"
+            "requirements-pdf.txt にあるものを入れてください"
+        )
+
+
+def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) -> bytes:
+    """The book as a PDF; the pages are of no use afterwards.
+
+    Raises
+    ------
+    BookError
+        With all that has no form in print, and all that would stand outside the margins.
+    """
+    with ThreadPoolExecutor() as pool:
+        chapters = list(pool.map(lambda page: _chapter(book, page, pages, cache, problems), pages))
+    problems.stop_if_any()
+    files: dict[str, bytes] = {"book.typ": TEMPLATE.read_bytes()}
+    for chapter in chapters:
+        files |= chapter.files
+    files["main.typ"] = _main(book, pages, chapters).encode()
+    pdf = _set(
+        files, {chapter.file: page.entry.source for chapter, page in zip(chapters, pages, strict=True)}, problems
+    )
+    problems.stop_if_any()
+    for number, text, beyond in outside(pdf, MARGIN_MM):
+        problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が、余白に {beyond:.1f} mm はみ出します",
+                     "短くするか、改行できるように書いてください")  # fmt: skip
+    problems.stop_if_any()
+    return _packed(pdf)
+
+
+def _packed(pdf: bytes) -> bytes:
+    """The same with its many small objects, above all those that say what is what on a page, compressed together."""
+    import pikepdf  # not needed for the site
+
+    packed = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        document.save(packed, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+    return packed.getvalue()
+
+
+# ---- one document ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Chapter:
+    """A page in Typst's language, and the files that it asks for."""
+
+    file: str
+    files: dict[str, bytes]
+
+
+def _chapter(book: Book, page: Page, pages: list[Page], cache: Cache, problems: Problems) -> _Chapter:
+    file = str(Path(page.href).with_suffix(".typ").as_posix())
+    with problems.working_on(page.entry.source):
+        drawing = _Drawing(book, page, pages)
+        try:
+            tree = pandoc.dump(drawing.page_blocks())
+        except NoFormError as error:
+            place = page.manuscript.place(*error.needles)
+            problems.add(page.entry.source, place, f"{error.construct} は、PDF に写せません",
+                         "ふつうの Markdown で書くか、press/write/pdf.py に書き方を加えてください")  # fmt: skip
+            return _Chapter(file, {})
+        warned: list[str] = []
+        body = cache.text("typst", [*OPTIONS, tree], lambda: pandoc.run(*OPTIONS, text=tree, warned=warned))
+        for warning in warned:
+            problems.add(page.entry.source, "", f"PDF に写せません: {warning[:200]}", "書き方を確かめてください")
+        return _Chapter(file, {file: f'#import "/book.typ": *\n{body}'.encode()} | drawing.images)
+    return _Chapter(file, {})
+
+
+def _main(book: Book, pages: list[Page], chapters: list[_Chapter]) -> str:
+    """Cover, contents, and the chapters in their parts."""
+    said = {"title": book.title, "subtitle": book.subtitle, "author": book.author, "date": book.date,
+            "lang": book.lang, "description": book.description,
+            "contents": book.words["toc-title-document"]}  # fmt: skip
+    settings = ", ".join(f"{key}: {_text(value)}" for key, value in said.items())
+    lines = ['#import "/book.typ": *', f"#show: book.with({settings}, width: {WIDTH_MM}mm, margin: {MARGIN_MM}mm)"]
+    before = ""
+    for page, chapter in zip(pages, chapters, strict=True):
+        part = _part(book, page)
+        if part != before and page.entry.role != "part":
+            lines += [f"#part({_text(part)})"] if part else []
+        before = part
+        lines.append(f"#include {_text('/' + chapter.file)}")
+    return "\n".join(lines) + "\n"
+
+
+def _part(book: Book, page: Page) -> str:
+    """The part that a page stands in; a part may be a page itself."""
+    if page.entry.role == "appendix" and page.entry.part is None:
+        return book.words["section-title-appendices"]
+    return page.entry.part or ""
+
+
+def _set(files: dict[str, bytes], sources: dict[str, str], problems: Problems) -> bytes:
+    """Let Typst set the files; what it complains of is a problem of the page that it names."""
+    import typst  # not needed for the site
+
+    folders = [str(Path(str(spec.origin)).parent) for spec in map(find_spec, FONTS) if spec]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        compiler = typst.Compiler(
+            str(Path(folder, "main.typ")), root=folder, font_paths=folders, ignore_system_fonts=True
+        )
+        pdf: Any = b""
+        complaints: list[Any] = []
+        try:
+            pdf, complaints = compiler.compile_with_warnings(format="pdf", pdf_standards=["ua-1"])
+        except typst.TypstError as error:
+            complaints = [error]
+    for complaint in complaints:
+        where = next((source for file, source in sources.items() if file in complaint.diagnostic), CONFIG)
+        said = " ".join([complaint.message, *complaint.hints])
+        problems.add(where, "", f"Typst が組めません: {said}", "書き方を確かめてください")
+    return bytes(pdf)
+
+
+# ---- one page ----------------------------------------------------------------------------------------
+
+
+def _text(text: str) -> str:
+    """A string of Typst's language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _raw(text: str) -> pf.RawBlock:
+    return pf.RawBlock(text, "typst")
+
+
+def _inline(text: str) -> pf.RawInline:
+    return pf.RawInline(text, "typst")
+
+
+class _Drawing(Walk):
+    """Quarto's shapes as calls of what `book.typ` defines."""
+
+    def __init__(self, book: Book, page: Page, pages: list[Page]):
+        super().__init__(book, page)
+        self.pages = {other.href for other in pages}
+        self.images: dict[str, bytes] = {}
+        self.room = (WIDTH_MM - 2 * MARGIN_MM) * POINTS  # for an image
+        self.boxes = {
+            "aside": self._aside,
+            "callout": self._callout,
+            "theorem": self._theorem,
+            "proof": self._theorem,
+            "tab": self._tab,
+            "filename": self._filename,
+            "layout": self._layout,
+            "cell-output-stdout": self._printed,
+            "cell-output-stderr": self._printed,
+            "cell-output-error": self._printed,
+            "csl-entry": self._entry,
+            **dict.fromkeys(("cell", "cell-output", "references"), self._open),
+        }
+
+    def page_blocks(self) -> list[pf.Element]:
+        """The page under its title, the solutions behind the rest."""
+        page = self.page
+        number = (
+            f"{self.book.words['crossref-apx-prefix']} {page.number}" if page.entry.role == "appendix" else page.number
+        )
+        head = [pf.Str(number + IDEOGRAPHIC_SPACE)] if page.number else []
+        title = self._heading(1, "chapter", page.href, [*head, *self.inlines(page.title)])
+        own = self._at(page.label) if page.label else []
+        kept, solutions = _parted(page.blocks)
+        blocks = [*title, *own, *self.blocks(kept)]
+        if solutions:
+            word = self.book.words["environment-solution-title"]
+            blocks += self._heading(2, "section", f"{page.href}#?answers", [pf.Str(word)])
+            for exercise, pieces in solutions.items():
+                blocks += self._at(_answer(exercise)) + self.blocks(pieces)
+        return blocks
+
+    # ---- places ----
+
+    def _name(self, anchor: str) -> str:
+        return _text(f"{self.page.href}#{anchor}")
+
+    def _at(self, anchor: str) -> list[pf.Element]:
+        return [_raw(f"#at({self._name(anchor)})")] if anchor else []
+
+    def link(self, el: pf.Link) -> list[pf.Element]:
+        content, inside = self.inlines(el.content), self.inside(el.url)
+        if inside is None:
+            return [pf.Link(*content, url=el.url)] if el.url else content
+        path, rest = inside
+        site = self.book.site_url.rstrip("/")
+        if path in self.pages and (not rest.startswith("?") or not site):
+            anchor = unquote(rest) if rest.startswith("#") else ""
+            return [_inline(f"#to({_text(path + anchor)})["), *content, _inline("]")]
+        # What is no page of the book is a file of its site.
+        return [pf.Link(*content, url=f"{site}/{path}{rest}")] if site else content
+
+    def elsewhere(self) -> list[pf.Element]:
+        address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")
+        said = pf.Link(pf.Str(address), url=address) if self.book.site_url else pf.Code(address)
+        words = [pf.Str("ここには、ウェブのページ（"), said, pf.Str("）では、動かせる図があります。")]
+        return [_raw("#elsewhere["), pf.Plain(*words), _raw("]")]
+
+    # ---- blocks ----
+
+    def _heading(self, level: int, kind: str, label: str, content: list[pf.Element]) -> list[pf.Element]:
+        # In a part, whose own title is the first level, all others stand one lower.
+        level += bool(_part(self.book, self.page)) and self.page.entry.role != "part"
+        return [_raw(f"#titled({level}, {_text(kind)}, {_text(label)})["), pf.Plain(*content), _raw("]")]
+
+    def header(self, el: pf.Header) -> list[pf.Element]:
+        if not el.identifier:
+            raise NoFormError("札のない見出し", pf.stringify(el).strip())
+        kind = "section" if el.level == 2 else "subsection"
+        content = []
+        for inline in el.content:
+            is_number = isinstance(inline, pf.Span) and "header-section-number" in inline.classes
+            content += [*inline.content, pf.Str(EN_SPACE)] if is_number else self.inline(inline)
+        return self._heading(el.level, kind, f"{self.page.href}#{el.identifier}", content)
+
+    def code(self, el: pf.CodeBlock) -> list[pf.Element]:
+        language = [name for name in el.classes if name not in ("cell-code", "numberLines")][:1]
+        block = pf.CodeBlock(el.text, classes=language)
+        numbered = [_raw("#numbered-lines["), block, _raw("]")] if "numberLines" in el.classes else [block]
+        return [*self._at(el.identifier), *numbered]
+
+    def figure(self, el: pf.Figure) -> list[pf.Element]:
+        above = str(bool({"lst", "tbl"} & set(el.classes))).lower()
+        title = self._caption(el.caption)
+        return [
+            _raw(f"#shown({self._label(el)}, above: {above})["),
+            *title,
+            _raw("]["),
+            *self.blocks(el.content),
+            _raw("]"),
+        ]
+
+    def table(self, el: pf.Table) -> list[pf.Element]:
+        rows = [*el.head.content, *(row for body in el.content for row in body.content), *el.foot.content]
+        for cell in (cell for row in rows for cell in row.content):
+            cell.content = self.blocks(cell.content)
+        widths = column_widths(el.attributes.pop("tbl-colwidths", ""), len(el.colspec))
+        el.colspec = [(alignment, width) for (alignment, _), width in zip(el.colspec, widths, strict=True)]
+        title, label = self._caption(el.caption), self._label(el)
+        el.caption, el.identifier, el.classes, el.attributes = pf.Caption(), "", ["typst:no-figure"], {}
+        head = [_raw(f"#tabular({label})["), *title, _raw("][")] if title else [_raw(f"#tabular({label}, none)[")]
+        return [*head, el, _raw("]")]
+
+    def _label(self, el: pf.Element) -> str:
+        return self._name(el.identifier) if el.identifier else "none"
+
+    def _caption(self, caption: pf.Caption | None) -> list[pf.Element]:
+        """Paragraphs in one line, as nothing else is in a caption."""
+        lines = [] if caption is None else [[*self.inlines(block.content), pf.Space()] for block in caption.content]
+        return [pf.Plain(*(item for line in lines for item in line))] if lines else []
+
+    def _open(self, el: pf.Div) -> list[pf.Element]:
+        return [*self._at(el.identifier), *self.blocks(el.content)]
+
+    def _entry(self, el: pf.Div) -> list[pf.Element]:
+        return [_raw("#entry["), *self._open(el), _raw("]")]
+
+    def box(self, el: pf.Div) -> list[pf.Element]:
+        drawn = super().box(el)
+        # What has a form of its own sees to its place itself.
+        return drawn if any(name in self.boxes for name in el.classes) else [*self._at(el.identifier), *drawn]
+
+    def _titled(self, call: str, el: pf.Div, more: Iterable[pf.Element] = ()) -> list[pf.Element]:
+        title = pf.Plain(*self.inlines(el.content[0].content[0].content))
+        return [
+            *self._at(el.identifier),
+            _raw(f"#{call}["),
+            title,
+            _raw("]["),
+            *self.blocks(el.content[1:]),
+            *more,
+            _raw("]"),
+        ]
+
+    def _callout(self, el: pf.Div) -> list[pf.Element]:
+        return self._titled(f"callout({_text(el.attributes['kind'])})", el)
+
+    def _theorem(self, el: pf.Div) -> list[pf.Element]:
+        more = []
+        if "answered" in el.attributes:
+            word = self.book.words["environment-solution-title"]
+            more = [_raw(f"#answered({self._name(_answer(el.identifier))}, {_text(word)})")]
+        return self._titled("theorem", el, more)
+
+    def _tab(self, el: pf.Div) -> list[pf.Element]:
+        return [
+            *self._at(el.identifier),
+            pf.Para(pf.Strong(*self.inlines(el.content[0].content[0].content))),
+            *self.blocks(el.content[1:]),
+        ]
+
+    def _aside(self, el: pf.Div) -> list[pf.Element]:
+        el.classes = [name for name in el.classes if name != "aside"]
+        return [_raw("#aside["), *self.box(el), _raw("]")]
+
+    def _filename(self, el: pf.Div) -> list[pf.Element]:
+        return [
+            *self._at(el.identifier),
+            _raw(f"#filename({_text(el.attributes['name'])})["),
+            *self.blocks(el.content),
+            _raw("]"),
+        ]
+
+    def _printed(self, el: pf.Div) -> list[pf.Element]:
+        return [*self._at(el.identifier), _raw("#printed["), *self.blocks(el.content), _raw("]")]
+
+    def _layout(self, el: pf.Div) -> list[pf.Element]:
+        shares = [float(share) for share in re.findall(r"([\d.]+)fr", el.attributes["style"])]
+        whole, drawn = self.room, []
+        for share, cell in zip(shares, el.content, strict=False):
+            self.room = whole * share / sum(shares) - 12
+            drawn += [_raw("["), *self.block(cell), _raw("],")]
+        self.room = whole
+        columns = ", ".join(f"{share}fr" for share in shares)
+        return [
+            *self._at(el.identifier),
+            _raw(f"#grid(columns: ({columns},), column-gutter: 12pt, "),
+            *drawn,
+            _raw(")"),
+        ]
+
+    # ---- inlines ----
+
+    def span(self, el: pf.Span) -> list[pf.Element]:
+        place = [_inline(f"#at({self._name(el.identifier)})")] if el.identifier else []
+        return [*place, *self.inlines(el.content)]
+
+    def math(self, el: pf.Math) -> list[pf.Element]:
+        return [_inline(f"#spoken({_text(el.text.strip())})["), el, _inline("]")]
+
+    def equation(self, el: pf.Span) -> list[pf.Element]:
+        number = pf.stringify(el.content[-1])
+        return [_inline(f"#equation({self._label(el)}, {_text(number)})["), *self.math(el.content[0]), _inline("]")]
+
+    def image(self, el: pf.Image) -> pf.Element:
+        data = self.picture(el, IMAGES)
+        for generic, font in SVG_FONTS.items():
+            data = re.sub(rb"(font-family\s*[=:]\s*[\"']?)" + generic + rb"\b", rb"\g<1>" + font, data)
+        path = f"{Path(self.page.href).with_suffix('')}-{len(self.images) + 1}{Path(unquote(el.url)).suffix}"
+        self.images[path] = data
+        size = image_size(data)
+        width = min(size[0] * 0.75, 0.9 * self.room) if size else self.room
+        said = " ".join(pf.stringify(el).split())
+        return _inline(f"#picture({_text('/' + path)}, {_text(said)}, {width:.1f}pt)")
+
+    def note(self, el: pf.Note) -> list[pf.Element]:
+        el.content = self.blocks(el.content)
+        return [el]
+
+
+def _answer(exercise: str) -> str:
+    """The anchor of an exercise's solution: a name that no label can have."""
+    return f"?answer-{exercise}"
+
+
+def _parted(blocks: Iterable[pf.Element]) -> tuple[list[pf.Element], dict[str, list[pf.Element]]]:
+    """The blocks without the solutions, and those by exercise; an exercise knows whether it has one."""
+    kept: list[pf.Element] = []
+    solutions: dict[str, list[pf.Element]] = {}
+    exercise: pf.Div | None = None
+    for block in blocks:
+        if exercise is not None and is_solution(block):
+            exercise.attributes["answered"] = "true"
+            title = block.content[0].content[0]
+            posed = exercise.content[0].content[0]
+            title.content = [posed.content[0], pf.Str(" — "), *title.content]
+            solutions.setdefault(exercise.identifier, []).append(block)
+            continue
+        is_exercise = isinstance(block, pf.Div) and "theorem" in block.classes and kind_of(block.identifier) == "exr"
+        exercise = block if is_exercise else None
+        kept.append(block)
+    return kept, solutions
+
+
+# ---- what is measured --------------------------------------------------------------------------------
+
+
+def outside(pdf: bytes, margin_mm: float, slack_mm: float = 1.0) -> list[tuple[int, str, float]]:
+    """What stands in the margins at the sides or off the page: its page, what it says, and by how many millimetres.
+
+    A picture says nothing. Punctuation may hang out by less than `slack_mm`.
+    """
+    import pypdfium2  # not needed for the site
+
+    found: list[tuple[int, str, float]] = []
+    document = pypdfium2.PdfDocument(pdf)
+    for number, page in enumerate(document, start=1):
+        width, height = page.get_size()
+        margin = margin_mm * POINTS
+        text = page.get_textpage()
+        boxes = [text.get_rect(at) for at in range(text.count_rects())]
+        said = [
+            " ".join(text.get_text_bounded(*box).split())[:40] if _beyond(box, width, height, margin) > 0 else ""
+            for box in boxes
+        ]
+        boxes += [item.get_bounds() for item in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])]
+        for at, box in enumerate(boxes):
+            beyond = _beyond(box, width, height, margin) / POINTS
+            if beyond > slack_mm:
+                found.append((number, said[at] if at < len(said) else "", beyond))
+    return found
+
+
+def _beyond(box: tuple[float, float, float, float], width: float, height: float, margin: float) -> float:
+    """How far a box (left, bottom, right, top) reaches out of where it may stand."""
+    left, bottom, right, top = box
+    return max(margin - left, right - (width - margin), -bottom, top - height)

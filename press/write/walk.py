@@ -1,0 +1,187 @@
+"""The walk over a finished page into a form that is not the page itself: a notebook, a printed book.
+
+Every construct has a form there or is refused: nothing falls away unseen.  What differs from form to form is
+in the methods that a form's own walk replaces.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import unquote
+
+import panflute as pf
+
+from press.read.config import Book
+from press.resolve.links import ELSEWHERE
+from press.resolve.page import Page
+
+# A page's own machinery: it does nothing without the page.
+MACHINERY = re.compile(r"\s*(<!--.*?-->|<(script|style)\b[^>]*>.*?</\2>|<link\b[^>]*>)\s*", flags=re.S | re.I)
+# Boxes that are no more than what is in them.
+OPEN = {"captions", "tabset", "layout", "aside", "fold", "column", "columns"}
+# Elements that stay as they are, but for what is in them.
+PLAIN = (pf.Para, pf.Plain, pf.Str, pf.Space, pf.SoftBreak, pf.LineBreak, pf.Emph, pf.Strong, pf.Code, pf.Math,
+         pf.Quoted, pf.Superscript, pf.Subscript, pf.Strikeout, pf.BlockQuote, pf.BulletList, pf.OrderedList,
+         pf.ListItem, pf.CodeBlock, pf.HorizontalRule, pf.Cite)  # fmt: skip
+
+
+class NoFormError(Exception):
+    """A construct that the form does not know: what it is, and what to look for in the manuscript."""
+
+    def __init__(self, construct: str, *needles: str):
+        super().__init__(construct)
+        self.construct, self.needles = construct, needles
+
+
+def called(el: pf.Element) -> str:
+    """What an element is called in a refusal."""
+    return type(el).__name__
+
+
+def is_solution(block: pf.Element) -> bool:
+    """A folded callout (beneath an exercise), or a proof that calls itself a solution."""
+    if not isinstance(block, pf.Div):
+        return False
+    is_folded = "callout" in block.classes and block.attributes.get("collapse") == "true"
+    return is_folded or ("proof" in block.classes and block.attributes["kind"] == "sol")
+
+
+class Walk:
+    """A page's elements into those of another form."""
+
+    def __init__(self, book: Book, page: Page):
+        self.book, self.page = book, page
+        self.boxes: dict[str, Callable[[pf.Div], list[pf.Element]]] = {}  # by class
+
+    def blocks(self, blocks: Iterable[pf.Element]) -> list[pf.Element]:
+        return [drawn for block in blocks for drawn in self.block(block)]
+
+    def block(self, el: pf.Element) -> list[pf.Element]:
+        if isinstance(el, pf.Div):
+            return self.box(el)
+        if isinstance(el, pf.RawBlock):
+            return self.raw(el)
+        if isinstance(el, pf.Figure):
+            return self.figure(el)
+        if isinstance(el, pf.Table):
+            return self.table(el)
+        if isinstance(el, pf.Header):
+            return self.header(el)
+        if isinstance(el, pf.BulletList | pf.OrderedList):
+            for item in el.content:
+                item.content = self.blocks(item.content)
+            return [el]
+        if isinstance(el, pf.BlockQuote):
+            return [pf.BlockQuote(*self.blocks(el.content))]
+        if isinstance(el, pf.CodeBlock):
+            return self.code(el)
+        if isinstance(el, pf.Para | pf.Plain):
+            drawn = self.inlines(el.content)
+            return [type(el)(*drawn)] if drawn else []
+        if isinstance(el, PLAIN):
+            return [el]
+        raise NoFormError(called(el), pf.stringify(el).strip()[:40])
+
+    def inlines(self, inlines: Iterable[pf.Element]) -> list[pf.Element]:
+        return [drawn for inline in inlines for drawn in self.inline(inline)]
+
+    def inline(self, el: pf.Element) -> list[pf.Element]:
+        if isinstance(el, pf.Span):
+            if "equation" in el.classes:
+                return self.equation(el)
+            return [] if "visually-hidden" in el.classes else self.span(el)
+        if isinstance(el, pf.Link):
+            return self.link(el)
+        if isinstance(el, pf.Image):
+            return [self.image(el)]
+        if isinstance(el, pf.RawInline):
+            return self.raw(el)
+        if isinstance(el, pf.Note):
+            return self.note(el)
+        if isinstance(el, pf.Math):
+            return self.math(el)
+        if isinstance(el, pf.Code):
+            return [pf.Code(el.text)]
+        if isinstance(el, PLAIN):
+            if hasattr(el, "content"):
+                el.content = self.inlines(el.content)
+            return [el]
+        raise NoFormError(called(el), pf.stringify(el).strip()[:40])
+
+    # ---- what a form may replace ----
+
+    def box(self, el: pf.Div) -> list[pf.Element]:
+        shape = next((each for each in el.classes if each in self.boxes), None)
+        if shape:
+            return self.boxes[shape](el)
+        return self.live(el) if el.classes and not OPEN & set(el.classes) else self.blocks(el.content)
+
+    def span(self, el: pf.Span) -> list[pf.Element]:
+        return self.inlines(el.content)
+
+    def math(self, el: pf.Math) -> list[pf.Element]:
+        return [el]
+
+    def raw(self, el: pf.RawBlock | pf.RawInline) -> list[pf.Element]:
+        rest = MACHINERY.sub("", el.text)
+        if rest.strip():
+            raise NoFormError(f"生の HTML {rest.strip()[:40]!r}", rest.strip())
+        return []
+
+    def live(self, el: pf.Div) -> list[pf.Element]:
+        """A place that a script of the page fills: here the text that stands in for it, if any."""
+        if not any(each.startswith("data-") for each in el.attributes):
+            raise NoFormError(f"囲み .{'.'.join(el.classes)}", f".{el.classes[0]}", el.classes[0])
+        return self.blocks(el.content) or self.elsewhere()
+
+    # ---- what every form has in its own way ----
+
+    def figure(self, el: pf.Figure) -> list[pf.Element]:
+        raise NotImplementedError
+
+    def table(self, el: pf.Table) -> list[pf.Element]:
+        raise NotImplementedError
+
+    def header(self, el: pf.Header) -> list[pf.Element]:
+        raise NotImplementedError
+
+    def code(self, el: pf.CodeBlock) -> list[pf.Element]:
+        raise NotImplementedError
+
+    def equation(self, el: pf.Span) -> list[pf.Element]:
+        """A formula and, last, its number."""
+        raise NotImplementedError
+
+    def link(self, el: pf.Link) -> list[pf.Element]:
+        raise NotImplementedError
+
+    def image(self, el: pf.Image) -> pf.Element:
+        raise NotImplementedError
+
+    def note(self, el: pf.Note) -> list[pf.Element]:
+        raise NotImplementedError
+
+    def elsewhere(self) -> list[pf.Element]:
+        """What says that something moves on the page alone."""
+        raise NotImplementedError
+
+    # ---- addresses ----
+
+    def inside(self, url: str) -> tuple[str, str] | None:
+        """An address inside the book as the file's path on the site, and the rest with its mark; None elsewhere."""
+        if ELSEWHERE.match(url) or not url:
+            return None
+        path, rest = re.fullmatch(r"([^?#]*)(.*)", url, flags=re.S).groups()  # type: ignore[union-attr]
+        here = self.page.href
+        return os.path.normpath(os.path.join(os.path.dirname(here), path)).replace(os.sep, "/") if path else here, rest
+
+    def picture(self, el: pf.Image, suffixes: Iterable[str]) -> bytes:
+        """The file of an image, which must be of one of these kinds."""
+        if el.url.startswith("data:") or Path(unquote(el.url)).suffix.lower() not in suffixes:
+            raise NoFormError(f"画像 {el.url[:40]}", el.url)
+        media = self.page.manuscript.media
+        path = self.book.root / Path(self.page.href).parent / unquote(el.url)
+        return media[el.url] if el.url in media else path.read_bytes()

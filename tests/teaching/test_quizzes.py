@@ -1,0 +1,109 @@
+"""The quizzes: five for each chapter, every wrong choice with a name and a reason, every number computed."""
+
+import copy
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+
+from tests.checks import teaching
+from tests.checks.chapters import Manuscript
+from tests.checks.prose import unsupported
+from tests.checks.report import expect_none
+from tools.teaching import FOLDER
+
+KEYS = {"id", "chapter", "see", "ask", "choices"}
+CHAPTERS = 10
+EACH = 5
+CHOICES = 4
+MISCONCEPTION = re.compile(r"^\| (M\d+) ", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def quizzes() -> list[dict]:
+    return tomllib.loads((FOLDER / "quizzes.toml").read_text(encoding="utf-8"))["quiz"]
+
+
+@pytest.fixture(scope="module")
+def chapters(manuscripts) -> dict[str, Manuscript]:
+    return {manuscript.name.removeprefix("chapters/").removesuffix(".ipynb"): manuscript for manuscript in manuscripts}
+
+
+def problems(quizzes: list[dict], chapters: dict[str, Manuscript]) -> Iterator[str]:
+    """Yield what is wrong with the form of quizzes."""
+    known = set(MISCONCEPTION.findall((FOLDER / "misconceptions.md").read_text(encoding="utf-8")))
+    for quiz in quizzes:
+        name, choices = quiz["id"], quiz["choices"]
+        if quiz.keys() != KEYS:
+            yield f"{name}: 鍵が違います: {sorted(quiz)}"
+        if quiz["chapter"] not in chapters or f"{{#{quiz['see']}}}" not in chapters[quiz["chapter"]].markdown:
+            yield f"{name}: {quiz['see']} は {quiz['chapter']} にありません"
+        if len({choice["text"] for choice in choices}) != CHOICES or sum("right" in choice for choice in choices) != 1:
+            yield f"{name}: 違う選択肢が四つで、正答が一つのはずです"
+        for choice in choices:
+            expected = {"text", "say", "right"} if "right" in choice else {"text", "say", "slip"}
+            if choice.keys() != expected or len(choice["say"]) < 8:
+                yield f"{name}: {choice['text']}: 名前か、かける言葉がありません"
+            if re.fullmatch(r"M\d+", choice.get("slip", "")) and choice["slip"] not in known:
+                yield f"{name}: {choice['slip']} という誤解はありません"
+
+
+def number_problems(quizzes: list[dict], chapters: dict[str, Manuscript]) -> Iterator[str]:
+    """Yield the numbers of what is said to be true that the chapter does not compute."""
+    numbers = {name: teaching.numbers_of([chapter]) for name, chapter in chapters.items()}
+    for quiz in quizzes:
+        true = [quiz["ask"], *(choice["say"] for choice in quiz["choices"])]
+        true += [choice["text"] for choice in quiz["choices"] if "right" in choice]
+        said = Manuscript(quiz["id"], (nbformat.v4.new_markdown_cell("\n".join(true)),))
+        for number, sentence in unsupported(said, numbers[quiz["chapter"]]):
+            yield f"{quiz['id']}: {number} は {quiz['chapter']} にありません: {sentence}"
+
+
+def test_quizzes_have_their_form(quizzes, chapters):
+    expect_none(problems(quizzes, chapters))
+    assert Counter(quiz["chapter"] for quiz in quizzes) == dict.fromkeys(sorted(chapters)[:CHAPTERS], EACH)
+    ids = [f"{int(quiz['chapter'][:2])}-{number % EACH + 1}" for number, quiz in enumerate(quizzes)]
+    assert [quiz["id"] for quiz in quizzes] == ids
+
+
+def test_right_answers_are_nowhere_more_often(quizzes):
+    places = Counter(next(i for i, one in enumerate(quiz["choices"]) if "right" in one) for quiz in quizzes)
+    assert all(len(quizzes) / 6 <= places[place] <= len(quizzes) / 3 for place in range(CHOICES)), places
+
+
+def test_every_misconception_is_looked_for(quizzes):
+    known = set(MISCONCEPTION.findall((FOLDER / "misconceptions.md").read_text(encoding="utf-8")))
+    assert len(known) == 10
+    assert known <= {choice.get("slip") for quiz in quizzes for choice in quiz["choices"]}
+
+
+def test_what_is_said_to_be_true_is_computed(quizzes, chapters):
+    expect_none(number_problems(quizzes, chapters))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        (("see",), "sec-nowhere", "にありません"),
+        (("choices", 0, "right"), True, "正答が一つ"),
+        (("choices", 0, "slip"), "M99", "M99"),
+        (("choices", 0, "say"), "", "言葉"),
+        (("choices", 1, "text"), "半分になる", "四つ"),
+    ],
+)
+def test_a_bad_quiz_is_noticed(quizzes, chapters, path, value, complaint):
+    bad = copy.deepcopy(quizzes[:1])
+    place = bad[0]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert any(complaint in problem for problem in problems(bad, chapters))
+
+
+def test_a_stale_number_is_noticed(quizzes, chapters):
+    bad = copy.deepcopy(quizzes[:1])
+    bad[0]["ask"] = bad[0]["ask"].replace("13.33 µs", "13.34 µs")
+    assert any("13.34 µs" in problem for problem in number_problems(bad, chapters))
