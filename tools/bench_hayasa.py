@@ -27,6 +27,17 @@ def estimates_per_s() -> float:
     return best
 
 
+def loops_per_s() -> float:
+    """Best of a few tries of a fixed loop of Python: how fast the machine is, to compare figures of several."""
+    best = 0.0
+    for _ in range(TRIES):
+        start, total = time.perf_counter(), 0.0
+        for i in range(1_000_000):
+            total += i * 0.5
+        best = max(best, 1_000_000 / (time.perf_counter() - start))
+    return best
+
+
 def import_ms(code: str) -> float:
     """Best of a few tries, as ``python -X importtime`` counts them."""
     best = float("inf")
@@ -59,7 +70,9 @@ def command_ms() -> float:
 
 def measure_hayasa() -> Iterator[tuple[str, float, str]]:
     """Time estimates with objects at hand, imports, and the whole command."""
-    yield "hayasa: 見積り (1 プロセス)", estimates_per_s(), "回/秒"
+    estimates, loops = estimates_per_s(), loops_per_s()
+    yield "hayasa: 見積り (1 プロセス)", estimates, "回/秒"
+    yield "見積り 1 回の間に回る、Python の短いループ", loops / estimates, "回"
     yield "import hayasa", import_ms("import hayasa"), "ms"
     yield "最初の estimate に要る import", import_ms("import hayasa; hayasa.estimate"), "ms"
     yield "hayasa estimate (プロセスの起動を含む)", command_ms(), "ms"

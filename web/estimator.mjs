@@ -16,11 +16,9 @@ const given = {
   engine_memories: () => tables.engine_memories,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
-  get_host: (name) => makeHost({ name }),
   get_named_model: (id) => [listed("models", id), ""],
   get_weight_format: (id) => listed("weight_formats", id),
   memory_reserves: () => tables.memory_reserves,
-  offload_calibration: () => tables.offload_calibration,
   weight_formats: () => [...tables.weight_formats.values()],
 };
 
@@ -41,7 +39,6 @@ export const significant = hayasa.significant;
 /** Objects of the reader's own: fields as in Python; a field that is undefined is not given. */
 export const makeModel = (fields) => new hayasa.Model({ id: "own", ...fields });
 export const makeDevice = (fields) => new hayasa.Device({ id: "own", memory_bandwidth_bytes_per_s: null, ...fields });
-export const makeHost = (fields) => new hayasa.Host({ id: "own", ...fields });
 export const makeWeightFormat = (fields) => new hayasa.WeightFormat({ id: "own", bits_per_weight: null, ...fields });
 
 /**
@@ -51,12 +48,11 @@ export const makeWeightFormat = (fields) => new hayasa.WeightFormat({ id: "own",
  * @returns {object} Python's `Estimate`.
  * @throws {Error} With the `name` that it has in Python and a message in Japanese, if a number is out of range.
  */
-export function estimate({ model, device, weights, kv_cache, host, ...choice }) {
+export function estimate({ model, device, weights, kv_cache, ...choice }) {
   return hayasa.estimate(objectOf(model, makeModel), objectOf(device, makeDevice), {
     ...choice,
     weights: objectOf(weights, makeWeightFormat),
     kv_cache: objectOf(kv_cache, makeWeightFormat),
-    host: objectOf(host, makeHost),
   });
 }
 
@@ -71,8 +67,8 @@ const SYMBOLS = 83;
 
 /**
  * Maps by id, in the order of menus: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`,
- * `device_factors`, `memory_reserves`, `engine_memories`, `offload_calibration`, `presets`, `shelves` (titles in menus,
- * and how many stand beneath each), `drafting` (`ways` and kinds of `texts`, with what they are called), `constants`.
+ * `device_factors`, `memory_reserves`, `engine_memories`, `presets`, `shelves` (titles in menus, and how many stand
+ * beneath each), `drafting` (`ways` and kinds of `texts`, with what they are called), `constants`.
  */
 export const tables = loadTables(data);
 
@@ -91,7 +87,6 @@ function loadTables({ presets, shelves, drafting, ...packed }) {
     device_factors: factorsOf(packed.device_factors, devices, calibrations, hayasa.DeviceFactor, "weight_kind"),
     memory_reserves: Object.freeze(rowsOf(packed.memory_reserves).map((row) => new hayasa.MemoryReserve(row))),
     engine_memories: $dict(rowsOf(packed.engine_memories).map((row) => [row.id, new hayasa.EngineMemory(row)])),
-    offload_calibration: new hayasa.OffloadCalibration(rowsOf(packed.offload_calibration)[0]),
     presets,
     shelves,
     drafting,

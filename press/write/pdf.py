@@ -72,10 +72,8 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
     files: dict[str, bytes] = {"book.typ": TEMPLATE.read_bytes()}
     for chapter in chapters:
         files |= chapter.files
-    files["main.typ"] = _main(book, pages, chapters).encode()
-    pdf = _set(
-        files, {chapter.file: page.entry.source for chapter, page in zip(chapters, pages, strict=True)}, problems
-    )
+    alone = {page.entry.source: _main(book, [page], [chapter]) for page, chapter in zip(pages, chapters, strict=True)}
+    pdf = _set(files, _main(book, pages, chapters), alone, problems)
     problems.stop_if_any()
     for number, text, beyond in outside(pdf, MARGIN_MM):
         problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が、余白に {beyond:.1f} mm はみ出します",
@@ -148,30 +146,36 @@ def _part(book: Book, page: Page) -> str:
     return page.entry.part or ""
 
 
-def _set(files: dict[str, bytes], sources: dict[str, str], problems: Problems) -> bytes:
-    """Let Typst set the files; what it complains of is a problem of the page that it names."""
-    import typst  # not needed for the site
-
-    folders = [str(Path(str(spec.origin)).parent) for spec in map(find_spec, FONTS) if spec]
+def _set(files: dict[str, bytes], main: str, alone: dict[str, str], problems: Problems) -> bytes:
+    """Let Typst set the files; what it complains of is a problem of the page where it does so, too, alone."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        compiler = typst.Compiler(
-            str(Path(folder, "main.typ")), root=folder, font_paths=folders, ignore_system_fonts=True
-        )
-        pdf: Any = b""
-        complaints: list[Any] = []
-        try:
-            pdf, complaints = compiler.compile_with_warnings(format="pdf", pdf_standards=["ua-1"])
-        except typst.TypstError as error:
-            complaints = [error]
+        pdf, complaints = _compiled(main, folder)
+        others = {source: _compiled(text, folder)[1] if complaints else [] for source, text in alone.items()}
     for complaint in complaints:
-        where = next((source for file, source in sources.items() if file in complaint.diagnostic), CONFIG)
-        said = " ".join([complaint.message, *complaint.hints])
-        problems.add(where, "", f"Typst が組めません: {said}", "書き方を確かめてください")
-    return bytes(pdf)
+        for where in [source for source, said in others.items() if complaint in said] or [CONFIG]:
+            problems.add(where, "", f"Typst が組めません: {complaint}", "書き方を確かめてください")
+    return pdf
+
+
+def _compiled(main: str, folder: str) -> tuple[bytes, list[str]]:
+    """The PDF of a text that asks for the files of a folder, and what Typst says against it."""
+    import typst  # not needed for the site
+
+    fonts = [str(Path(str(spec.origin)).parent) for spec in map(find_spec, FONTS) if spec]
+    path = Path(folder, "main.typ")
+    path.write_text(main, encoding="utf-8")
+    compiler = typst.Compiler(str(path), root=folder, font_paths=fonts, ignore_system_fonts=True)
+    pdf: Any = b""
+    complaints: list[Any] = []
+    try:
+        pdf, complaints = compiler.compile_with_warnings(format="pdf", pdf_standards=["ua-1"])
+    except typst.TypstError as error:
+        complaints = [error]
+    return bytes(pdf), [" ".join([complaint.message, *complaint.hints]) for complaint in complaints]
 
 
 # ---- one page ----------------------------------------------------------------------------------------
@@ -198,6 +202,7 @@ class _Drawing(Walk):
         super().__init__(book, page)
         self.pages = {other.href for other in pages}
         self.images: dict[str, bytes] = {}
+        self.level = 1  # of the last heading
         self.room = (WIDTH_MM - 2 * MARGIN_MM) * POINTS  # for an image
         self.boxes = {
             "aside": self._aside,
@@ -263,16 +268,21 @@ class _Drawing(Walk):
     def _heading(self, level: int, kind: str, label: str, content: list[pf.Element]) -> list[pf.Element]:
         # In a part, whose own title is the first level, all others stand one lower.
         level += bool(_part(self.book, self.page)) and self.page.entry.role != "part"
-        return [_raw(f"#titled({level}, {_text(kind)}, {_text(label)})["), pf.Plain(*content), _raw("]")]
+        # In one line: a break would be a space in the list of bookmarks.
+        return [pf.Plain(_inline(f"#titled({level}, {_text(kind)}, {_text(label)})["), *content, _inline("]"))]
 
     def header(self, el: pf.Header) -> list[pf.Element]:
         if not el.identifier:
             raise NoFormError("札のない見出し", pf.stringify(el).strip())
+        if el.level > self.level + 1:  # PDF/UA
+            raise NoFormError("段を飛ばした見出し", el.identifier, f"{'#' * el.level} ")
+        self.level = el.level
         kind = "section" if el.level == 2 else "subsection"
-        content = []
-        for inline in el.content:
-            is_number = isinstance(inline, pf.Span) and "header-section-number" in inline.classes
-            content += [*inline.content, pf.Str(EN_SPACE)] if is_number else self.inline(inline)
+        first, *rest = el.content
+        if isinstance(first, pf.Span) and "header-section-number" in first.classes:
+            content = [*first.content, pf.Str(EN_SPACE), *self.inlines(rest[1:])]  # in the place of a space
+        else:
+            content = self.inlines(el.content)
         return self._heading(el.level, kind, f"{self.page.href}#{el.identifier}", content)
 
     def code(self, el: pf.CodeBlock) -> list[pf.Element]:

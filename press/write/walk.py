@@ -17,6 +17,7 @@ import panflute as pf
 from press.read.config import Book
 from press.resolve.links import ELSEWHERE
 from press.resolve.page import Page
+from press.resolve.tree import descend
 
 # A page's own machinery: it does nothing without the page.
 MACHINERY = re.compile(r"\s*(<!--.*?-->|<(script|style)\b[^>]*>.*?</\2>|<link\b[^>]*>)\s*", flags=re.S | re.I)
@@ -39,6 +40,11 @@ class NoFormError(Exception):
 def called(el: pf.Element) -> str:
     """What an element is called in a refusal."""
     return type(el).__name__
+
+
+def _unknown(el: pf.Element) -> NoFormError:
+    words = [word.text for word in descend([el]) if isinstance(word, pf.Str)]
+    return NoFormError(called(el), *words[:1])
 
 
 def is_solution(block: pf.Element) -> bool:
@@ -83,7 +89,7 @@ class Walk:
             return [type(el)(*drawn)] if drawn else []
         if isinstance(el, PLAIN):
             return [el]
-        raise NoFormError(called(el), pf.stringify(el).strip()[:40])
+        raise _unknown(el)
 
     def inlines(self, inlines: Iterable[pf.Element]) -> list[pf.Element]:
         return [drawn for inline in inlines for drawn in self.inline(inline)]
@@ -109,7 +115,7 @@ class Walk:
             if hasattr(el, "content"):
                 el.content = self.inlines(el.content)
             return [el]
-        raise NoFormError(called(el), pf.stringify(el).strip()[:40])
+        raise _unknown(el)
 
     # ---- what a form may replace ----
 

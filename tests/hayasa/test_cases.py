@@ -68,7 +68,7 @@ def test_full_width_is_read() -> None:
         ("rtx-4090", {"kv_cache": "mxfp4"}, "q8_0"),
         ("rtx-4090", {"engine": "mlx"}, "vllm"),
         ("rtx-4090", {"backend": "metal"}, "cuda"),
-        ("rtx-4090", {"weights": "exl3-4.0bpw"}, "exllamav3"),
+        ("rtx-4090", {"weights": "exl3-4.0bpw", "engine": "llama.cpp"}, "exllamav3"),
     ],
 )
 def test_what_cannot_run_is_refused_with_what_can(device: str, question: dict[str, str], instead: str) -> None:

@@ -138,9 +138,11 @@ def test_lists_and_their_filter(capsys: pytest.CaptureFixture[str], arguments: l
 
 def test_calibrations_list_their_errors(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(run(capsys, "calibrations", "--json"))
-    ids = {part: {row["id"] for row in rows if row["part"] == part} for part in ("decode", "prompt", "draft", "power")}
+    parts = ("decode", "prompt", "offload", "draft", "power")
+    ids = {part: {row["id"] for row in rows if row["part"] == part} for part in parts}
     assert ids["decode"] == {row.id for row in hayasa.calibrations()}
     assert ids["prompt"] == {row.id for row in hayasa.prompt_calibrations()}
+    assert ids["offload"] == {hayasa.offload_calibration().id}
     assert ids["draft"] and ids["power"] and len(rows) == sum(map(len, ids.values()))
     listed = run(capsys, "calibrations")
     assert len(listed.splitlines()) == 2 + len(rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import hayasa
+from hayasa.answer import estimate as questions
 from hayasa.catalog import measurements, objects, reader
 from hayasa.engine import buffers, calibration
 from hayasa.machine import reserve
@@ -15,7 +16,7 @@ from hayasa.machine import reserve
 LLAMA = "llama-2-7b,Llama 2 7B,llama,llama,2023,32"
 MIX = "q4_k_m,default,always,all,q4_k"
 READERS = objects, measurements, reader
-CACHES = objects, measurements, calibration, reserve, buffers
+CACHES = objects, measurements, calibration, reserve, buffers, questions
 CUDA = "llama.cpp/cuda,llama.cpp,cuda,,"
 
 

@@ -82,8 +82,8 @@ def test_what_stands_in_is_said_and_is_less_sure(device: str, engine: str, weigh
         ("apple-m4-10c", {"backend": "cuda"}, ["cuda", "metal"]),
         ("rtx-4090", {"backend": "cpu"}, ["cpu", "cuda"]),
         ("apple-m1-ultra-64c", {"backend": "cpu"}, ["cpu", "metal"]),
-        ("rtx-4090", {"weights": "awq"}, ["awq-int4-g128", "q4_k_m", "vllm"]),
-        ("rtx-4090", {"weights": "exl3-4.0bpw"}, ["exl3-4.0bpw", "exllamav3"]),
+        ("rtx-4090", {"engine": "llama.cpp", "weights": "awq"}, ["awq-int4-g128", "q4_k_m", "vllm"]),
+        ("rtx-4090", {"engine": "llama.cpp", "weights": "exl3-4.0bpw"}, ["exl3-4.0bpw", "exllamav3"]),
         ("rtx-4090", {"weights": "mlx-q4"}, ["mlx-q4", "q4_k_m"]),
         ("apple-m4-10c", {"engine": "mlx", "weights": "q4_k_m"}, ["q4_k_m", "mlx-q4", "llama.cpp"]),
         ("apple-m4-10c", {"engine": "lm-studio", "backend": "mlx", "weights": "q4_k_m"}, ["q4_k_m"]),
@@ -231,3 +231,30 @@ def test_every_usual_format_is_known_and_read_by_someone() -> None:
 def test_kimi_takes_as_much_as_published() -> None:
     stored = hayasa.get_weight_format("int4-experts")
     assert hayasa.weight_bytes_resident(hayasa.get_model("kimi-k2.5"), stored) == pytest.approx(595e9, rel=0.002)
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "weights", "engine"),
+    [
+        ("qwen3-8b", "m4-max", None, "llama.cpp"),
+        ("mlx-community/Qwen3-8B-4bit", "m4-max", None, "mlx"),
+        ("qwen3-8b", "m4-max", "mlx-q8", "mlx"),
+        ("qwen3-8b", "rtx-4090", "awq", "vllm"),
+        ("qwen3-8b", "rtx-4090", "exl3-4.0bpw", "exllamav3"),
+        ("qwen3-8b", "rtx-4090", "q4_k_m", "llama.cpp"),
+    ],
+)
+def test_the_format_decides_where_no_engine_is_named(model: str, device: str, weights: str | None, engine: str) -> None:
+    result = hayasa.estimate(model, device, weights=weights)
+    assert result.engine.id == engine
+    named = hayasa.estimate(model, device, weights=weights, engine=engine)
+    assert result.step_latency_s == named.step_latency_s
+    # It is said where it is not the usual one.
+    said = [note for note in result.notes if "エンジンの指定がない" in note]
+    assert bool(said) == (engine != "llama.cpp") and not any("エンジンの指定がない" in note for note in named.notes)
+
+
+def test_unlike_devices_share_the_engine_that_the_format_decides() -> None:
+    both = hayasa.estimate("qwen3-8b", devices=["rtx-4090", "rtx-3090"], weights="awq")
+    assert both.engine.id == "vllm" and {part.alone.engine.id for part in both.parts} == {"vllm"}
+    assert sum("エンジンの指定がない" in note for note in both.notes) == 1

@@ -15,6 +15,7 @@ import {
   significant,
   tables,
 } from "./estimator.mjs";
+import { makeHost } from "./offload.mjs";
 import { explanation } from "./sums-formulas.mjs";
 
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
@@ -40,7 +41,13 @@ function answer(question) {
       MAKERS[question.kind](question.fields);
       return { error: null };
     }
-    return { expected: plain(estimate(question.choice), question.names) };
+    const { host, ...choice } = question.choice;
+    return {
+      expected: plain(
+        estimate({ ...choice, host: host?.constructor === Object ? makeHost(host) : host }),
+        question.names,
+      ),
+    };
   } catch (error) {
     return { error: { type: error.name, message: error.message } };
   }

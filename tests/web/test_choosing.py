@@ -26,7 +26,9 @@ def found(estimator, chosen: dict, find: str, speed: float) -> list[list]:
 def same(found: list[list], results, rank) -> bool:
     """Compare in order; of those that rank alike, the page has first what its menus have first."""
     ranks = {tuple(row(one)): rank(one) for one in results}
-    return sorted(found) == sorted(map(row, results)) and [ranks[tuple(one)] for one in found] == [rank(one) for one in results]
+    return sorted(found) == sorted(map(row, results)) and [ranks[tuple(one)] for one in found] == [
+        rank(one) for one in results
+    ]
 
 
 def row(one) -> list:

@@ -18,6 +18,7 @@ from tools.page.tables import (
     draft_data,
     energy_data,
     measurement_data,
+    offload_data,
     prompt_data,
 )
 from tools.page.translate import (
@@ -45,7 +46,6 @@ WANTED = (
     "hayasa.answer.estimate._meant",
     "hayasa.answer.estimate.estimate",
     "hayasa.engine.buffers.EngineMemory",
-    "hayasa.engine.offload.OffloadCalibration",
     "hayasa.machine.host.Host",
     "hayasa.machine.reserve.MemoryReserve",
     "hayasa.model.shape.Model",
@@ -94,6 +94,20 @@ LATER = {
         beside="below",
     ),
     "python": Later(beside="below"),
+    "offload": Later(
+        (
+            "hayasa.answer.fit.split_that_fits",
+            "hayasa.answer.offload.offload_of",
+            "hayasa.answer.offload.offloaded_prompt",
+            "hayasa.answer.offload.require_split",
+            "hayasa.answer.offload.with_host",
+            "hayasa.engine.offload.OffloadCalibration",
+            "hayasa.machine.host.Host",
+            "hayasa.model.placement.host_weight_bytes",
+            "hayasa.model.placement.placement_of",
+        ),
+        beside="below",
+    ),
     "energy": Later(
         (
             "hayasa.answer.cost.Price",
@@ -121,9 +135,7 @@ GIVEN = (
     "hayasa.engine.calibration.calibrations",
     "hayasa.engine.calibration.device_factors",
     "hayasa.engine.buffers.engine_memories",
-    "hayasa.engine.offload.offload_calibration",
     "hayasa.machine.reserve.memory_reserves",
-    "hayasa.catalog.hosts.get_host",
     "hayasa.catalog.objects.get_device",
     "hayasa.catalog.objects.get_named_model",
     "hayasa.catalog.objects.get_weight_format",
@@ -138,6 +150,14 @@ BROUGHT = (
     "hayasa.answer.cost.prices",
     "hayasa.answer.fit.remedies",
     "hayasa.answer.prompt.prompt_time",
+    "hayasa.engine.offload.offload_calibration",
+    "hayasa.answer.fit.split_that_fits",
+    "hayasa.answer.offload.offload_of",
+    "hayasa.answer.offload.offloaded_prompt",
+    "hayasa.answer.offload.require_split",
+    "hayasa.answer.offload.with_host",
+    "hayasa.model.placement.host_weight_bytes",
+    "hayasa.model.placement.placement_of",
     "hayasa.engine.drafting.draft_acceptances",
     "hayasa.engine.drafting.draft_calibrations",
     "hayasa.engine.power.clock_calibration",
@@ -146,10 +166,10 @@ BROUGHT = (
     "hayasa.engine.prompt.prompt_calibrations",
     "hayasa.engine.prompt.prompt_factors",
 )
-# What the page never asks for: it names the engine, and has nothing to show of unlike devices.  Each is undefined there.
+# What the page never asks for: it has nothing to show of several unlike devices, and names hosts itself.  Each is
+# undefined there.
 NEVER_ASKED = (
-    "hayasa.answer.estimate._engine_text",
-    "hayasa.answer.estimate.usual_engine",
+    "hayasa.catalog.hosts.get_host",
     "hayasa.answer.estimate._estimate_dealt",
     "hayasa.answer.estimate._joined",
     "hayasa.answer.prompt.dealt_prompt",
@@ -157,7 +177,13 @@ NEVER_ASKED = (
     "hayasa.answer.fit._require_dealt",
 )
 # Tables that only a later script needs.
-LATER_DATA = {"draft": draft_data, "energy": energy_data, "measurement": measurement_data, "prompt": prompt_data}
+LATER_DATA = {
+    "draft": draft_data,
+    "energy": energy_data,
+    "measurement": measurement_data,
+    "offload": offload_data,
+    "prompt": prompt_data,
+}
 BROUGHT_NAMES = frozenset(name.rpartition(".")[2] for name in BROUGHT)
 USED_BY_HAND = ("$dict",)
 # What nobody asks for there.

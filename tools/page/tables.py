@@ -71,9 +71,9 @@ def calculator_data() -> dict[str, Any]:
     dict
         The tables ``devices``, ``models``, ``weight_formats`` (with
         ``mixes``), ``calibrations``, ``device_factors``, ``memory_reserves``, ``engine_memories``,
-        ``offload_calibration``, ``engines``, ``presets``, ``drafting`` (what ways to draft and kinds of text are
-        called), and ``shelves``: titles of the groups in which the menus offer devices, models and weight formats,
-        and how many stand in each; they are listed in the order of the menus.
+        ``engines``, ``presets``, ``drafting`` (what ways to draft and kinds of text
+        are called), and ``shelves``: titles of the groups in which the menus offer devices, models and weight
+        formats, and how many stand in each; they are listed in the order of the menus.
 
     Raises
     ------
@@ -96,7 +96,6 @@ def calculator_data() -> dict[str, Any]:
         "device_factors": _factors(DeviceFactor, device_factors().values(), calibrations()),
         "memory_reserves": _table(_columns(MemoryReserve, memory_reserves())),
         "engine_memories": _table(_columns(EngineMemory, list(engine_memories().values()))),
-        "offload_calibration": _table(_columns(OffloadCalibration, [offload_calibration()])),
         "engines": [_said(engine) for engine in ENGINES.values()],
         "presets": {"article": _article()},
         "drafting": {"ways": {one.id: one.label for one in DRAFTERS if one.id != MODEL}, "texts": TEXTS},
@@ -149,6 +148,22 @@ def energy_data() -> dict[str, Any]:
         "clock_calibration": _table(_columns(ClockCalibration, [clock_calibration()])),
         "prices": _table(_columns(Price, prices())),
     }
+
+
+def offload_data() -> dict[str, Any]:
+    """Collect what is measured of hosts, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The table ``calibration``, of one row, written as those of `calculator_data`.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    return {"calibration": _table(_columns(OffloadCalibration, [offload_calibration()], unused=NOT_SHOWN))}
 
 
 def draft_data() -> dict[str, Any]:

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InvalidValueError, UnknownNameError
@@ -161,6 +162,7 @@ _SILENT = (
 _SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
 
 
+@lru_cache(maxsize=8192)
 def read_name(name: str) -> DeviceName:
     """Read a name in parts.
 
@@ -345,19 +347,18 @@ def _readings(said: DeviceName, names: Sequence[SpelledName], rows: Mapping[str,
 def _named(key: str, laptop: bool, names: Sequence[SpelledName]) -> dict[str, list[DeviceName]]:
     """Return the names that have a key, by row; a further reading adds a row, but no name."""
     found: dict[str, list[DeviceName]] = {}
+    if not key:
+        return found
+    # A key is what is left of a text, so its letters stand there in their order; this is quickly seen.
+    letters = [re.escape(letter) for letter in key]
+    could_have_key = re.compile("".join([f"[^{letter}]*{letter}" for letter in letters]))
     for id_, name, text in names:
-        if not key or not _could_have_key(text, key):
+        if not could_have_key.match(text):
             continue
         said = read_name(name.removeprefix("?"))
         if (said.key, said.laptop) == (key, laptop):
             found.setdefault(id_, []).extend([] if name.startswith("?") else [said])
     return found
-
-
-def _could_have_key(text: str, key: str) -> bool:
-    """A key is what is left of a text, so its letters stand there in their order; this is quickly seen."""
-    letters = iter(text)
-    return all(letter in letters for letter in key)
 
 
 def _is_processor(row: Row) -> bool:

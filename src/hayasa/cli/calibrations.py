@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..engine.calibration import calibrations
 from ..engine.drafting import draft_calibrations
+from ..engine.offload import offload_calibration
 from ..engine.power import power_calibrations
 from ..engine.prompt import prompt_calibrations
 from ..listing import table_lines
@@ -33,6 +34,7 @@ def every_calibration() -> Iterator[tuple[str, object]]:
         yield "decode", row
     for prompt in prompt_calibrations():
         yield "prompt", prompt
+    yield "offload", offload_calibration()
     for draft in draft_calibrations():
         yield "draft", draft
     for power in power_calibrations().values():
@@ -45,7 +47,7 @@ def calibrations_command(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json([{"part": part, **row} for part, row in found])
         return
-    names = {"decode": "生成", "prompt": "プロンプト", "draft": "下書き", "power": "電力"}
+    names = {"decode": "生成", "prompt": "プロンプト", "offload": "主記憶に置く", "draft": "下書き", "power": "電力"}
     rows = [
         [
             names[part],
