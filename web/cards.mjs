@@ -22,6 +22,7 @@ export function answerParts({ index, result, problem }, ways, answerLength) {
       factsOf(result, answerLength).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
     ),
     memoryPart(result),
+    ways.length > 0 && wayLinks(ways),
     result.notes.map((note) => h("p.hy-note", {}, note)),
   ];
 }
@@ -78,9 +79,15 @@ function memoryPart(result) {
     { class: `hy-memory ${verdict === "does_not_fit" ? "hy-full" : ""}` },
     memoryBar(needed / capacity),
     h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(capacity)}：`, h("strong", {}, verdictText(fit))),
+    result.host_fit && hostLine(result.host_fit),
     verdict === "fits" && longestContext(result),
     parts.below?.remediesFor(result).map((remedy) => h("p.hy-hint", {}, remedy)),
   );
+}
+
+function hostLine({ required_bytes, capacity_bytes }) {
+  const of = capacity_bytes ? ` ／ ${gibibytes(capacity_bytes)}` : "";
+  return h("p", {}, `主記憶 ${gibibytes(required_bytes)}${of}`);
 }
 
 function verdictText({ verdict, left_bytes }) {
