@@ -85,9 +85,10 @@ function memoryPart(result) {
   );
 }
 
-function hostLine({ required_bytes, capacity_bytes }) {
-  const of = capacity_bytes ? ` ／ ${gibibytes(capacity_bytes)}` : "";
-  return h("p", {}, `主記憶 ${gibibytes(required_bytes)}${of}`);
+function hostLine(fit) {
+  const needed = `主記憶 ${gibibytes(fit.required_bytes)}`;
+  if (fit.verdict === null) return h("p", {}, needed);
+  return h("p", {}, `${needed} ／ ${gibibytes(fit.capacity_bytes)}：`, h("strong", {}, verdictText(fit)));
 }
 
 function verdictText({ verdict, left_bytes }) {

@@ -5,7 +5,7 @@ import pytest
 import hayasa
 from hayasa.engine.drafting import TEXTS
 from hayasa.units import GIB, gibibytes, significant
-from tests.browser.calculator import Calculator, View, differences
+from tests.browser.calculator import Calculator, View, differences, run
 from tests.browser.test_pages import violations
 from tests.checks.report import expect_none
 
@@ -163,6 +163,10 @@ def test_what_does_not_fit_may_lie_in_the_hosts_memory(calculator, axe):
         )
         notes = calculator.root.locator(".hy-note").all_text_contents()
         assert set(result.notes) <= set(notes)
+        # The program that is shown says the same.
+        calculator.root.locator("[data-part=python]").evaluate("room => { room.open = true; }")
+        code = calculator.root.locator(".hy-code").text_content()
+        assert hayasa.explain(result).splitlines()[2:] == run(code or "").splitlines()[2:]
     assert "&host_memory=" in calculator.query and "&gpu_layers=20&" in calculator.query
     assert violations(calculator.page, axe, "'.hayasa-calculator'") == []
     assert calculator.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
