@@ -2,7 +2,16 @@
 
 import { GIB } from "./estimator.mjs";
 import { readNumber } from "./input.mjs";
-import { DEVICE_PARTS, MAX_MACHINES, MODEL_PARTS, numberRules, OWN_FAMILIES, SEARCHES, stateOf } from "./state.mjs";
+import {
+  DEVICE_PARTS,
+  isProcessor,
+  MAX_MACHINES,
+  MODEL_PARTS,
+  numberRules,
+  OWN_FAMILIES,
+  SEARCHES,
+  stateOf,
+} from "./state.mjs";
 
 const OWN = "own:";
 // How the fields of a state are called there, in the order in which they are written.
@@ -16,6 +25,10 @@ const FIELDS = {
   answer: "answer_length",
   kv: "kv_cache",
   split: "split",
+  host: "host",
+  host_memory: "host_memory_bytes",
+  gpu_layers: "gpu_layers",
+  cpu_moe_layers: "cpu_moe_layers",
   find: "find",
   speed: "find_speed",
   yen: "yen_per_kwh",
@@ -80,13 +93,14 @@ export function readAddress(search, tables) {
 }
 
 // Those of the fields that are no numbers.
-function knownNames({ weight_formats, engines, backends, models, drafting }) {
+function knownNames({ devices, weight_formats, engines, backends, models, drafting }) {
   return {
     weights: weight_formats,
     engine: engines,
     backend: new Set(backends),
     kv: weight_formats,
     split: new Set(["pipeline", "tensor"]),
+    host: new Set([...devices.values()].filter(({ family }) => isProcessor(family)).map(({ id }) => id)),
     find: new Set(Object.keys(SEARCHES)),
     draft: new Set([...Object.keys(drafting.ways), ...models.keys()]),
     text: new Set(Object.keys(drafting.texts)),

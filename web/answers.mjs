@@ -1,7 +1,8 @@
 // What hayasa answers to a choice, and what is said of all answers together.
 
 import { estimate, makeDevice, makeModel, significant } from "./estimator.mjs";
-import { isListed, listedDevice, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+import { parts } from "./later.mjs";
+import { asksForHost, isListed, listedDevice, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
 
 const NEEDS_SHAPE =
   "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
@@ -15,15 +16,24 @@ const NEEDS_SHAPE =
  */
 export function answersTo(tables, state) {
   return state.machines.map((machine, index) => {
-    const name = listedDevice(tables, machine)?.name ?? (machine.device.name || OWN_DEVICE_NAME);
-    try {
-      const result = resultFor(tables, state, machine, name);
-      return { index, name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, result, problem: "" };
-    } catch (error) {
-      if (error.name !== "InvalidValueError") throw error;
-      return { index, name, result: null, problem: needsShape(state) ? NEEDS_SHAPE : error.message };
-    }
+    const listed = listedDevice(tables, machine);
+    const name = listed?.name ?? (machine.device.name || OWN_DEVICE_NAME);
+    const splits = asksForHost(state) && !listed?.shares_memory;
+    if (splits && !parts.offload) return { index, name, result: null, problem: "読み込んでいます…" };
+    const split = splits && parts.offload.splitOf(tables, state);
+    return { index, name, ...answerOf(tables, state, machine, { name, split }) };
   });
+}
+
+// With the name of several machines where there is a result.
+function answerOf(tables, state, machine, { name, split }) {
+  try {
+    const result = resultFor(tables, state, machine, { name, split });
+    return { name: machine.devices > 1 ? `${name} × ${machine.devices}` : name, result, problem: "" };
+  } catch (error) {
+    if (error.name !== "InvalidValueError") throw error;
+    return { result: null, problem: needsShape(state) ? NEEDS_SHAPE : error.message };
+  }
 }
 
 // What of a state estimates are asked with.
@@ -39,13 +49,14 @@ const ASKED = [
   "split",
 ];
 
-function resultFor(tables, state, machine, name) {
+function resultFor(tables, state, machine, { name, split }) {
   const choice = Object.fromEntries(ASKED.map((field) => [field, state[field]]));
   const { device, memory_bytes, devices } = machine;
   const listed = listedDevice(tables, machine);
   const memory_capacity_bytes = memory_bytes ?? listed?.memory_capacity_bytes;
   return estimate({
     ...choice,
+    ...split,
     devices,
     model: isListed(choice.model)
       ? tables.models.get(choice.model)

@@ -1,6 +1,7 @@
 // What is below the answers, and what of them can wait until they are painted.
 
 import { sumsPanel } from "./answersums.mjs";
+import { furtherFields } from "./further.mjs";
 import { foldedRoom } from "./later.mjs";
 import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
 import { timeFacts } from "./prompts.mjs";
@@ -70,4 +71,4 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
   };
 }
 
-export { marksFor, remediesFor, timeFacts, waysOut };
+export { furtherFields, marksFor, remediesFor, timeFacts, waysOut };

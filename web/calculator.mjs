@@ -22,9 +22,9 @@ import { speedPanel } from "./charts.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
 import { conditionsForm } from "./form.mjs";
 import { readNumber } from "./input.mjs";
-import { fillLater, later } from "./later.mjs";
+import { fillLater, later, lost, parts } from "./later.mjs";
 import { machineList } from "./machines.mjs";
-import { withOneMoreMachine, withoutMachine } from "./state.mjs";
+import { asksForHost, withOneMoreMachine, withoutMachine } from "./state.mjs";
 
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
@@ -94,6 +94,18 @@ class Calculator {
     new ResizeObserver(([entry]) => this.resize(entry.contentRect.width)).observe(this.speed.chart);
   }
 
+  /** Have what computes with a host, once somebody asks for one. */
+  async bringOffload() {
+    try {
+      await later("below");
+      await later("offload");
+      this.show();
+    } catch {
+      replace(this.notice, h("p.hy-problem", {}, lost("offload")));
+      this.notice.hidden = false;
+    }
+  }
+
   /** Have what is below the answers; where it does not come, a button asks again. */
   async bringLowerRooms() {
     const build = ({ lowerRooms }) => {
@@ -103,6 +115,7 @@ class Calculator {
         speed: this.speed,
       });
       this.lower.open();
+      this.conditions.complete(this.view.state);
       this.machines.show(this.view);
       this.showLowerRooms();
       return this.lower.elements;
@@ -171,6 +184,7 @@ class Calculator {
   show() {
     const { view } = this;
     view.answers = answersTo(this.tables, view.state);
+    if (asksForHost(view.state) && !parts.offload) this.bringOffload();
     this.machines.show(view);
     this.verdict.textContent = verdictOf(view.answers);
     this.speed.show(view);

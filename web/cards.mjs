@@ -22,6 +22,7 @@ export function answerParts({ index, result, problem }, ways, answerLength) {
       factsOf(result, answerLength).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
     ),
     memoryPart(result),
+    ways.length > 0 && wayLinks(ways),
     result.notes.map((note) => h("p.hy-note", {}, note)),
   ];
 }
@@ -78,9 +79,16 @@ function memoryPart(result) {
     { class: `hy-memory ${verdict === "does_not_fit" ? "hy-full" : ""}` },
     memoryBar(needed / capacity),
     h("p", {}, `メモリ ${gibibytes(needed)} ／ ${gibibytes(capacity)}：`, h("strong", {}, verdictText(fit))),
+    result.host_fit && hostLine(result.host_fit),
     verdict === "fits" && longestContext(result),
     parts.below?.remediesFor(result).map((remedy) => h("p.hy-hint", {}, remedy)),
   );
+}
+
+function hostLine(fit) {
+  const needed = `主記憶 ${gibibytes(fit.required_bytes)}`;
+  if (fit.verdict === null) return h("p", {}, needed);
+  return h("p", {}, `${needed} ／ ${gibibytes(fit.capacity_bytes)}：`, h("strong", {}, verdictText(fit)));
 }
 
 function verdictText({ verdict, left_bytes }) {

@@ -3,7 +3,7 @@
 import { h, replace } from "./dom.mjs";
 import { menu, numberField, slider } from "./fields.mjs";
 import { parts } from "./later.mjs";
-import { backendGroups, cacheGroups, engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
+import { engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
 import { isListed, numberRules, withValues } from "./state.mjs";
 
 // The numbers that have a slider, too: where it can stand, and what is said of it.
@@ -21,18 +21,15 @@ const QUICK = {
 };
 const SHAPE = ["layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size"];
 const SHAPE_EXAMPLE = "llama-3.1-8b";
-const WAYS_TO_SPLIT = [
-  ["pipeline", "層を順に分ける（パイプライン並列）"],
-  ["tensor", "行列を切り分ける（テンソル並列）"],
-];
 
 /**
  * The conditions.
  * @param {object} tables - Those of `estimator.mjs`.
  * @param {(update: (state: object) => object, done?: boolean) => void} change - Called with what the reader does to the
  *   state; `done` is false while a slider moves or a field is typed in.
- * @returns {{element: HTMLElement, fill: (state: object) => void, show: (view: object) => void}} `fill` makes the fields
- *   anew, for a state; `show` marks in the menus what does not go together with the rest.
+ * @returns {{element: HTMLElement, fill: (state: object) => void,
+ *   complete: (state: object) => void, show: (view: object) => void}} `fill` makes the fields
+ *   anew, for a state; `complete` those that come later; `show` marks in the menus what does not go together with the rest.
  */
 export function conditionsForm(tables, change) {
   const element = h("div.hy-choices");
@@ -40,8 +37,20 @@ export function conditionsForm(tables, change) {
   const set = (values, done) => change((state) => withValues(state, values), done);
   let marked = {}; // the menus that say what does not go together
   let reason = "";
+  const inside = h("div.hy-grid-form");
+  const further = h("details.hy-more", {}, h("summary", {}, "くわしい条件"), inside);
+  // Few look there: it is filled when what computes it has come.
+  const complete = (state) => {
+    if (!parts.below) return;
+    const { fields, backend, chosen } = parts.below.furtherFields({ tables, rules, state, set });
+    replace(inside, fields);
+    further.open = chosen;
+    marked.backend = backend;
+    reason = "";
+  };
   return {
     element,
+    complete,
     show({ state }) {
       if (!parts.below) return;
       const now = JSON.stringify([state.engine, state.backend, state.machines.map(({ device }) => device)]);
@@ -55,12 +64,6 @@ export function conditionsForm(tables, change) {
       marked = {
         weights: choice("重みの形式", "weights", weightGroups(tables), state, set),
         engine: choice("エンジン", "engine", engineGroups(tables), state, set),
-        backend: menu({
-          label: "バックエンド",
-          groups: backendGroups(tables),
-          value: state.backend ?? "",
-          onvalue: (value) => set({ backend: value || null }),
-        }),
       };
       const { model, own } = modelFields({ tables, rules, state, change, set });
       replace(
@@ -75,13 +78,15 @@ export function conditionsForm(tables, change) {
           quickNumber(rules, "context_length", state, set),
           own,
         ),
-        furtherFields({ tables, rules, state, set, backend: marked.backend.element }),
+        further,
       );
+      complete(state);
     },
   };
 }
 
-function choice(label, name, groups, state, set) {
+/** A menu of the conditions. */
+export function choice(label, name, groups, state, set) {
   return menu({ label, groups, value: state[name], onvalue: (value) => set({ [name]: value }) });
 }
 
@@ -110,41 +115,6 @@ function quickNumber(rules, name, state, set) {
   });
   exact.input.after(quick.element);
   return exact.element;
-}
-
-function furtherFields({ tables, rules, state, set, backend }) {
-  const chosen =
-    state.backend !== null ||
-    state.prompt_length !== null ||
-    state.answer_length !== null ||
-    state.kv_cache !== "f16" ||
-    state.split !== "pipeline";
-  const prompt = numberField({
-    rule: rules.prompt_length,
-    value: state.prompt_length,
-    hint: "空なら、文脈長と同じ（文脈長が0なら512）",
-    onvalue: (value, done) => set({ prompt_length: value }, done),
-  });
-  const answer = numberField({
-    rule: rules.answer_length,
-    value: state.answer_length,
-    hint: "入れると、答えを書き終えるまでの時間も見積もります（例：500）",
-    onvalue: (value, done) => set({ answer_length: value }, done),
-  });
-  return h(
-    "details.hy-more",
-    { open: chosen },
-    h("summary", {}, "くわしい条件"),
-    h(
-      "div.hy-grid-form",
-      {},
-      prompt.element,
-      answer.element,
-      choice("KVキャッシュの形式", "kv_cache", cacheGroups(tables, state.kv_cache), state, set).element,
-      choice("複数台での分け方", "split", [["", WAYS_TO_SPLIT]], state, set).element,
-      backend,
-    ),
-  );
 }
 
 // ---------------------------------------------------------------- a model of one's own

@@ -15,25 +15,12 @@ export function weightGroups(tables) {
   return shelvesOf(tables, "weight_formats");
 }
 
-/** The formats in which some engine keeps its KV cache, and the one that is chosen. */
-export function cacheGroups(tables, chosen) {
-  const kept = [...tables.engines.values()].flatMap(({ caches }) => caches);
-  return [["", [...new Set(["f16", ...kept, chosen])].map((id) => pairOf(tables.weight_formats.get(id)))]];
-}
-
-const BACKEND_NAMES = { cuda: "CUDA", rocm: "ROCm", sycl: "SYCL", metal: "Metal", mlx: "MLX", vulkan: "Vulkan" };
-
-export function backendGroups(tables) {
-  const pairs = tables.backends.map((id) => [id, BACKEND_NAMES[id] ?? id.toUpperCase()]);
-  return [["", [["", "おまかせ（エンジンのいつものもの）"], ...pairs]]];
-}
-
 export function engineGroups(tables) {
   const engines = [...tables.engines.values()];
   return [["", engines.map(({ id, name }) => [id, id === "ideal" ? "ideal：上限だけ（補正なし）" : name])]];
 }
 
-function shelvesOf(tables, name) {
+export function shelvesOf(tables, name) {
   const rows = tables[name].values(); // each shelf takes the next ones
   return tables.shelves[name].map(([title, count]) => [
     title,
@@ -41,6 +28,6 @@ function shelvesOf(tables, name) {
   ]);
 }
 
-function pairOf({ id, name }) {
+export function pairOf({ id, name }) {
   return [id, name];
 }

@@ -5,28 +5,39 @@ import { rowsOf } from "./estimator.mjs";
 import { offloadData } from "./offload-data.mjs";
 import {
   Host,
-  host_weight_bytes,
   OffloadCalibration,
   offload_of,
   offloaded_prompt,
-  placement_of,
   require_split,
-  split_that_fits,
   with_host,
 } from "./offload-formulas.mjs";
 
 const measuredOfHosts = new OffloadCalibration(rowsOf(offloadData.calibration)[0]);
 
 Object.assign(brought, {
-  host_weight_bytes,
   offload_calibration: () => measuredOfHosts,
   offload_of,
   offloaded_prompt,
-  placement_of,
   require_split,
-  split_that_fits,
   with_host,
 });
+
+/**
+ * What an estimate is asked with where a part of the model lies in the host's memory.
+ * @param {object} tables - Those of `estimator.mjs`.
+ * @param {object} state - What the reader has chosen.
+ * @returns {object} Arguments of Python's `hayasa.estimate`.
+ */
+export function splitOf({ devices }, { host, host_memory_bytes, gpu_layers, cpu_moe_layers }) {
+  if (host === null) return { gpu_layers, cpu_moe_layers };
+  const { id, name, memory_bandwidth_bytes_per_s } = devices.get(host);
+  const memory_capacity_bytes = host_memory_bytes ?? 0;
+  return {
+    host: makeHost({ id, name, memory_bandwidth_bytes_per_s, memory_capacity_bytes }),
+    gpu_layers,
+    cpu_moe_layers,
+  };
+}
 
 /** A computer that devices are plugged into, by its fields in Python. */
 export const makeHost = (fields) => new Host({ id: "own", ...fields });

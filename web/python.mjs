@@ -1,7 +1,8 @@
 // The Python that computes what the page shows, for readers who go on in a notebook.
 
 import { h } from "./dom.mjs";
-import { DEVICE_PARTS, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+import { tables } from "./estimator.mjs";
+import { asksForHost, DEVICE_PARTS, listedDevice, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
 
 /** The program of what is chosen. */
 export function codeRoom() {
@@ -31,22 +32,47 @@ export function pythonCode(state) {
     state.split !== "pipeline" && ["split", text(state.split)],
   ].filter(Boolean);
   const smaller = state.machines.some((machine) => machine.memory_bytes !== null);
+  const splits = asksForHost(state);
   return [
     ...(smaller ? ["from dataclasses import replace", ""] : []),
     "import hayasa",
     "",
     `model = ${typeof state.model === "string" ? text(state.model) : made("", "hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...ordered(state.model, MODEL_PARTS) })}`,
+    ...(splits ? [splitCode(state)] : []),
     "machines = [",
-    ...state.machines.map((machine) => `    (${deviceCode(machine)}, ${machine.devices}),`),
+    ...state.machines.map((machine) => `    (${deviceCode(machine)}, ${machine.devices}${splits ? `, ${keepsAll(machine) ? "{}" : "split"}` : ""}),`),
     "]",
-    "for device, devices in machines:",
+    `for device, devices${splits ? ", more" : ""} in machines:`,
     "    result = hayasa.estimate(",
     "        model, device, devices=devices,",
     ...options.map(([name, value]) => `        ${name}=${value},`),
+    ...(splits ? ["        **more,"] : []),
     "    )",
     "    print(hayasa.explain(result))",
     "",
   ].join("\n");
+}
+
+// What of the model lies in the host's memory; a machine whose processor has the same memory leaves nothing there.
+function splitCode({ host, host_memory_bytes, gpu_layers, cpu_moe_layers }) {
+  const listed = host && tables.devices.get(host);
+  const fields = listed && {
+    id: host,
+    name: listed.name,
+    memory_bandwidth_bytes_per_s: listed.memory_bandwidth_bytes_per_s,
+    memory_capacity_bytes: host_memory_bytes ?? 0,
+  };
+  const parts = Object.entries({ gpu_layers, cpu_moe_layers }).filter(([, value]) => value !== null);
+  return [
+    "split = dict(",
+    ...(fields ? [`    host=${made("    ", "hayasa.Host", fields)},`] : []),
+    ...parts.map(([name, value]) => `    ${name}=${value},`),
+    ")",
+  ].join("\n");
+}
+
+function keepsAll(machine) {
+  return Boolean(listedDevice(tables, machine)?.shares_memory);
 }
 
 function deviceCode({ device, memory_bytes }) {

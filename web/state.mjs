@@ -42,7 +42,6 @@ export const MAX_MACHINES = 4;
 
 /** What can be searched for, the other way round. */
 export const SEARCHES = { machines: "このモデルが動く機械", formats: "機械1に入る形式", models: "機械1で動くモデル" };
-const USUAL_SPEED = 20; // faster than most people read
 
 /**
  * What each number in the address and in the form may be.
@@ -58,6 +57,9 @@ export function numberRules(constants) {
     context_length: { label: "文脈長", ...context },
     prompt_length: { label: "プロンプトの長さ", ...context, minimum: 1, optional: true },
     answer_length: { label: "答えの長さ", ...context, minimum: 1, optional: true },
+    host_memory_bytes: { label: "主記憶の量", minimum: 0, maximum: 1e18, optional: true },
+    gpu_layers: { label: "GPUに置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
+    cpu_moe_layers: { label: "エキスパートを主記憶に置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
     find_speed: { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 },
     yen_per_kwh: { label: "電気の値段", minimum: 0.01, maximum: 1e6, optional: true },
     hours_per_day: { label: "1日に使う時間", minimum: 0.01, maximum: 24, optional: true },
@@ -81,32 +83,36 @@ export function numberRules(constants) {
   };
 }
 
+// What holds where nobody has said anything; null leaves it to the engine, to the tables, or to what there is room for.
+const USUAL = {
+  backend: null,
+  batch_size: 1,
+  context_length: 0,
+  prompt_length: null,
+  answer_length: null,
+  kv_cache: "f16",
+  split: "pipeline",
+  host: null, // a device whose memory takes what the machines have no room for
+  host_memory_bytes: null,
+  gpu_layers: null,
+  cpu_moe_layers: null,
+  find: null, // one of SEARCHES, once somebody has asked
+  find_speed: 20, // faster than most people read
+  yen_per_kwh: null,
+  hours_per_day: null,
+  rated_power_w: null,
+  draft: null, // how drafts are made, a way or a model
+  draft_text: null, // for what kind of text; null for all
+};
+
 /**
  * The state that a preset of hayasa stands for.
  * @param {object} preset - From `tables.presets`.
  * @returns {object} A state.
  */
-export function stateOf(preset) {
-  return {
-    model: preset.model,
-    weights: preset.weights,
-    engine: preset.engine,
-    backend: preset.backend ?? null, // null leaves it to the engine
-    batch_size: preset.batch_size ?? 1,
-    context_length: preset.context_length ?? 0,
-    prompt_length: preset.prompt_length ?? null,
-    answer_length: preset.answer_length ?? null,
-    kv_cache: preset.kv_cache ?? "f16",
-    split: preset.split ?? "pipeline",
-    find: preset.find ?? null, // one of SEARCHES, once somebody has asked
-    find_speed: preset.find_speed ?? USUAL_SPEED,
-    yen_per_kwh: preset.yen_per_kwh ?? null, // null leaves this and the next ones to the tables
-    hours_per_day: preset.hours_per_day ?? null,
-    rated_power_w: preset.rated_power_w ?? null,
-    draft: preset.draft ?? null, // how drafts are made, a way or a model; null where nobody has asked
-    draft_text: preset.draft_text ?? null, // for what kind of text; null for all
-    machines: preset.machines.map((machine) => ({ memory_bytes: null, devices: 1, ...machine })),
-  };
+export function stateOf({ machines, ...preset }) {
+  const whole = machines.map((machine) => ({ memory_bytes: null, devices: 1, ...machine }));
+  return { ...USUAL, ...preset, machines: whole };
 }
 
 /**
@@ -141,6 +147,16 @@ export function withoutMachine(state, index) {
 /** What hayasa knows of a machine; null for one of the reader's own. */
 export function listedDevice(tables, machine) {
   return isListed(machine.device) ? tables.devices.get(machine.device) : null;
+}
+
+/** Whether a family of devices is one of processors, whose memory can take a part of a model. */
+export function isProcessor(family) {
+  return family.split("-")[0] === "cpu";
+}
+
+/** Whether a part of the model is to lie in the memory of the computer that the machines are in. */
+export function asksForHost({ host, gpu_layers, cpu_moe_layers }) {
+  return (host ?? gpu_layers ?? cpu_moe_layers) !== null;
 }
 
 /** Whether a model or a device is one of the tables, which have ids, and not one of the reader's own. */

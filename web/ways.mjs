@@ -1,14 +1,14 @@
 // What does not go together, and what may be chosen instead.
 
 import { answersTo } from "./answers.mjs";
-import { remedies } from "./below-formulas.mjs";
+import { host_weight_bytes, placement_of, remedies, split_that_fits } from "./below-formulas.mjs";
 import { brought } from "./brought.mjs";
 import { meantBy } from "./estimator.mjs";
-import { listedDevice } from "./state.mjs";
+import { asksForHost, listedDevice } from "./state.mjs";
 
 const WAYS_SHOWN = 3;
 
-Object.assign(brought, { remedies });
+Object.assign(brought, { host_weight_bytes, placement_of, remedies, split_that_fits });
 
 /** What makes a model fit where it does not, in words. */
 export const remediesFor = (result) => result.remedies;
@@ -18,11 +18,11 @@ export const remediesFor = (result) => result.remedies;
  * @param {object} tables - Those of `estimator.mjs`.
  * @param {object} state - What the reader has chosen.
  * @param {object} answer - One of those to it.
- * @returns {Array<{text: string, state: object}>} Other states and what is different in them, the nearest first; none
- *   where there is a result.
+ * @returns {Array<{text: string, state: object}>} Other states and what is different in them, the nearest first; where
+ *   there is a result, those with which what does not fit would run.
  */
 export function waysOut(tables, state, { index, result }) {
-  if (result) return [];
+  if (result) return splitsFor(state, result);
   const { engines, weight_formats } = tables;
   const machines = [state.machines[index]];
   const changes = [
@@ -38,6 +38,15 @@ export function waysOut(tables, state, { index, result }) {
     .filter(([, values]) => answersTo(tables, { ...state, ...values, machines })[0].result)
     .slice(0, WAYS_SHOWN)
     .map(([text, values]) => ({ text, state: { ...state, ...values } }));
+}
+
+const USUAL_HOST = "ddr5-5600-dual";
+
+// What has no room may lie in the memory of the computer that the card is in, where the engine can do so.
+function splitsFor(state, { fits, device, engine }) {
+  const can = engine.id === "llama.cpp" || engine.runs.includes("llama.cpp");
+  if (fits !== false || device.shares_memory || !can || asksForHost(state)) return [];
+  return [{ text: "入らない分を主記憶（DDR5-5600、2チャネル）に置く", state: { ...state, host: USUAL_HOST } }];
 }
 
 /**

@@ -623,7 +623,7 @@ def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, n
 
 
 def test_an_address_that_leaves_something_out_is_noticed(visitor, change_script):
-    change_script("address.mjs", 'parts.push(["kv", state.kv_cache])', "0")
+    change_script("address.mjs", 'kv: "kv_cache",', "")
     calculator = Calculator(visitor).open()
     unfold(calculator)
     calculator.choose("KVキャッシュの形式", "q8_0")

@@ -4,8 +4,8 @@ import pytest
 
 import hayasa
 from hayasa.engine.drafting import TEXTS
-from hayasa.units import significant
-from tests.browser.calculator import Calculator, View, differences
+from hayasa.units import GIB, gibibytes, significant
+from tests.browser.calculator import Calculator, View, differences, run
 from tests.browser.test_pages import violations
 from tests.checks.report import expect_none
 
@@ -131,3 +131,49 @@ def test_a_way_to_draft_that_a_model_lacks_is_refused_in_words(calculator):
     assert "MTP の層がありません" in room.text_content()
     calculator.choose("下書きの作り方", "eagle3")
     assert room.locator("section .hy-problem").count() == 0
+
+
+FULL = "?model=llama-3.3-70b&weights=q4_k_m&engine=llama.cpp&batch=1&context=1000&machine=rtx-4090"
+
+
+@pytest.mark.parametrize("visitor", LOOKS, ids=["light", "dark and narrow"], indirect=True)
+def test_what_does_not_fit_may_lie_in_the_hosts_memory(calculator, axe):
+    calculator.open(FULL)
+    way = calculator.root.locator(".hy-ways a")
+    assert "入りません" in calculator.root.locator(".hy-memory").text_content() and way.count() == 1
+    way.click()
+    calculator.root.locator(".hy-memory", has_text="主記憶").wait_for()
+    assert "&host=ddr5-5600-dual&" in calculator.query
+    desktop = hayasa.get_device("ddr5-5600-dual")
+    for typed in ({}, {"gpu_layers": 20}):
+        if typed:
+            calculator.type("GPUに置く層", "20")
+            calculator.type("主記憶の量（GB）", "64")
+        host = hayasa.Host(
+            id=desktop.id,
+            name=desktop.name,
+            memory_bandwidth_bytes_per_s=desktop.memory_bandwidth_bytes_per_s,
+            memory_capacity_bytes=64 * GIB if typed else 0,
+        )
+        result = hayasa.estimate(
+            "llama-3.3-70b", "rtx-4090", weights="q4_k_m", engine="llama.cpp", context_length=1000, host=host, **typed
+        )
+        assert calculator.root.locator(".hy-number").text_content() == significant(result.decode_tokens_per_s)
+        assert result.host_fit and f"主記憶 {gibibytes(result.host_fit.required_bytes)}" in (
+            calculator.root.locator(".hy-memory").text_content()
+        )
+        notes = calculator.root.locator(".hy-note").all_text_contents()
+        assert set(result.notes) <= set(notes)
+        # The program that is shown says the same.
+        calculator.root.locator("[data-part=python]").evaluate("room => { room.open = true; }")
+        calculator.root.locator(".hy-code").wait_for()
+        assert calculator.query
+        code = calculator.root.locator(".hy-code").text_content()
+        assert run(code or "").splitlines() == hayasa.explain(result).splitlines()
+    assert "&host_memory=" in calculator.query and "&gpu_layers=20&" in calculator.query
+    assert violations(calculator.page, axe, "'.hayasa-calculator'") == []
+    assert calculator.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    number = calculator.root.locator(".hy-number").text_content()
+    calculator.open(calculator.query)
+    calculator.root.locator(".hy-memory", has_text="主記憶").wait_for()
+    assert calculator.root.locator(".hy-number").text_content() == number

@@ -1,5 +1,6 @@
 // The entry of the script that the tests run: the answers to the questions of questions.py.
 
+import { answersTo } from "./answers.mjs";
 import { remediesFor, timeFacts } from "./below.mjs";
 import { answer_time, duration } from "./below-formulas.mjs";
 import { search } from "./choosing.mjs";
@@ -15,7 +16,8 @@ import {
   significant,
   tables,
 } from "./estimator.mjs";
-import { makeHost } from "./offload.mjs";
+import { parts } from "./later.mjs";
+import { makeHost, splitOf } from "./offload.mjs";
 import { explanation } from "./sums-formulas.mjs";
 
 const MAKERS = { device: makeDevice, model: makeModel, weights: makeWeightFormat };
@@ -103,4 +105,19 @@ export function further(choice, state) {
     energy: Object.fromEntries(ENERGY.map((name) => [name, spent[name]])),
     drafts: { ...drafts, waits: waits.map(plainWait) },
   });
+}
+
+/** What the page answers to a state, of which a part may lie in a host's memory. */
+export function answered(state) {
+  parts.offload = { splitOf };
+  return JSON.stringify(
+    answersTo(tables, state).map(({ result, problem }) => [
+      problem,
+      result?.decode_tokens_per_s,
+      result?.fits,
+      result?.memory_required_bytes,
+      result?.host_fit?.required_bytes,
+      result?.time_to_first_token_s,
+    ]),
+  );
 }

@@ -14,7 +14,7 @@ from typing import Any
 from hayasa.answer.estimate import Estimate, estimate
 from hayasa.answer.explain import explanation
 from hayasa.catalog.objects import device_rows, get_device, get_weight_format, model_rows, weight_format_rows
-from hayasa.engine.engines import BACKENDS, ENGINES
+from hayasa.engine.engines import BACKENDS, DEFAULT_ENGINE, ENGINES
 from hayasa.errors import MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES, InvalidValueError
 from hayasa.machine.device import Device
 from hayasa.machine.host import Host
@@ -230,6 +230,7 @@ def vectors() -> Iterator[dict[str, Any]]:
     True
     """
     for choice in chain(_every_listed(), _every_own(), _drawn(), _shared_with_a_host(), _refused_choices()):
+        choice = {"engine": DEFAULT_ENGINE, **choice}  # which engine is usual, the page never asks
         answer = _answer(choice)
         yield {"ask": "estimate", "choice": choice, "names": list(answer.get("expected", ())), **answer}
     yield from _refused_objects()

@@ -11,6 +11,7 @@ from hayasa.engine.engines import BACKENDS, ENGINES
 from hayasa.units import GIB
 
 MODELS, DEVICES, FORMATS = list(hayasa.model_rows()), hayasa.device_rows(), list(hayasa.weight_format_rows())
+HOSTS = [id_ for id_, row in DEVICES.items() if row["family"].startswith("cpu")]
 WAYS_TO_DRAFT = [one.id for one in DRAFTERS if one.id != MODEL]
 ODD_NAMES = [
     "机の上のMac",
@@ -43,6 +44,10 @@ def state(**changed: object) -> dict:
         "answer_length": None,
         "kv_cache": "f16",
         "split": "pipeline",
+        "host": None,
+        "host_memory_bytes": None,
+        "gpu_layers": None,
+        "cpu_moe_layers": None,
         "find": None,
         "find_speed": 20,
         "yen_per_kwh": None,
@@ -86,6 +91,7 @@ def systematic() -> Iterator[dict]:
         cycle([None, *BACKENDS]),
         cycle(["pipeline", "tensor"]),
     )
+    hosts = cycle([None, *HOSTS[:5]]), cycle([None, 64 * GIB]), cycle([None, 0, 20]), cycle([None, 999])
     further = cycle([None, 1, 2000]), cycle([None, 0.5, 31]), cycle([None, 24, 1.5]), cycle([None, 700])
     drafts = cycle([None, *WAYS_TO_DRAFT, "llama-3.2-1b"]), cycle([None, *TEXTS])
     searches = cycle([None, "machines", "formats", "models"]), cycle([20, 0, 0.5, 1e9, 33])
@@ -96,6 +102,7 @@ def systematic() -> Iterator[dict]:
         find, find_speed = map(next, searches)
         answer_length, yen_per_kwh, hours_per_day, rated_power_w = map(next, further)
         draft, draft_text = map(next, drafts)
+        host, host_memory_bytes, gpu_layers, cpu_moe_layers = map(next, hosts)
         yield state(
             model=models[place % len(models)],
             weights=weights,
@@ -114,6 +121,10 @@ def systematic() -> Iterator[dict]:
             rated_power_w=rated_power_w,
             draft=draft,
             draft_text=draft_text,
+            host=host,
+            host_memory_bytes=host_memory_bytes,
+            gpu_layers=gpu_layers,
+            cpu_moe_layers=cpu_moe_layers,
             machines=[some[(place + further) % len(some)] for further in range(place % 4 + 1)],
         )
 
@@ -153,6 +164,10 @@ states = st.builds(
     yen_per_kwh=st.none() | amounts(0.01, 1e6),
     hours_per_day=st.none() | amounts(0.01, 24),
     rated_power_w=st.none() | amounts(0.01, 1e6),
+    host=st.none() | st.sampled_from(HOSTS),
+    host_memory_bytes=st.none() | amounts(0, 1e18),
+    gpu_layers=st.none() | st.integers(0, 1000),
+    cpu_moe_layers=st.none() | st.integers(0, 1000),
     draft=st.none() | st.sampled_from([*WAYS_TO_DRAFT, *MODELS]),
     draft_text=st.none() | st.sampled_from([*TEXTS]),
     machines=st.lists(

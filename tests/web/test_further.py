@@ -6,8 +6,9 @@ import pytest
 
 import hayasa
 from hayasa.engine.power import rated_powers
+from hayasa.units import GIB
 from tests.web.javascript import Estimator, same
-from tests.web.states import TEXTS, WAYS_TO_DRAFT, state
+from tests.web.states import TEXTS, WAYS_TO_DRAFT, machine, state
 
 DEVICES = ["rtx-4090", "apple-m4-max-40c", "h100-80gb-sxm", "rtx-3060", "ryzen-ai-max-395"]
 QUESTIONS = [
@@ -96,6 +97,44 @@ def test_a_rated_power_counts_where_the_table_has_none(estimator):
         spent = hayasa.energy(hayasa.estimate(**choice), rated_power_w=watts)
         given = asked(estimator, choice, state(rated_power_w=40))
         assert close(spent.to_dict()["decode_power"], given["energy"]["decode_power"])
+
+
+SPLITS = [
+    {"host": "ddr5-5600-dual"},
+    {"host": "ddr4-3200-dual", "host_memory_bytes": 64 * GIB, "gpu_layers": 20},
+    {"host": "ddr5-4800-12ch", "host_memory_bytes": 16 * GIB, "cpu_moe_layers": 7, "model": "gpt-oss-120b"},
+    {"gpu_layers": 3},
+]
+
+
+@pytest.mark.parametrize("changed", SPLITS)
+def test_a_part_in_the_hosts_memory_is_answered_as_python_does(estimator, changed):
+    chosen = state(**{"model": "llama-3.3-70b", "context_length": 1000, **changed})
+    chosen["machines"] = [machine("rtx-4090"), machine("apple-m4-max-40c"), machine("rtx-3060", devices=2)]
+    names = ("weights", "engine", "context_length", "gpu_layers", "cpu_moe_layers")
+    for one, given in zip(
+        chosen["machines"], json.loads(estimator.context.call("hayasa.answered", chosen)), strict=True
+    ):
+        question = {name: chosen[name] for name in names} | {"devices": one["devices"], "host": None}
+        if chosen["host"]:
+            memory = hayasa.get_device(chosen["host"])
+            question["host"] = hayasa.Host(
+                id=memory.id,
+                name=memory.name,
+                memory_bandwidth_bytes_per_s=memory.memory_bandwidth_bytes_per_s,
+                memory_capacity_bytes=chosen["host_memory_bytes"] or 0,
+            )
+        # A machine whose processor has the same memory has nothing to leave there.
+        if hayasa.get_device(one["device"]).shares_memory:
+            question |= {"host": None, "gpu_layers": None, "cpu_moe_layers": None}
+        try:
+            result = hayasa.estimate(chosen["model"], one["device"], **question)
+        except hayasa.InvalidValueError as error:
+            assert given == [str(error)] + [None] * 5
+            continue
+        on_host = result.host_fit.required_bytes if result.host_fit else None
+        speeds = [result.decode_tokens_per_s, result.fits, result.memory_required_bytes, on_host]
+        assert close(["", *speeds, result.time_to_first_token_s], given)
 
 
 @pytest.mark.parametrize(

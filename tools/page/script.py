@@ -77,9 +77,12 @@ LATER = {
         (
             "hayasa.answer.duration.answer_time",
             "hayasa.answer.fit.remedies",
+            "hayasa.answer.fit.split_that_fits",
             "hayasa.answer.prompt.prompt_time",
             "hayasa.engine.prompt.PromptCalibration",
             "hayasa.engine.prompt.PromptFactor",
+            "hayasa.model.placement.host_weight_bytes",
+            "hayasa.model.placement.placement_of",
             "hayasa.units.duration",
         ),
         beside="calculator",
@@ -96,15 +99,12 @@ LATER = {
     "python": Later(beside="below"),
     "offload": Later(
         (
-            "hayasa.answer.fit.split_that_fits",
             "hayasa.answer.offload.offload_of",
             "hayasa.answer.offload.offloaded_prompt",
             "hayasa.answer.offload.require_split",
             "hayasa.answer.offload.with_host",
             "hayasa.engine.offload.OffloadCalibration",
             "hayasa.machine.host.Host",
-            "hayasa.model.placement.host_weight_bytes",
-            "hayasa.model.placement.placement_of",
         ),
         beside="below",
     ),
