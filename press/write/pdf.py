@@ -51,7 +51,7 @@ class MissingPackageError(Exception):
 
 def needed_packages() -> None:
     """Raise `MissingPackageError` unless all that sets and measures a printed book is there."""
-    missing = [name for name in ("pikepdf", "pypdfium2", "typst", *FONTS) if find_spec(name) is None]
+    missing = [name for name in ("pypdfium2", "typst", *FONTS) if find_spec(name) is None]
     if missing:
         raise MissingPackageError(
             f"PDF を作るためのパッケージ {'、'.join(missing)} がありません。make pdf で作るか、"
@@ -84,7 +84,12 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
 
 
 def _packed(pdf: bytes) -> bytes:
-    """The same with its many small objects, above all those that say what is what on a page, compressed together."""
+    """The same with its many small objects, above all those that say what is what on a page, compressed together.
+
+    Where the package that does it is missing, the file stays as it is: twice as large.
+    """
+    if find_spec("pikepdf") is None:
+        return pdf
     import pikepdf  # not needed for the site
 
     packed = io.BytesIO()
