@@ -36,6 +36,7 @@ POINTS = 72 / 25.4  # of a millimetre
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
 # What an SVG calls its fonts, and what the book has: Typst would take some Latin one.
 SVG_FONTS = {b"sans-serif": b"Noto Sans JP", b"monospace": b"DejaVu Sans Mono"}
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 OPTIONS = ("-f", "json", "-t", "typst", "--wrap=none", "--syntax-highlighting=idiomatic")
 
 # Between a number and its title; they stand in the reader's list of bookmarks too.
@@ -50,7 +51,7 @@ class MissingPackageError(Exception):
 
 def needed_packages() -> None:
     """Raise `MissingPackageError` unless all that sets and measures a printed book is there."""
-    missing = [name for name in ("pikepdf", "pypdfium2", "typst", *FONTS) if find_spec(name) is None]
+    missing = [name for name in ("pypdfium2", "typst", *FONTS) if find_spec(name) is None]
     if missing:
         raise MissingPackageError(
             f"PDF を作るためのパッケージ {'、'.join(missing)} がありません。make pdf で作るか、"
@@ -75,15 +76,20 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
     alone = {page.entry.source: _main(book, [page], [chapter]) for page, chapter in zip(pages, chapters, strict=True)}
     pdf = _set(files, _main(book, pages, chapters), alone, problems)
     problems.stop_if_any()
-    for number, text, beyond in outside(pdf, MARGIN_MM):
-        problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が、余白に {beyond:.1f} mm はみ出します",
+    for number, text, what in misplaced(pdf, MARGIN_MM):
+        problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が{what}",
                      "短くするか、改行できるように書いてください")  # fmt: skip
     problems.stop_if_any()
     return _packed(pdf)
 
 
 def _packed(pdf: bytes) -> bytes:
-    """The same with its many small objects, above all those that say what is what on a page, compressed together."""
+    """The same with its many small objects, above all those that say what is what on a page, compressed together.
+
+    Where the package that does it is missing, the file stays as it is: twice as large.
+    """
+    if find_spec("pikepdf") is None:
+        return pdf
     import pikepdf  # not needed for the site
 
     packed = io.BytesIO()
@@ -447,33 +453,49 @@ def _parted(blocks: Iterable[pf.Element]) -> tuple[list[pf.Element], dict[str, l
 # ---- what is measured --------------------------------------------------------------------------------
 
 
-def outside(pdf: bytes, margin_mm: float, slack_mm: float = 1.0) -> list[tuple[int, str, float]]:
-    """What stands in the margins at the sides or off the page: its page, what it says, and by how many millimetres.
+def misplaced(pdf: bytes, margin_mm: float, slack_mm: float = 1.0) -> list[tuple[int, str, str]]:
+    """What stands in the margins at the sides, off the page or on other text: its page, what it says, and where.
 
     A picture says nothing. Punctuation may hang out by less than `slack_mm`.
     """
     import pypdfium2  # not needed for the site
 
-    found: list[tuple[int, str, float]] = []
-    document = pypdfium2.PdfDocument(pdf)
-    for number, page in enumerate(document, start=1):
+    found: list[tuple[int, str, str]] = []
+    for number, page in enumerate(pypdfium2.PdfDocument(pdf), start=1):
         width, height = page.get_size()
-        margin = margin_mm * POINTS
         text = page.get_textpage()
-        boxes = [text.get_rect(at) for at in range(text.count_rects())]
-        said = [
-            " ".join(text.get_text_bounded(*box).split())[:40] if _beyond(box, width, height, margin) > 0 else ""
-            for box in boxes
-        ]
-        boxes += [item.get_bounds() for item in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])]
-        for at, box in enumerate(boxes):
-            beyond = _beyond(box, width, height, margin) / POINTS
+        lines: list[Box] = [text.get_rect(at) for at in range(text.count_rects())]
+        images: list[Box] = [item.get_bounds() for item in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])]
+        for box in [*lines, *images]:
+            beyond = _beyond(box, width, height, margin_mm * POINTS) / POINTS
             if beyond > slack_mm:
-                found.append((number, said[at] if at < len(said) else "", beyond))
+                said = text.get_text_bounded(*box) if box in lines else ""
+                found.append((number, _short(said), f"、余白に {beyond:.1f} mm はみ出します"))
+        for box in _covered(lines):
+            found.append((number, _short(text.get_text_bounded(*box)), "、隣の字に重なります"))
     return found
 
 
-def _beyond(box: tuple[float, float, float, float], width: float, height: float, margin: float) -> float:
-    """How far a box (left, bottom, right, top) reaches out of where it may stand."""
+def _short(text: str) -> str:
+    return " ".join(text.split())[:40]
+
+
+def _beyond(box: Box, width: float, height: float, margin: float) -> float:
+    """How far a box reaches out of where it may stand."""
     left, bottom, right, top = box
     return max(margin - left, right - (width - margin), -bottom, top - height)
+
+
+def _covered(boxes: list[Box]) -> list[Box]:
+    """The boxes that lie on another one: of a column too narrow for its words, not of a formula's small letters."""
+    boxes = sorted(boxes, key=lambda box: -box[3])
+    found = []
+    for at, box in enumerate(boxes):
+        for other in boxes[at + 1 :]:
+            if other[3] < box[1]:
+                break
+            across = min(box[2], other[2]) - max(box[0], other[0])
+            down = min(box[3], other[3]) - max(box[1], other[1])
+            if across > 2 and down > max(5, 0.6 * min(box[3] - box[1], other[3] - other[1])):
+                found.append(min(box, other))
+    return found
