@@ -321,3 +321,10 @@ def test_what_has_no_answer_is_one_clear_line(
     assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("engine", ["vllm", "llama.cpp", "mlx"])
+def test_no_format_is_offered_twice(engine: str) -> None:
+    device = "apple-m4-max-40c" if engine == "mlx" else "h100-80gb-sxm"
+    found = [one.weights.id for one in hayasa.choose_formats("qwen3-32b", device, engine=engine)]
+    assert len(found) == len(set(found)) > 5

@@ -120,8 +120,9 @@ def choose_formats(
     questions = (
         {**question, "model": model, "device": device, "weights": weights} for weights in _stored(question, device)
     )
-    found = _fast_enough(questions, at_least_tokens_per_s)
-    return tuple(sorted(found, key=lambda one: one.memory_required_bytes, reverse=True))
+    # Two names may mean one format to an engine.
+    found = {one.weights.id: one for one in _fast_enough(questions, at_least_tokens_per_s)}
+    return tuple(sorted(found.values(), key=lambda one: one.memory_required_bytes, reverse=True))
 
 
 def choose_models(
