@@ -87,7 +87,9 @@ export function* search(tables, state) {
     if (result) found.push(result);
     yield null;
   }
-  yield found.sort(best);
+  // Two names may mean one format to an engine.
+  const one = new Map(found.map((result) => [`${result.model.id} ${result.device.id} ${result.weights.id}`, result]));
+  yield [...one.values()].sort(best);
 }
 
 /**
