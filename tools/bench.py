@@ -29,7 +29,7 @@ from tools.bench_pages import measure_lighthouse, measure_pages
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (
     *("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme"),
-    *("data", "src", "web", "tools/page", "tools/web.py"),
+    *("data", "src", "web", "teaching", "tools/page", "tools/web.py", "tools/readers.py", "tools/quizzes.py"),
 )
 NOT_COPIED = shutil.ignore_patterns("hayasa*.js", "__pycache__")  # built from the rest of web/
 SAVES = 5

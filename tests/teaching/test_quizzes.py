@@ -133,5 +133,5 @@ def test_a_bad_quiz_is_noticed(quizzes, chapters, path, value, complaint):
 
 def test_a_stale_number_is_noticed(quizzes, chapters):
     bad = copy.deepcopy(quizzes[:1])
-    bad[0]["ask"] = bad[0]["ask"].replace("13.33 µs", "13.34 µs")
-    assert any("13.34 µs" in problem for problem in number_problems(bad, chapters))
+    bad[0]["ask"] = bad[0]["ask"].replace("13.3 µs", "13.4 µs")
+    assert any("13.4 µs" in problem for problem in number_problems(bad, chapters))
