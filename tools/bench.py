@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (
     *("_quarto.yml", "*.qmd", "references.*", "chapters", "images", "theme"),
     *("data", "src", "web", "teaching", "tools/page", "tools/web.py", "tools/readers.py", "tools/quizzes.py"),
+    # What the wheel in the readers' notebooks is made of.
+    *("pyproject.toml", "README.md", "LICENSE-*", "requirements.txt"),
 )
 NOT_COPIED = shutil.ignore_patterns("hayasa*.js", "__pycache__")  # built from the rest of web/
 SAVES = 5
