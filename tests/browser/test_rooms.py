@@ -130,6 +130,7 @@ def test_a_way_to_draft_that_a_model_lacks_is_refused_in_words(calculator):
     assert room.locator("section .hy-problem").count() == 2
     assert "MTP の層がありません" in room.text_content()
     calculator.choose("下書きの作り方", "eagle3")
+    room.locator("section .hy-problem").first.wait_for(state="detached")
     assert room.locator("section .hy-problem").count() == 0
 
 
