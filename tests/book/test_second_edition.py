@@ -11,7 +11,11 @@ from tests.checks.prose import sentences
 from tests.checks.report import expect_none
 
 PART_ONE = ("chapters/01-memory-hierarchy.ipynb", "chapters/02-latency.ipynb", "chapters/03-a100-vs-macmini.ipynb")
-PART_TWO = ("chapters/05-batch-and-roofline.ipynb", "chapters/07-kv-cache.ipynb")
+PART_TWO = (
+    "chapters/05-batch-and-roofline.ipynb",
+    "chapters/06-quantization.ipynb",
+    "chapters/07-kv-cache.ipynb",
+)
 REWRITTEN = ("index.qmd", *PART_ONE, *PART_TWO, "glossary.qmd")
 
 WORDS_TABLE = re.compile(r"^\| 使わない語 .*\n\|[-:| ]+\|\n((?:\|.*\n)+)", re.MULTILINE)
