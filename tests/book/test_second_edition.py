@@ -12,6 +12,7 @@ from tests.checks.report import expect_none
 
 PART_ONE = ("chapters/01-memory-hierarchy.ipynb", "chapters/02-latency.ipynb", "chapters/03-a100-vs-macmini.ipynb")
 PART_TWO = (
+    "chapters/04-flops-per-token.ipynb",
     "chapters/05-batch-and-roofline.ipynb",
     "chapters/06-quantization.ipynb",
     "chapters/07-kv-cache.ipynb",
