@@ -19,12 +19,15 @@ GROUPS = {
     "requirements-uv.txt": ["installer"],
     "requirements-lab.txt": ["lab"],
     "requirements-pdf.txt": ["pdf"],
+    "requirements-slides.txt": ["slides"],
     "requirements-ci.txt": ["ci"],
     "requirements-quarto.txt": ["quarto"],
 }
-# Quarto's package asks for Jupyter, which the book's Quarto never runs.
-ALONE = ["requirements-quarto.txt"]
-WHEELS = [name for name in GROUPS if name not in ALONE]
+# Quarto's package asks for Jupyter, which the book's Quarto never runs; the slides take files of theirs, and
+# nothing that runs.
+ALONE = ["requirements-quarto.txt", "requirements-slides.txt"]
+# What is no wheel: Quarto's package.
+WHEELS = [name for name in GROUPS if name != "requirements-quarto.txt"]
 
 HASH = re.compile(r" \\\n +--hash=\S+")
 
