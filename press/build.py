@@ -28,9 +28,8 @@ from press.resolve.tree import descend
 from press.write.generator import Generator
 from press.write.html import MathError, page_html
 from press.write.pdf import book_pdf, needed_packages
-from press.write.slides import check as check_deck
-from press.write.slides import copy_reveal, deck_html, deck_pdf, images, listed, reveal_folder
 from press.write.site import Files, check_output, write_page, write_site
+from press.write.slides import check_deck, check_look, copy_reveal, deck_html, deck_pdf, images, listed, reveal_folder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -227,9 +226,10 @@ def build_slides(root: Path, output: Path | None = None, say: Say = lambda line:
         run_scripts(book, output, say, problems)
         problems.stop_if_any()
         decks = [deck for entry in book.entries if (deck := read_deck(root, entry.source, problems))]
+        check_look(root, reveal, problems)
         for deck in decks:
             check_deck(root, deck, problems)
-        files = resource_files(book, output, problems) | set(map(str, listed(reveal.get("css"))))
+        files = resource_files(book, output, problems) | set(listed(reveal.get("css")))
         problems.stop_if_any()
         made: dict[str, bytes] = {}
         for deck in decks:

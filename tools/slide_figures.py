@@ -32,10 +32,12 @@ def stored_figures():
 def main():
     """Write what is asked for, and nothing else; return the exit code."""
     asked = {
-        name: deck.name for deck in sorted(SLIDES.glob("*.qmd")) for name in ASKED.findall(deck.read_text(encoding="utf-8"))
+        name: deck.name
+        for deck in sorted(SLIDES.glob("*.qmd"))
+        for name in ASKED.findall(deck.read_text(encoding="utf-8"))
     }
     figures = stored_figures()
-    missing = ["{}: 図 {} は、どの章にもありません".format(deck, name) for name, deck in asked.items() if name not in figures]
+    missing = [f"{deck}: 図 {name} は、どの章にもありません" for name, deck in asked.items() if name not in figures]
     if missing:
         print("\n".join(missing))
         return 1

@@ -46,7 +46,9 @@ def read_decks(root: Path, problems: Problems) -> tuple[Book, dict[str, Any]]:
     said = checked("decks", loaded, "設定 ", lambda message, advice: problems.add(CONFIG, "", message, advice))
     project = said.get("project", {})
     if project.get("type", "default") != "default":
-        problems.add(CONFIG, "", "project: type が default ではありません", "スライドは本ではないので、default と書いてください")
+        problems.add(
+            CONFIG, "", "project: type が default ではありません", "スライドは本ではないので、default と書いてください"
+        )
     if "revealjs" not in said.get("format", {}):
         problems.add(CONFIG, "", "format: revealjs がありません", "スライドの形式と設定を書いてください")
     sources = sorted(path.name for path in root.glob("*.qmd") if not path.name.startswith("_"))

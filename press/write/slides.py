@@ -18,7 +18,7 @@ import panflute as pf
 
 from press import pandoc
 from press.problems import Problems
-from press.read.config import Book
+from press.read.config import CONFIG, Book
 from press.read.decks import Deck
 from press.write.pdf import SVG_FONTS, MissingPackageError, set_document
 
@@ -70,7 +70,23 @@ def images(deck: Deck) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def check(root: Path, deck: Deck, problems: Problems) -> None:
+def check_look(root: Path, reveal: dict[str, Any], problems: Problems) -> None:
+    """Add what the settings ask for and nobody has."""
+    themes = {path.stem for path in (reveal_folder() / "dist" / "theme").glob("*.css")}
+    theme = reveal.get("theme", "white")
+    if theme not in themes:
+        problems.add(
+            CONFIG,
+            "",
+            f"設定 revealjs: theme: {theme} はありません",
+            f"{'、'.join(sorted(themes))} のどれかにしてください",
+        )
+    for name in listed(reveal.get("css")):
+        if not (root / name).is_file():
+            problems.add(CONFIG, "", f"設定 revealjs: css: {name} がありません", "ファイル名を確かめてください")
+
+
+def check_deck(root: Path, deck: Deck, problems: Problems) -> None:
     """Add whatever would not be seen, heard or found on a slide."""
 
     def add(needle: str, message: str, advice: str) -> None:
@@ -97,7 +113,11 @@ def check(root: Path, deck: Deck, problems: Problems) -> None:
         add("", "はじめの枚に題がありません", "## で題を書いてください")
     for el in deck.doc.content:
         if isinstance(el, pf.Header) and el.level > SLIDE_LEVEL:
-            add(pf.stringify(el), f"「{pf.stringify(el)}」は段の深い見出しです", "一枚に題は一つ、## だけを使ってください")
+            add(
+                pf.stringify(el),
+                f"「{pf.stringify(el)}」は段の深い見出しです",
+                "一枚に題は一つ、## だけを使ってください",
+            )
 
 
 # ---- on the wall -----------------------------------------------------------------------------------
@@ -143,7 +163,9 @@ def deck_pdf(book: Book, deck: Deck, problems: Problems) -> bytes:
     problems.stop_if_any()
     for number in _too_long(pdf, [pf.stringify(title) for title, _ in slides]):
         title = pf.stringify(slides[number][0])
-        problems.add(deck.source, deck.place(title), f"「{title}」は、紙の一枚に入りません", "減らすか、二枚に分けてください")
+        problems.add(
+            deck.source, deck.place(title), f"「{title}」は、紙の一枚に入りません", "減らすか、二枚に分けてください"
+        )
     return pdf
 
 
