@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from press.build import build, build_pdf, build_slides
+from press.build import Say, build, build_pdf, build_slides
 from press.preview import preview
 from press.problems import BookError
 from press.read.config import PDF
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
     try:
         given = parser.parse_args(arguments)
-        say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
+        say: Say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
         if given.command == "preview":
             preview(given.root, given.output, given.port, say)
         elif given.command == "pdf":

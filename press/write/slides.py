@@ -279,7 +279,7 @@ def _alternative(el: pf.Element, doc: pf.Doc | None) -> None:
 
 
 def _said(el: pf.Image) -> str:
-    return el.attributes.get("fig-alt") or pf.stringify(el)
+    return str(el.attributes.get("fig-alt") or pf.stringify(el))
 
 
 def listed(value: Any) -> list[str]:
