@@ -75,7 +75,17 @@ def compile_pins() -> list[str]:
 def try_pins(platform: str, python: str, files: Sequence[str] = WHEELS) -> str:
     """Return why the pins cannot be installed from wheels on such a machine, or nothing."""
     with tempfile.TemporaryDirectory() as target:
-        arguments = ["pip", "install", "--dry-run", "--require-hashes", "--only-binary", ":all:", "--target", target]
+        arguments = [
+            "pip",
+            "install",
+            "--dry-run",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--target",
+            target,
+        ]
         arguments += ["--python-platform", platform, "--python-version", python]
         tried = uv(*arguments, *[part for name in files for part in ("-r", name)])
     return f"{platform}, Python {python}:\n{tried.stderr.rstrip()}" if tried.returncode else ""
