@@ -201,11 +201,11 @@ function shortest(number) {
 }
 
 // In a name, what separates the parts of an address is written once more in the way of addresses.
-function guarded(text) {
+export function guarded(text) {
   return text.replaceAll(/[%;]/g, (character) => `%${character.codePointAt(0).toString(16).toUpperCase()}`);
 }
 
-function unguarded(text) {
+export function unguarded(text) {
   return text.replaceAll(/%(25|3B)/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)));
 }
 

@@ -38,6 +38,10 @@ export const OWN_FAMILIES = {
 export const OWN_MODEL_NAME = "自分のモデル";
 export const OWN_DEVICE_NAME = "自分の機械";
 
+/** What the text begins with that stands for a model from a file, and what stands for the format of that file. */
+export const FROM_FILE = "file:";
+export const AS_THE_FILE = "file";
+
 export const MAX_MACHINES = 4;
 
 /** What can be searched for, the other way round. */
