@@ -3,7 +3,7 @@
 
 import { guarded, unguarded } from "./address.mjs";
 import { brought } from "./brought.mjs";
-import { hayasa, makeModel, rowsOf, tables } from "./estimator.mjs";
+import { hayasa, makeModel, rowsOf, significant, tables } from "./estimator.mjs";
 import { fileData } from "./file-data.mjs";
 import {
   format_of_stored,
@@ -17,7 +17,7 @@ import {
   WeightBytes,
 } from "./files-formulas.mjs";
 import { $dict } from "./runtime.mjs";
-import { FROM_FILE } from "./state.mjs";
+import { AS_THE_FILE, FROM_FILE } from "./state.mjs";
 
 const FIRST_BYTES = 2 ** 20; // most headers are larger: their vocabulary takes some MB
 const MAGIC = "GGUF";
@@ -35,11 +35,11 @@ const blocks = $dict(
     new hayasa.BlockType(id, block_weights, bits_per_weight),
   ]),
 );
-const formatOf = (id) => (id ? tables.weight_formats.get(id) : null);
+const listedFormat = (id) => (id ? tables.weight_formats.get(id) : null);
 
 Object.assign(brought, {
-  format_of_block: (block) => formatOf(fileData.bulk[block]),
-  format_of_file_type: (number) => formatOf(fileData.file_types[number]),
+  format_of_block: (block) => listedFormat(fileData.bulk[block]),
+  format_of_file_type: (number) => listedFormat(fileData.file_types[number]),
   gguf_block_types: () => blocks,
   is_weight_format: (id) => tables.weight_formats.has(id),
   models_of_architecture: (architecture) =>
@@ -90,7 +90,7 @@ export async function readFiles(files, tell) {
   const { name } = files[0];
   try {
     if (decoded(await contentOf(files[0], 4)) !== MAGIC)
-      return written(model_of_config(name, await contentOf(files[0], LARGEST_CONFIG_BYTES)), null);
+      return addressOf(model_of_config(name, await contentOf(files[0], LARGEST_CONFIG_BYTES)), null);
     const names = parts_of(name);
     const given = new Map(files.map((file) => [file.name, file]));
     require_parts(
@@ -99,7 +99,7 @@ export async function readFiles(files, tell) {
     );
     const headers = [];
     for (const one of names) headers.push(await headerOf(given.get(one) ?? files[0], tell));
-    return written(...model_of_headers(name, headers));
+    return addressOf(...model_of_headers(name, headers));
   } catch (error) {
     if (error.name !== "InvalidValueError") throw error;
     throw new InvalidValueError(`${name}: ${error.message}`);
@@ -126,10 +126,10 @@ async function headerOf(file, tell) {
 const PLAIN = makeModel({ stated_parameters: 1 }); // says of every field what it is where nothing is said
 const STORED = Object.keys(new WeightBytes(0, 0, 0, 0, 0, 0));
 
-function written(model, weights) {
+function addressOf(model, weights) {
   const said = Object.entries(model)
     .filter(([name, value]) => name !== "id" && value !== PLAIN[name] && value.length !== 0)
-    .map(([name, value]) => [name, Array.isArray(value) ? value.join("|") : value]);
+    .map(([name, value]) => [name, Array.isArray(value) ? value.join("|") : value === true ? 1 : value]);
   if (weights) {
     const { id } = weights;
     const listed = tables.weight_formats.get(id)?.name === weights.name;
@@ -152,13 +152,18 @@ export function modelOf(text) {
 }
 
 function modelIn(text) {
-  const { format = "", block = "", stored, ...said } = Object.fromEntries(
+  const {
+    format = "",
+    block = "",
+    stored,
+    ...said
+  } = Object.fromEntries(
     text
       .slice(FROM_FILE.length)
       .split(";")
       .map((pair) => [pair.slice(0, pair.indexOf("=")), unguarded(pair.slice(pair.indexOf("=") + 1))]),
   );
-  const fields = Object.entries(said).map(([name, value]) => [name, valueOf(name, value)]);
+  const fields = Object.entries(said).map(([name, value]) => [name, fieldOf(name, value)]);
   const model = makeModel({ id: said.name, ...Object.fromEntries(fields) });
   if (stored === undefined) return { model, weights: null };
   const parts = stored.split(",").map(Number);
@@ -167,13 +172,25 @@ function modelIn(text) {
   return { model, weights: format_of_stored(format, block, new WeightBytes(...parts), model.stated_parameters) };
 }
 
-function valueOf(name, value) {
+function fieldOf(name, value) {
   if (!Object.hasOwn(PLAIN, name) || name === "id") throw unusable(name);
   const usual = PLAIN[name];
   if (typeof usual === "string") return value;
   if (Array.isArray(usual)) return Object.freeze(value.split("|"));
-  if (typeof usual === "boolean") return value === "true";
+  if (typeof usual === "boolean") return value === "1";
   return Number(value);
 }
 
 const unusable = (name) => new InvalidValueError(`アドレスにあるモデルの ${name} は使えません。`);
+
+/** What stands in a state for the format that a file is stored in; undefined if it says none. */
+export const formatOf = (text) => (modelOf(text).weights ? AS_THE_FILE : undefined);
+
+/** For a menu: the models that have been read or have come with an address, with their names. */
+export const modelsRead = () => [...read].map(([text, { model }]) => [text, model.name]);
+
+/** For a menu: what the weights of a file are; undefined if it says nothing of them. */
+export function weightsRead(text) {
+  const { weights } = read.get(text) ?? {};
+  return weights && `ファイルのまま（${weights.name}、平均 ${significant(weights.bits_per_weight)} ビット）`;
+}

@@ -538,7 +538,8 @@ export function $setdefault(values, key, value) {
 /** The fields that a dict holds for a class, of which some are required. */
 export function $fields_from(values, known) {
   const given = Object.fromEntries(asDict(values).items());
-  for (const name of Object.keys(given)) if (!Object.hasOwn(known, name)) throw new $TypeError(`unknown field: ${name}`);
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(known, name)) throw new $TypeError(`unknown field: ${name}`);
   for (const name of Object.keys(known)) if (known[name] && !(name in given)) throw new $TypeError(`missing: ${name}`);
   return given;
 }
