@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TypedDict
 
 from hayasa.answer.drafts import acceptance_from_share, draft_speedup
-from hayasa.answer.estimate import estimate
+from hayasa.answer.estimate import Estimate, estimate
 from hayasa.catalog.reader import Row, data_directory, read_rows
 
 NO_DRAFTER = "none"
@@ -16,6 +16,8 @@ class Drafted(TypedDict):
 
     `measured` and `estimated` are the gain over writing token by token or, where
     only a pass was timed (`method` is ``"none"``), its time over that of one token.
+    `estimated` is told how many tokens a pass went on by; `blind`, with the ends of its
+    90 % interval, is not.
     """
 
     id: str
@@ -31,6 +33,9 @@ class Drafted(TypedDict):
     tokens_per_s: float
     measured: float
     estimated: float
+    blind: float
+    blind_low: float
+    blind_high: float
     used: bool
 
 
@@ -48,8 +53,22 @@ def drafted() -> list[Drafted]:
 
 def _read() -> Iterator[Drafted]:
     for row in read_rows(data_directory() / "measurements" / "drafts" / "speeds.csv"):
-        tokens_per_pass = _tokens_per_pass(row)
+        tokens, plain = int(row["draft_tokens"]), _plain(row)
+        only_pass = row["method"] == NO_DRAFTER
         base, speed = (float(row[name] or "nan") for name in ("base_tokens_per_s", "tokens_per_s"))
+        expected = _tokens_per_pass(row)
+        share = 1.0 if only_pass else (expected - 1) / tokens
+        told, blind = (
+            draft_speedup(
+                plain,
+                # A pass by itself is that of drafts which cost nothing.
+                "ngram" if only_pass else row["draft_model"] or row["method"],
+                draft_weights=row["draft_weights"] or None,
+                tokens=tokens,
+                acceptance=acceptance,
+            )
+            for acceptance in (acceptance_from_share(share, tokens), None)
+        )
         yield Drafted(
             id=row["id"],
             engine=row["engine"],
@@ -58,12 +77,15 @@ def _read() -> Iterator[Drafted]:
             devices=int(row["devices"]),
             model=row["model"],
             method=row["method"],
-            draft_tokens=int(row["draft_tokens"]),
-            tokens_per_pass=tokens_per_pass,
+            draft_tokens=tokens,
+            tokens_per_pass=expected,
             base_tokens_per_s=base,
             tokens_per_s=speed,
-            measured=float(row["pass_over_step"]) if row["method"] == NO_DRAFTER else speed / base,
-            estimated=_estimated(row, tokens_per_pass),
+            measured=float(row["pass_over_step"]) if only_pass else speed / base,
+            estimated=told.pass_s / plain.step_latency_s if only_pass else told.speedup,
+            blind=blind.speedup,
+            blind_low=blind.speedup_low,
+            blind_high=blind.speedup_high,
             used=not row["left_out"],
         )
 
@@ -74,8 +96,9 @@ def _tokens_per_pass(row: Row) -> float:
     return 1 + int(row["draft_tokens"]) * float(row["acceptance"] or "nan")
 
 
-def _estimated(row: Row, tokens_per_pass: float) -> float:
-    plain = estimate(
+def _plain(row: Row) -> Estimate:
+    """Return the estimate without drafts."""
+    return estimate(
         row["model"],
         row["device"],
         weights=row["weights"],
@@ -86,14 +109,3 @@ def _estimated(row: Row, tokens_per_pass: float) -> float:
         devices=int(row["devices"]),
         split=row["split"] or "pipeline",
     )
-    tokens = int(row["draft_tokens"])
-    if row["method"] == NO_DRAFTER:
-        # Drafts that cost nothing: what is left of the round is the pass.
-        return draft_speedup(plain, "ngram", tokens=tokens, acceptance=1.0).pass_s / plain.step_latency_s
-    return draft_speedup(
-        plain,
-        row["draft_model"] or row["method"],
-        draft_weights=row["draft_weights"] or None,
-        tokens=tokens,
-        acceptance=acceptance_from_share((tokens_per_pass - 1) / tokens, tokens),
-    ).speedup
