@@ -1,9 +1,10 @@
 // The form: model, weights, engine, batch, context, and what else can be chosen for all machines alike.
 
 import { h, replace } from "./dom.mjs";
-import { menu, numberField, slider } from "./fields.mjs";
+import { menu, numberField } from "./fields.mjs";
 import { parts } from "./later.mjs";
 import { engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
+import { slider } from "./slider.mjs";
 import { isListed, numberRules, withValues } from "./state.mjs";
 
 // The numbers that have a slider, too: where it can stand, and what is said of it.

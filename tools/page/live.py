@@ -1,0 +1,53 @@
+"""What the chapters' live figures run with, so that their pages need no estimator."""
+
+from __future__ import annotations
+
+import hayasa
+from hayasa.units import GIB
+
+EIGHT = 8
+"""Mac minis of the row `exo_day2-001`."""
+
+ACHIEVED_BYTES_PER_S = {"A100": 1397.31e9}
+"""Chapter 3's: gpt-fast without quantization on an A100 (https://github.com/meta-pytorch/gpt-fast)."""
+
+FILE_BYTES, PARAMETERS = 3.56 * GIB, 6.738e9
+"""Llama 2 7B: its Q4_0 file (https://github.com/ggml-org/llama.cpp/discussions/4167), its parameters."""
+
+
+def measured_tokens_per_s(row_id: str) -> float:
+    """Return the speed of a published row."""
+    (found,) = (row["decode_tokens_per_s"] for row in hayasa.measurements() if row["id"] == row_id)
+    assert found
+    return float(found)
+
+
+def eight_data() -> dict[str, object]:
+    """Return how long one of eight Mac minis needs for its part of a token, and what was measured."""
+    result = hayasa.estimate("deepseek-v3", "apple-m4-pro-20c", weights="mlx-4bit", engine="ideal", devices=EIGHT)
+    return {
+        "machines": EIGHT,
+        "part_s": 1 / result.decode_tokens_per_s_bound / EIGHT,
+        "measured_tokens_per_s": measured_tokens_per_s("exo_day2-001"),
+    }
+
+
+def waterfall_data() -> dict[str, object]:
+    """Return the waits of chapter 3, from the bound to what is measured."""
+    unquantized = measured_tokens_per_s("llamacpp_apple_4167-065")
+    achieved = ACHIEVED_BYTES_PER_S | {"Mac mini M4": PARAMETERS * 2 * unquantized}
+    machines = []
+    for name, device, row_id in (
+        ("A100", "a100-80gb-pcie", "llamacpp_scoreboards-008"),
+        ("Mac mini M4", "apple-m4-10c", "llamacpp_apple_4167-067"),
+    ):
+        bandwidth = hayasa.get_device(device).memory_bandwidth_bytes_per_s
+        ends_s = [3.5e9 / bandwidth, FILE_BYTES / bandwidth, FILE_BYTES / achieved[name], 1 / measured_tokens_per_s(row_id)]
+        waits = [1000 * (end - start) for start, end in zip([0.0, *ends_s], ends_s, strict=False)]
+        machines.append({"name": name, "waits_ms": waits})
+    return {"waits": ["3.5 GBを運ぶ", "実物は3.8 GB", "帯域幅の目減り", "手間など"], "machines": machines}
+
+
+def live_data() -> dict[str, object]:
+    """Return what `web/live.mjs` imports, by the names of its figures."""
+    return {"eight": eight_data(), "waterfall": waterfall_data()}

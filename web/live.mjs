@@ -1,0 +1,23 @@
+// The chapters' guesses, and the live figures that need no estimator: their numbers are computed when the book is made.
+
+import { nextTask } from "./dom.mjs";
+import { mountEight } from "./eight.mjs";
+import { mountGuess } from "./guess.mjs";
+import { live } from "./live-data.mjs";
+import { whenNear } from "./stage.mjs";
+import { mountWaterfall } from "./waterfall.mjs";
+
+const FIGURES = { eight: mountEight, waterfall: mountWaterfall };
+
+async function start() {
+  for (const root of document.querySelectorAll(".hayasa-guess")) mountGuess(root);
+  for (const root of document.querySelectorAll(".hayasa-live")) {
+    await nextTask();
+    const { live: kind } = root.dataset;
+    if (!FIGURES[kind]) throw new Error(`data-live="${kind}" は、${Object.keys(FIGURES).join("、")} のどれかです。`);
+    whenNear(root, () => FIGURES[kind](root, live[kind]));
+  }
+  document.documentElement.dataset.hayasaLive = "";
+}
+
+if (globalThis.document) start();
