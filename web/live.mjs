@@ -1,11 +1,11 @@
 // The chapters' guesses, and the live figures that need no estimator: their numbers are computed when the book is made.
 
 import { nextTask } from "./dom.mjs";
-import { mountEight } from "./eight.mjs";
-import { mountGuess } from "./guess.mjs";
+import { mountEight, passing, schedule } from "./eight.mjs";
+import { miss, mountGuess, steps } from "./guess.mjs";
 import { live } from "./live-data.mjs";
 import { whenNear } from "./stage.mjs";
-import { mountWaterfall } from "./waterfall.mjs";
+import { mountWaterfall, pile } from "./waterfall.mjs";
 
 const FIGURES = { eight: mountEight, waterfall: mountWaterfall };
 
@@ -21,3 +21,5 @@ async function start() {
 }
 
 if (globalThis.document) start();
+
+export { miss, passing, pile, schedule, steps };

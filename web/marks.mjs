@@ -36,6 +36,12 @@ export function smallMarker(index, attributes) {
   return s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", ...attributes }, marker(index, 8, 8));
 }
 
+/** A patch of a colour, of the size of letters, for what is drawn in bars. */
+export function swatch(index) {
+  const patch = s(`rect.hy-work.hy-series-${index}`, { x: 1, y: 1, width: 14, height: 14 });
+  return s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, patch);
+}
+
 /**
  * Numbers for an axis from 0: 0, 20, 40, …
  * @param {number} end - The largest value to be shown.

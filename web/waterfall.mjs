@@ -1,7 +1,7 @@
 // From the bound to what is measured, one wait after the other: the reader asks for the next.
 
 import { h, s } from "./dom.mjs";
-import { axes, linearTicks, picture } from "./marks.mjs";
+import { axes, linearTicks, picture, swatch } from "./marks.mjs";
 import { stage } from "./stage.mjs";
 
 const HEAD = 30; // heights in pixels
@@ -43,12 +43,18 @@ export function mountWaterfall(root, { waits, machines }) {
       name();
       return [h("p.hy-actions", {}, next, again), h("label.hy-check", {}, same, " 二つの機械を同じ目盛で見る")];
     },
-    draw: ({ count, same }, width) => ({
-      figure: chartOf(machines, { count, same, width }),
-      lines: machines.map(({ name, waits_ms }) => ({
-        text: `${name}：${waits[count - 1]} ${waits_ms[count - 1].toFixed(2)}ミリ秒。ここまで${pile(waits_ms, count).toFixed(2)}ミリ秒で、毎秒${speedOf(waits_ms, count)}トークン`,
-      })),
-    }),
+    draw({ count, same }, width) {
+      const ends = machines.map(
+        ({ name, waits_ms }) =>
+          `${name}は${pile(waits_ms, count).toFixed(2)}ミリ秒（毎秒${speedOf(waits_ms, count)}トークン）`,
+      );
+      const parts = waits.slice(0, count).map((wait, k) => ({
+        mark: swatch(k),
+        text: `${k + 1}. ${wait}：${machines.map(({ name, waits_ms }) => `${name} ${waits_ms[k].toFixed(2)}`).join("、")} ミリ秒`,
+      }));
+      const sum = `ここまで：${ends.join("、")}`;
+      return { figure: chartOf(machines, { count, same, width }), lines: [{ text: sum }, ...parts], news: sum };
+    },
   });
 }
 
@@ -74,14 +80,15 @@ function chartOf(machines, { count, same, width }) {
       return [
         axes(area, axis),
         s("text.hy-label", { x: area.left, y: top - 10 }, `${name}　毎秒${speedOf(waits_ms, count)}トークン`),
-        waits_ms.slice(0, count).map((wait, k) =>
-          s(`rect.hy-wait.hy-series-${k}`, {
-            x: x(pile(waits_ms, k)),
-            y: top + 3,
-            width: x(wait) - x(0),
-            height: BAR - 6,
-          }),
-        ),
+        waits_ms.slice(0, count).map((wait, k) => {
+          const from = x(pile(waits_ms, k));
+          const wide = x(wait) - x(0);
+          const number = { x: from + wide / 2, y: top + BAR / 2 + 5, "text-anchor": "middle" };
+          return [
+            s(`rect.hy-wait.hy-series-${k}`, { x: from, y: top + 3, width: wide, height: BAR - 6 }),
+            wide > 14 && s("text.hy-inside", number, String(k + 1)),
+          ];
+        }),
       ];
     }),
   );

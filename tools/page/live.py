@@ -42,7 +42,12 @@ def waterfall_data() -> dict[str, object]:
         ("Mac mini M4", "apple-m4-10c", "llamacpp_apple_4167-067"),
     ):
         bandwidth = hayasa.get_device(device).memory_bandwidth_bytes_per_s
-        ends_s = [3.5e9 / bandwidth, FILE_BYTES / bandwidth, FILE_BYTES / achieved[name], 1 / measured_tokens_per_s(row_id)]
+        ends_s = [
+            3.5e9 / bandwidth,
+            FILE_BYTES / bandwidth,
+            FILE_BYTES / achieved[name],
+            1 / measured_tokens_per_s(row_id),
+        ]
         waits = [1000 * (end - start) for start, end in zip([0.0, *ends_s], ends_s, strict=False)]
         machines.append({"name": name, "waits_ms": waits})
     return {"waits": ["3.5 GBを運ぶ", "実物は3.8 GB", "帯域幅の目減り", "手間など"], "machines": machines}

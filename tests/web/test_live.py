@@ -1,0 +1,218 @@
+"""The chapters' guesses and live figures: what they run with is what the chapters compute, and they compute alike."""
+
+import itertools
+import random
+import re
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from py_mini_racer import MiniRacer
+
+from hayasa.machine.split import pipeline_step_s
+from tests.checks.chapters import Manuscript
+from tests.checks.report import expect_none
+from tests.web.javascript import ROOT
+from tools.page import script
+from tools.page.live import eight_data, live_data, waterfall_data
+
+GUESS = re.compile(r"^:::: \{\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
+FOLDED = re.compile(r'::: \{\.callout-tip collapse="true"\}\n## 答えを見る\n((?:.*\n)*?):::\n')
+CHOICE = re.compile(r"^(?:\d\.|-) (.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def page() -> MiniRacer:
+    context = MiniRacer()
+    context.eval(script.plain_script(ROOT, "live"))
+    return context
+
+
+# ---- guesses
+
+
+def guesses(manuscript: Manuscript) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield the attributes and the inside of every guess of a chapter."""
+    for attributes, inside in GUESS.findall(manuscript.markdown):
+        yield dict(re.findall(r'data-(\w+)="([^"]*)"', attributes)), inside
+
+
+def answer_text(given: dict[str, str], inside: str) -> str:
+    """Return the answer of a guess in words: a number with its unit, or the choice that is right."""
+    if "unit" in given:
+        return f"{float(given['answer']):,g}{given['unit']}"
+    return CHOICE.findall(inside)[int(given["answer"]) - 1]
+
+
+def guess_problems(manuscript: Manuscript) -> Iterator[str]:
+    """Yield what is wrong with a chapter's guesses."""
+    text = manuscript.markdown
+    if text.count("{.hayasa-guess") != len(GUESS.findall(text)):
+        yield f"{manuscript.name}: 予想の囲みは、:::: {{.hayasa-guess …}} から :::: までです"
+    rest = FOLDED.sub("", text) + "".join(
+        "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/markdown", ""))
+        for cell in manuscript.code_cells
+        for output in cell.outputs
+    )
+    code = "\n".join(cell.source for cell in manuscript.code_cells)
+    for given, inside in guesses(manuscript):
+        name = f"{manuscript.name}: {given.get('at')}"
+        folded = FOLDED.findall(inside)
+        if len(folded) != 1:
+            yield f"{name}: 答えが一つ、たたんであるはずです"
+            continue
+        answer = answer_text(given, inside)
+        if answer not in folded[0]:
+            yield f"{name}: たたんだ答えに「{answer}」とありません"
+        if "unit" in given:
+            if not float(given["from"]) < float(given["answer"]) < float(given["to"]):
+                yield f"{name}: 答えが、つまみの動く範囲にありません"
+            # The number is computed by a cell, or stands in the text, whose numbers are checked against cells and sources.
+            if not re.search(rf"(?<![\d.]){re.escape(answer)}", rest):
+                yield f"{name}: {answer} が、セルの出力にも本文にもありません"
+        if f"#{given.get('at')}" not in text and f"label: {given.get('at')}\n" not in code:
+            yield f"{name}: この札がありません"
+
+
+def test_every_guess_has_the_answer_that_the_chapter_computes(manuscripts):
+    found = [guess for manuscript in manuscripts for guess in guesses(manuscript)]
+    assert len(found) >= 2
+    expect_none(problem for manuscript in manuscripts for problem in guess_problems(manuscript))
+
+
+NUMBER = """:::: {.hayasa-guess data-answer="16" data-unit="倍" data-from="1" data-to="100" data-at="sec-a"}
+何倍でしょうか。
+
+::: {.callout-tip collapse="true"}
+## 答えを見る
+16倍です。
+:::
+::::
+
+## 題 {#sec-a}
+
+16倍です。
+"""
+CHOSEN = """:::: {.hayasa-guess data-answer="2" data-at="sec-a"}
+どちらでしょうか。
+
+1. 甲
+2. 乙
+
+::: {.callout-tip collapse="true"}
+## 答えを見る
+乙です。
+:::
+::::
+
+## 題 {#sec-a}
+"""
+
+
+def chapter(markdown: str) -> Manuscript:
+    return Manuscript("chapters/00-test.ipynb", (nbformat.v4.new_markdown_cell(markdown),))
+
+
+def test_right_guesses_pass():
+    assert [*guess_problems(chapter(NUMBER))] == [*guess_problems(chapter(CHOSEN))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        (NUMBER, 'data-answer="16"', 'data-answer="15"'),
+        (NUMBER, "見る\n16倍", "見る\n17倍"),
+        (NUMBER, "#sec-a}\n\n16倍", "#sec-a}\n\n116倍"),
+        (NUMBER, 'data-to="100"', 'data-to="10"'),
+        (NUMBER, "{#sec-a}", "{#sec-b}"),
+        (NUMBER, "::::\n\n", ":::\n\n"),
+        (NUMBER, "## 答えを見る", "## 答え"),
+        (CHOSEN, 'data-answer="2"', 'data-answer="1"'),
+    ],
+)
+def test_a_wrong_guess_is_noticed(text, old, new):
+    assert text.count(old) == 1
+    assert [*guess_problems(chapter(text.replace(old, new)))]
+
+
+def test_the_slider_goes_from_end_to_end_in_even_steps(page):
+    for low, high in [(1, 100), (0.5, 2000), (1, 10), (100, 1e6)]:
+        values = [*page.call("hayasaLive.steps", low, high)]
+        assert (values[0], values[-1]) == (low, high)
+        assert values == sorted(set(values))
+        assert max(after / before for before, after in itertools.pairwise(values)) < 1.3
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "said"),
+    [
+        (16, 16, "ほぼ当たりです。"),
+        (17, 16, "ほぼ当たりです。"),
+        (51, 16, "3.2倍、多く見積もりました。"),
+        (5, 16, "3.2倍、少なく見積もりました。"),
+        (2, 1000, "500倍、少なく見積もりました。"),
+    ],
+)
+def test_how_far_a_guess_was_off(page, guess, truth, said):
+    assert page.call("hayasaLive.miss", guess, truth) == said
+
+
+# ---- eight machines
+
+
+def test_a_token_takes_what_hayasa_says(page):
+    data = eight_data()
+    whole = data["part_s"] * 8
+    assert 1 / whole == pytest.approx(13.15, abs=0.01)
+    draw = random.Random(3)
+    for link_s in [0.0, *(draw.uniform(0, 0.02) for _ in range(200))]:
+        given = page.call("hayasaLive.passing", {**data, "people": 1, "link_s": link_s})
+        assert given["token_s"] == pytest.approx(pipeline_step_s(whole, 8, link_latency_s=link_s))
+        assert given["tokens_per_s"] == pytest.approx(1 / given["token_s"])
+
+
+def test_the_schedule_is_one_of_work_that_nobody_does_twice(page):
+    draw = random.Random(5)
+    for _ in range(60):
+        people, link_s = draw.randint(1, 8), draw.choice([0.0, draw.uniform(0, 0.02)])
+        part_s, until_s = draw.uniform(0.002, 0.02), draw.uniform(0.5, 2.0)
+        given = {"machines": 8, "part_s": part_s, "people": people, "link_s": link_s}
+        work = [dict(one) for one in page.call("hayasaLive.schedule", given, until_s)]
+        for machine in range(8):
+            own = [one for one in work if one["machine"] == machine]
+            assert all(b["from"] >= a["to"] - 1e-12 for a, b in itertools.pairwise(own))
+        for person in range(people):
+            steps = [one for one in work if one["person"] == person]
+            assert [one["machine"] for one in steps] == [i % 8 for i in range(len(steps))]
+            for before, after in itertools.pairwise(steps):
+                waited = link_s if after["machine"] else 0
+                assert after["from"] >= before["to"] + waited - 1e-12
+        # As many come out as the closed form says.
+        done = sum(one["machine"] == 7 and one["to"] <= until_s for one in work)
+        closed = page.call("hayasaLive.passing", given)
+        assert done == pytest.approx((until_s - closed["token_s"]) * closed["tokens_per_s"], abs=people + 1)
+
+
+# ---- waterfall
+
+
+def test_the_waits_are_those_of_chapter_3(page, manuscripts):
+    (chapter_3,) = (one for one in manuscripts if one.name.startswith("chapters/03"))
+    (cell,) = (cell for cell in chapter_3.code_cells if cell.get("id") == "tbl-waterfall")
+    rows = [line.strip("|").split("|") for line in cell.outputs[0]["data"]["text/markdown"].splitlines()[2:]]
+    table = [[part.strip() for part in row] for row in rows]
+    data = waterfall_data()
+    shown = []
+    for k, wait in enumerate(data["waits"]):
+        row = [wait]
+        for machine in data["machines"]:
+            end = page.call("hayasaLive.pile", machine["waits_ms"], k + 1)
+            row += [f"{machine['waits_ms'][k]:.2f}", f"{1000 / end:.0f}"]
+        shown.append(row)
+    assert shown == table
+
+
+def test_data_is_json_of_the_figures_that_the_chapters_name(manuscripts):
+    named = {kind for one in manuscripts for kind in re.findall(r'data-live="([\w-]+)"', one.markdown)}
+    assert named <= live_data().keys()
+    assert named
