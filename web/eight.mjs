@@ -1,12 +1,12 @@
 // Eight machines that pass a token on: one works, seven wait, until more people ask.
 
 import { s } from "./dom.mjs";
-import { axes, linearTicks, picture } from "./marks.mjs";
+import { axes, linearTicks, picture, swatch } from "./marks.mjs";
 import { control, stage } from "./stage.mjs";
 
 const WINDOW_S = 0.2; // what is shown
 const SLOWER = 50; // as many times as it really is
-const LINKS_MS = [0, 0.05, 0.1, 0.3, 0.5, 1, 2, 3, 5, 8, 10, 12, 15, 18];
+const LINKS_MS = [0, 0.05, 0.1, 0.3, 0.5, 1, 2, 3, 5, 8, 10, 12, 14, 15, 16, 18];
 const BOXES = 64; // heights in pixels
 const ROW = 17;
 const TOKEN = 44;
@@ -150,27 +150,29 @@ function tokenBar(pipeline, measured_s, x, y) {
   ];
 }
 
-const ms = (seconds) => `${(seconds * 1000).toFixed(seconds < 0.02 ? 1 : 0)}ミリ秒`;
+const ms = (seconds) => `${(seconds * 1000).toFixed(seconds > 0 && seconds < 0.02 ? 1 : 0)}ミリ秒`;
 const speed = (tokens_per_s) => `毎秒${tokens_per_s.toPrecision(3)}トークン`;
 
 function wordsOf(pipeline, measured_s) {
-  const { machines, people, part_s } = pipeline;
+  const { machines, people, part_s, link_s } = pipeline;
   const { token_s, tokens_per_s } = passing(pipeline);
-  const share = (people * part_s) / Math.max(token_s, people * part_s);
-  const at_once =
-    people === 1
-      ? `働いているのは、いつも1台だけです。残りの${machines - 1}台は待っています。`
-      : `${people}人なら、平均で${(machines * share).toFixed(1)}台が同時に働きます。`;
-  const one = `1人から見ると、1トークンは${ms(token_s)}、${speed(1 / token_s)}です。`;
-  const all = people > 1 ? `全員では${speed(tokens_per_s)}です。1人ずつが速くなったわけではありません。` : "";
-  const rest = measured_s - token_s;
-  const unknown =
-    people > 1
-      ? ""
-      : rest > 0
-        ? `実測は${ms(measured_s)}（${speed(1 / measured_s)}）です。斜線の${ms(rest)}が何の時間なのかは、分かっていません。`
-        : `これでは、実測の${ms(measured_s)}より長くかかってしまいます。`;
-  return [at_once, one + all, unknown].filter(Boolean).map((text) => ({ text }));
+  if (people > 1) {
+    const working = (people * machines * part_s) / Math.max(token_s, people * part_s);
+    return [
+      { text: `${people}人なら、平均で${working.toFixed(1)}台が同時に働きます。` },
+      { text: `全員では${speed(tokens_per_s)}です。` },
+      { text: `1人から見れば、1トークンは${ms(token_s)}（${speed(1 / token_s)}）で、速くなっていません。` },
+    ];
+  }
+  const rest_s = measured_s - token_s;
+  const unknown = `実測は${ms(measured_s)}（${speed(1 / measured_s)}）です。点線の${ms(rest_s)}が何の時間なのかは、分かっていません。`;
+  return [
+    { text: `同時に働くのは、1台だけです。残りの${machines - 1}台は待っています。` },
+    { mark: swatch(0), text: `${machines}台が順に重みを読み出す：${ms(machines * part_s)}` },
+    { mark: swatch(1), text: `隣へ${machines - 1}回渡す：${ms((machines - 1) * link_s)}` },
+    { text: `1トークンは${ms(token_s)}、${speed(1 / token_s)}です。` },
+    { text: rest_s > 0 ? unknown : `これでは、実測の${ms(measured_s)}より長くかかってしまいます。` },
+  ];
 }
 
 function saidOf({ people, machines }, work, seconds) {

@@ -4,10 +4,11 @@ import { nextTask } from "./dom.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
 import { miss, mountGuess, steps } from "./guess.mjs";
 import { live } from "./live-data.mjs";
+import { levels, mountPipes } from "./pipes.mjs";
 import { whenNear } from "./stage.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
-const FIGURES = { eight: mountEight, waterfall: mountWaterfall };
+const FIGURES = { eight: mountEight, pipes: mountPipes, waterfall: mountWaterfall };
 
 async function start() {
   for (const root of document.querySelectorAll(".hayasa-guess")) mountGuess(root);
@@ -22,4 +23,4 @@ async function start() {
 
 if (globalThis.document) start();
 
-export { miss, passing, pile, schedule, steps };
+export { levels, miss, passing, pile, schedule, steps };

@@ -9,12 +9,13 @@ import nbformat
 import pytest
 from py_mini_racer import MiniRacer
 
+import hayasa
 from hayasa.machine.split import pipeline_step_s
 from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
 from tools.page import script
-from tools.page.live import eight_data, live_data, waterfall_data
+from tools.page.live import eight_data, live_data, pipes_data, waterfall_data
 
 GUESS = re.compile(r"^:::: \{\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
 FOLDED = re.compile(r'::: \{\.callout-tip collapse="true"\}\n## 答えを見る\n((?:.*\n)*?):::\n')
@@ -40,7 +41,8 @@ def guesses(manuscript: Manuscript) -> Iterator[tuple[dict[str, str], str]]:
 def answer_text(given: dict[str, str], inside: str) -> str:
     """Return the answer of a guess in words: a number with its unit, or the choice that is right."""
     if "unit" in given:
-        return f"{float(given['answer']):,g}{given['unit']}"
+        gap = " " if re.match(r"[A-Za-z]", given["unit"]) else ""
+        return f"{float(given['answer']):,g}{gap}{given['unit']}"
     return CHOICE.findall(inside)[int(given["answer"]) - 1]
 
 
@@ -216,3 +218,31 @@ def test_data_is_json_of_the_figures_that_the_chapters_name(manuscripts):
     named = {kind for one in manuscripts for kind in re.findall(r'data-live="([\w-]+)"', one.markdown)}
     assert named <= live_data().keys()
     assert named
+
+
+# ---- pipes
+
+
+def test_the_pipes_are_the_two_formulas_of_the_article_s_machines():
+    data = pipes_data()
+    for machine, device in zip(data["machines"], ("a100-80gb-pcie", "apple-m4-10c"), strict=True):
+        for bits, memory_s in zip(data["bits"], machine["memory_s"], strict=True):
+            weights = hayasa.WeightFormat(id="bits", bits_per_weight=bits)
+            model = hayasa.Model(id="model", stated_parameters=7e9)
+            assert memory_s == pytest.approx(
+                hayasa.estimate(model, device, weights=weights, engine="ideal").memory_latency_s
+            )
+    at_once = [
+        [1 / machine["memory_s"][data["bits"].index(4)], 1 / machine["compute_s"][0]] for machine in data["machines"]
+    ]
+    assert [[int(speed) for speed in pair] for pair in at_once] == [[552, 89142], [34, 2714]]
+
+
+def test_the_later_tank_is_empty_at_the_end(page):
+    draw = random.Random(9)
+    for _ in range(100):
+        ends, share = [draw.uniform(1e-5, 1), draw.uniform(1e-5, 1)], draw.uniform(0, 1)
+        for end, level in zip(ends, page.call("hayasaLive.levels", ends, share), strict=True):
+            assert level == pytest.approx(max(0.0, 1 - share * max(ends) / end))
+        assert max([*page.call("hayasaLive.levels", ends, 1)]) == pytest.approx(0)
+        assert [*page.call("hayasaLive.levels", ends, 0)] == [1, 1]

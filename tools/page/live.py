@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from math import log10
+
 import hayasa
-from hayasa.units import GIB
+from hayasa.catalog.objects import device_rows
+from hayasa.catalog.reader import parse_number
+from hayasa.units import GIB, scaled
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -53,6 +57,40 @@ def waterfall_data() -> dict[str, object]:
     return {"waits": ["3.5 GBを運ぶ", "実物は3.8 GB", "帯域幅の目減り", "手間など"], "machines": machines}
 
 
+SEVEN_B = 7e9
+BITS, BATCHES = (2, 3, 4, 4.5, 5, 6, 8, 16, 32), tuple(2**power for power in range(11))
+
+
+def pipes_data() -> dict[str, object]:
+    """Return the times of chapter 2's two formulas, for 7B on the article's two machines."""
+    a100, mini = hayasa.get_device("a100-80gb-pcie"), hayasa.get_device("apple-m4-10c")
+    neural_engine = parse_number(device_rows()[mini.id], "neural_engine_op_per_s", "devices.csv")
+    machines = []
+    for name, device, peak in (("A100", a100, a100.peak_int4_dense_op_per_s), ("Mac mini M4", mini, neural_engine)):
+        bandwidth = device.memory_bandwidth_bytes_per_s
+        machines.append(
+            {
+                "name": name,
+                "pipes": [
+                    {
+                        "text": f"{bandwidth / 1e9:.0f} GB/s",
+                        "decades": log10(bandwidth / mini.memory_bandwidth_bytes_per_s),
+                    },
+                    {"text": f"{peak / 1e12:.0f} TOPS", "decades": log10(peak / neural_engine)},
+                ],
+                "memory_s": [hayasa.memory_latency_s(SEVEN_B, bits / 8, bandwidth) for bits in BITS],
+                "compute_s": [hayasa.compute_latency_s(SEVEN_B, batch, peak) for batch in BATCHES],
+            }
+        )
+    return {
+        "bits": BITS,
+        "batches": BATCHES,
+        "bytes": [scaled(SEVEN_B * bits / 8, "B") for bits in BITS],
+        "flop": [scaled(2 * SEVEN_B * batch, "FLOP") for batch in BATCHES],
+        "machines": machines,
+    }
+
+
 def live_data() -> dict[str, object]:
     """Return what `web/live.mjs` imports, by the names of its figures."""
-    return {"eight": eight_data(), "waterfall": waterfall_data()}
+    return {"eight": eight_data(), "pipes": pipes_data(), "waterfall": waterfall_data()}
