@@ -21,7 +21,7 @@ export function mountGuess(root) {
   const ask = list ? choiceOf(list, root.dataset) : numberOf(root.dataset);
   const place = document.getElementById(root.dataset.at);
   if (!place) throw new Error(`data-at="${root.dataset.at}" という札は、このページにありません。`);
-  const verdict = h("aside.hy-guess-verdict", { id: `hy-verdict-${guesses}`, "aria-label": "予想と答え" });
+  const verdict = h("div.hy-guess-verdict", { id: `hy-verdict-${guesses}`, role: "note" });
   const { element: status, announce } = announcer();
   const said = h("p.hy-guess-said");
   const decide = () => {
