@@ -12,13 +12,14 @@ const ROW = 17;
 const TOKEN = 44;
 
 /**
- * Tell who works when, if tokens come back to the first machine as soon as they are done.
- * @param {{machines: number, part_s: number, people: number, link_s: number}} pipeline - One machine's part of a
- *   token, and how long handing it on takes.
+ * Tell who works when.
+ * @param {{machines: number, messages: number, part_s: number, people: number, link_s: number}} pipeline - How often a
+ *   token is handed on, one machine's part of it, and how long handing it on takes.
  * @param {number} until_s - Later beginnings are left out.
  * @returns {Array<{machine: number, person: number, from: number, to: number}>} In the order of the beginnings.
  */
-export function schedule({ machines, part_s, people, link_s }, until_s) {
+export function schedule({ machines, messages, part_s, people, link_s }, until_s) {
+  const back_s = (messages - machines + 1) * link_s; // from the last one to the first
   const free = Array(machines).fill(0);
   const ready = Array(people).fill(0);
   const work = [];
@@ -32,7 +33,7 @@ export function schedule({ machines, part_s, people, link_s }, until_s) {
       free[machine] = to;
       at = to + link_s;
     }
-    ready[person] = at - link_s; // the last one hands nothing on
+    ready[person] = at - link_s + back_s;
   }
   return work.filter(({ from }) => from < until_s).sort((a, b) => a.from - b.from);
 }
@@ -41,13 +42,13 @@ export function schedule({ machines, part_s, people, link_s }, until_s) {
  * Tell how long a token takes, and how many come in a second.
  * @returns {{token_s: number, tokens_per_s: number}} One person's token; those of all.
  */
-export function passing({ machines, part_s, people, link_s }) {
-  const token_s = machines * part_s + (machines - 1) * link_s;
+export function passing({ machines, messages, part_s, people, link_s }) {
+  const token_s = machines * part_s + messages * link_s;
   return { token_s, tokens_per_s: people / Math.max(token_s, people * part_s) };
 }
 
 /** Build the figure; `data` says how long a part takes and what was measured. */
-export function mountEight(root, { machines, part_s, measured_tokens_per_s }) {
+export function mountEight(root, { measured_tokens_per_s, ...pipeline }) {
   stage(root, {
     title: "8台が1トークンを渡していく",
     intro: `DeepSeek-V3を8台のMac mini（M4 Pro）に分けて置きました。いくつの台が、同時に働くでしょうか。思い浮かべてから、始めてください（${SLOWER}分の1の速さで見せます）。`,
@@ -55,7 +56,7 @@ export function mountEight(root, { machines, part_s, measured_tokens_per_s }) {
     controls: (set) => [
       control({
         label: "同時に使う人",
-        values: Array.from({ length: machines }, (_, i) => i + 1),
+        values: Array.from({ length: pipeline.machines }, (_, i) => i + 1),
         value: 1,
         text: (n) => `${n}人`,
         onvalue: (people) => set({ people }),
@@ -69,7 +70,7 @@ export function mountEight(root, { machines, part_s, measured_tokens_per_s }) {
       }),
     ],
     duration: WINDOW_S * SLOWER,
-    draw: (state, width) => drawn({ ...state, machines, part_s }, 1 / measured_tokens_per_s, width),
+    draw: (state, width) => drawn({ ...pipeline, ...state }, 1 / measured_tokens_per_s, width),
   });
 }
 
@@ -154,7 +155,7 @@ const ms = (seconds) => `${(seconds * 1000).toFixed(seconds > 0 && seconds < 0.0
 const speed = (tokens_per_s) => `毎秒${tokens_per_s.toPrecision(3)}トークン`;
 
 function wordsOf(pipeline, measured_s) {
-  const { machines, people, part_s, link_s } = pipeline;
+  const { machines, messages, people, part_s, link_s } = pipeline;
   const { token_s, tokens_per_s } = passing(pipeline);
   if (people > 1) {
     const working = (people * machines * part_s) / Math.max(token_s, people * part_s);
@@ -169,7 +170,7 @@ function wordsOf(pipeline, measured_s) {
   return [
     { text: `同時に働くのは、1台だけです。残りの${machines - 1}台は待っています。` },
     { mark: swatch(0), text: `${machines}台が順に重みを読み出す：${ms(machines * part_s)}` },
-    { mark: swatch(1), text: `隣へ${machines - 1}回渡す：${ms((machines - 1) * link_s)}` },
+    { mark: swatch(1), text: `隣へ${messages}回渡す：${ms(messages * link_s)}` },
     { text: `1トークンは${ms(token_s)}、${speed(1 / token_s)}です。` },
     { text: rest_s > 0 ? unknown : `これでは、実測の${ms(measured_s)}より長くかかってしまいます。` },
   ];
