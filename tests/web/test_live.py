@@ -3,10 +3,13 @@
 import itertools
 import random
 import re
+import struct
 from collections.abc import Iterator
 
 import nbformat
+import numpy as np
 import pytest
+from gguf import GGMLQuantizationType, quants
 from py_mini_racer import MiniRacer
 
 import hayasa
@@ -246,3 +249,42 @@ def test_the_later_tank_is_empty_at_the_end(page):
             assert level == pytest.approx(max(0.0, 1 - share * max(ends) / end))
         assert max([*page.call("hayasaLive.levels", ends, 1)]) == pytest.approx(0)
         assert [*page.call("hayasaLive.levels", ends, 0)] == [1, 1]
+
+
+# ---- the bytes of a block
+
+
+def half_bytes(draw: random.Random) -> list[int]:
+    return [
+        *struct.pack("<e", draw.choice([draw.uniform(-1, 1), draw.uniform(-6e4, 6e4), draw.uniform(-5e-5, 5e-5), 0.0]))
+    ]
+
+
+def test_a_block_is_read_as_gguf_reads_it(page):
+    draw = random.Random(12)
+    for _ in range(200):
+        block = [*half_bytes(draw), *(draw.randrange(256) for _ in range(16))]
+        (scale,) = struct.unpack("<e", bytes(block[:2]))
+        assert page.call("hayasaLive.half", block[0], block[1]) == scale
+        given = [*page.call("hayasaLive.dequantized", block)]
+        library = quants.dequantize(np.array([block], np.uint8), GGMLQuantizationType.Q4_0)[0]
+        assert given == pytest.approx(library.tolist(), rel=1e-6)
+
+
+def test_what_16_bits_cannot_write_is_no_number(page):
+    assert page.eval("hayasaLive.half(0, 0x7c) === Infinity && hayasaLive.half(0, 0xfc) === -Infinity")
+    assert page.eval("Number.isNaN(hayasaLive.half(1, 0xfc))")
+
+
+def test_a_bit_changes_the_weights_of_its_byte_and_no_other(page):
+    block = live_data()["nibbles"]["block"]
+    before = [*page.call("hayasaLive.dequantized", block)]
+    for byte in range(18):
+        for bit in range(8):
+            turned = [value ^ (1 << bit) if i == byte else value for i, value in enumerate(block)]
+            after = [*page.call("hayasaLive.dequantized", turned)]
+            moved = {i for i in range(32) if after[i] != before[i]}
+            weights = [*page.call("hayasaLive.weightsIn", byte)]
+            # A weight of the middle step is 0 whatever the scale.
+            wanted = {i for i in weights if before[i]} if byte < 2 else {weights[bit >= 4]}
+            assert moved == wanted

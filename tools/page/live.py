@@ -93,6 +93,15 @@ def pipes_data() -> dict[str, object]:
     }
 
 
+BLOCK = "89 1e cb ee 80 c8 5b 5c 8a 9d 39 3a 99 55 c5 99 96 9c"
+"""A Q4_0 block: the first one of the matrix that chapter 6 quantizes."""
+
+
 def live_data() -> dict[str, object]:
     """Return what `web/live.mjs` imports, by the names of its figures."""
-    return {"eight": eight_data(), "pipes": pipes_data(), "waterfall": waterfall_data()}
+    return {
+        "eight": eight_data(),
+        "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
+        "pipes": pipes_data(),
+        "waterfall": waterfall_data(),
+    }
