@@ -2,14 +2,23 @@
 
 import { nextTask } from "./dom.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
+import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
 import { miss, mountGuess, steps } from "./guess.mjs";
 import { live } from "./live-data.mjs";
+import { draw, mountLottery } from "./lottery.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
 import { whenNear } from "./stage.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
-const FIGURES = { eight: mountEight, nibbles: mountNibbles, pipes: mountPipes, waterfall: mountWaterfall };
+const FIGURES = {
+  eight: mountEight,
+  filling: mountFilling,
+  lottery: mountLottery,
+  nibbles: mountNibbles,
+  pipes: mountPipes,
+  waterfall: mountWaterfall,
+};
 
 async function start() {
   for (const root of document.querySelectorAll(".hayasa-guess")) mountGuess(root);
@@ -24,4 +33,4 @@ async function start() {
 
 if (globalThis.document) start();
 
-export { dequantized, half, levels, miss, passing, pile, schedule, steps, weightsIn };
+export { boundAt, cacheBytes, dequantized, draw, half, levels, miss, passing, pile, schedule, steps, weightsIn };

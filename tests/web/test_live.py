@@ -5,6 +5,7 @@ import random
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -18,7 +19,15 @@ from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
 from tools.page import script
-from tools.page.live import eight_data, live_data, pipes_data, waterfall_data
+from tools.page.live import (
+    FILLING_MODELS,
+    eight_data,
+    filling_data,
+    live_data,
+    lottery_data,
+    pipes_data,
+    waterfall_data,
+)
 
 GUESS = re.compile(r"^:::: \{\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
 FOLDED = re.compile(r'::: \{\.callout-tip collapse="true"\}\n## 答えを見る\n((?:.*\n)*?):::\n')
@@ -288,3 +297,57 @@ def test_a_bit_changes_the_weights_of_its_byte_and_no_other(page):
             # A weight of the middle step is 0 whatever the scale.
             wanted = {i for i in weights if before[i]} if byte < 2 else {weights[bit >= 4]}
             assert moved == wanted
+
+
+# ---- the lottery of experts
+
+
+def test_a_draw_is_the_same_whenever_it_is_drawn_and_nobody_draws_twice(page):
+    router = {"experts": 256, "each": 8}
+    for people in (1, 5, 40):
+        drawn = [*page.call("hayasaLive.draw", router, people, 17)]
+        assert drawn == [*page.call("hayasaLive.draw", router, people, 17)]
+        assert drawn != [*page.call("hayasaLive.draw", router, people, 18)]
+        assert sum(drawn) == people * 8
+        assert max(drawn) <= people
+    assert sorted(page.call("hayasaLive.draw", router, 1, 3))[-9:] == [0, *[1] * 8]
+
+
+def test_the_draws_agree_with_the_formula(page):
+    data = lottery_data()
+    router = data["router"]
+    assert data["expected"] == pytest.approx([256 * (1 - (1 - 8 / 256) ** people) for people in data["people"]])
+    for people, expected in zip(data["people"], data["expected"], strict=True):
+        counts = [sum(map(bool, page.call("hayasaLive.draw", router, people, seed))) for seed in range(1, 201)]
+        mean = sum(counts) / len(counts)
+        spread = (sum((count - mean) ** 2 for count in counts) / len(counts)) ** 0.5
+        assert abs(mean - expected) <= 3 * spread / len(counts) ** 0.5 + 1e-9
+
+
+def test_what_is_read_is_more_with_every_expert():
+    read = lottery_data()["read"]
+    assert read[0].split() == ["20.8", "GB"]
+    assert len({*read}) == len(read)
+
+
+# ---- the memory that fills
+
+
+def test_the_cache_and_the_speed_are_hayasa_s_at_any_length(page):
+    data = filling_data()
+    draw = random.Random(21)
+    for name, model in zip(FILLING_MODELS, data["models"], strict=True):
+        for tokens in [0, 1, 1023, 1024, 1025, *(draw.randrange(data["longest"]) for _ in range(60))]:
+            result = hayasa.estimate(name, "apple-m4-10c", weights="q4_k_m", engine="ideal", context_length=tokens)
+            assert page.call("hayasaLive.cacheBytes", model, tokens) == pytest.approx(result.kv_bytes_per_step)
+            given = page.call("hayasaLive.boundAt", model, data["bandwidth"], tokens)
+            assert given == pytest.approx(result.decode_tokens_per_s_bound, rel=1e-6)
+
+
+def test_a_talk_fits_as_long_as_hayasa_says(page):
+    data = filling_data()
+    device = replace(hayasa.get_device("apple-m4-10c"), memory_capacity_bytes=16 * 2**30)
+    for name, model in zip(FILLING_MODELS, data["models"], strict=True):
+        longest = hayasa.max_context_length(hayasa.get_model(name), device, hayasa.get_weight_format("q4_k_m"))
+        filled = [model["resident"] + page.call("hayasaLive.cacheBytes", model, longest + more) for more in (0, 1000)]
+        assert filled[0] <= model["usable"] < filled[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log10
 
 import hayasa
@@ -87,8 +88,8 @@ def pipes_data() -> dict[str, object]:
     return {
         "bits": BITS,
         "batches": BATCHES,
-        "bytes": [scaled(SEVEN_B * bits / 8, "B") for bits in BITS],
-        "flop": [scaled(2 * SEVEN_B * batch, "FLOP") for batch in BATCHES],
+        "bytes": [unbroken(SEVEN_B * bits / 8, "B") for bits in BITS],
+        "flop": [unbroken(2 * SEVEN_B * batch, "FLOP") for batch in BATCHES],
         "machines": machines,
     }
 
@@ -97,10 +98,80 @@ BLOCK = "89 1e cb ee 80 c8 5b 5c 8a 9d 39 3a 99 55 c5 99 96 9c"
 """A Q4_0 block: the first one of the matrix that chapter 6 quantizes."""
 
 
+LOTTERY_PEOPLE = tuple(2**power for power in range(8))
+
+
+def lottery_data() -> dict[str, object]:
+    """Return DeepSeek-V3's router, how many experts its formula expects, and what is read for all layers."""
+    model = hayasa.get_model("deepseek-v3")
+    experts, each = model.experts, model.experts_per_token
+    steps = [
+        hayasa.estimate(model, "apple-m4-pro-20c", weights="mlx-4bit", engine="ideal", devices=EIGHT, batch_size=people)
+        for people in LOTTERY_PEOPLE
+    ]
+    return {
+        "router": {"experts": experts, "each": each},
+        "people": LOTTERY_PEOPLE,
+        "expected": [hayasa.experts_touched(experts, each, people) for people in LOTTERY_PEOPLE],
+        "read": [unbroken(step.weight_bytes_per_step, "B") for step in steps],
+    }
+
+
+FILLING_MODELS = {
+    "llama-2-7b": "どのヘッドも覚える",
+    "llama-3.1-8b": "四つのヘッドで一組を使い回す",
+    "gemma-3-12b": "ほとんどの層は、近くだけを覚える",
+}
+LONGEST_TALK = 2**17
+
+
+def filling_data() -> dict[str, object]:
+    """Return what fills the memory of a Mac mini M4 with 16 GB, as a talk goes on."""
+    device = replace(hayasa.get_device("apple-m4-10c"), memory_capacity_bytes=16 * GIB)
+    weights = hayasa.get_weight_format("q4_k_m")
+    models = []
+    for name, kind in FILLING_MODELS.items():
+        model = hayasa.get_model(name)
+        longest = hayasa.max_context_length(model, device, weights)
+        fit = hayasa.memory_fit(model, device, weights, context_length=longest)
+        full = _cache_bytes(model, LONGEST_TALK) - _cache_bytes(model, LONGEST_TALK - 1)
+        at_once = _cache_bytes(model, 1)
+        models.append(
+            {
+                "name": model.name,
+                "kept": f"1トークンで{unbroken(full, 'B')}（{kind}）",
+                "resident": hayasa.weight_bytes_resident(model, weights),
+                "read": hayasa.estimate(model, device, weights=weights, engine="ideal").weight_bytes_per_step,
+                "usable": fit.capacity_bytes - fit.kept_most_bytes - fit.buffer_bytes,
+                "full": full,
+                "windowed": at_once - full,
+                "window": model.sliding_window or LONGEST_TALK,
+            }
+        )
+    return {
+        "machine": "M4のMac、16 GB",
+        "capacity": device.memory_capacity_bytes,
+        "bandwidth": device.memory_bandwidth_bytes_per_s,
+        "longest": LONGEST_TALK,
+        "models": models,
+    }
+
+
+def _cache_bytes(model: hayasa.Model, tokens: int) -> float:
+    return hayasa.estimate(model, "apple-m4-10c", engine="ideal", context_length=tokens).kv_bytes_per_step
+
+
+def unbroken(value: float, unit: str) -> str:
+    """Write a number so that its unit stays on its line."""
+    return scaled(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def live_data() -> dict[str, object]:
     """Return what `web/live.mjs` imports, by the names of its figures."""
     return {
         "eight": eight_data(),
+        "filling": filling_data(),
+        "lottery": lottery_data(),
         "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
         "pipes": pipes_data(),
         "waterfall": waterfall_data(),
