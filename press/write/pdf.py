@@ -74,7 +74,7 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
     for chapter in chapters:
         files |= chapter.files
     alone = {page.entry.source: _main(book, [page], [chapter]) for page, chapter in zip(pages, chapters, strict=True)}
-    pdf = _set(files, _main(book, pages, chapters), alone, problems)
+    pdf = set_document(files, _main(book, pages, chapters), alone, problems)
     problems.stop_if_any()
     for number, text, what in misplaced(pdf, MARGIN_MM):
         problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が{what}",
@@ -152,7 +152,7 @@ def _part(book: Book, page: Page) -> str:
     return page.entry.part or ""
 
 
-def _set(files: dict[str, bytes], main: str, alone: dict[str, str], problems: Problems) -> bytes:
+def set_document(files: dict[str, bytes], main: str, alone: dict[str, str], problems: Problems) -> bytes:
     """Let Typst set the files; what it complains of is a problem of the page where it does so, too, alone."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():

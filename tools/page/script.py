@@ -18,6 +18,7 @@ from tools.page.tables import (
     compact_json,
     draft_data,
     energy_data,
+    file_data,
     measurement_data,
     offload_data,
     prompt_data,
@@ -121,6 +122,20 @@ LATER = {
         ),
         beside="below",
     ),
+    "files": Later(
+        (
+            "hayasa.errors.InvalidValueError",
+            "hayasa.files.gguf.gguf_header",
+            "hayasa.files.gguf_model.format_of_stored",
+            "hayasa.files.read.LARGEST_CONFIG_BYTES",
+            "hayasa.files.read.model_of_config",
+            "hayasa.files.read.model_of_headers",
+            "hayasa.files.read.parts_of",
+            "hayasa.files.read.require_parts",
+            "hayasa.model.weights.WeightBytes",
+        ),
+        beside="below",
+    ),
     "drafts": Later(
         (
             "hayasa.answer.drafts.draft_speedup",
@@ -148,6 +163,14 @@ GIVEN = (
 )
 # The same of what comes later than what asks for it: it is handed over in web/brought.mjs.
 BROUGHT = (
+    "hayasa.catalog.gguf_files.format_of_block",
+    "hayasa.catalog.gguf_files.format_of_file_type",
+    "hayasa.catalog.gguf_files.models_of_architecture",
+    "hayasa.catalog.objects.gguf_block_types",
+    "hayasa.catalog.objects.is_weight_format",
+    "hayasa.files.gguf.text_at",
+    "hayasa.files.gguf.whole_number_at",
+    "hayasa.files.read.parsed_json",
     "hayasa.answer.cost.prices",
     "hayasa.answer.fit.remedies",
     "hayasa.answer.prompt.prompt_time",
@@ -181,6 +204,7 @@ NEVER_ASKED = (
 LATER_DATA = {
     "draft": draft_data,
     "energy": energy_data,
+    "file": file_data,
     "measurement": measurement_data,
     "offload": offload_data,
     "prompt": prompt_data,
