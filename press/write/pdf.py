@@ -263,6 +263,11 @@ class _Drawing(Walk):
         # What is no page of the book is a file of its site.
         return [pf.Link(*content, url=f"{site}/{path}{rest}")] if site else content
 
+    def live(self, el: pf.Div) -> list[pf.Element]:
+        """What is folded there answers what is asked there; on paper the answer would stand in sight."""
+        el.content = [block for block in el.content if not is_solution(block)]
+        return super().live(el)
+
     def elsewhere(self) -> list[pf.Element]:
         address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")
         said = pf.Link(pf.Str(address), url=address) if self.book.site_url else pf.Code(address)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import indent
 from typing import NamedTuple
 
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
+from tools.page.live import live_data
 from tools.page.package import Package
 from tools.page.race import race_data
 from tools.page.tables import (
@@ -315,15 +316,19 @@ def script_names() -> list[str]:
     return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
 
 
-def plain_race_script(root: Path) -> str:
-    """Return the script of the front page's race, which needs nothing of the others."""
-    data = f"export const race = JSON.parse({quoted(compact_json(race_data()))});\n"
-    return bundle(root / "web", {"race-data.mjs": data}, "race.mjs", "hayasaRace")
+# Scripts of their own, which need nothing of the others: what each imports under its name.
+ALONE: dict[str, Callable[[], object]] = {"race": race_data, "live": live_data}
 
 
-def race_script(root: Path) -> str:
-    """Return the same, shortened."""
-    return shortened(plain_race_script(root))
+def plain_script(root: Path, name: str) -> str:
+    """Return a script that stands alone: the front page's race, or the chapters' guesses and live figures."""
+    data = f"export const {name} = JSON.parse({quoted(compact_json(ALONE[name]()))});\n"
+    return bundle(root / "web", {f"{name}-data.mjs": data}, f"{name}.mjs", f"hayasa{name.title()}")
+
+
+def scripts_alone(root: Path) -> dict[str, str]:
+    """Return all of these by file name, shortened."""
+    return {f"hayasa-{name}.js": shortened(plain_script(root, name)) for name in ALONE}
 
 
 def tables_script() -> str:
