@@ -58,6 +58,13 @@ def answer_text(given: dict[str, str], inside: str) -> str:
     return CHOICE.findall(inside)[int(given["answer"]) - 1]
 
 
+def said_as(answer: str) -> re.Pattern[str]:
+    """Return what finds an answer in a text: 1.4倍 is also written 1.40倍."""
+    number = re.match(r"[\d,.]*", answer)[0]
+    zeros = "0*" if "." in number else ""
+    return re.compile(rf"(?<![\d.]){re.escape(number)}{zeros}{re.escape(answer[len(number) :])}")
+
+
 def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     """Yield what is wrong with a chapter's guesses."""
     text = manuscript.markdown
@@ -75,15 +82,15 @@ def guess_problems(manuscript: Manuscript) -> Iterator[str]:
         if len(folded) != 1:
             yield f"{name}: 答えが一つ、たたんであるはずです"
             continue
-        answer = answer_text(given, inside)
-        if answer not in folded[0]:
-            yield f"{name}: たたんだ答えに「{answer}」とありません"
+        answer = said_as(answer_text(given, inside))
+        if not answer.search(folded[0]):
+            yield f"{name}: たたんだ答えに「{answer.pattern}」とありません"
         if "unit" in given:
             if not float(given["from"]) < float(given["answer"]) < float(given["to"]):
                 yield f"{name}: 答えが、つまみの動く範囲にありません"
             # The number is computed by a cell, or stands in the text, whose numbers are checked against cells and sources.
-            if not re.search(rf"(?<![\d.]){re.escape(answer)}", rest):
-                yield f"{name}: {answer} が、セルの出力にも本文にもありません"
+            if not answer.search(rest):
+                yield f"{name}: {answer.pattern} が、セルの出力にも本文にもありません"
         if f"#{given.get('at')}" not in text and f"label: {given.get('at')}\n" not in code:
             yield f"{name}: この札がありません"
 
