@@ -10,12 +10,16 @@ from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
 from tests.web.test_live import GUESS
-from tools.page.live import pipes_data, waterfall_data
+from tools.page.live import filling_data, pipes_data, waterfall_data
 
 pytestmark = pytest.mark.browser
 
-LATENCY, COMPARISON = "chapters/02-latency.html", "chapters/03-a100-vs-macmini.html"
-PLACES = {"pipes": LATENCY, "waterfall": COMPARISON}
+COMPARISON = "chapters/03-a100-vs-macmini.html"
+PLACES = {
+    "pipes": "chapters/02-latency.html",
+    "waterfall": COMPARISON,
+    "filling": "chapters/07-kv-cache.html",
+}
 READY = "document.documentElement.dataset.hayasaLive !== undefined"
 NARROW = {"viewport": {"width": 390, "height": 844}}
 WIDTHS = pytest.mark.parametrize("visitor", [NARROW, {}], ids=["390", "1280"], indirect=True)
@@ -194,6 +198,51 @@ def test_the_tanks_are_as_full_as_the_formulas_say(visitor):
             assert level / whole == pytest.approx(max(0.0, 1 - share / 6 * max(ends) / end), abs=1 / whole)
         kind = "メモリバウンド" if ends[0] >= ends[1] else "計算バウンド"
         assert kind in root.locator(".hy-readout").text_content()
+    expect_none(visitor.problems)
+
+
+# ---- the memory that fills
+
+
+@WIDTHS
+def test_the_memory_is_as_full_as_hayasa_says(visitor):
+    _, root = live(visitor, "filling")
+    data = filling_data()
+    draw = random.Random(8)
+    for _ in range(12):
+        which, t = draw.randrange(3), round(draw.uniform(0, 20), 1)
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        tokens = t / 20 * data["longest"]
+        model = data["models"][which]
+        filled = model["resident"] + model["full"] * tokens + model["windowed"] * min(tokens, model["window"])
+        shares = root.locator("svg.hy-plot").evaluate(
+            """(svg) => {
+              const wide = (name) => svg.querySelector(name).getBBox().width;
+              return [wide("rect.hy-wait") + wide("rect.hy-cache"), wide("rect.hy-tank")];
+            }"""
+        )
+        assert shares[0] / shares[1] == pytest.approx(min(1, filled / data["capacity"]), abs=1 / shares[1])
+        fits = filled <= model["usable"]
+        assert root.locator("svg.hy-plot").get_by_text("入りきりません").count() == (not fits)
+        assert root.locator(".hy-over").count() == (not fits)
+        if fits:
+            speed = data["bandwidth"] / (model["read"] + filled - model["resident"])
+            assert f"毎秒{speed:.1f}トークンまで" in root.locator("svg.hy-plot").text_content()
+        # The last point of the curve is that speed.
+        marks = root.locator("svg.hy-plot").evaluate(
+            """(svg) => ({
+              end: svg.querySelector("polyline.hy-roof").points.getItem(
+                svg.querySelector("polyline.hy-roof").points.numberOfItems - 1).y,
+              ticks: [...svg.querySelectorAll("text.hy-tick[text-anchor=end]")]
+                .filter((one) => /^[0-9.]+$/.test(one.textContent) && Number(one.getAttribute("x")) < 44)
+                .map((one) => [Number(one.textContent), Number(one.getAttribute("y")) - 4]),
+            })"""
+        )
+        (low, low_y), (high, high_y) = marks["ticks"][0], marks["ticks"][-1]
+        shown = low + (marks["end"] - low_y) / (high_y - low_y) * (high - low)
+        truth = data["bandwidth"] / (model["read"] + filled - model["resident"])
+        assert shown == pytest.approx(truth, abs=abs((high - low) / (high_y - low_y)))
     expect_none(visitor.problems)
 
 
