@@ -53,7 +53,7 @@ def guesses(manuscript: Manuscript) -> Iterator[tuple[dict[str, str], str]]:
 def answer_text(given: dict[str, str], inside: str) -> str:
     """Return the answer of a guess in words: a number with its unit, or the choice that is right."""
     if "unit" in given:
-        gap = " " if re.match(r"[A-Za-z]", given["unit"]) else ""
+        gap = " " if re.match(r"[A-Za-z]|トークン/", given["unit"]) else ""
         return f"{float(given['answer']):,g}{gap}{given['unit']}"
     return CHOICE.findall(inside)[int(given["answer"]) - 1]
 
