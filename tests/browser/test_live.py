@@ -20,7 +20,10 @@ PLACES = {
     "waterfall": COMPARISON,
     "filling": "chapters/07-kv-cache.html",
 }
-READY = "document.documentElement.dataset.hayasaLive !== undefined"
+# Every script of these that is on the page has done its work.
+READY = """["Guess", "Live"].every((name) =>
+  !document.querySelector(`script[src$="hayasa-${name.toLowerCase()}.js"]`) ||
+  document.documentElement.dataset[`hayasa${name}`] !== undefined)"""
 NARROW = {"viewport": {"width": 390, "height": 844}}
 WIDTHS = pytest.mark.parametrize("visitor", [NARROW, {}], ids=["390", "1280"], indirect=True)
 
