@@ -14,12 +14,14 @@ from gguf import GGMLQuantizationType, quants
 from py_mini_racer import MiniRacer
 
 import hayasa
+from hayasa.book.blocks import quantize_q4_0
 from hayasa.machine.split import pipeline_step_s
 from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
 from tools.page import script
 from tools.page.live import (
+    BLOCK,
     FILLING_MODELS,
     eight_data,
     filling_data,
@@ -275,6 +277,11 @@ def half_bytes(draw: random.Random) -> list[int]:
     return [
         *struct.pack("<e", draw.choice([draw.uniform(-1, 1), draw.uniform(-6e4, 6e4), draw.uniform(-5e-5, 5e-5), 0.0]))
     ]
+
+
+def test_the_block_is_chapter_6_s():
+    matrix = np.random.default_rng(seed=6).normal(0, 0.02, size=(64, 256)).astype(np.float32)
+    assert quantize_q4_0(matrix[0, :32]) == bytes.fromhex(BLOCK)
 
 
 def test_a_block_is_read_as_gguf_reads_it(page):
