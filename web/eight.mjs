@@ -97,7 +97,6 @@ function drawn(pipeline, measured_s, width) {
     clip,
     axes(area, {
       xLabel: "時間（ミリ秒）",
-      yLabel: "",
       xTicks: ticks.map((ms) => ({ at: x(ms / 1000), text: String(ms), lined: true })),
       yTicks: Array.from({ length: machines }, (_, i) => ({ at: BOXES + (i + 0.5) * ROW, text: `${i + 1}台目` })),
     }),
