@@ -220,7 +220,7 @@ UNFOLDED = """
     part.addEventListener("toggle", done, { once: true });
     part.open = true;
   })));
-  while (document.querySelector("details[open] [role=status]")) await new Promise((done) => setTimeout(done));
+  while (document.querySelector("details[open] [role=status]:not(:empty)")) await new Promise((done) => setTimeout(done));
   for (const part of folded) part.open = false;
 """
 READ = (

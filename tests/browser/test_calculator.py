@@ -332,7 +332,7 @@ def test_every_address_opens_the_same_view_in_a_new_tab(walk, browser, address):
         for stop in walk.stops:
             restored = reader.open(stop.query).read()
             found += [f"{stop.name}: {change}" for change in changes(stop.shown, restored)]
-    assert len({stop.query for stop in walk.stops}) == len(walk.stops)
+    assert len({stop.query for stop in walk.stops}) == len({repr(stop.view) for stop in walk.stops}) > 10
     expect_none(found)
 
 
@@ -414,7 +414,7 @@ def command(view: View) -> dict:
 def test_examples_on_the_page_move_it_without_loading_it_anew(calculator):
     page = calculator.open().page
     page.evaluate("window.stayed = true")
-    examples = page.locator("main a[href*='calculator.html?']")
+    examples = page.locator("main a[href*='calculator.html?model']:not([href*='own:'])")
     found = []
     for place in range(examples.count()):
         examples.nth(place).click()
@@ -650,7 +650,7 @@ def test_the_measured_choices_have_dots():
             "verdict",
         ),
         ("sums-formulas.mjs", "演算の数 ÷ 演算の速さ", "演算の速さ ÷ 演算の数", "計算の道筋"),
-        ("python.mjs", '["weights", text(state.weights)]', '["weights", text("f16")]', "Pythonのコード"),
+        ("python.mjs", ': text(state.weights)]', ': text("f16")]', "Pythonのコード"),
     ],
 )
 def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, noticed):
