@@ -35,6 +35,7 @@ def scripts(root: Path) -> dict[str, str]:
     return {
         "hayasa-tables.js": script.tables_script(),
         "hayasa-race.js": script.race_script(root),
+        "hayasa-measure-worker.js": script.worker_script(root),
         **script.page_scripts(root, source),
     }
 

@@ -3,7 +3,7 @@
 import { GIB } from "./estimator.mjs";
 import { menu, numberField } from "./fields.mjs";
 import { choice } from "./form.mjs";
-import { pairOf, shelvesOf } from "./menus.mjs";
+import { pairOf, shelvesOf } from "./shelves.mjs";
 import { asksForHost, isProcessor } from "./state.mjs";
 
 const BACKEND_NAMES = { cuda: "CUDA", rocm: "ROCm", sycl: "SYCL", metal: "Metal", mlx: "MLX", vulkan: "Vulkan" };

@@ -9,6 +9,7 @@ from textwrap import indent
 from typing import NamedTuple
 
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
+from tools.page.measure import measure_data
 from tools.page.package import Package
 from tools.page.race import race_data
 from tools.page.tables import (
@@ -73,6 +74,7 @@ class Later(NamedTuple):
 LATER = {
     "figures": Later(),
     "calculator": Later(),
+    "measure": Later(),
     "below": Later(
         (
             "hayasa.answer.duration.answer_time",
@@ -180,6 +182,7 @@ NEVER_ASKED = (
 LATER_DATA = {
     "draft": draft_data,
     "energy": energy_data,
+    "measure": measure_data,
     "measurement": measurement_data,
     "offload": offload_data,
     "prompt": prompt_data,
@@ -300,6 +303,16 @@ def plain_race_script(root: Path) -> str:
 def race_script(root: Path) -> str:
     """Return the same, shortened."""
     return shortened(plain_race_script(root))
+
+
+def plain_worker_script(root: Path) -> str:
+    """Return the script of a thread that measures the reader's processor."""
+    return bundle(root / "web", {}, "measure-worker.mjs", "hayasaWorker")
+
+
+def worker_script(root: Path) -> str:
+    """Return the same, shortened."""
+    return shortened(plain_worker_script(root))
 
 
 def tables_script() -> str:
