@@ -4,12 +4,13 @@
 // the page shows its part of both:
 //
 //   what is chosen          state, as text in address, and in the browser's addressbar
-//   how it is chosen        form and machines, of fields and menus; input reads numbers
-//   what is said to it      answers; in the cards of the machines and in charts, read out by the announcer
-//   below it                rooflines and sums; in choosing, other machines that would do; as a program in python;
+//   how it is chosen        form and machines, of fields and menus, further and own behind them; input reads numbers; files
+//                           reads a model from a file of the reader's
+//   what is said to it      answers; in the cards of the machines, read out by the announcer
+//   below it                charts, rooflines and sums; in choosing, other machines that would do; as a program in python;
 //                           what goes in other ways, and how long prompts take
 //   what others have found  measured, with measurements, the nearest of them and their comparison with the estimate
-//   how all is drawn        dom and plot
+//   how all is drawn        dom, plot and speedplot
 //
 // What can wait until the answers are painted comes then, with below; what is not seen before a reader asks for it
 // (sums, choosing, python, measurements) is fetched when one does.
@@ -17,14 +18,13 @@
 import { readAddress, writeAddress } from "./address.mjs";
 import { addressBar, copyButton } from "./addressbar.mjs";
 import { announcer } from "./announcer.mjs";
-import { announcementOf, answersTo, verdictOf } from "./answers.mjs";
-import { speedPanel } from "./charts.mjs";
+import { announcementOf, answersTo, partsFor, verdictOf } from "./answers.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
 import { conditionsForm } from "./form.mjs";
 import { readNumber } from "./input.mjs";
 import { fillLater, later, lost, parts } from "./later.mjs";
 import { machineList } from "./machines.mjs";
-import { asksForHost, withOneMoreMachine, withoutMachine } from "./state.mjs";
+import { isListed, withOneMoreMachine, withoutMachine } from "./state.mjs";
 
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
@@ -33,7 +33,6 @@ import { asksForHost, withOneMoreMachine, withoutMachine } from "./state.mjs";
  */
 export async function mountCalculator(root, tables) {
   const calculator = new Calculator(root, tables);
-  calculator.followWidth();
   calculator.fillConditions();
   await nextTask();
   calculator.machines.fill(calculator.view.state);
@@ -72,7 +71,6 @@ class Calculator {
       remove: (index) => this.removeMachine(index),
     });
     this.verdict = h("p.hy-verdict");
-    this.speed = speedPanel();
     this.below = h("div");
     this.announcer = announcer();
     const copy = copyButton(() => writeAddress(this.view.state));
@@ -83,25 +81,20 @@ class Calculator {
       this.machines.element,
       h("p.hy-actions", {}, this.machines.addButton, copy),
       this.verdict,
-      this.speed.element,
       this.below,
       this.announcer.element,
     );
   }
 
-  /** Draw the charts as wide as the page is. */
-  followWidth() {
-    new ResizeObserver(([entry]) => this.resize(entry.contentRect.width)).observe(this.speed.chart);
-  }
-
-  /** Have what computes with a host, once somebody asks for one. */
-  async bringOffload() {
+  /** Have what a choice needs: what computes with a host, or reads a model of a file. */
+  async bring(part) {
     try {
       await later("below");
-      await later("offload");
+      await later(part);
       this.show();
+      this.conditions.fill(this.view.state); // a file has a name there
     } catch {
-      replace(this.notice, h("p.hy-problem", {}, lost("offload")));
+      replace(this.notice, h("p.hy-problem", {}, lost(part)));
       this.notice.hidden = false;
     }
   }
@@ -112,10 +105,10 @@ class Calculator {
       this.lower = lowerRooms(this.tables, this.view, {
         change: (update, done) => this.change(update, done),
         announce: (text) => this.announcer.announce(text),
-        speed: this.speed,
       });
       this.lower.open();
       this.conditions.complete(this.view.state);
+      if (!this.view.state.machines.every(({ device }) => isListed(device))) this.machines.fill(this.view.state);
       this.machines.show(this.view);
       this.showLowerRooms();
       return this.lower.elements;
@@ -184,10 +177,9 @@ class Calculator {
   show() {
     const { view } = this;
     view.answers = answersTo(this.tables, view.state);
-    if (asksForHost(view.state) && !parts.offload) this.bringOffload();
+    for (const part of partsFor(view.state)) if (!parts[part]) this.bring(part);
     this.machines.show(view);
     this.verdict.textContent = verdictOf(view.answers);
-    this.speed.show(view);
     this.showRest();
     this.announcer.announce(announcementOf(view.answers));
   }
@@ -197,14 +189,6 @@ class Calculator {
     const { view } = this;
     this.conditions.show(view);
     this.lower?.show();
-  }
-
-  resize(width) {
-    const { view } = this;
-    if (Math.abs(width - view.width) <= 1) return;
-    view.width = width;
-    this.speed.show(view);
-    this.lower?.resize();
   }
 }
 

@@ -191,11 +191,11 @@ async function partsOn(address, threads, signal) {
 /**
  * Time the processor: reading, and multiplying in both formats, with one thread and with all.
  * @param {string} address - Of the worker's script.
- * @param {{signal: AbortSignal, until: number, say: (task: string, rate: number) => void}} limits
+ * @param {{signal: AbortSignal, until: number}} limits
  * @returns {Promise<object>} The `engine`, `threads`, whether the page ran `alone`, `wrong` kernels, and by task bytes
  *   per second of `one` thread and of `all`: `median`, `low`, `high`, `samples`.
  */
-export async function timeProcessor(address, { signal, until, say }) {
+export async function timeProcessor(address, { signal, until }) {
   const threads = Math.max(1, Math.min(64, navigator.hardwareConcurrency ?? 1));
   const { parts, engine, bytes, alone = false } = await partsOn(address, threads, signal);
   const found = { engine, threads: parts.length, alone, bytes_of_each: bytes, wrong: [], tasks: {} };
@@ -211,7 +211,6 @@ export async function timeProcessor(address, { signal, until, say }) {
       const one = await timeParts(parts.slice(0, 1), task, start + share * 0.4);
       const all = parts.length > 1 ? await timeParts(parts, task, start + share) : one;
       found.tasks[task] = { one, all };
-      say(task, all.median);
     }
   } finally {
     for (const part of parts) part.stop();

@@ -100,11 +100,11 @@ export function checkCommands({ device, decoding }) {
  * @returns {string[]} Ids: all those whose name says most of what the text says; several where cores or memory differ.
  */
 export function devicesCalled(text, devices) {
-  const said = ` ${wordsOf(text).join(" ")} `;
+  const said = ` ${nameWords(text).join(" ")} `;
   let [most, found] = [0, []];
   for (const { id, name } of devices) {
     // What no browser tells: how many cores, how much memory.
-    const words = wordsOf(name.replace(/[（(].*?[）)]/g, "").replace(/\s\d+\s*GB\b/g, ""));
+    const words = nameWords(name.replace(/[（(].*?[）)]/g, "").replace(/\s\d+\s*GB\b/g, ""));
     if (!words.some((word) => /\d/.test(word)) || !said.includes(` ${words.join(" ")} `)) continue;
     if (words.length > most) [most, found] = [words.length, []];
     if (words.length === most) found.push(id);
@@ -112,7 +112,7 @@ export function devicesCalled(text, devices) {
   return found;
 }
 
-const wordsOf = (text) =>
+const nameWords = (text) =>
   text
     .toLowerCase()
     .replace(/\((r|tm|c)\)/g, "")

@@ -239,10 +239,10 @@ async function multipliesRight(shelf) {
 
 /**
  * Time how memory is read: of growing pieces, so that a cache shows.
- * @param {object} limits - `memory` to take, in bytes; `signal`, `until` as for `timeOften`; `say` is told how it goes.
+ * @param {object} limits - `memory` to take, in bytes; `signal`, `until` as for `timeOften`.
  * @returns {Promise<object[]>} For each size `bytes`, and bytes per second: `median`, `low`, `high`, `samples`.
  */
-export function timeReading(gpu, { memory, signal, until, say }) {
+export function timeReading(gpu, { memory, signal, until }) {
   return withShelf(gpu, async (shelf) => {
     const { pipeline, layout } = await gpu.pipeline("read", READ, BINDINGS.read);
     const sums = await room(shelf, 4 * Math.max(...READERS));
@@ -251,18 +251,14 @@ export function timeReading(gpu, { memory, signal, until, say }) {
       for (const group of pieces) dispatch(pass, { pipeline, group, groups });
     };
     const found = [];
-    let groups = 0;
+    let groups = READERS[0];
     for (const bytes of readSizes(memory)) {
       const added = await randomBuffers(shelf, bytes - (found.at(-1)?.bytes ?? 0), 7 + pieces.length);
       if (!added) break;
       pieces.push(...added.map((buffer) => gpu.group(layout, buffer, sums)));
-      if (bytes <= SURE_READ) {
-        const choices = bytes < SURE_READ ? READERS.slice(0, 1) : READERS;
-        groups = await fastest(choices, recordWith, gpu, { signal, until });
-      }
+      if (bytes === SURE_READ) groups = (await fastest(READERS, recordWith, gpu, { signal, until })).choice;
       const time = await gpu.timeOften(recordWith(groups), { signal, until });
       found.push({ bytes, ...perSecond(time, bytes) });
-      say(bytes, found.at(-1).median);
       // The next one takes longer, and so does filling it.
       if (performance.now() > until || (time.median * nextSize(bytes)) / bytes > LONGEST_MS) break;
     }
@@ -302,14 +298,12 @@ function perSecond({ median, low, high, samples }, amount) {
 // The choice with which something takes least.
 async function fastest(choices, recordWith, gpu, limits) {
   let best = { choice: choices[0], ms: Infinity };
-  if (choices.length > 1) {
-    for (const choice of choices) {
-      if (performance.now() > limits.until) break;
-      const { median: ms } = await gpu.timeOften(recordWith(choice), { ...limits, samples: 2 });
-      if (ms < best.ms) best = { choice, ms };
-    }
+  for (const choice of choices) {
+    if (performance.now() > limits.until) break;
+    const { median: ms } = await gpu.timeOften(recordWith(choice), { ...limits, samples: 2 });
+    if (ms < best.ms) best = { choice, ms };
   }
-  return best.choice;
+  return best;
 }
 
 // ---------------------------------------------------------------- decoding
@@ -332,8 +326,7 @@ export function timeDecoding(gpu, model, format, shapes, limits) {
     const recordWith = (shape) => (pass) => runWork(pass, decoder.work, kernels.get(shape), shape);
     const { signal, until } = limits;
     const half = performance.now() + (until - performance.now()) / 2;
-    const shape = await fastest(shapes, recordWith, gpu, { signal, until: half });
-    const { median: layerMs } = await gpu.timeOften(recordWith(shape), { signal, until: half, samples: 2 });
+    const { choice: shape, ms: layerMs } = await fastest(shapes, recordWith, gpu, { signal, until: half });
     const whole = await fillDecoder(decoder, model, Math.min(model.layers, asMuchAsMayBe(layerMs)), limits, half);
     const time = await gpu.timeOften(recordWith(shape), limits);
     const { work, layers } = decoder;
@@ -343,14 +336,13 @@ export function timeDecoding(gpu, model, format, shapes, limits) {
 }
 
 // Layers while there is memory and time, then the output.
-async function fillDecoder(decoder, { layers }, wanted, { memory, signal, say }, until) {
+async function fillDecoder(decoder, { layers }, wanted, { memory, signal }, until) {
   const { gpu, work } = decoder;
   const layerBytes = bytesIn(work);
   while (decoder.layers < wanted && bytesIn(work) + layerBytes <= memory && performance.now() < until) {
     gpu.check(signal);
     if (!(await decoder.addLayer(decoder.layers))) break;
     await gpu.finished();
-    say(decoder.layers);
   }
   const fits = bytesIn(work) + decoder.outputBytes <= memory;
   return decoder.layers === layers && fits && decoder.addOutput();
@@ -431,7 +423,7 @@ async function matrixProduct(shelf, m, n, k) {
  * Time the product of two matrices, of growing ones while there is time.
  * @returns {Promise<object>} Operations per second (`median`, `low`, `high`, `samples`) for the largest, and its `size`.
  */
-export async function timeProduct(gpu, { signal, until, say }) {
+export async function timeProduct(gpu, { signal, until }) {
   let best = null;
   for (const size of PRODUCTS) {
     const flop = 2 * size[0] * size[1] * size[2];
@@ -440,7 +432,6 @@ export async function timeProduct(gpu, { signal, until, say }) {
       const { record } = await matrixProduct(shelf, ...size);
       return { ...perSecond(await gpu.timeOften(record, { signal, until }), flop), size };
     });
-    say(size, best.median);
   }
   return best;
 }

@@ -73,7 +73,7 @@ export async function measureAll({ tables, worker, models, pace, signal, say, sh
     await measureGpu({ record, tables, models, pace, signal, step, show });
     done = steps - 1;
     step("プロセッサで測っています");
-    const limits = { signal, until: performance.now() + pace.processor, say: () => {} };
+    const limits = { signal, until: performance.now() + pace.processor };
     record.processor = await timeProcessor(worker, limits);
     for (const wrong of record.processor.wrong) {
       record.problems.push(`プロセッサの計算「${wrong}」の答えが合わないので、その速さは載せません。`);
@@ -142,13 +142,13 @@ async function measureOn(gpu, all) {
   const memory = memoryToTake(gpu);
   step("メモリを読む速さを測っています");
   if (!wrong.includes("read")) {
-    record.reading = await timeReading(gpu, { memory, signal, until: performance.now() + pace.read, say() {} });
+    record.reading = await timeReading(gpu, { memory, signal, until: performance.now() + pace.read });
     show(record);
   }
   if (!wrong.includes("norm")) await decodeAll(gpu, shapes, memory, all);
   step("行列の積を測っています");
   if (!wrong.includes("product")) {
-    record.product = await timeProduct(gpu, { signal, until: performance.now() + pace.product, say() {} });
+    record.product = await timeProduct(gpu, { signal, until: performance.now() + pace.product });
     show(record);
   }
 }
@@ -159,10 +159,10 @@ async function decodeAll(gpu, shapes, memory, { record, tables, models, pace, si
     for (const weights of DECODED_FORMATS) {
       step(`${name}の形で、1トークンずつ書いています（${weights}）`);
       if (!shapes[weights].length) continue;
-      const limits = { memory, signal, until: performance.now() + pace.decode, say() {} };
+      const limits = { memory, signal, until: performance.now() + pace.decode };
       try {
         const time = await timeDecoding(gpu, matrixSizes(model), weights, shapes[weights], limits);
-        record.decoding.push(decoded(id, weights, time));
+        record.decoding.push(tokensOf(id, weights, time));
       } catch (error) {
         if (!(error instanceof Halt) || gpu.lost || signal.aborted) throw error;
         record.problems.push(`${name}（${weights}）: ${error.message}`);
@@ -173,7 +173,7 @@ async function decodeAll(gpu, shapes, memory, { record, tables, models, pace, si
 }
 
 /** What a speed through the weights is in tokens: a file of that format has as many bytes a token. */
-function decoded(model, weights, { median, low, high, ...time }) {
+function tokensOf(model, weights, { median, low, high, ...time }) {
   const bytes_per_token = bytesPerToken(model, weights);
   return {
     model,

@@ -2,10 +2,10 @@
 
 import { h, s } from "./dom.mjs";
 import { estimate, makeDevice, scaled, significant } from "./estimator.mjs";
+import { axes, marker, picture } from "./marks.mjs";
 import { measureData } from "./measure-data.mjs";
 import { LAYOUTS } from "./measure-formats.mjs";
 import { bytesPerToken } from "./measure-session.mjs";
-import { axes, marker, picture } from "./plot.mjs";
 
 const LEAST_CHART = 280;
 const OTHER_MODELS = ["llama-3.1-8b", "gpt-oss-20b", "qwen3-32b", "llama-3.3-70b", "deepseek-v3"];

@@ -18,7 +18,7 @@ import { resultParts } from "./measure-view.mjs";
 import { shelvesOf } from "./shelves.mjs";
 
 // It lies beside this script.
-const WORKER = globalThis.document && new URL("hayasa-measure-worker.js", document.currentScript.src).href;
+const WORKER = globalThis.document && new URL("hayasa-thread.js", document.currentScript.src).href;
 const STOPPED = "途中で止めました。ここまでの結果は残します。";
 const HIDDEN = "ページが隠れたので、途中で止めました。隠れたページは、ブラウザが遅くします。ここまでの結果は残します。";
 
