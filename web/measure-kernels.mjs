@@ -46,11 +46,11 @@ fn main(
   for (; i < count; i += step) { sum ^= data[i]; }
   parts[local] = sum.x ^ sum.y ^ sum.z ^ sum.w;
   workgroupBarrier();
-  for (var half = 128u; half > 0u; half >>= 1u) {
-    if (local < half) { parts[local] ^= parts[local + half]; }
-    workgroupBarrier();
+  if (local == 0u) {
+    var all = 0u;
+    for (var j = 0u; j < 256u; j++) { all ^= parts[j]; }
+    sums[group.x] = all;
   }
-  if (local == 0u) { sums[group.x] = parts[0]; }
 }`;
 
 const Q4_0 = {

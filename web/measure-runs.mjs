@@ -16,7 +16,7 @@ import { asMuchAsMayBe, BINDINGS, dispatch, LONGEST_MS } from "./measure-gpu.mjs
 import { matrixVector, NORM, PRODUCT, READ, rowsPerGroup, SHAPES, TILE } from "./measure-kernels.mjs";
 
 const MOST_ROWS = 65535 * Math.min(...SHAPES.map(rowsPerGroup)); // that one dispatch can have
-const READERS = [1024, 4096, 16384]; // workgroups that read; which is fastest depends on the GPU
+const READERS = [256, 1024, 4096]; // workgroups that read; which is fastest depends on the GPU
 const SMALLEST_READ = 8 * MIB; // shows how fast the GPU is at all
 const SURE_READ = 64 * MIB; // from here on it is worth choosing
 const LARGEST_READ = 1024 * MIB;

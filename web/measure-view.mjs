@@ -33,8 +33,8 @@ export function resultParts({ tables, summary, record, width }) {
   ];
 }
 
-/** The bandwidth to reckon with: the GPU's, or where there is none the processor's. */
-const fastestRead = ({ reading, processor }) => reading ?? processor;
+/** The bandwidth to reckon with: the GPU's, unless it is none or a processor plays it. */
+const fastestRead = ({ reading, processor }) => Math.max(reading, processor);
 
 function panel(title, ...inside) {
   return h("section.hy-panel", { "aria-label": title }, h("p.hy-title", {}, title), inside);
@@ -94,7 +94,7 @@ function table(label, columns, rows) {
 }
 
 const spread = ({ low, high, samples }, unit) =>
-  `（${samples}回の真ん中の半分：${scaled(low, unit)} ～ ${scaled(high, unit)}）`;
+  samples > 1 && `${samples}回測った真ん中の半分は、${scaled(low, unit)} ～ ${scaled(high, unit)} でした。`;
 
 // ---------------------------------------------------------------- the parts
 
