@@ -98,13 +98,21 @@ class Instrument {
 
   /** What the address says, and what the browser says of the machine. */
   open() {
-    const { summary, problems } = readFragment(location.hash, tables);
-    this.shared = summary;
-    if (summary?.device) this.choose(summary.device);
-    else this.guessDevice(rendererName());
-    this.problems = problems;
-    this.show();
+    this.guessDevice(rendererName());
+    this.follow();
+    addEventListener("hashchange", () => this.follow());
     document.addEventListener("visibilitychange", () => document.hidden && this.running?.abort(new Halt(HIDDEN)));
+  }
+
+  follow() {
+    const { summary, problems } = readFragment(location.hash, tables);
+    this.problems = problems;
+    if (summary) {
+      this.shared = summary;
+      this.record = null;
+      if (summary.device) this.choose(summary.device);
+    }
+    this.show();
   }
 
   choose(device) {
