@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
 from tools.page.live import live_data
+from tools.page.measure import measure_data
 from tools.page.package import Package
 from tools.page.race import race_data
 from tools.page.tables import (
@@ -75,6 +76,7 @@ class Later(NamedTuple):
 LATER = {
     "figures": Later(),
     "calculator": Later(),
+    "measure": Later(),
     "below": Later(
         (
             "hayasa.answer.duration.answer_time",
@@ -205,6 +207,7 @@ LATER_DATA = {
     "draft": draft_data,
     "energy": energy_data,
     "file": file_data,
+    "measure": measure_data,
     "measurement": measurement_data,
     "offload": offload_data,
     "prompt": prompt_data,
@@ -317,11 +320,11 @@ def script_names() -> list[str]:
 
 
 # Scripts of their own, which need nothing of the others, and what each imports under its name.
-ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "guess": None, "live": live_data}
+ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "guess": None, "live": live_data, "thread": None}
 
 
 def plain_script(root: Path, name: str) -> str:
-    """Return a script that stands alone: the front page's race, the chapters' guesses, their live figures."""
+    """Return a script that stands alone: the front page's race, the chapters' guesses, their live figures, a thread."""
     data = ALONE[name]
     made = f"export const {name} = JSON.parse({quoted(compact_json(data()))});\n" if data else ""
     return bundle(root / "web", {f"{name}-data.mjs": made}, f"{name}.mjs", f"hayasa{name.title()}")
