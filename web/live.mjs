@@ -1,9 +1,8 @@
-// The chapters' guesses, and the live figures that need no estimator: their numbers are computed when the book is made.
+// The live figures that need no estimator: their numbers are computed when the book is made.
 
 import { nextTask } from "./dom.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
 import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
-import { miss, mountGuess, steps } from "./guess.mjs";
 import { live } from "./live-data.mjs";
 import { draw, mountLottery } from "./lottery.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
@@ -21,7 +20,6 @@ const FIGURES = {
 };
 
 async function start() {
-  for (const root of document.querySelectorAll(".hayasa-guess")) mountGuess(root);
   for (const root of document.querySelectorAll(".hayasa-live")) {
     await nextTask();
     const { live: kind } = root.dataset;
@@ -33,4 +31,4 @@ async function start() {
 
 if (globalThis.document) start();
 
-export { boundAt, cacheBytes, dequantized, draw, half, levels, miss, passing, pile, schedule, steps, weightsIn };
+export { boundAt, cacheBytes, dequantized, draw, half, levels, passing, pile, schedule, weightsIn };
