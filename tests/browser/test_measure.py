@@ -2,7 +2,7 @@
 
 import json
 import re
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -41,8 +41,13 @@ def gpu_browser(browser):
 
 def give(page, scripts: dict[str, str]) -> None:
     """Give a page these scripts instead of its own."""
-    for name, text in scripts.items():
-        page.route(f"**/{name}", lambda route, text=text: route.fulfill(body=text, content_type="text/javascript"))
+
+    def fulfill(route):
+        name = urlsplit(route.request.url).path.rpartition("/")[2]
+        route.fulfill(body=scripts[name], content_type="text/javascript")
+
+    for name in scripts:
+        page.route(f"**/{name}", fulfill)
 
 
 @pytest.fixture
@@ -159,7 +164,7 @@ def test_beside_each_speed_stands_what_hayasa_says(instrument):
             hayasa.estimate(one["model"], "rtx-4090", weights=one["weights"], engine=engine)
             for engine in ("ideal", "llama.cpp")
         )
-        assert name == real.model.name and measured == significant(one["tokens_per_s"])
+        assert name.strip() == real.model.name and measured == significant(one["tokens_per_s"])
         assert bound == significant(ideal.decode_tokens_per_s_bound)
         low, high = significant(real.decode_tokens_per_s_low), significant(real.decode_tokens_per_s_high)
         assert best == f"{significant(real.decode_tokens_per_s)}（{low} ～ {high}）"
