@@ -205,7 +205,7 @@ def test_an_address_that_says_nonsense_is_told_so(visitor):
     expect_none(visitor.problems)
 
 
-def test_what_is_shared_is_what_was_measured(visitor):
+def test_what_is_shared_is_what_was_measured(visitor, axe):
     """Without a GPU: the processor alone is measured, and its result goes into the address."""
     visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     instrument = Instrument(visitor).open()
@@ -215,6 +215,7 @@ def test_what_is_shared_is_what_was_measured(visitor):
     instrument.page.get_by_text("コピーしました。").wait_for()
     address = instrument.page.evaluate("navigator.clipboard.readText()")
     said = parse_qs(address.partition("#")[2])
+    assert violations(instrument.page, axe, "'.hayasa-measure'") == []
     rate = record["processor"]["tasks"]["read"]["all"]["median"]
     assert said["cpu"] == [f"{float(f'{rate:.3e}'):.0f}"]
 

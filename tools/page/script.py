@@ -319,14 +319,15 @@ def script_names() -> list[str]:
     return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
 
 
-# Scripts of their own, which need nothing of the others: what each imports under its name.
-ALONE: dict[str, Callable[[], object]] = {"race": race_data, "live": live_data, "thread": dict}
+# Scripts of their own, which need nothing of the others, and what each imports under its name.
+ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "guess": None, "live": live_data, "thread": None}
 
 
 def plain_script(root: Path, name: str) -> str:
-    """Return a script that stands alone: the front page's race, the chapters' guesses and live figures, a thread."""
-    data = f"export const {name} = JSON.parse({quoted(compact_json(ALONE[name]()))});\n"
-    return bundle(root / "web", {f"{name}-data.mjs": data}, f"{name}.mjs", f"hayasa{name.title()}")
+    """Return a script that stands alone: the front page's race, the chapters' guesses, their live figures, a thread."""
+    data = ALONE[name]
+    made = f"export const {name} = JSON.parse({quoted(compact_json(data()))});\n" if data else ""
+    return bundle(root / "web", {f"{name}-data.mjs": made}, f"{name}.mjs", f"hayasa{name.title()}")
 
 
 def scripts_alone(root: Path) -> dict[str, str]:
