@@ -1,7 +1,7 @@
--- 予想（.hayasa-guess）や、見積り器の要らない動く図（.hayasa-live）のあるページに、それぞれのスクリプトを置きます。
+-- 予想（.hayasa-guess）や動く図（.hayasa-live と、見積り器の要る .hayasa-figure）のあるページに、スクリプトを置きます。
 -- Both engines run this: Quarto says itself which file it renders, press says so in the metadata.
 
-local PLACES = {'hayasa-guess', 'hayasa-live'}
+local SCRIPTS = {'hayasa-guess', 'hayasa-live'}
 
 local function exists(path)
   local file = io.open(path)
@@ -15,10 +15,11 @@ function Pandoc(doc)
   doc.blocks:walk({Div = function(div)
     for _, class in ipairs(div.classes) do found[class] = true end
   end})
+  found['hayasa-live'] = found['hayasa-live'] or found['hayasa-figure']
   local source = quarto and quarto.doc.input_file or pandoc.utils.stringify(doc.meta['input-file'] or '')
   local web = exists(pandoc.path.join({pandoc.path.directory(source), '_quarto.yml'})) and 'web/' or '../web/'
   local scripts = ''
-  for _, class in ipairs(PLACES) do
+  for _, class in ipairs(SCRIPTS) do
     if found[class] then scripts = scripts .. '\n<script defer src="' .. web .. class .. '.js"></script>' end
   end
   if scripts == '' then return nil end

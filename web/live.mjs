@@ -1,6 +1,7 @@
-// The live figures that need no estimator: their numbers are computed when the book is made.
+// The live figures of a page, built as the reader comes near. Most need no estimator: their numbers are computed when
+// the book is made. For those that do, it comes then.
 
-import { nextTask } from "./dom.mjs";
+import { nextTask, runScript } from "./dom.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
 import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
 import { live } from "./live-data.mjs";
@@ -19,7 +20,17 @@ const FIGURES = {
   waterfall: mountWaterfall,
 };
 
+// The scripts of the estimator lie beside this one; once they are here, they build every figure that asks for them.
+const beside = globalThis.document?.currentScript.src;
+const estimator = { coming: null };
+
+function bringEstimator() {
+  const run = (name) => () => runScript(new URL(name, beside).href);
+  estimator.coming ??= run("hayasa-tables.js")().then(run("hayasa.js"));
+}
+
 async function start() {
+  for (const root of document.querySelectorAll(".hayasa-figure")) whenNear(root, bringEstimator);
   for (const root of document.querySelectorAll(".hayasa-live")) {
     await nextTask();
     const { live: kind } = root.dataset;
