@@ -432,7 +432,7 @@ def figure_pages(site) -> list[str]:
 def visit_figures(visitor, name: str):
     """Go to a page, and to its figures, which come when a reader is near."""
     page = visitor.visit(name)
-    for root in page.locator(".hayasa-figure").all():
+    for root in page.locator(".hayasa-figure, .hayasa-live").all():
         root.scroll_into_view_if_needed()
         root.locator("svg.hy-plot").wait_for()
     return page
