@@ -347,7 +347,7 @@ def test_labels_in_charts_do_not_overlap(visitor, site):
         page = Calculator(visitor).open(query).page
         found += [f"{query}: {pair}" for pair in page.evaluate(OVERLAPPING)]
     for name in figure_pages(site):
-        found += [f"{name}: {pair}" for pair in visitor.visit(name).evaluate(OVERLAPPING)]
+        found += [f"{name}: {pair}" for pair in visit_figures(visitor, name).evaluate(OVERLAPPING)]
     expect_none(found)
 
 
@@ -429,6 +429,15 @@ def figure_pages(site) -> list[str]:
     return [path.relative_to(site).as_posix() for path in found]
 
 
+def visit_figures(visitor, name: str):
+    """Go to a page, and to its figures, which come when a reader is near."""
+    page = visitor.visit(name)
+    for root in page.locator(".hayasa-figure, .hayasa-live").all():
+        root.scroll_into_view_if_needed()
+        root.locator("svg.hy-plot").wait_for()
+    return page
+
+
 def test_at_least_two_chapters_have_a_figure_that_moves(site):
     assert len(figure_pages(site)) >= 2
 
@@ -478,7 +487,7 @@ STATIC = """root => {
 def test_figures_in_the_chapters_answer_their_sliders(visitor, site):
     found, kinds = [], set()
     for name in figure_pages(site):
-        page = visitor.visit(name)
+        page = visit_figures(visitor, name)
         # Paper needs every image; a page that is left while one is loading would count as broken.
         page.evaluate("for (const image of document.images) image.loading = 'eager'")
         wait_until(page, "[...document.images].every((image) => image.complete)")
