@@ -1,10 +1,12 @@
 // The conditions that few look at.
 
 import { GIB } from "./estimator.mjs";
-import { menu, numberField, slider } from "./fields.mjs";
+import { menu, numberField } from "./fields.mjs";
 import { fileField } from "./filefield.mjs";
 import { choice } from "./form.mjs";
-import { engineGroups, pairOf, shelvesOf } from "./menus.mjs";
+import { engineGroups } from "./menus.mjs";
+import { pairOf, shelvesOf } from "./shelves.mjs";
+import { slider } from "./slider.mjs";
 import { asksForHost, isProcessor, numberRules } from "./state.mjs";
 
 // The numbers that have a slider, too: where it can stand, and what is said of it.

@@ -5,8 +5,8 @@ import { h, replace } from "./dom.mjs";
 import { GIB } from "./estimator.mjs";
 import { menu, numberField } from "./fields.mjs";
 import { parts } from "./later.mjs";
+import { smallMarker } from "./marks.mjs";
 import { deviceGroups, OWN_CHOICE } from "./menus.mjs";
-import { smallMarker } from "./plot.mjs";
 import { isListed, MAX_MACHINES, numberRules, withMachine } from "./state.mjs";
 
 const DEVICE_EXAMPLE = "apple-m4-10c";

@@ -1,7 +1,7 @@
 // The chart of speeds as SVG.
 
 import { s } from "./dom.mjs";
-import { linearTicks, marker, picture, tickText } from "./plot.mjs";
+import { linearTicks, marker, picture, tickText } from "./marks.mjs";
 
 const FONT = 13;
 const ROW = 58;

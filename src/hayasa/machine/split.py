@@ -25,7 +25,9 @@ def devices_at_a_time(split: str, devices: int) -> int:
 
 
 def messages_per_step(split: str, devices: int, layers: float) -> float:
-    """Count what devices tell each other in a step, one after another.
+    """Count what devices of one machine tell each other in a step, one after another.
+
+    The host chooses the token there, so that the last one hands nothing on.
 
     Examples
     --------
@@ -140,7 +142,7 @@ def pipeline_step_s(
     """Time of a decode step whose layers are dealt out over devices in a row.
 
     The devices work one after another, so the step takes as long as on one
-    device, plus ``devices - 1`` messages.
+    device, plus one message each: the chosen token goes back to the first.
 
     Parameters
     ----------
@@ -175,12 +177,12 @@ def pipeline_step_s(
     Eight machines, 0.1 s of reading, 1 ms per hand-over:
 
     >>> round(pipeline_step_s(0.1, 8, link_latency_s=1e-3), 3)
-    0.107
+    0.108
     """
     require_positive("one_device_step_s", one_device_step_s)
     require_integer("devices", devices, 1, MAX_DEVICES)
     message = _message_s(message_bytes, link_bandwidth_bytes_per_s, link_latency_s)
-    return one_device_step_s + messages_per_step("pipeline", devices, 0) * message
+    return one_device_step_s + (devices if devices > 1 else 0) * message
 
 
 def tensor_parallel_step_s(
