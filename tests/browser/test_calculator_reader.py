@@ -6,7 +6,7 @@ import pytest
 
 import hayasa
 from hayasa.units import scaled, significant
-from tests.browser.calculator import Calculator, Machine, View, changes, differences
+from tests.browser.calculator import ARTICLE, Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
@@ -175,19 +175,22 @@ class Keyboard:
 def test_everything_works_by_keyboard_alone(calculator):
     calculator.open(TWO)
     view = View.read(TWO)
+    folded = calculator.root.locator(".hy-more")
+    folded.evaluate("part => { part.open = false; }")
     reader = Keyboard(calculator)
     reader.enter()
     assert reader.at()["name"] == "モデルを名前の一部でしぼる"
     assert reader.press("Tab")["name"] == "モデル"
     reader.keyboard.type("Llama 3.1 8B")
     view.model = "llama-3.1-8b"
+    assert reader.press("Tab")["name"] == "重みの形式"
+    assert reader.press("Tab")["name"] == folded.locator("summary").text_content()
+    reader.press("Enter")
     reader.move("バッチサイズ")
     reader.write("3")
     reader.move("バッチサイズ（スライダー）")
     reader.press("ArrowRight", "ArrowRight")
     view.batch_size = 16
-    reader.move("くわしい条件")
-    reader.press("Enter")
     reader.move("プロンプトの長さ")
     reader.write("77")
     view.prompt_length = 77
@@ -396,7 +399,7 @@ def test_without_script_the_table_is_there(visitor):
 def test_the_calculator_works_on_a_page_opened_straight_from_the_disk(browser, site):
     with browser.new_context(locale="ja-JP") as context:
         visitor = Visitor(context.new_page(), "file://")
-        calculator = Calculator(visitor).open_address((site / "calculator.html").as_uri())
+        calculator = Calculator(visitor).open_address((site / "calculator.html").as_uri() + ARTICLE)
         calculator.choose("モデル", "llama-3.1-8b")
         calculator.choose("重みの形式", "q4_k_m")
         calculator.choose("エンジン", "llama.cpp")
@@ -412,7 +415,7 @@ def test_the_calculator_works_on_a_page_opened_straight_from_the_disk(browser, s
         calculator.page.evaluate("location.hash = document.querySelector('main h2[id]').id")
         calculator.page.wait_for_timeout(100)
         assert changes(before, calculator.read()) == []
-        example = calculator.page.locator("main a[href*='calculator.html?']").first
+        example = calculator.page.locator("main a[href*='calculator.html?model=llama']").first
         example.click()
         view = View.read(example.get_attribute("href").partition("?")[2])
         assert differences(calculator.read(), view) == []

@@ -103,6 +103,7 @@ LATER = {
     "python": Later(beside="below"),
     "offload": Later(
         (
+            "hayasa.answer.choose.layers_instead",
             "hayasa.answer.offload.offload_of",
             "hayasa.answer.offload.offloaded_prompt",
             "hayasa.answer.offload.require_split",
