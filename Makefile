@@ -6,8 +6,9 @@ SHELL = /bin/sh
 VENV_PYTHON = .venv/bin/python
 
 # CI=true または BROWSER=1 のとき、ブラウザと PDF のテストに使うものも入れる。
-REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt requirements-pdf.txt)
+REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt requirements-pdf.txt requirements-slides.txt)
 pdf: REQUIREMENTS += requirements-pdf.txt
+slides: REQUIREMENTS += requirements-pdf.txt requirements-slides.txt
 lab: REQUIREMENTS += requirements-lab.txt
 
 # 計算機にもともとある設定が、本を変えたり、検査を壊したりしないようにする。
@@ -26,13 +27,14 @@ export AUTHOR =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE =
 
-.PHONY: help book pdf test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
+.PHONY: help book pdf slides test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
 	@echo ''
 	@echo '  make book       本を作る (_book/index.html)'
 	@echo '  make pdf        本を一冊の PDF にする (book.pdf。次の make book から、サイトにも載る)'
+	@echo '  make slides     授業のスライドを、本の中に作る (_book/slides/。先に make book)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
 	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
 	@echo '  make lab        JupyterLab で読者のノートブックを開く (AUTHOR=1 で章の原稿)'
@@ -69,6 +71,9 @@ pdf: ready
 	@$(VENV_PYTHON) -m press pdf
 
 # ファイルごとに分けて並べて動かす。章のセルは、一つの章の中では順に動く。
+slides: ready
+	@$(VENV_PYTHON) -m press slides slides
+
 test: ready
 	@$(VENV_PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 

@@ -1,4 +1,4 @@
-"""`python -m press build`, `python -m press pdf` and `python -m press preview`."""
+"""`python -m press build`, `python -m press pdf`, `python -m press slides` and `python -m press preview`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from press.build import build, build_pdf
+from press.build import Say, build, build_pdf, build_slides
 from press.preview import preview
 from press.problems import BookError
 from press.read.config import PDF
@@ -16,10 +16,11 @@ from press.write.pdf import MissingPackageError
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="press", description="Quarto の本を、Quarto なしで Web サイトにします。")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build|pdf|preview")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|pdf|slides|preview")
     for name, text in (
         ("build", "サイトを作ります"),
         ("pdf", "一冊の PDF を作ります"),
+        ("slides", "スライド（フォルダーの _quarto.yml が format: revealjs のもの）を、壁に映すページと PDF にします"),
         ("preview", "サイトを見せ、原稿が変わるたびに作り直します"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -33,11 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
             )
     try:
         given = parser.parse_args(arguments)
-        say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
+        say: Say = (lambda line: None) if given.quiet else (lambda line: print(line, flush=True))
         if given.command == "preview":
             preview(given.root, given.output, given.port, say)
         elif given.command == "pdf":
             build_pdf(given.root, given.output or given.root / PDF, say)
+        elif given.command == "slides":
+            say(str(build_slides(given.root, given.output, say)))
         else:
             build(given.root, given.output, say)
     except (PortError, MissingPackageError) as error:

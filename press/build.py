@@ -14,6 +14,7 @@ import panflute as pf
 from press.cache import Cache
 from press.problems import Problems
 from press.read.config import CONFIG, Book, Entry, read_book
+from press.read.decks import read_deck, read_decks
 from press.read.manuscript import Manuscript, read_manuscript
 from press.read.scripts import run_scripts
 from press.resolve.citations import resolve_citations
@@ -28,6 +29,7 @@ from press.write.generator import Generator
 from press.write.html import MathError, page_html
 from press.write.pdf import book_pdf, needed_packages
 from press.write.site import Files, check_output, write_page, write_site
+from press.write.slides import check_deck, check_look, copy_reveal, deck_html, deck_pdf, images, listed, reveal_folder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -186,6 +188,62 @@ def build_pdf(root: Path, output: Path, say: Say = lambda line: None) -> Path:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(pdf)
         say(f"{output}（{len(pdf) / 1e6:.1f} MB、{time.perf_counter() - started:.1f} 秒）")
+        return output
+    raise problems.error()
+
+
+def build_slides(root: Path, output: Path | None = None, say: Say = lambda line: None) -> Path:
+    """Write the decks in `root` as pages for the wall and as PDF.
+
+    Parameters
+    ----------
+    root
+        The folder of the decks and of their `_quarto.yml`.
+    output
+        Where they go; by default the folder's `output-dir`.
+    say
+        Called with a line of progress for each deck.
+
+    Returns
+    -------
+    Path
+        The folder of the slides.
+
+    Raises
+    ------
+    BookError
+        With every problem found. Nothing is written.
+    MissingPackageError
+        If reveal.js or what sets a PDF is not there.
+    """
+    needed_packages()
+    reveal_folder()
+    root = root.resolve()
+    problems = Problems(root / ".press" / "error.log")
+    with problems.working_on("スライドの全体"):
+        book, reveal = read_decks(root, problems)
+        output = (output or root / book.output_dir).resolve()
+        run_scripts(book, output, say, problems)
+        problems.stop_if_any()
+        decks = [deck for entry in book.entries if (deck := read_deck(root, entry.source, problems))]
+        check_look(root, reveal, problems)
+        for deck in decks:
+            check_deck(root, deck, problems)
+        files = resource_files(book, output, problems) | set(listed(reveal.get("css")))
+        problems.stop_if_any()
+        made: dict[str, bytes] = {}
+        for deck in decks:
+            files |= set(images(deck))
+            with problems.working_on(deck.source):
+                made[deck.source.replace(".qmd", ".html")] = deck_html(book, deck, reveal, problems).encode()
+                made[deck.source.replace(".qmd", ".pdf")] = deck_pdf(book, deck, problems)
+            say(f"{deck.title}")
+        problems.stop_if_any()
+        copy_reveal(output)
+        made |= {name: (root / name).read_bytes() for name in files}
+        for name, data in made.items():
+            (output / name).parent.mkdir(parents=True, exist_ok=True)
+            (output / name).write_bytes(data)
         return output
     raise problems.error()
 

@@ -19,12 +19,15 @@ GROUPS = {
     "requirements-uv.txt": ["installer"],
     "requirements-lab.txt": ["lab"],
     "requirements-pdf.txt": ["pdf"],
+    "requirements-slides.txt": ["slides"],
     "requirements-ci.txt": ["ci"],
     "requirements-quarto.txt": ["quarto"],
 }
-# Quarto's package asks for Jupyter, which the book's Quarto never runs.
-ALONE = ["requirements-quarto.txt"]
-WHEELS = [name for name in GROUPS if name not in ALONE]
+# Quarto's package asks for Jupyter, which the book's Quarto never runs; the slides take files of theirs, and
+# nothing that runs.
+ALONE = ["requirements-quarto.txt", "requirements-slides.txt"]
+# What is no wheel: Quarto's package.
+WHEELS = [name for name in GROUPS if name != "requirements-quarto.txt"]
 
 HASH = re.compile(r" \\\n +--hash=\S+")
 
@@ -72,7 +75,17 @@ def compile_pins() -> list[str]:
 def try_pins(platform: str, python: str, files: Sequence[str] = WHEELS) -> str:
     """Return why the pins cannot be installed from wheels on such a machine, or nothing."""
     with tempfile.TemporaryDirectory() as target:
-        arguments = ["pip", "install", "--dry-run", "--require-hashes", "--only-binary", ":all:", "--target", target]
+        arguments = [
+            "pip",
+            "install",
+            "--dry-run",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--target",
+            target,
+        ]
         arguments += ["--python-platform", platform, "--python-version", python]
         tried = uv(*arguments, *[part for name in files for part in ("-r", name)])
     return f"{platform}, Python {python}:\n{tried.stderr.rstrip()}" if tried.returncode else ""

@@ -323,7 +323,8 @@ def fill(names):
     sys.stdout.flush()
     with contextlib.suppress(SetupError):  # without it, pip does the same more slowly
         pip(["--require-hashes", "-r", INSTALLER])
-    install(["--require-hashes"] + [part for name in names for part in ("-r", name)], total=len(pins))
+    # The files name all that is needed, and of some packages only what the book needs of them.
+    install(["--no-deps", "--require-hashes"] + [part for name in names for part in ("-r", name)], total=len(pins))
 
 
 def is_usable(wanted=None):

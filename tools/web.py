@@ -34,7 +34,7 @@ def scripts(root: Path) -> dict[str, str]:
         del sys.path[:2]
     return {
         "hayasa-tables.js": script.tables_script(),
-        "hayasa-race.js": script.race_script(root),
+        **script.scripts_alone(root),
         **script.page_scripts(root, source),
     }
 

@@ -3,7 +3,9 @@
 import { GIB } from "./estimator.mjs";
 import { readNumber } from "./input.mjs";
 import {
+  AS_THE_FILE,
   DEVICE_PARTS,
+  isFromFile,
   isProcessor,
   MAX_MACHINES,
   MODEL_PARTS,
@@ -11,6 +13,7 @@ import {
   OWN_FAMILIES,
   SEARCHES,
   stateOf,
+  USUAL_WEIGHTS,
 } from "./state.mjs";
 
 const OWN = "own:";
@@ -42,6 +45,12 @@ const MAX_NAME = 60;
 const MAX_PROBLEMS = 10;
 const SHOWN = 40; // characters of an address that a complaint about it repeats
 
+/** Whether an address says anything of what is to be shown. */
+export function asksForView(search) {
+  const keys = [...new URLSearchParams(search).keys()];
+  return keys.some((key) => key === "model" || key === "machine" || Object.hasOwn(FIELDS, key));
+}
+
 /**
  * Read an address.
  * @param {string} search - The part from `?` on; empty for the opening state.
@@ -51,8 +60,7 @@ const SHOWN = 40; // characters of an address that a complaint about it repeats
 export function readAddress(search, tables) {
   const state = stateOf(tables.presets.article);
   const query = new URLSearchParams(search);
-  if (![...query.keys()].some((key) => key === "model" || key === "machine" || Object.hasOwn(FIELDS, key)))
-    return { state, problems: [] };
+  if (!asksForView(search)) return { state, problems: [] };
   const problems = [];
   const rules = numberRules(tables.constants);
   const listed = (key, field, known) => {
@@ -67,16 +75,19 @@ export function readAddress(search, tables) {
     if (problem) problems.push(`アドレスの ${key}: ${problem}`);
     else state[field] = value;
   };
-  state.weights = "q4_k_m";
+  state.weights = USUAL_WEIGHTS;
   state.engine = "llama.cpp";
-  if (query.get("model")?.startsWith(OWN)) {
-    const own = readOwn(query.get("model"), MODEL_PARTS, rules, problems);
+  const model = query.get("model");
+  if (model?.startsWith(OWN)) {
+    const own = readOwn(model, MODEL_PARTS, rules, problems);
     if (own.stated_parameters || own.layers) state.model = own;
     else problems.push("アドレスの model: 使えるパラメータ数 parameters も、層の数 layers もありません。");
+  } else if (isFromFile(model)) {
+    state.model = model; // what it says is looked into by files.mjs
   } else {
     listed("model", "model", tables.models);
   }
-  const known = knownNames(tables);
+  const known = knownNames(tables, state);
   for (const [key, field] of Object.entries(FIELDS)) {
     if (known[key]) listed(key, field, known[key]);
     else number(key, field);
@@ -93,9 +104,9 @@ export function readAddress(search, tables) {
 }
 
 // Those of the fields that are no numbers.
-function knownNames({ devices, weight_formats, engines, backends, models, drafting }) {
+function knownNames({ devices, weight_formats, engines, backends, models, drafting }, { model }) {
   return {
-    weights: weight_formats,
+    weights: isFromFile(model) ? new Set([...weight_formats.keys(), AS_THE_FILE]) : weight_formats,
     engine: engines,
     backend: new Set(backends),
     kv: weight_formats,
@@ -201,11 +212,11 @@ function shortest(number) {
 }
 
 // In a name, what separates the parts of an address is written once more in the way of addresses.
-function guarded(text) {
+export function guarded(text) {
   return text.replaceAll(/[%;]/g, (character) => `%${character.codePointAt(0).toString(16).toUpperCase()}`);
 }
 
-function unguarded(text) {
+export function unguarded(text) {
   return text.replaceAll(/%(25|3B)/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)));
 }
 

@@ -2,7 +2,15 @@
 
 import { estimate, makeDevice, makeModel, significant } from "./estimator.mjs";
 import { parts } from "./later.mjs";
-import { asksForHost, isListed, listedDevice, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+import {
+  AS_THE_FILE,
+  asksForHost,
+  isFromFile,
+  isListed,
+  listedDevice,
+  OWN_DEVICE_NAME,
+  OWN_MODEL_NAME,
+} from "./state.mjs";
 
 const NEEDS_SHAPE =
   "パラメータ数だけでは、KVキャッシュの大きさが分かりません。文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。";
@@ -19,10 +27,16 @@ export function answersTo(tables, state) {
     const listed = listedDevice(tables, machine);
     const name = listed?.name ?? (machine.device.name || OWN_DEVICE_NAME);
     const splits = asksForHost(state) && !listed?.shares_memory;
-    if (splits && !parts.offload) return { index, name, result: null, problem: "読み込んでいます…" };
+    if (partsFor(state, splits).some((part) => !parts[part]))
+      return { index, name, result: null, problem: "読み込んでいます…" };
     const split = splits && parts.offload.splitOf(tables, state);
     return { index, name, ...answerOf(tables, state, machine, { name, split }) };
   });
+}
+
+/** The scripts that a choice needs. */
+export function partsFor(state, splits = asksForHost(state)) {
+  return [splits && "offload", isFromFile(state.model) && "files"].filter(Boolean);
 }
 
 // With the name of several machines where there is a result.
@@ -57,12 +71,17 @@ function resultFor(tables, state, machine, { name, split }) {
   return estimate({
     ...choice,
     ...split,
+    ...modelAndWeights(tables, state),
     devices,
-    model: isListed(choice.model)
-      ? tables.models.get(choice.model)
-      : makeModel({ ...choice.model, id: "own", name: OWN_MODEL_NAME }),
     device: makeDevice(listed ? { ...listed, memory_capacity_bytes } : { ...device, id: "own", name }),
   });
+}
+
+function modelAndWeights({ models }, { model, weights }) {
+  if (!isListed(model)) return { model: makeModel({ ...model, id: "own", name: OWN_MODEL_NAME }) };
+  if (!isFromFile(model)) return { model: models.get(model) };
+  const read = parts.files.modelOf(model);
+  return weights === AS_THE_FILE ? read : { model: read.model };
 }
 
 // The commonest mistake with a model of one's own is explained in the words of the form.

@@ -1,9 +1,11 @@
 // What is below the answers, and what of them can wait until they are painted.
 
 import { sumsPanel } from "./answersums.mjs";
+import { speedPanel } from "./charts.mjs";
 import { furtherFields } from "./further.mjs";
 import { foldedRoom } from "./later.mjs";
 import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
+import { ownDevice, ownModel } from "./own.mjs";
 import { timeFacts } from "./prompts.mjs";
 import { rooflinePanel } from "./rooflines.mjs";
 import { marksFor, remediesFor, waysOut } from "./ways.mjs";
@@ -14,14 +16,12 @@ const NEAR = "600px"; // measurements are asked for when what shows them is as n
  * The rooms below the answers.
  * @param {object} tables - Those of `estimator.mjs`.
  * @param {object} view - That of the calculator; its `measurements` are kept here.
- * @param {object} on - What to call, and what else shows measurements.
+ * @param {object} on - What to call.
  * @param {(update: (state: object) => object, done?: boolean) => void} on.change - As for `conditionsForm`.
  * @param {(text: string) => void} on.announce - Called with what is to be read out.
- * @param {{element: HTMLElement, show: (view: object) => void}} on.speed - Room of the speeds.
- * @returns {{elements: HTMLElement[], show: () => void, resize: () => void, open: () => void}} `open` unfolds what an
- *   address asks for.
+ * @returns {{elements: HTMLElement[], show: () => void, open: () => void}} `open` unfolds what an address asks for.
  */
-export function lowerRooms(tables, view, { change, announce, speed }) {
+export function lowerRooms(tables, view, { change, announce }) {
   let near = false; // whether the reader has been where measurements are shown
   const receive = (measurements) => {
     view.measurements = measurements;
@@ -38,6 +38,7 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
     near = true;
     if (view.measurements === UNASKED && canBeMeasured(view.state)) ask(false);
   };
+  const speed = speedPanel();
   const roofline = rooflinePanel();
   const comparison = comparisonPanel(() => ask(true));
   const choosing = foldedRoom("機械、形式、モデルを探す", "choosing", ({ choosingRoom }) =>
@@ -46,7 +47,7 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
   const code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
   const drafts = foldedRoom("下書きで速くする", "drafts", ({ draftsRoom }) => draftsRoom(tables, change));
   const energy = foldedRoom("電力と電気代", "energy", ({ energyRoom }) => energyRoom(tables, change));
-  const rooms = [roofline, comparison, sumsPanel(), energy, drafts, choosing, code];
+  const rooms = [speed, roofline, comparison, sumsPanel(), energy, drafts, choosing, code];
   const nearness = new IntersectionObserver(
     (entries) => {
       if (entries.some((entry) => entry.isIntersecting)) comeNear();
@@ -54,6 +55,13 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
     { rootMargin: NEAR },
   );
   for (const room of [speed, comparison]) nearness.observe(room.element);
+  // Charts are drawn as wide as the page is.
+  const resize = new ResizeObserver(([{ contentRect }]) => {
+    if (Math.abs(contentRect.width - view.width) <= 1) return;
+    view.width = contentRect.width;
+    for (const room of [speed, roofline]) room.show(view);
+  });
+  resize.observe(speed.chart);
   view.measurements = UNASKED;
   return {
     elements: rooms.map(({ element }) => element),
@@ -61,7 +69,6 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
       for (const room of rooms) room.show(view);
       if (near) comeNear();
     },
-    resize: () => roofline.show(view),
     open() {
       const { find, draft, draft_text, yen_per_kwh, hours_per_day, rated_power_w } = view.state;
       if (find) choosing.element.open = true;
@@ -71,4 +78,4 @@ export function lowerRooms(tables, view, { change, announce, speed }) {
   };
 }
 
-export { furtherFields, marksFor, remediesFor, timeFacts, waysOut };
+export { furtherFields, marksFor, ownDevice, ownModel, remediesFor, timeFacts, waysOut };

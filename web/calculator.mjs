@@ -4,27 +4,53 @@
 // the page shows its part of both:
 //
 //   what is chosen          state, as text in address, and in the browser's addressbar
-//   how it is chosen        form and machines, of fields and menus; input reads numbers
-//   what is said to it      answers; in the cards of the machines and in charts, read out by the announcer
-//   below it                rooflines and sums; in choosing, other machines that would do; as a program in python;
+//   how it is chosen        form and machines, of fields and menus, further and own behind them; input reads numbers; files
+//                           reads a model from a file of the reader's
+//   what is said to it      answers; in the cards of the machines, read out by the announcer
+//   below it                charts, rooflines and sums; in choosing, other machines that would do; as a program in python;
 //                           what goes in other ways, and how long prompts take
 //   what others have found  measured, with measurements, the nearest of them and their comparison with the estimate
-//   how all is drawn        dom and plot
+//   how all is drawn        dom, plot and speedplot
 //
 // What can wait until the answers are painted comes then, with below; what is not seen before a reader asks for it
 // (sums, choosing, python, measurements) is fetched when one does.
 
-import { readAddress, writeAddress } from "./address.mjs";
+import { asksForView, readAddress, writeAddress } from "./address.mjs";
 import { addressBar, copyButton } from "./addressbar.mjs";
 import { announcer } from "./announcer.mjs";
-import { announcementOf, answersTo, verdictOf } from "./answers.mjs";
-import { speedPanel } from "./charts.mjs";
+import { announcementOf, answersTo, partsFor, verdictOf } from "./answers.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
+import { GIB } from "./estimator.mjs";
 import { conditionsForm } from "./form.mjs";
 import { readNumber } from "./input.mjs";
 import { fillLater, later, lost, parts } from "./later.mjs";
 import { machineList } from "./machines.mjs";
-import { asksForHost, withOneMoreMachine, withoutMachine } from "./state.mjs";
+import { isListed, withMachine, withOneMoreMachine, withoutMachine } from "./state.mjs";
+
+// Machines that many have, by what the browser says it runs on: name, device, GB where there are several amounts.
+const MACS = [
+  ["M1", "apple-m1-8c", 8],
+  ["M2", "apple-m2-8c", 16],
+  ["M4", "apple-m4-10c", 16],
+  ["M4 Pro", "apple-m4-pro-20c", 24],
+  ["M4 Max", "apple-m4-max-40c", 64],
+];
+const CARDS = [
+  ["RTX 4060", "rtx-4060"],
+  ["RTX 3060", "rtx-3060", 12],
+  ["RTX 4090", "rtx-4090"],
+  ["RTX 5070 Ti", "rtx-5070-ti"],
+  ["GPUのないPC", "ddr5-5600-dual"],
+];
+const ofApple = () => /Mac|iP/.test(navigator.userAgent);
+const likely = () => (ofApple() ? [...MACS, ...CARDS] : [...CARDS, ...MACS]);
+
+// A first visitor sees a model that many run, on a machine of that sort.
+function viewIn(search) {
+  if (asksForView(search)) return search;
+  const machine = ofApple() ? "apple-m4-10c@16" : "rtx-4060";
+  return `?model=llama-3.1-8b&weights=q4_k_m&engine=llama.cpp&batch=1&context=2048&machine=${machine}`;
+}
 
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
@@ -33,7 +59,6 @@ import { asksForHost, withOneMoreMachine, withoutMachine } from "./state.mjs";
  */
 export async function mountCalculator(root, tables) {
   const calculator = new Calculator(root, tables);
-  calculator.followWidth();
   calculator.fillConditions();
   await nextTask();
   calculator.machines.fill(calculator.view.state);
@@ -50,7 +75,7 @@ class Calculator {
     this.tables = tables;
     // All that changes.
     this.view = {
-      ...readAddress(location.search, tables), // `state`, what is chosen; `problems`, what of the address has no meaning
+      ...readAddress(viewIn(location.search), tables), // `state`, what is chosen; `problems`, what of the address has no meaning
       answers: [], // to the state, one per machine
       measurements: null, // once the lower rooms know more of them
       width: 0, // of a chart in pixels, once it is known
@@ -72,7 +97,6 @@ class Calculator {
       remove: (index) => this.removeMachine(index),
     });
     this.verdict = h("p.hy-verdict");
-    this.speed = speedPanel();
     this.below = h("div");
     this.announcer = announcer();
     const copy = copyButton(() => writeAddress(this.view.state));
@@ -80,28 +104,38 @@ class Calculator {
       this.root,
       this.notice,
       h("section.hy-panel", { "aria-label": "条件" }, this.conditions.element),
+      !asksForView(location.search) && this.machineAsked(),
       this.machines.element,
       h("p.hy-actions", {}, this.machines.addButton, copy),
       this.verdict,
-      this.speed.element,
       this.below,
       this.announcer.element,
     );
   }
 
-  /** Draw the charts as wide as the page is. */
-  followWidth() {
-    new ResizeObserver(([entry]) => this.resize(entry.contentRect.width)).observe(this.speed.chart);
+  /** The first machine is an example, so the reader's own is asked for. */
+  machineAsked() {
+    const button = ([name, device, gigabytes]) =>
+      h("button.hy-button", { type: "button", onclick: () => this.changeMachines(choose(device, gigabytes), 0) }, name);
+    const choose = (device, gigabytes) => (state) =>
+      withMachine(state, 0, { device, memory_bytes: gigabytes ? gigabytes * GIB : null });
+    return h(
+      "div.hy-asked",
+      { role: "group", "aria-label": "お使いの機械" },
+      h("span", {}, "お使いの機械は"),
+      likely().map(button),
+    );
   }
 
-  /** Have what computes with a host, once somebody asks for one. */
-  async bringOffload() {
+  /** Have what a choice needs: what computes with a host, or reads a model of a file. */
+  async bring(part) {
     try {
       await later("below");
-      await later("offload");
+      await later(part);
       this.show();
+      if (part === "files") this.conditions.fill(this.view.state); // it has a name there
     } catch {
-      replace(this.notice, h("p.hy-problem", {}, lost("offload")));
+      replace(this.notice, h("p.hy-problem", {}, lost(part)));
       this.notice.hidden = false;
     }
   }
@@ -112,10 +146,10 @@ class Calculator {
       this.lower = lowerRooms(this.tables, this.view, {
         change: (update, done) => this.change(update, done),
         announce: (text) => this.announcer.announce(text),
-        speed: this.speed,
       });
       this.lower.open();
       this.conditions.complete(this.view.state);
+      if (!this.view.state.machines.every(({ device }) => isListed(device))) this.machines.fill(this.view.state);
       this.machines.show(this.view);
       this.showLowerRooms();
       return this.lower.elements;
@@ -155,7 +189,7 @@ class Calculator {
   open(search, followed) {
     const controls = () => [...this.root.querySelectorAll("input, select, button, summary")];
     const place = controls().indexOf(document.activeElement);
-    Object.assign(this.view, readAddress(search, this.tables));
+    Object.assign(this.view, readAddress(viewIn(search), this.tables));
     this.fillConditions();
     this.machines.fill(this.view.state);
     this.show();
@@ -184,10 +218,9 @@ class Calculator {
   show() {
     const { view } = this;
     view.answers = answersTo(this.tables, view.state);
-    if (asksForHost(view.state) && !parts.offload) this.bringOffload();
+    for (const part of partsFor(view.state)) if (!parts[part]) this.bring(part);
     this.machines.show(view);
     this.verdict.textContent = verdictOf(view.answers);
-    this.speed.show(view);
     this.showRest();
     this.announcer.announce(announcementOf(view.answers));
   }
@@ -197,14 +230,6 @@ class Calculator {
     const { view } = this;
     this.conditions.show(view);
     this.lower?.show();
-  }
-
-  resize(width) {
-    const { view } = this;
-    if (Math.abs(width - view.width) <= 1) return;
-    view.width = width;
-    this.speed.show(view);
-    this.lower?.resize();
   }
 }
 

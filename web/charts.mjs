@@ -2,7 +2,7 @@
 
 import { announcementOf } from "./answers.mjs";
 import { h, replace } from "./dom.mjs";
-import { speedChart } from "./plot.mjs";
+import { speedChart } from "./speedplot.mjs";
 
 export const LEAST_WIDTH = 280;
 

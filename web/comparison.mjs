@@ -2,9 +2,9 @@
 
 import { h } from "./dom.mjs";
 import { significant } from "./estimator.mjs";
+import { smallMarker } from "./marks.mjs";
 import { NOTHING_MEASURED } from "./measured.mjs";
 import { nearestFirst, speedLike } from "./nearest.mjs";
-import { smallMarker } from "./plot.mjs";
 
 const MEASUREMENTS_SHOWN = 12;
 const COLUMNS = ["機械", "実測", "見積り", "外れ", "重み", "エンジン", "バッチサイズ", "文脈長", "出典"];

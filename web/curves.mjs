@@ -1,7 +1,7 @@
 // Curves over a linear axis, which the figures in the chapters draw.
 
 import { s } from "./dom.mjs";
-import { axes, curve, linearTicks, marker, picture, tickText } from "./plot.mjs";
+import { axes, curve, linearTicks, marker, picture, tickText } from "./marks.mjs";
 
 /**
  * A curve over a linear axis, with the chosen point on it.

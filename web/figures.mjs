@@ -1,11 +1,10 @@
 // Small figures in the chapters that answer a slider. The static figure below each says the same on paper.
 
-import { announcer } from "./announcer.mjs";
 import { curveChart } from "./curves.mjs";
-import { h, replace } from "./dom.mjs";
 import { estimate, makeModel, scaled, significant } from "./estimator.mjs";
-import { slider } from "./fields.mjs";
-import { rooflineChart, smallMarker } from "./plot.mjs";
+import { smallMarker } from "./marks.mjs";
+import { rooflineChart } from "./plot.mjs";
+import { control, stage } from "./stage.mjs";
 
 const POWERS = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => 2 ** (first + i));
 const BATCHES = POWERS(0, 12);
@@ -38,44 +37,19 @@ export function mountFigure(root, tables) {
     weights: root.dataset.weights ?? "f16",
   };
   const { title, sliders, draw } = build(asked, tables);
-  const chart = h("div.hy-chart");
-  const readout = h("div.hy-readout");
-  const { element: status, announce } = announcer();
-  let drawnWidth = 0;
+  stage(root, {
+    title: `動かしてみる：${title}`,
+    initial: Object.fromEntries(sliders.map(({ name, value }) => [name, value])),
+    controls: (set) => sliders.map((one) => control({ ...one, onvalue: (moved) => set({ [one.name]: moved }) })),
+    draw(state, width) {
+      const { figure, lines } = draw(state, width);
+      return { figure, lines: lines.map(withMarker) };
+    },
+  });
+}
 
-  const show = () => {
-    drawnWidth = chart.clientWidth;
-    const { figure, lines } = draw(Math.max(280, drawnWidth || 640));
-    replace(chart, figure);
-    replace(
-      readout,
-      lines.map(({ index, text }) =>
-        h("p", {}, index !== undefined && [smallMarker(index, { "aria-hidden": "true" }), " "], text),
-      ),
-    );
-    announce(lines.map((line) => line.text).join("。"));
-  };
-  replace(
-    root,
-    h("p.hy-title", {}, `動かしてみる：${title}`),
-    sliders.map((one) => {
-      const value = h("output", {}, one.text(one.value));
-      const { element } = slider({
-        ...one,
-        onvalue: (moved) => {
-          value.textContent = one.text(moved);
-          one.onvalue(moved);
-          show();
-        },
-      });
-      return h("div.hy-control", {}, h("span", { "aria-hidden": "true" }, one.label, "：", value), element);
-    }),
-    chart,
-    readout,
-    status,
-  );
-  new ResizeObserver(() => Math.abs(chart.clientWidth - drawnWidth) > 1 && show()).observe(chart);
-  show();
+function withMarker({ index, text }) {
+  return { text, mark: index !== undefined && smallMarker(index, { "aria-hidden": "true" }) };
 }
 
 function withId(map, id) {
@@ -85,7 +59,6 @@ function withId(map, id) {
 
 // The roofline of some machines: the work moves to the right with every sequence that joins the batch.
 function batchFigure({ machines, models: [model], weights }, tables) {
-  const chosen = { batch_size: 1, context_length: 0 };
   const ask = (device, choice) => estimate({ model, device, weights, engine: "ideal", ...choice });
   const rowOf = (result, index) => ({
     index,
@@ -102,21 +75,21 @@ function batchFigure({ machines, models: [model], weights }, tables) {
     title: `バッチサイズとルーフライン（${model.name}、${tables.weight_formats.get(weights).name}）`,
     sliders: [
       {
+        name: "batch_size",
         label: "バッチサイズ",
         values: BATCHES,
         value: 1,
         text: (n) => n.toLocaleString("en-US"),
-        onvalue: (n) => (chosen.batch_size = n),
       },
       {
+        name: "context_length",
         label: "文脈長",
         values: CONTEXTS_ROUGH,
         value: 0,
         text: (n) => `${n.toLocaleString("en-US")}トークン`,
-        onvalue: (n) => (chosen.context_length = n),
       },
     ],
-    draw(width) {
+    draw(chosen, width) {
       const results = machines.map((device) => ask(device, chosen));
       const rows = results.map(rowOf);
       const lines = results.map((result, index) => ({
@@ -131,7 +104,6 @@ function batchFigure({ machines, models: [model], weights }, tables) {
 
 // Speed over context: the cache is read with the weights at every token.
 function contextFigure({ machines: [device], models, weights }, tables) {
-  let chosen = 8192;
   const ask = (model, context_length) => estimate({ model, device, weights, engine: "ideal", context_length });
   const curves = models.map((model, index) => ({
     index,
@@ -142,14 +114,14 @@ function contextFigure({ machines: [device], models, weights }, tables) {
     title: `文脈長と速さの上限（${device.name}、${tables.weight_formats.get(weights).name}）`,
     sliders: [
       {
+        name: "context_length",
         label: "文脈長",
         values: CONTEXTS,
-        value: chosen,
+        value: 8192,
         text: (n) => `${n.toLocaleString("en-US")}トークン`,
-        onvalue: (n) => (chosen = n),
       },
     ],
-    draw: (width) => ({
+    draw: ({ context_length: chosen }, width) => ({
       figure: curveChart(curves, {
         width,
         chosen,
@@ -175,7 +147,6 @@ function contextFigure({ machines: [device], models, weights }, tables) {
 
 // Speed over bits per weight: half the bits, twice the bound.
 function bitsFigure({ machines, models: [model] }) {
-  let chosen = 4;
   const ask = (device, bits_per_weight) =>
     estimate({
       model,
@@ -193,14 +164,14 @@ function bitsFigure({ machines, models: [model] }) {
     title: "重み1個のビット数と、メモリの限界",
     sliders: [
       {
+        name: "bits",
         label: "重み1個のビット数",
         values: BITS,
-        value: chosen,
+        value: 4,
         text: (bits) => `${bits}ビット`,
-        onvalue: (bits) => (chosen = bits),
       },
     ],
-    draw: (width) => ({
+    draw: ({ bits: chosen }, width) => ({
       figure: curveChart(curves, {
         width,
         chosen,

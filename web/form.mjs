@@ -1,26 +1,10 @@
-// The form: model, weights, engine, batch, context, and what else can be chosen for all machines alike.
+// The form: model and weights, and, folded, what else can be chosen for all machines alike.
 
 import { h, replace } from "./dom.mjs";
-import { menu, numberField, slider } from "./fields.mjs";
+import { menu } from "./fields.mjs";
 import { parts } from "./later.mjs";
-import { engineGroups, modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
-import { isListed, numberRules, withValues } from "./state.mjs";
-
-// The numbers that have a slider, too: where it can stand, and what is said of it.
-const QUICK = {
-  batch_size: {
-    values: Array.from({ length: 11 }, (_, i) => 2 ** i),
-    text: (n) => `${n} 系列`,
-    hint: "同時に進める系列（会話）の数",
-  },
-  context_length: {
-    values: [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))],
-    text: (n) => `${n.toLocaleString("en-US")} トークン`,
-    hint: "すでに読み書きしたトークンの数",
-  },
-};
-const SHAPE = ["layers", "hidden_size", "attention_heads", "kv_heads", "head_dim", "intermediate_size", "vocab_size"];
-const SHAPE_EXAMPLE = "llama-3.1-8b";
+import { modelGroups, OWN_CHOICE, weightGroups } from "./menus.mjs";
+import { isFromFile, isListed, withModel, withValues } from "./state.mjs";
 
 /**
  * The conditions.
@@ -33,54 +17,65 @@ const SHAPE_EXAMPLE = "llama-3.1-8b";
  */
 export function conditionsForm(tables, change) {
   const element = h("div.hy-choices");
-  const rules = numberRules(tables.constants);
-  const set = (values, done) => change((state) => withValues(state, values), done);
   let marked = {}; // the menus that say what does not go together
   let reason = "";
+  const own = h("div.hy-own");
   const inside = h("div.hy-grid-form");
-  const further = h("details.hy-more", {}, h("summary", {}, "くわしい条件"), inside);
-  // Few look there: it is filled when what computes it has come.
+  const inEffect = h("span.hy-in-effect");
+  const further = h("details.hy-more", {}, h("summary", {}, "くわしい条件", inEffect), inside);
+  const set = (values, done) => change((state) => withValues(state, values), done);
+  const choose = (model, weights) => {
+    let before;
+    let after;
+    change((state) => {
+      before = state;
+      after = withModel(state, model, weights);
+      return after;
+    });
+    // What a file has stands in the menus only as long as its model does.
+    if (isFromFile(model) || isFromFile(before.model)) {
+      fill(after);
+      element.querySelector("select").focus();
+    } else {
+      parts.below?.ownModel(own, { tables, state: after, change, choose });
+    }
+  };
+  // What few look at is filled when what computes it has come.
   const complete = (state) => {
     if (!parts.below) return;
-    const { fields, backend, chosen } = parts.below.furtherFields({ tables, rules, state, set });
+    const { fields, menus, chosen } = parts.below.furtherFields({ tables, state, set, choose });
     replace(inside, fields);
-    further.open = chosen;
-    marked.backend = backend;
+    parts.below.ownModel(own, { tables, state, change, choose });
+    further.open ||= chosen;
+    Object.assign(marked, menus);
     reason = "";
+  };
+  const fill = (state) => {
+    const model = menu({
+      label: "モデル",
+      long: true,
+      groups: modelGroups(tables, state),
+      value: isListed(state.model) ? state.model : OWN_CHOICE,
+      onvalue: (value) => choose(...chosenModel(tables, value)),
+    });
+    marked = { weights: choice("重みの形式", "weights", weightGroups(tables, state), state, set) };
+    replace(element, h("div.hy-grid-form", {}, model.element, marked.weights.element), own, further);
+    replace(own);
+    complete(state);
   };
   return {
     element,
     complete,
+    fill,
     show({ state }) {
+      const { engine, context_length, batch_size } = state;
+      inEffect.textContent = `：${tables.engines.get(engine).name}、文脈長 ${context_length.toLocaleString("en-US")}、${batch_size.toLocaleString("en-US")} 系列`;
       if (!parts.below) return;
-      const now = JSON.stringify([state.engine, state.backend, state.machines.map(({ device }) => device)]);
+      const now = JSON.stringify([engine, state.backend, state.machines.map(({ device }) => device)]);
       if (now === reason) return;
       reason = now;
       const marks = parts.below.marksFor(tables, state);
       for (const [name, { mark }] of Object.entries(marked)) mark(marks[name]);
-    },
-    fill(state) {
-      reason = "";
-      marked = {
-        weights: choice("重みの形式", "weights", weightGroups(tables), state, set),
-        engine: choice("エンジン", "engine", engineGroups(tables), state, set),
-      };
-      const { model, own } = modelFields({ tables, rules, state, change, set });
-      replace(
-        element,
-        h(
-          "div.hy-grid-form",
-          {},
-          model,
-          marked.weights.element,
-          marked.engine.element,
-          quickNumber(rules, "batch_size", state, set),
-          quickNumber(rules, "context_length", state, set),
-          own,
-        ),
-        further,
-      );
-      complete(state);
     },
   };
 }
@@ -90,94 +85,8 @@ export function choice(label, name, groups, state, set) {
   return menu({ label, groups, value: state[name], onvalue: (value) => set({ [name]: value }) });
 }
 
-// A number field and a slider that follow each other.
-function quickNumber(rules, name, state, set) {
-  const { values, text, hint } = QUICK[name];
-  const rule = rules[name];
-  const exact = numberField({
-    rule,
-    hint,
-    value: state[name],
-    onvalue: (value, done) => {
-      quick.set(value);
-      set({ [name]: value }, done);
-    },
-  });
-  const quick = slider({
-    label: `${rule.label}（スライダー）`,
-    values,
-    text,
-    value: state[name],
-    onvalue: (value, done) => {
-      exact.set(value);
-      set({ [name]: value }, done);
-    },
-  });
-  exact.input.after(quick.element);
-  return exact.element;
-}
-
-// ---------------------------------------------------------------- a model of one's own
-
-function modelFields(form) {
-  const { tables, state, set } = form;
-  const own = h("div.hy-own");
-  const choose = (model) => {
-    set({ model });
-    fillOwnModel(own, model, choose, form);
-  };
-  const model = menu({
-    label: "モデル",
-    long: true,
-    groups: modelGroups(tables),
-    value: isListed(state.model) ? state.model : OWN_CHOICE,
-    onvalue: (value) => choose(value === OWN_CHOICE ? sizeExample(tables) : value),
-  });
-  fillOwnModel(own, state.model, choose, form);
-  return { model: model.element, own };
-}
-
-function fillOwnModel(element, model, choose, { tables, rules, change }) {
-  if (isListed(model)) {
-    replace(element);
-    return;
-  }
-  const shaped = Boolean(model.layers);
-  const field = (name, hint) =>
-    numberField({
-      rule: rules[name],
-      value: model[name],
-      hint,
-      onvalue: (value, done) =>
-        change((state) => withValues(state, { model: { ...state.model, [name]: value } }), done),
-    }).element;
-  const toggle = h("input", {
-    type: "checkbox",
-    checked: shaped,
-    onchange: () => {
-      choose(toggle.checked ? shapeExample(tables) : sizeExample(tables));
-      element.querySelector("input[type=checkbox]").focus();
-    },
-  });
-  replace(
-    element,
-    shaped
-      ? h(
-          "div.hy-grid-form.hy-tight",
-          {},
-          SHAPE.map((name) => field(name)),
-        )
-      : field("stated_parameters", "70億、7B、7e9 のように書けます"),
-    h("label.hy-check", {}, toggle, " 層やヘッドの数も入れる（文脈長を計算に入れるときに要ります）"),
-  );
-}
-
-// Where the reader's own numbers begin: as the article, or as a model that many know.
-function sizeExample(tables) {
-  return { ...tables.presets.article.model };
-}
-
-function shapeExample(tables) {
-  const example = tables.models.get(SHAPE_EXAMPLE);
-  return Object.fromEntries(SHAPE.map((name) => [name, example[name]]));
+// With the format of a model that was read from a file, if it says one.
+function chosenModel({ presets }, value) {
+  if (value === OWN_CHOICE) return [{ ...presets.article.model }]; // the reader's own numbers begin as the article
+  return [value, isFromFile(value) ? parts.files.formatOf(value) : undefined];
 }

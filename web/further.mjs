@@ -2,9 +2,26 @@
 
 import { GIB } from "./estimator.mjs";
 import { menu, numberField } from "./fields.mjs";
+import { fileField } from "./filefield.mjs";
 import { choice } from "./form.mjs";
-import { pairOf, shelvesOf } from "./menus.mjs";
-import { asksForHost, isProcessor } from "./state.mjs";
+import { engineGroups } from "./menus.mjs";
+import { pairOf, shelvesOf } from "./shelves.mjs";
+import { slider } from "./slider.mjs";
+import { asksForHost, isProcessor, numberRules } from "./state.mjs";
+
+// The numbers that have a slider, too: where it can stand, and what is said of it.
+const QUICK = {
+  batch_size: {
+    values: Array.from({ length: 11 }, (_, i) => 2 ** i),
+    text: (n) => `${n} 系列`,
+    hint: "同時に進める系列（会話）の数",
+  },
+  context_length: {
+    values: [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))],
+    text: (n) => `${n.toLocaleString("en-US")} トークン`,
+    hint: "すでに読み書きしたトークンの数",
+  },
+};
 
 const BACKEND_NAMES = { cuda: "CUDA", rocm: "ROCm", sycl: "SYCL", metal: "Metal", mlx: "MLX", vulkan: "Vulkan" };
 const WAYS_TO_SPLIT = [
@@ -14,11 +31,12 @@ const WAYS_TO_SPLIT = [
 
 /**
  * The further conditions.
- * @param {object} form - Tables, rules of numbers, the state, and what sets values in it.
- * @returns {{fields: HTMLElement[], backend: object, chosen: boolean}} `backend` is its menu; `chosen` is whether any of
- *   them is another than usual.
+ * @param {object} form - Tables, the state, what sets values in it, and what chooses another model.
+ * @returns {{fields: HTMLElement[], menus: object, chosen: boolean}} `menus` are those that say what does not go together;
+ *   `chosen` is whether any of what hardly anybody changes is another than usual.
  */
-export function furtherFields({ tables, rules, state, set }) {
+export function furtherFields({ tables, state, set, choose }) {
+  const rules = numberRules(tables.constants);
   const chosen =
     state.backend !== null ||
     state.prompt_length !== null ||
@@ -44,15 +62,47 @@ export function furtherFields({ tables, rules, state, set }) {
     value: state.backend ?? "",
     onvalue: (value) => set({ backend: value || null }),
   });
+  const engine = choice("エンジン", "engine", engineGroups(tables), state, set);
   const fields = [
+    engine.element,
+    quickNumber(rules, "batch_size", state, set),
+    quickNumber(rules, "context_length", state, set),
     prompt.element,
     answer.element,
     choice("KVキャッシュの形式", "kv_cache", cacheGroups(tables, state.kv_cache), state, set).element,
     choice("複数台での分け方", "split", [["", WAYS_TO_SPLIT]], state, set).element,
     backend.element,
     hostFields(tables, rules, state, set),
+    fileField(choose),
   ];
-  return { fields: fields.flat(Infinity), backend, chosen };
+  return { fields: fields.flat(Infinity), menus: { backend, engine }, chosen };
+}
+
+// A number field and a slider that follow each other.
+function quickNumber(rules, name, state, set) {
+  const { values, text, hint } = QUICK[name];
+  const rule = rules[name];
+  const exact = numberField({
+    rule,
+    hint,
+    value: state[name],
+    onvalue: (value, done) => {
+      quick.set(value);
+      set({ [name]: value }, done);
+    },
+  });
+  const quick = slider({
+    label: `${rule.label}（スライダー）`,
+    values,
+    text,
+    value: state[name],
+    onvalue: (value, done) => {
+      exact.set(value);
+      set({ [name]: value }, done);
+    },
+  });
+  exact.input.after(quick.element);
+  return exact.element;
 }
 
 // Where what a machine has no room for may lie.

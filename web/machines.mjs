@@ -3,11 +3,11 @@
 import { answerParts } from "./cards.mjs";
 import { h, replace } from "./dom.mjs";
 import { GIB } from "./estimator.mjs";
-import { menu, numberField, textField } from "./fields.mjs";
+import { menu, numberField } from "./fields.mjs";
 import { parts } from "./later.mjs";
+import { smallMarker } from "./marks.mjs";
 import { deviceGroups, OWN_CHOICE } from "./menus.mjs";
-import { smallMarker } from "./plot.mjs";
-import { isListed, MAX_MACHINES, numberRules, OWN_FAMILIES, withMachine } from "./state.mjs";
+import { isListed, MAX_MACHINES, numberRules, withMachine } from "./state.mjs";
 
 const DEVICE_EXAMPLE = "apple-m4-10c";
 
@@ -42,10 +42,10 @@ export function machineList(tables, { change, add, remove }) {
     },
     show({ state, answers }) {
       for (const [index, answer] of answers.entries()) {
-        replace(
-          cards[index].output,
-          answerParts(answer, parts.below?.waysOut(tables, state, answer) ?? [], state.answer_length),
-        );
+        const { output } = cards[index];
+        const ways = parts.below?.waysOut(tables, state, answer) ?? [];
+        const open = Boolean(output.querySelector("details[open]"));
+        replace(output, answerParts(answer, ways, state.answer_length, open));
       }
     },
     focus: (index) => cards[index].select.focus(),
@@ -53,7 +53,6 @@ export function machineList(tables, { change, add, remove }) {
 }
 
 function machineCard(tables, machine, index, change, remove) {
-  const rules = numberRules(tables.constants);
   const set = (values, done) => change((state) => withMachine(state, index, values), done);
   const details = h("div.hy-own");
   const output = h("div.hy-output");
@@ -69,9 +68,11 @@ function machineCard(tables, machine, index, change, remove) {
     },
   });
   const deviceDetails = (chosen) =>
-    isListed(chosen.device) ? memoryMenu(tables, chosen, set) : ownDevice(chosen.device, rules, index, change);
+    isListed(chosen.device)
+      ? memoryMenu(tables, chosen, set)
+      : parts.below?.ownDevice(tables, chosen.device, index, change);
   const count = numberField({
-    rule: rules.devices,
+    rule: numberRules(tables.constants).devices,
     value: machine.devices,
     onvalue: (devices, done) => set({ devices }, done),
   });
@@ -101,39 +102,6 @@ function memoryMenu(tables, { device, memory_bytes }, set) {
     value: String(memory_bytes ?? tables.devices.get(device).memory_capacity_bytes),
     onvalue: (bytes) => set({ memory_bytes: Number(bytes) }),
   }).element;
-}
-
-// ---------------------------------------------------------------- a device of one's own
-
-function ownDevice(device, rules, index, change) {
-  const set = (values, done) =>
-    change((state) => withMachine(state, index, { device: { ...state.machines[index].device, ...values } }), done);
-  const field = (name, unit, size) =>
-    numberField({
-      rule: { ...rules[name], optional: name !== "memory_bandwidth_bytes_per_s" },
-      value: device[name] || null,
-      unit,
-      ...size,
-      onvalue: (value, done) => set({ [name]: value ?? 0 }, done),
-    }).element;
-  return h(
-    "div.hy-grid-form.hy-tight",
-    {},
-    textField({ label: "名前", value: device.name ?? "", onvalue: (name, done) => set({ name }, done) }),
-    menu({
-      label: "種類",
-      value: device.family ?? "",
-      groups: [["", [["", "分からない"], ...Object.entries(OWN_FAMILIES)]]],
-      onvalue: (family) => set({ family }),
-    }).element,
-    field("memory_bandwidth_bytes_per_s", "GB/s", { exponent: 9 }),
-    field("memory_capacity_bytes", "GB", { factor: GIB }),
-    field("gpu_cores", "", { hint: "GPUのコア（NVIDIAはSM、AMDはCU）" }),
-    field("gpu_clock_hz", "GHz", { exponent: 9 }),
-    field("peak_fp16_dense_flop_per_s", "TFLOPS", { exponent: 12 }),
-    field("peak_int8_dense_op_per_s", "TOPS", { exponent: 12 }),
-    field("peak_int4_dense_op_per_s", "TOPS", { exponent: 12 }),
-  );
 }
 
 // Where the reader's own numbers begin.

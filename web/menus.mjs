@@ -1,33 +1,30 @@
 // What the menus of the form offer: titles and pairs of value and text, as `menu` takes them.
 
+import { parts } from "./later.mjs";
+import { shelvesOf } from "./shelves.mjs";
+import { AS_THE_FILE, isFromFile } from "./state.mjs";
+
 /** The value that stands for a model or a device with the reader's own numbers. */
 export const OWN_CHOICE = "own";
 
-export function modelGroups(tables) {
-  return [["", [[OWN_CHOICE, "自分のモデル（数字を入れる）"]]], ...shelvesOf(tables, "models")];
+export function modelGroups(tables, { model }) {
+  const files = parts.files?.modelsRead() ?? (isFromFile(model) ? [[model, "…"]] : []);
+  return [...fromFiles(files), ["", [[OWN_CHOICE, "自分のモデル（数字を入れる）"]]], ...shelvesOf(tables, "models")];
 }
 
 export function deviceGroups(tables) {
   return [["", [[OWN_CHOICE, "自分の機械（数字を入れる）"]]], ...shelvesOf(tables, "devices")];
 }
 
-export function weightGroups(tables) {
-  return shelvesOf(tables, "weight_formats");
+export function weightGroups(tables, { model, weights }) {
+  const its = isFromFile(model) && parts.files?.weightsRead(model);
+  const file = its ? [[AS_THE_FILE, its]] : weights === AS_THE_FILE ? [[AS_THE_FILE, "…"]] : [];
+  return [...fromFiles(file), ...shelvesOf(tables, "weight_formats")];
 }
+
+const fromFiles = (pairs) => (pairs.length ? [["ファイルから", pairs]] : []);
 
 export function engineGroups(tables) {
   const engines = [...tables.engines.values()];
   return [["", engines.map(({ id, name }) => [id, id === "ideal" ? "ideal：上限だけ（補正なし）" : name])]];
-}
-
-export function shelvesOf(tables, name) {
-  const rows = tables[name].values(); // each shelf takes the next ones
-  return tables.shelves[name].map(([title, count]) => [
-    title,
-    Array.from({ length: count }, () => pairOf(rows.next().value)),
-  ]);
-}
-
-export function pairOf({ id, name }) {
-  return [id, name];
 }

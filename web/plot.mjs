@@ -2,55 +2,7 @@
 
 import { s } from "./dom.mjs";
 import { scaled } from "./estimator.mjs";
-
-const MARKERS = ["circle", "square", "diamond", "triangle"];
-const FONT = 13;
-const ROW = 58;
-const LABEL = 64; // pixels that a label and the blank beside it need
-
-/**
- * The marker of a machine: its shape tells it apart where colours do not.
- * @param {number} index - Which machine, from 0.
- * @param {number} x
- * @param {number} y
- * @param {string} kind - `"filled"` for an estimate, `"hollow"` for a bound.
- * @returns {SVGElement}
- */
-export function marker(index, x, y, kind = "filled") {
-  const attributes = { class: `hy-mark hy-${kind} hy-series-${index}` };
-  const r = 6;
-  switch (MARKERS[index % MARKERS.length]) {
-    case "square":
-      return s("rect", { ...attributes, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
-    case "diamond":
-      return s("path", {
-        ...attributes,
-        d: `M${x} ${y - r - 1}L${x + r + 1} ${y}L${x} ${y + r + 1}L${x - r - 1} ${y}Z`,
-      });
-    case "triangle":
-      return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y + r - 1}H${x - r - 1}Z` });
-    default:
-      return s("circle", { ...attributes, cx: x, cy: y, r });
-  }
-}
-
-/** The marker of a machine as a picture of its own, of the size of letters. */
-export function smallMarker(index, attributes) {
-  return s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", ...attributes }, marker(index, 8, 8));
-}
-
-/**
- * Numbers for an axis from 0: 0, 20, 40, …
- * @param {number} end - The largest value to be shown.
- * @param {number} [count] - About how many steps.
- * @returns {number[]}
- */
-export function linearTicks(end, count = 5) {
-  const rough = end / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999);
-  return Array.from({ length: Math.ceil(end / step - 1e-9) + 1 }, (_, i) => i * step);
-}
+import { axes, curve, marker, picture, tickText } from "./marks.mjs";
 
 /**
  * Powers of ten from below `low` to above `high`.
@@ -62,54 +14,6 @@ function decades(low, high) {
   const first = Math.floor(Math.log10(low) + 1e-9);
   const last = Math.max(first + 1, Math.ceil(Math.log10(high) - 1e-9));
   return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
-}
-
-/**
- * Speeds as dots on one axis: bound, estimate with its interval, measurements.
- * @param {Array<{index: number, label: string, bound: number, estimate: number, low: number, high: number,
- *   measured: Array<{value: number, title: string}>}>} rows - One per machine.
- * @param {{width: number, title: string, ideal: boolean}} options - Width in pixels; a title for screen readers.
- * @returns {SVGElement}
- */
-export function speedChart(rows, { width, title, ideal }) {
-  const left = 8;
-  const right = width - 16;
-  const end = Math.max(...rows.flatMap((row) => [row.bound, row.high, ...row.measured.map((m) => m.value)]));
-  const ticks = linearTicks(end, width < 480 ? 3 : 6);
-  const x = (value) => left + ((right - left) * value) / ticks.at(-1);
-  const axis = rows.length * ROW + 6;
-  const anchor = (i) => (i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle");
-  return picture(
-    { width, height: rows.length * ROW + 44, title },
-    ticks.map((tick, i) => [
-      s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: 4, y2: axis }),
-      s("text.hy-tick", { x: x(tick), y: axis + 16, "text-anchor": anchor(i) }, tickText(tick)),
-    ]),
-    s("text.hy-axis", { x: (left + right) / 2, y: axis + 34, "text-anchor": "middle" }, "トークン/秒"),
-    rows.map((row, i) => [
-      s("text.hy-label", { x: left, y: i * ROW + 20, "font-size": FONT }, row.label),
-      speedMarks(row, x, i * ROW + 38, ideal),
-    ]),
-  );
-}
-
-function speedMarks({ index, bound, low, high, estimate, measured }, x, y, ideal) {
-  const series = `hy-series-${index}`;
-  return [
-    s("line", { class: `hy-bound-line ${series}`, x1: x(0), x2: x(bound), y1: y, y2: y }),
-    s("line", { class: `hy-bound-end ${series}`, x1: x(bound), x2: x(bound), y1: y - 9, y2: y + 9 }),
-    !ideal && s("line", { class: `hy-interval ${series}`, x1: x(low), x2: x(high), y1: y, y2: y }),
-    measured.map(({ value, title }) => s("path.hy-measured", { d: cross(x(value), y) }, s("title", {}, title))),
-    !ideal && marker(index, x(estimate), y),
-  ];
-}
-
-function cross(x, y) {
-  return `M${x - 5} ${y - 5}L${x + 5} ${y + 5}M${x - 5} ${y + 5}L${x + 5} ${y - 5}`;
-}
-
-export function tickText(value) {
-  return value === 0 ? "0" : Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
 
 /**
@@ -171,44 +75,6 @@ function workMarks({ index, bound, estimate }, x, y) {
   if (!estimate) return hollow;
   const drop = s("line", { class: `hy-drop hy-series-${index}`, x1: x, x2: x, y1: y(bound), y2: y(estimate) });
   return [drop, hollow, marker(index, x, y(estimate))];
-}
-
-// ---------------------------------------------------------------- what charts are made of
-
-export function picture({ width, height, title }, ...parts) {
-  return s(
-    "svg.hy-plot",
-    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
-    parts,
-  );
-}
-
-// Lines and labels of ticks at places in pixels, and the names of the axes.
-export function axes({ left, right, top, bottom }, { xLabel, yLabel, xTicks, yTicks }) {
-  const last = xTicks.length - 1;
-  // On a narrow screen every second label or fewer, the last one always.
-  const every = Math.ceil(xTicks.length / Math.max(1, Math.floor((right - left) / LABEL)));
-  const middle = { "text-anchor": "middle" };
-  return [
-    xTicks.map(({ at, text, lined }, i) => [
-      lined && s("line.hy-grid", { x1: at, x2: at, y1: top, y2: bottom }),
-      (last - i) % every === 0 &&
-        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": i === last ? "end" : "middle" }, text),
-    ]),
-    yTicks.map(({ at, text }) => [
-      s("line.hy-grid", { x1: left, x2: right, y1: at, y2: at }),
-      text !== null && s("text.hy-tick", { x: left - 6, y: at + 4, "text-anchor": "end" }, text),
-    ]),
-    s("text.hy-axis", { x: (left + right) / 2, y: bottom + 38, ...middle }, xLabel),
-    s("text.hy-axis", { transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, ...middle }, yLabel),
-  ];
-}
-
-export function curve(index, points) {
-  return s("polyline", {
-    class: `hy-roof hy-series-${index}`,
-    points: points.map(([x, y]) => `${x},${y}`).join(" "),
-  });
 }
 
 let clips = 0;

@@ -2,7 +2,8 @@
 
 import { h } from "./dom.mjs";
 import { tables } from "./estimator.mjs";
-import { asksForHost, DEVICE_PARTS, listedDevice, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
+import { parts } from "./later.mjs";
+import { AS_THE_FILE, asksForHost, DEVICE_PARTS, isFromFile, listedDevice, MODEL_PARTS, OWN_DEVICE_NAME, OWN_MODEL_NAME } from "./state.mjs";
 
 /** The program of what is chosen. */
 export function codeRoom() {
@@ -22,7 +23,7 @@ export function codeRoom() {
  */
 export function pythonCode(state) {
   const options = [
-    ["weights", text(state.weights)],
+    ["weights", state.weights === AS_THE_FILE ? "weights" : text(state.weights)],
     ["engine", text(state.engine)],
     ["batch_size", state.batch_size],
     ["context_length", state.context_length],
@@ -37,7 +38,7 @@ export function pythonCode(state) {
     ...(smaller ? ["from dataclasses import replace", ""] : []),
     "import hayasa",
     "",
-    `model = ${typeof state.model === "string" ? text(state.model) : made("", "hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...ordered(state.model, MODEL_PARTS) })}`,
+    modelCode(state.model),
     ...(splits ? [splitCode(state)] : []),
     "machines = [",
     ...state.machines.map((machine) => `    (${deviceCode(machine)}, ${machine.devices}${splits ? `, ${keepsAll(machine) ? "{}" : "split"}` : ""}),`),
@@ -51,6 +52,13 @@ export function pythonCode(state) {
     "    print(hayasa.explain(result))",
     "",
   ].join("\n");
+}
+
+// A file is read again, from where it lies.
+function modelCode(model) {
+  if (isFromFile(model)) return `model, weights = hayasa.read_model(${text(parts.files?.modelOf(model).model.name ?? "")})`;
+  if (typeof model === "string") return `model = ${text(model)}`;
+  return `model = ${made("", "hayasa.Model", { id: "own", name: OWN_MODEL_NAME, ...ordered(model, MODEL_PARTS) })}`;
 }
 
 // What of the model lies in the host's memory; a machine whose processor has the same memory leaves nothing there.

@@ -38,6 +38,10 @@ export const OWN_FAMILIES = {
 export const OWN_MODEL_NAME = "自分のモデル";
 export const OWN_DEVICE_NAME = "自分の機械";
 
+/** What the text begins with that stands for a model from a file, and what stands for the format of that file. */
+export const FROM_FILE = "file:";
+export const AS_THE_FILE = "file";
+
 export const MAX_MACHINES = 4;
 
 /** What can be searched for, the other way round. */
@@ -82,6 +86,9 @@ export function numberRules(constants) {
     peak_int4_dense_op_per_s: { label: "int4の計算力", ...peak },
   };
 }
+
+/** What most people load. */
+export const USUAL_WEIGHTS = "q4_k_m";
 
 // What holds where nobody has said anything; null leaves it to the engine, to the tables, or to what there is room for.
 const USUAL = {
@@ -157,6 +164,17 @@ export function isProcessor(family) {
 /** Whether a part of the model is to lie in the memory of the computer that the machines are in. */
 export function asksForHost({ host, gpu_layers, cpu_moe_layers }) {
   return (host ?? gpu_layers ?? cpu_moe_layers) !== null;
+}
+
+/** Whether a model is one that was read from a file. */
+export function isFromFile(model) {
+  return isListed(model) && model.startsWith(FROM_FILE);
+}
+
+/** The same state with another model; what only the file of the one before has is no format of it. */
+export function withModel(state, model, weights) {
+  const other = state.weights === AS_THE_FILE ? USUAL_WEIGHTS : state.weights;
+  return withValues(state, { model, weights: weights ?? other });
 }
 
 /** Whether a model or a device is one of the tables, which have ids, and not one of the reader's own. */

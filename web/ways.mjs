@@ -4,6 +4,7 @@ import { answersTo } from "./answers.mjs";
 import { host_weight_bytes, placement_of, remedies, split_that_fits } from "./below-formulas.mjs";
 import { brought } from "./brought.mjs";
 import { meantBy } from "./estimator.mjs";
+import { parts } from "./later.mjs";
 import { asksForHost, listedDevice } from "./state.mjs";
 
 const WAYS_SHOWN = 3;
@@ -55,16 +56,15 @@ function splitsFor(state, { fits, device, engine }) {
  * @param {object} state - What the reader has chosen.
  * @returns {object} By field, a function that says of a value what stands behind it; empty if it can be chosen.
  */
-export function marksFor(tables, { engine, backend, machines }) {
+export function marksFor(tables, { model, engine, backend, machines }) {
   const families = machines.map((machine) => listedDevice(tables, machine) ?? { family: "", ...machine.device });
   const on = (one) => families.map((device) => (one.backends.length && device.family ? one.backends_on(device) : [""]));
   const here = on(tables.engines.get(engine));
   // Of what the engine cannot do anywhere here, its own mark says enough.
   const open = here.filter((backends) => backends.length).map((backends) => (backend ? [backend] : backends));
+  const format = (id) => tables.weight_formats.get(id) ?? parts.files?.modelOf(model).weights;
   const reads = (id) =>
-    open.some((backends) =>
-      meantBy(tables.weight_formats.get(id), tables.engines.get(engine), Object.freeze([...backends])),
-    );
+    open.some((backends) => meantBy(format(id), tables.engines.get(engine), Object.freeze([...backends])));
   return {
     engine: (id) =>
       on(tables.engines.get(id)).some((backends) => backends.length) ? "" : "（この機械では動きません）",

@@ -136,6 +136,13 @@ TABLE: dict[str, dict[str, str]] = {
         mapping="kernelspec",
         any="code-fold",
     ),
+    # A folder of slides: its `_quarto.yml`, what stands there under `revealjs`, the head of a deck.
+    "decks": _keys(room="project", language="lang", text="author", format="format"),
+    "revealjs": _keys(
+        text="theme html-math-method footer", strings="css", count="width height", flag="slide-number hash controls center",
+        number="margin",
+    ),
+    "deck": _keys(text="title subtitle", day="date", authors="author"),
     "cell": _keys(
         label="label lst-label",
         text="fig-cap fig-align tbl-cap lst-cap code-summary code-overflow column",
@@ -204,9 +211,13 @@ def _as_text(kind: str, value: Any) -> Any:
 
 
 def _formats(value: Any, shown: str, complain: Complain) -> dict[str, Any]:
-    """Of all formats only HTML matters here; `format: html` and `html: default` say nothing of it."""
-    html = value.get("html") if isinstance(value, dict) else None
-    return {"html": checked("html", html, f"{shown}html: ", complain) if isinstance(html, dict) else {}}
+    """The formats that press makes pages of; `format: html` and `html: default` say nothing of theirs."""
+    said = value if isinstance(value, dict) else {}
+    return {
+        name: checked(name, said.get(name), f"{shown}{name}: ", complain) if isinstance(said.get(name), dict) else {}
+        for name in ("html", "revealjs")
+        if name == "html" or name in said
+    }
 
 
 def _as_written(value: Any) -> str:

@@ -74,7 +74,7 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
     for chapter in chapters:
         files |= chapter.files
     alone = {page.entry.source: _main(book, [page], [chapter]) for page, chapter in zip(pages, chapters, strict=True)}
-    pdf = _set(files, _main(book, pages, chapters), alone, problems)
+    pdf = set_document(files, _main(book, pages, chapters), alone, problems)
     problems.stop_if_any()
     for number, text, what in misplaced(pdf, MARGIN_MM):
         problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が{what}",
@@ -152,7 +152,7 @@ def _part(book: Book, page: Page) -> str:
     return page.entry.part or ""
 
 
-def _set(files: dict[str, bytes], main: str, alone: dict[str, str], problems: Problems) -> bytes:
+def set_document(files: dict[str, bytes], main: str, alone: dict[str, str], problems: Problems) -> bytes:
     """Let Typst set the files; what it complains of is a problem of the page where it does so, too, alone."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
@@ -262,6 +262,11 @@ class _Drawing(Walk):
             return [_inline(f"#to({_text(path + anchor)})["), *content, _inline("]")]
         # What is no page of the book is a file of its site.
         return [pf.Link(*content, url=f"{site}/{path}{rest}")] if site else content
+
+    def live(self, el: pf.Div) -> list[pf.Element]:
+        """What is folded there answers what is asked there; on paper the answer would stand in sight."""
+        el.content = [block for block in el.content if not is_solution(block)]
+        return super().live(el)
 
     def elsewhere(self) -> list[pf.Element]:
         address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")

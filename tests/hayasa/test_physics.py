@@ -77,6 +77,9 @@ def test_active_parameters(id_: str, billions: float) -> None:
     [
         ("llama-3.1-8b", 131072),
         ("llama-3.1-70b", 327680),
+        # As published, to the byte: Zhao et al. 2025, table 1.
+        ("qwen2.5-72b", 327680),
+        ("llama-3.1-405b", 516096),
         ("llama-2-7b", 524288),
         ("deepseek-v3", 70272),
         ("qwen3-30b-a3b", 98304),

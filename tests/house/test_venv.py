@@ -80,7 +80,7 @@ def test_the_first_run_installs_everything_and_the_second_nothing(project):
     _, calls = project
     assert venv.main(["requirements.txt"]) == 0
     assert calls == [
-        ["--require-hashes", "-r", "requirements.txt"],
+        ["--no-deps", "--require-hashes", "-r", "requirements.txt"],
         ["--no-deps", "--no-build-isolation", "--editable", "."],
     ]
     calls.clear()
@@ -94,7 +94,7 @@ def test_changed_requirements_are_installed_again(project):
     calls.clear()
     (root / "requirements.txt").write_text("numpy==2.1\n", encoding="utf-8")
     assert venv.main(["requirements.txt"]) == 0
-    assert calls[0] == ["--require-hashes", "-r", "requirements.txt"]
+    assert calls[0] == ["--no-deps", "--require-hashes", "-r", "requirements.txt"]
 
 
 def test_a_second_list_is_added_and_does_not_make_the_first_stale(project):
@@ -102,7 +102,7 @@ def test_a_second_list_is_added_and_does_not_make_the_first_stale(project):
     venv.main(["requirements.txt"])
     calls.clear()
     assert venv.main(["requirements.txt", "requirements-ci.txt"]) == 0
-    assert calls[0] == ["--require-hashes", "-r", "requirements-ci.txt"]
+    assert calls[0] == ["--no-deps", "--require-hashes", "-r", "requirements-ci.txt"]
     calls.clear()
     assert venv.main(["requirements.txt"]) == 0
     assert calls == []

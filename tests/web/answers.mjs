@@ -16,6 +16,7 @@ import {
   significant,
   tables,
 } from "./estimator.mjs";
+import { modelOf, readFiles } from "./files.mjs";
 import { parts } from "./later.mjs";
 import { makeHost, splitOf } from "./offload.mjs";
 import { explanation } from "./sums-formulas.mjs";
@@ -119,5 +120,54 @@ export function answered(state) {
       result?.host_fit?.required_bytes,
       result?.time_to_first_token_s,
     ]),
+  );
+}
+
+// What a browser has and this one lacks; of damaged text it says no more than that it is.
+globalThis.TextDecoder ??= class {
+  constructor(_, options) {
+    this.options = options;
+  }
+  decode(bytes) {
+    try {
+      const text = decodeURIComponent(Array.from(bytes, (one) => `%${one.toString(16).padStart(2, "0")}`).join(""));
+      return this.options?.ignoreBOM ? text : text.replace(/^\ufeff/, "");
+    } catch (error) {
+      if (this.options?.fatal) throw error;
+      return "\ufffd";
+    }
+  }
+};
+
+const results = new Map();
+
+/** Read files, given by name and hexadecimal bytes; `fileRead` tells what came of it. */
+export function readFile(key, given) {
+  const files = JSON.parse(given).map(([name, hexadecimal]) => fileOf(name, hexadecimal));
+  readFiles(files, () => {}).then(
+    (text) => results.set(key, { text, ...modelOf(text) }),
+    (error) => results.set(key, { error: { type: error.name, message: error.message } }),
+  );
+  return key;
+}
+
+const fileOf = (name, hexadecimal) => {
+  const bytes = Uint8Array.from(hexadecimal.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  return {
+    name,
+    size: bytes.length,
+    slice: (start, end) => ({ arrayBuffer: async () => bytes.slice(start, end).buffer }),
+  };
+};
+
+export function fileRead(key) {
+  return JSON.stringify(results.get(key) ?? null);
+}
+
+/** What the page answers where the model is one of a file: the estimate, explained. */
+export function explained(state) {
+  parts.files = { modelOf };
+  return JSON.stringify(
+    answersTo(tables, state).map(({ result, problem }) => problem || explanation(result).map((part) => ({ ...part }))),
   );
 }

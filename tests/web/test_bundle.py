@@ -285,7 +285,7 @@ def test_the_command_needs_nothing_but_python(book, root, tmp_path_factory):
     made = {path.name: path.read_text(encoding="utf-8") for path in (book / "web").glob("hayasa*.js")}
     assert made == {
         "hayasa-tables.js": script.tables_script(),
-        "hayasa-race.js": script.plain_race_script(root),
+        **{f"hayasa-{name}.js": script.plain_script(root, name) for name in script.ALONE},
         # No minifier is at hand there.
         **dict(zip(script.script_names(), plain_scripts(root), strict=True)),
     }
@@ -331,7 +331,7 @@ def test_sizes(root, built, record_property):
     sizes = {
         **script.page_scripts(root, root),
         "hayasa-tables.js": script.tables_script(),
-        "hayasa-race.js": script.race_script(root),
+        **script.scripts_alone(root),
         "hayasa.css": (root / "web" / "hayasa.css").read_text(encoding="utf-8"),
     }
     compressed = {name: len(gzip.compress(text.encode(), 9)) for name, text in sizes.items()}
@@ -341,3 +341,5 @@ def test_sizes(root, built, record_property):
     assert compressed["hayasa.js"] + compressed["hayasa-calculator.js"] <= 40_000
     assert compressed["hayasa-tables.js"] <= 30_000
     assert compressed["hayasa-race.js"] <= 4_000
+    assert compressed["hayasa-guess.js"] <= 3_000
+    assert compressed["hayasa-live.js"] <= 25_000

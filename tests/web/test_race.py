@@ -29,7 +29,7 @@ INDEX = (ROOT / "index.qmd").read_text(encoding="utf-8")
 @pytest.fixture(scope="module")
 def page() -> MiniRacer:
     context = MiniRacer()
-    context.eval(script.race_script(ROOT))
+    context.eval(script.plain_script(ROOT, "race"))
     return context
 
 

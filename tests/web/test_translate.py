@@ -209,6 +209,8 @@ REFUSED = [
     ("return int(a, 2)", "int の引数が 2 個"),
     ("return f(*a)", "* は"),
     ("return f(**a)", "** で渡す引数"),
+    ("return K(**a)", "** は dataclass にだけ"),
+    ("return next(a)", "next の引数が 1 個"),
     ("return f(1)", "引数 b が渡されていません"),
     ("return f(1, 2, 3)", "引数が多すぎます"),
     ("return f(1, b=2, a=3)", "引数 a は"),

@@ -19,7 +19,9 @@ BINARY = {
     ast.FloorDiv: "floor_divide",
     ast.Mod: "modulo",
     ast.Pow: "power",
+    ast.BitOr: "merge",
 }
+IN_PLACE = {ast.Add: "add_in_place", ast.BitOr: "merge_in_place"}
 ORDERED = {
     ast.Lt: ("less", "<"),
     ast.LtE: ("less_equal", "<="),
@@ -326,8 +328,9 @@ class Expressions(Scope):
 
     @expression.register
     def _(self, node: ast.Call) -> str:
-        self.refuse_if(any(one.arg is None for one in node.keywords), node, "** で渡す引数は翻訳できません")
         origin = self.origin_of(node.func)
+        if any(one.arg is None for one in node.keywords):
+            return self.call_with_fields(node, origin)
         if origin is None:
             return self.call_of_value(node)
         module, name = origin
@@ -408,6 +411,19 @@ class Expressions(Scope):
             given = self.bound(node, signature, by_name=kind == "dataclass")
             return f"new {name}({given})"
         return f"{name}({self.in_order(node)})"
+
+    def call_with_fields(self, node: ast.Call, origin: tuple[str, str] | None) -> str:
+        """Make an object of a dataclass from a dict of all its fields."""
+        module = self.program.package.module(origin[0]) if origin else None
+        (definition, *_) = module.definitions.get(origin[1], [None]) if module and origin else [None]
+        alone = not node.args and len(node.keywords) == 1 and isinstance(definition, ast.ClassDef)
+        self.refuse_if(not alone, node, "** で渡す引数は、クラス(**値) の形だけが翻訳できます")
+        assert isinstance(definition, ast.ClassDef) and origin
+        self.refuse_if(self.kind_of_class(definition, origin[0]) != "dataclass", node, "** は dataclass にだけ渡せます")
+        signature = self.constructor_of(definition, "dataclass")
+        known = {name: name in signature.required for name in (*signature.positional, *signature.keyword_only)}
+        fields = self.runtime("fields_from", self.expression(node.keywords[0].value), json.dumps(known))
+        return f"new {self.named(node, origin)}({fields})"
 
     def in_order(self, node: ast.Call) -> str:
         """Write the arguments of a function of which nothing is known."""

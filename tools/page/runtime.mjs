@@ -295,6 +295,15 @@ export function $add_in_place(a, b) {
   return a;
 }
 
+/** The pairs of two dicts; the second's are those that count. */
+export const $merge = (a, b) => new Dict([...asDict(a).items(), ...asDict(b).items()]);
+
+/** `a |= b`, which changes the dict. */
+export function $merge_in_place(a, b) {
+  for (const [key, value] of asDict(b).items()) asDict(a).set(key, value);
+  return a;
+}
+
 export const $subtract = (a, b) => (bothNumbers(a, b) ? a - b : asNumber(a) - asNumber(b));
 
 export function $multiply(a, b) {
@@ -453,6 +462,11 @@ function first(values, comesBefore, { key = null, default: otherwise } = {}) {
   return best;
 }
 
+export function $next(values, otherwise) {
+  for (const value of $iterate(values)) return value;
+  return otherwise;
+}
+
 export const $min = (values, options) => first(values, $less, options);
 export const $max = (values, options) => first(values, $greater, options);
 
@@ -516,6 +530,20 @@ export function $slice(value, from, to) {
   return isTuple(value) ? $fixed([...value].slice(...ends)) : asList(value).slice(...ends);
 }
 
+export function $setdefault(values, key, value) {
+  if (!asDict(values).has(key)) values.set(key, value);
+  return values.get(key);
+}
+
+/** The fields that a dict holds for a class, of which some are required. */
+export function $fields_from(values, known) {
+  const given = Object.fromEntries(asDict(values).items());
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(known, name)) throw new $TypeError(`unknown field: ${name}`);
+  for (const name of Object.keys(known)) if (known[name] && !(name in given)) throw new $TypeError(`missing: ${name}`);
+  return given;
+}
+
 export const $append = (values, value) => void asList(values).push(value);
 export const $get = (values, key, otherwise = null) => (asDict(values).has(key) ? values.get(key) : otherwise);
 export const $items = (values) => asDict(values).items();
@@ -546,6 +574,9 @@ export const $startswith = (value, wanted) => anyOf(wanted, (one) => asText(valu
 export const $endswith = (value, wanted) => anyOf(wanted, (one) => asText(value).endsWith(asText(one)));
 export const $removesuffix = (value, suffix) =>
   asText(value).endsWith(asText(suffix)) ? value.slice(0, value.length - suffix.length) : value;
+export const $replace = (value, old, other) => asText(value).replaceAll(asText(old), () => asText(other));
+export const $upper = (value) => asText(value).toUpperCase();
+export const $lower = (value) => asText(value).toLowerCase();
 export const $join = (separator, values) => Array.from($iterate(values), asText).join(asText(separator));
 
 export function $split(value, separator) {

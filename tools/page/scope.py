@@ -37,6 +37,7 @@ BUILTINS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "list": (0, 1, ()),
     "max": (1, 99, ("key", "default")),
     "min": (1, 99, ("key", "default")),
+    "next": (2, 2, ()),
     "range": (1, 3, ()),
     "repr": (1, 1, ()),
     "round": (1, 2, ()),
@@ -63,10 +64,14 @@ METHODS = {
     "get": (1, 2),
     "items": (0, 0),
     "join": (1, 1),
+    "lower": (0, 0),
     "removesuffix": (1, 1),
+    "replace": (2, 2),
+    "setdefault": (2, 2),
     "split": (1, 1),
     "startswith": (1, 1),
     "strip": (0, 1),
+    "upper": (0, 0),
     "values": (0, 0),
 }
 

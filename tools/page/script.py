@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import indent
 from typing import NamedTuple
 
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
+from tools.page.live import live_data
+from tools.page.measure import measure_data
 from tools.page.package import Package
 from tools.page.race import race_data
 from tools.page.tables import (
@@ -17,6 +19,7 @@ from tools.page.tables import (
     compact_json,
     draft_data,
     energy_data,
+    file_data,
     measurement_data,
     offload_data,
     prompt_data,
@@ -73,6 +76,7 @@ class Later(NamedTuple):
 LATER = {
     "figures": Later(),
     "calculator": Later(),
+    "measure": Later(),
     "below": Later(
         (
             "hayasa.answer.duration.answer_time",
@@ -120,6 +124,20 @@ LATER = {
         ),
         beside="below",
     ),
+    "files": Later(
+        (
+            "hayasa.errors.InvalidValueError",
+            "hayasa.files.gguf.gguf_header",
+            "hayasa.files.gguf_model.format_of_stored",
+            "hayasa.files.read.LARGEST_CONFIG_BYTES",
+            "hayasa.files.read.model_of_config",
+            "hayasa.files.read.model_of_headers",
+            "hayasa.files.read.parts_of",
+            "hayasa.files.read.require_parts",
+            "hayasa.model.weights.WeightBytes",
+        ),
+        beside="below",
+    ),
     "drafts": Later(
         (
             "hayasa.answer.drafts.draft_speedup",
@@ -147,6 +165,14 @@ GIVEN = (
 )
 # The same of what comes later than what asks for it: it is handed over in web/brought.mjs.
 BROUGHT = (
+    "hayasa.catalog.gguf_files.format_of_block",
+    "hayasa.catalog.gguf_files.format_of_file_type",
+    "hayasa.catalog.gguf_files.models_of_architecture",
+    "hayasa.catalog.objects.gguf_block_types",
+    "hayasa.catalog.objects.is_weight_format",
+    "hayasa.files.gguf.text_at",
+    "hayasa.files.gguf.whole_number_at",
+    "hayasa.files.read.parsed_json",
     "hayasa.answer.cost.prices",
     "hayasa.answer.fit.remedies",
     "hayasa.answer.prompt.prompt_time",
@@ -180,6 +206,8 @@ NEVER_ASKED = (
 LATER_DATA = {
     "draft": draft_data,
     "energy": energy_data,
+    "file": file_data,
+    "measure": measure_data,
     "measurement": measurement_data,
     "offload": offload_data,
     "prompt": prompt_data,
@@ -291,15 +319,20 @@ def script_names() -> list[str]:
     return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
 
 
-def plain_race_script(root: Path) -> str:
-    """Return the script of the front page's race, which needs nothing of the others."""
-    data = f"export const race = JSON.parse({quoted(compact_json(race_data()))});\n"
-    return bundle(root / "web", {"race-data.mjs": data}, "race.mjs", "hayasaRace")
+# Scripts of their own, which need nothing of the others, and what each imports under its name.
+ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "guess": None, "live": live_data, "thread": None}
 
 
-def race_script(root: Path) -> str:
-    """Return the same, shortened."""
-    return shortened(plain_race_script(root))
+def plain_script(root: Path, name: str) -> str:
+    """Return a script that stands alone: the front page's race, the chapters' guesses, their live figures, a thread."""
+    data = ALONE[name]
+    made = f"export const {name} = JSON.parse({quoted(compact_json(data()))});\n" if data else ""
+    return bundle(root / "web", {f"{name}-data.mjs": made}, f"{name}.mjs", f"hayasa{name.title()}")
+
+
+def scripts_alone(root: Path) -> dict[str, str]:
+    """Return all of these by file name, shortened."""
+    return {f"hayasa-{name}.js": shortened(plain_script(root, name)) for name in ALONE}
 
 
 def tables_script() -> str:

@@ -11,12 +11,14 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from hayasa.answer.cost import Price, prices
+from hayasa.catalog.gguf_files import format_of_block
 from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
 from hayasa.catalog.objects import (
     device_rows,
     get_device,
     get_model,
     get_weight_format,
+    gguf_block_types,
     listed_device,
     model_rows,
     weight_format_rows,
@@ -147,6 +149,45 @@ def energy_data() -> dict[str, Any]:
         "power_calibrations": _table(_columns(PowerCalibration, list(power_calibrations().values()))),
         "clock_calibration": _table(_columns(ClockCalibration, [clock_calibration()])),
         "prices": _table(_columns(Price, prices())),
+    }
+
+
+def file_data() -> dict[str, Any]:
+    """Collect what tells which model and format a file holds, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The tables ``models``, with a row for every model in the order of the menu (when it was released,
+        and its place in the table of models) and ``blocks`` (block types by the number that files know them
+        by); ``file_types`` and ``bulk``: ids of formats by the number of a file type, and by the block type
+        that most of a file is stored in.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    rows, places = model_rows(), {id_: place for place, id_ in enumerate(model_rows())}
+    models = _on_shelves(_model_shelves())
+    blocks = gguf_block_types()
+    bulk = {block.id: format_of_block(block.id) for block in blocks.values()}
+    return {
+        "models": _table(
+            {"released": [int(rows[id_]["released"]) for id_ in models], "place": [places[id_] for id_ in models]}
+        ),
+        "blocks": _table(
+            {
+                "id": [block.id for block in blocks.values()],
+                "number": list(blocks),
+                "block_weights": [block.block_weights for block in blocks.values()],
+                "bits_per_weight": [block.bits_per_weight for block in blocks.values()],
+            }
+        ),
+        "file_types": {
+            row["file_type"]: id_ for id_, row in reversed(weight_format_rows().items()) if row["file_type"]
+        },
+        "bulk": {block: known.id for block, known in bulk.items() if known},
     }
 
 

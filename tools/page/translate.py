@@ -30,7 +30,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import NamedTuple
 
-from tools.page.expressions import BINARY, Expressions
+from tools.page.expressions import BINARY, IN_PLACE, Expressions
 from tools.page.package import (
     Package,
     TranslationError,
@@ -307,7 +307,7 @@ class Writer(Expressions):
     @statement.register
     def _(self, node: ast.AugAssign) -> str:
         self.refuse_if(not isinstance(node.target, ast.Name), node, "計算して代入する先は、名前だけが翻訳できます")
-        name = "add_in_place" if isinstance(node.op, ast.Add) else BINARY.get(type(node.op))
+        name = (BINARY | IN_PLACE).get(type(node.op))
         self.refuse_if(name is None, node, f"演算子 {type(node.op).__name__} は翻訳できません")
         target, value = self.target(node.target), self.expression(node.value)
         sign = self.sign(node.op, node.target, node.value)

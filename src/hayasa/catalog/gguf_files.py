@@ -9,7 +9,7 @@ from ..errors import UnknownNameError
 from ..model.shape import Model
 from ..model.tensors import total_parameters
 from ..model.weights import WeightBytes, WeightFormat, weight_bytes
-from .objects import get_model, get_weight_format, model_rows
+from .objects import get_model, get_weight_format, model_rows, weight_format_rows, weight_formats
 
 PARAMETER_TOLERANCE = 0.01
 """How far a file's parameter count may lie from a model's: it is printed in three digits."""
@@ -43,22 +43,65 @@ def models_of_file(architecture: str, parameters: float) -> list[Model]:
     ['llama-3.1-8b', 'llama-3-8b']
     """
     found = []
-    for id_ in reversed(list(model_rows())):
-        row = model_rows()[id_]
-        if row["gguf_architecture"] == architecture:
-            model = get_model(id_)
-            total = total_parameters(model)
-            # A file of the language model alone has no image encoder and no layers for drafts, or only one of both.
-            least = total - model.other_parameters
-            off = min(_distance(parameters, total), _distance(parameters, least))
-            if least < parameters < total:
-                off = min(off, PARTS_DISTANCE)
-            if off <= PARAMETER_TOLERANCE:
-                # Others build on a structure, too; the one it is named after is what most files hold.
-                borrowed = not id_.startswith(architecture)
-                found.append((round(off, 4), model.other_parameters > 0, borrowed, -int(row["released"]), model))
-    nearest = min((off for off, *_ in found), default=0.0)
-    return [model for off, *_, model in sorted(found, key=lambda one: one[:4]) if off == nearest]
+    for place, listed in enumerate(models_of_architecture(architecture)):
+        model, released = listed
+        total = total_parameters(model)
+        # A file of the language model alone has no image encoder and no layers for drafts, or only one of both.
+        least = total - model.other_parameters
+        off = min(_distance(parameters, total), _distance(parameters, least))
+        if least < parameters < total:
+            off = min(off, PARTS_DISTANCE)
+        if off <= PARAMETER_TOLERANCE:
+            # Others build on a structure, too; the one it is named after is what most files hold.
+            borrowed = not model.id.startswith(architecture)
+            found.append(((round(off, 4), model.other_parameters > 0, borrowed, -released, -place), model))
+    nearest = min((rank[0] for rank, _ in found), default=0.0)
+    return [model for rank, model in sorted(found, key=lambda one: one[0]) if rank[0] == nearest]
+
+
+def models_of_architecture(architecture: str) -> list[tuple[Model, int]]:
+    """Return the listed models of a structure with when each was released, in the order of the table.
+
+    Examples
+    --------
+    >>> [(model.id, released) for model, released in models_of_architecture("grok")]
+    [('grok-1', 202403)]
+    """
+    rows = [row for row in model_rows().values() if row["gguf_architecture"] == architecture]
+    return [(get_model(row["id"]), int(row["released"])) for row in rows]
+
+
+def format_of_file_type(number: int) -> WeightFormat | None:
+    """Return the format that GGUF files call by a number (``general.file_type``); None if none is listed.
+
+    Examples
+    --------
+    >>> known = format_of_file_type(15)
+    >>> known.id if known else None
+    'q4_k_m'
+    """
+    named = [id_ for id_, row in weight_format_rows().items() if row["file_type"] == str(number)]
+    return get_weight_format(named[0]) if named else None
+
+
+def format_of_block(block: str) -> WeightFormat | None:
+    """Return the first listed format most of whose tensors are stored in blocks of a type; None if there is none.
+
+    Examples
+    --------
+    >>> known = format_of_block("q6_k")
+    >>> known.id if known else None
+    'q6_k'
+    """
+    return next((one for one in weight_formats() if block in (one.id, _bulk(one))), None)
+
+
+def _bulk(weights: WeightFormat) -> str:
+    """Return the block type that most tensors of a listed format have."""
+    if weights.kind == "plain":
+        return weights.id
+    blocks = [rule.block.id for rule in weights.rules if rule.role == "default" and "gguf" in weights.packing]
+    return blocks[0] if blocks else ""
 
 
 def _distance(printed: float, count: float) -> float:

@@ -355,6 +355,11 @@ def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:
     return _weight_format(require_name(name, argument=argument, what="重みの形式"), argument)
 
 
+def is_weight_format(id_: str) -> bool:
+    """Tell whether the table lists a format of this id."""
+    return id_ in weight_format_rows()
+
+
 @cache
 def weight_formats() -> tuple[WeightFormat, ...]:
     """All weight formats, in the order of the table."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ..catalog.objects import weight_format_rows
+from ..catalog.objects import is_weight_format
 from ..errors import InvalidValueError, require_integer, shown
 from ..model.shape import Model
 from .kin import COMPRESSED, MOST_LAYERS, kin_among, mixers_of_kin, shared_kv, with_traits
@@ -193,8 +193,8 @@ def model_from_config(config: Mapping[str, Any], name: str = "config.json") -> M
     families = [str(config.get("model_type"))]
     for part in ("text_config", "language_config", "llm_config"):
         text = config.get(part)
-        if isinstance(text, Mapping):
-            families.insert(0, str(text.get("model_type")))
+        if isinstance(text, dict):
+            families = [str(text.get("model_type")), *families]
             # What both say holds for the text as its own part says it.
             config = {**config, **text}
     fields = _sizes(config)
@@ -210,7 +210,7 @@ def model_from_config(config: Mapping[str, Any], name: str = "config.json") -> M
     if kin is None:
         notes.append(f"model_type {shown(families[-1])} は登録がないため、Llama と同じ作りとみなしました。")
     usual = _usual_format(config, bool(fields.get("experts")))
-    if usual and usual not in weight_format_rows():
+    if usual and not is_weight_format(usual):
         notes.append(f"量子化の形式 {shown(usual)} は登録がないため、形式は別に指定してください。")
         usual = ""
     return replace(with_traits(kin, {**fields, "id": name, "name": name}), notes=tuple(notes), usual_format=usual)
@@ -241,7 +241,7 @@ def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
         if number is not None:
             fields[field] = number
     linear = config.get("linear_attn_config")
-    if isinstance(linear, Mapping):
+    if isinstance(linear, dict):
         heads, width = _whole(linear.get("num_heads")), _whole(linear.get("head_dim"))
         kernel = _whole(linear.get("short_conv_kernel_size"))
         fields |= {"state_heads": heads, "state_groups": heads, "conv_kernel": kernel}
@@ -338,7 +338,7 @@ def _mixers(config: Mapping[str, Any], sizes: Mapping[str, Any], kin: Model | No
     if isinstance(full, list) and full:
         return "".join("A" if layer in full else "C" for layer in range(layers))
     kimi = config.get("linear_attn_config")
-    if isinstance(kimi, Mapping) and isinstance(kimi.get("kda_layers"), list):
+    if isinstance(kimi, dict) and isinstance(kimi.get("kda_layers"), list):
         return "".join("K" if layer + 1 in kimi["kda_layers"] else "A" for layer in range(layers))
     windowed = config.get("hybrid_layer_pattern")
     if isinstance(windowed, list) and windowed:
@@ -376,13 +376,13 @@ def _mlps(config: Mapping[str, Any], layers: int, kin: Model | None) -> str:
 def _usual_format(config: Mapping[str, Any], has_experts: bool) -> str:
     """Return the id of the format that a config says; empty if it is 16 bits."""
     mlx = config.get("quantization")
-    if isinstance(mlx, Mapping):
+    if isinstance(mlx, dict):
         mode, bits, group = mlx.get("mode", "affine"), mlx.get("bits"), mlx.get("group_size", 64)
         if mode != "affine":
             return f"mlx-{mode}"
         return f"mlx-q{bits}" if group == 64 else f"mlx-q{bits}-g{group}"
     how = config.get("quantization_config")
-    if not isinstance(how, Mapping):
+    if not isinstance(how, dict):
         return ""
     method, bits, group = str(how.get("quant_method", "")), how.get("bits"), how.get("group_size")
     if method == "mxfp4":
@@ -396,7 +396,7 @@ def _usual_format(config: Mapping[str, Any], has_experts: bool) -> str:
     if method == "bitsandbytes":
         return "bnb-nf4" if how.get("load_in_4bit") else "bnb-int8"
     if method in ("exl2", "exl3"):
-        return f"{method}-{float(bits)}bpw" if isinstance(bits, (int, float)) else method
+        return f"{method}-{_with_fraction(bits)}bpw" if isinstance(bits, (int, float)) else method
     if method == "modelopt":
         return {"NVFP4": "nvfp4", "FP8": "fp8-channel"}.get(str(how.get("quant_algo")), method)
     if method == "compressed-tensors":
@@ -404,12 +404,18 @@ def _usual_format(config: Mapping[str, Any], has_experts: bool) -> str:
     return method
 
 
+def _with_fraction(number: float) -> str:
+    """Write a number with a point: 4.0, 2.25."""
+    text = f"{number:g}"
+    return text if "." in text else f"{text}.0"
+
+
 def _compressed_tensors(how: Mapping[str, Any], has_experts: bool) -> str:
     """Return the id of the format of the first group of weights, as vLLM's compressor writes it."""
     groups = how.get("config_groups")
-    group: object = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
-    weights = group.get("weights") if isinstance(group, Mapping) else None
-    if not isinstance(weights, Mapping):
+    group = next((one for one in groups.values()), None) if isinstance(groups, dict) else None
+    weights = group.get("weights") if isinstance(group, dict) else None
+    if not isinstance(weights, dict):
         return "compressed-tensors"
     kind, bits, size = weights.get("type"), weights.get("num_bits"), weights.get("group_size")
     if (kind, bits) == ("float", 4):

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import InvalidValueError
+from ..errors import InvalidValueError, shown
 
 _UNSIGNED = {0: 1, 2: 2, 4: 4, 7: 1, 10: 8}
 _SIGNED = {1: 1, 3: 2, 5: 4, 11: 8}
 _FLOAT = {6: 4, 12: 8}
-_TEXT, _ARRAY = 8, 9
+_TEXT = 8
+_ARRAY = 9
 
 LONGEST_ARRAY = 4096
 """Entries up to which an array is read; of a longer one, such as a vocabulary, the length counts."""
 
 MOST_ENTRIES = 1_000_000
 """A file that claims more keys or tensors than this is none."""
+
+MOST_WEIGHTS = 10**15
+"""Nor is one with more weights than this in a tensor."""
+
+LARGEST_HEADER_BYTES = 2**29
+"""Nor one whose header is larger: vocabularies take a few tens of MB."""
 
 
 class StoredTensor(NamedTuple):
@@ -70,18 +77,33 @@ class GgufHeader(NamedTuple):
     end: int
 
 
-def unsigned(data: bytes, start: int, size: int) -> int:
+def whole_number_at(data: bytes, start: int, size: int, signed: bool) -> int:
     """Return the little-endian number of `size` bytes that begins at `start`."""
-    if start + size > len(data):
-        raise InvalidValueError("GGUF のファイルが途中で終わっています。")
-    return int.from_bytes(data[start : start + size], "little")
+    return int.from_bytes(data[start : start + size], "little", signed=signed)
+
+
+def text_at(data: bytes, start: int, size: int) -> str:
+    """Return the text of `size` bytes that begins at `start`."""
+    return bytes(data[start : start + size]).decode("utf-8", "replace")
+
+
+def unsigned(data: bytes, start: int, size: int) -> int:
+    """Return the number of `size` bytes that begins at `start`, if the header reaches as far."""
+    _require_within(data, start + size)
+    return whole_number_at(data, start, size, False)
 
 
 def text_of(data: bytes, start: int, size: int) -> str:
-    """Return the text of `size` bytes that begins at `start`."""
-    if start + size > len(data):
+    """Return the text of `size` bytes that begins at `start`, if the header reaches as far."""
+    _require_within(data, start + size)
+    return text_at(data, start, size)
+
+
+def _require_within(data: bytes, end: int) -> None:
+    if end > len(data):
         raise InvalidValueError("GGUF のファイルが途中で終わっています。")
-    return bytes(data[start : start + size]).decode("utf-8", "replace")
+    if end > LARGEST_HEADER_BYTES:
+        raise InvalidValueError("GGUF のファイルが壊れています（重みより前の部分が大きすぎます）。")
 
 
 def gguf_header(data: bytes) -> GgufHeader:
@@ -122,7 +144,8 @@ def gguf_header(data: bytes) -> GgufHeader:
             entries, at = _array(data, at + 12, kind, count)
             metadata[key] = entries
         else:
-            metadata[key], at = _value(data, at, kind)
+            value, at = _value(data, at, kind)
+            metadata[key] = value
     tensors: list[StoredTensor] = []
     for _ in range(tensor_count):
         name, at = _string(data, at)
@@ -131,7 +154,11 @@ def gguf_header(data: bytes) -> GgufHeader:
         for _ in range(min(dimensions, 8)):
             shape.append(unsigned(data, at, 8))
             at += 8
-        tensors.append(StoredTensor(name, tuple(shape), unsigned(data, at, 4)))
+        tensor = StoredTensor(name, tuple(shape), unsigned(data, at, 4))
+        parameters = tensor.parameters
+        if not (shape and 0 < parameters <= MOST_WEIGHTS):
+            raise InvalidValueError(f"GGUF のファイルが壊れています（テンソル {shown(name)} の大きさ）。")
+        tensors.append(tensor)
         at += 12
     return GgufHeader(metadata, lengths, tuple(tensors), at)
 
@@ -150,8 +177,8 @@ def _value(data: bytes, at: int, kind: int) -> tuple[object, int]:
         return unsigned(data, at, size), at + size
     if kind in _SIGNED:
         size = _SIGNED[kind]
-        number = unsigned(data, at, size)
-        return (number if number < 2 ** (8 * size - 1) else number - 2 ** (8 * size)), at + size
+        _require_within(data, at + size)
+        return whole_number_at(data, at, size, True), at + size
     if kind in _FLOAT:
         return None, at + _FLOAT[kind]
     raise InvalidValueError(f"GGUF のファイルが壊れています（値の型 {kind} はありません）。")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..catalog.gguf_files import models_of_file
-from ..catalog.objects import get_weight_format, gguf_block_types, model_rows, weight_format_rows, weight_formats
+from ..catalog.gguf_files import format_of_block, format_of_file_type, models_of_architecture, models_of_file
+from ..catalog.objects import get_weight_format, gguf_block_types
 from ..errors import InvalidValueError, require_integer
 from ..model.shape import Model
 from ..model.weights import BlockType, WeightBytes, WeightFormat
@@ -67,7 +67,7 @@ def model_from_gguf(header: GgufHeader, name: str = "model.gguf") -> tuple[Model
         raise InvalidValueError("言語モデルではなく、画像の読み取りや追加学習の部品の GGUF ファイルです。")
     if not header.tensors:
         raise InvalidValueError("重みがありません（語彙だけのファイルです）。")
-    keys = _Keys(header, architecture)
+    keys = _keys(header, architecture)
     fields = _fields(keys)
     require_integer("block_count", fields["layers"], 1, MOST_LAYERS)
     layers, mtp = fields["layers"], fields["mtp_layers"]
@@ -75,7 +75,7 @@ def model_from_gguf(header: GgufHeader, name: str = "model.gguf") -> tuple[Model
     stored, active = _stored(header.tensors, layers, experts, used)
     total = sum(tensor.parameters for tensor in header.tensors)
     alike = [model.id for model in models_of_file(architecture, total)]
-    listed = [id_ for id_, row in model_rows().items() if row["gguf_architecture"] == architecture]
+    listed = [model.id for model, _ in models_of_architecture(architecture)]
     kin = kin_among(alike or listed, fields)
     notes: tuple[str, ...] = ()
     if kin is None:
@@ -99,16 +99,13 @@ def model_from_gguf(header: GgufHeader, name: str = "model.gguf") -> tuple[Model
     return model, _format(header, stored, total)
 
 
-class _Keys:
-    """The metadata of one architecture, whole numbers only."""
+class _Keys(NamedTuple):
+    """The metadata of one architecture, whole numbers only, and the tensors."""
 
-    def __init__(self, header: GgufHeader, architecture: str) -> None:
-        self.metadata, self.architecture = header.metadata, architecture
-        self.tensors = {tensor.name.removesuffix(".weight"): tensor for tensor in header.tensors}
-        self.shapes: dict[str, list[tuple[int, ...]]] = {}
-        for name, tensor in self.tensors.items():
-            role = name.split(".", 2)[2] if _layer(tensor) >= 0 else name
-            self.shapes.setdefault(role, []).append(tensor.shape)
+    metadata: dict[str, object]
+    architecture: str
+    tensors: dict[str, StoredTensor]
+    shapes: dict[str, list[tuple[int, ...]]]
 
     def number(self, key: str, other: int = 0) -> int:
         """Return a number; the largest of a list of one per layer."""
@@ -125,16 +122,33 @@ class _Keys:
         return max((shape[axis] for shape in self.shapes.get(name, ()) if len(shape) > axis), default=0)
 
 
+def _keys(header: GgufHeader, architecture: str) -> _Keys:
+    tensors = {tensor.name.removesuffix(".weight"): tensor for tensor in header.tensors}
+    shapes: dict[str, list[tuple[int, ...]]] = {}
+    for name, tensor in tensors.items():
+        shapes.setdefault(_role(name) if _layer(tensor) >= 0 else name, []).append(tensor.shape)
+    return _Keys(header.metadata, architecture, tensors, shapes)
+
+
+def _role(name: str) -> str:
+    """Return what a tensor of a layer is called in every layer."""
+    return ".".join(name.split(".")[2:])
+
+
 def _layer(tensor: StoredTensor) -> int:
     """Return the layer that a tensor is of; -1 outside the layers."""
     parts = tensor.name.split(".")
-    return int(parts[1]) if parts[0] == "blk" and len(parts) > 2 and parts[1].isdecimal() else -1
+    if parts[0] != "blk" or len(parts) < 3:
+        return -1
+    length = len(parts[1])
+    is_number = 0 < length <= len(str(MOST_LAYERS)) and all(digit in "0123456789" for digit in parts[1])
+    return int(parts[1]) if is_number else -1
 
 
 def _fields(keys: _Keys) -> dict[str, Any]:
     """Return the sizes that the metadata and the tensors say."""
     mtp = keys.number("nextn_predict_layers")
-    hidden, inner, heads = keys.number("embedding_length"), keys.number("ssm.inner_size"), 0
+    hidden, inner = keys.number("embedding_length"), keys.number("ssm.inner_size")
     heads = keys.number("ssm.time_step_rank")
     fields: dict[str, Any] = {
         "layers": keys.number("block_count") - mtp,
@@ -181,8 +195,8 @@ def _fields(keys: _Keys) -> dict[str, Any]:
 
 def _window(keys: _Keys) -> int:
     """Return the window; 0 if the longest context fits into it."""
-    window = keys.number("attention.sliding_window")
-    return 0 if 0 < keys.number("context_length") <= window else window
+    window, longest = keys.number("attention.sliding_window"), keys.number("context_length")
+    return 0 if 0 < longest <= window else window
 
 
 def _attention(keys: _Keys, kin: Model | None, layers: int) -> dict[str, Any]:
@@ -191,7 +205,7 @@ def _attention(keys: _Keys, kin: Model | None, layers: int) -> dict[str, Any]:
     for name, tensor in keys.tensors.items():
         layer = _layer(tensor)
         if 0 <= layer < layers:
-            made[layer][name.split(".", 2)[2]] = tensor
+            made[layer][_role(name)] = tensor
     widths = {tensors["ffn_down"].shape[0] for tensors in made if "ffn_down" in tensors}
     width = min(widths, default=0)
     width = width if max(widths, default=0) == 2 * width else max(widths, default=0)
@@ -302,22 +316,36 @@ def _format(header: GgufHeader, stored: WeightBytes, total: int) -> WeightFormat
     most = max(sizes, key=lambda block: sizes[block])
     number = header.metadata.get("general.file_type")
     number = number % 1024 if isinstance(number, int) else -1  # 1024 and more are guesses of the same
-    named = [row["id"] for row in weight_format_rows().values() if row["file_type"] == str(number)]
-    known = get_weight_format(named[0]) if named else None
+    known = format_of_file_type(number)
     if known is None or (known.kind == "plain" and known.id != most):
         # A file of 16 bits "mostly" whose experts are not: what most of it is counts.
-        known = next((one for one in weight_formats() if most in (one.id, _bulk(one))), known)
-    bits = 8 * stored.resident_bytes / total
-    if known is None:
+        known = format_of_block(most) or known
+    return format_of_stored(known.id if known else "", most, stored, total)
+
+
+def format_of_stored(known: str, block: str, stored: WeightBytes, parameters: float) -> WeightFormat:
+    """Return a format with the bytes of one file.
+
+    Parameters
+    ----------
+    known : str
+        Id of the listed format that the file names; empty if it names none.
+    block : str
+        The block type that most of it is stored in.
+    stored : WeightBytes
+        Its bytes.
+    parameters : float
+        Its parameters.
+
+    Examples
+    --------
+    >>> format_of_stored("q8_0", "q8_0", WeightBytes(0, 0, 9e9, 0, 0, 0), 8e9).bits_per_weight
+    9.0
+    """
+    bits = 8 * stored.resident_bytes / parameters
+    if not known:
         return WeightFormat(
-            id=most, name=most.upper(), kind="file", bits_per_weight=bits, packing="gguf", stored=stored
+            id=block, name=block.upper(), kind="file", bits_per_weight=bits, packing="gguf", stored=stored
         )
-    return replace(known, kind="file", bits_per_weight=bits, packing="gguf", elsewhere="", spread=0.0, stored=stored)
-
-
-def _bulk(weights: WeightFormat) -> str:
-    """Return the block type that most tensors of a listed format have."""
-    if weights.kind == "plain":
-        return weights.id
-    blocks = [rule.block.id for rule in weights.rules if rule.role == "default" and "gguf" in weights.packing]
-    return blocks[0] if blocks else ""
+    listed = get_weight_format(known)
+    return replace(listed, kind="file", bits_per_weight=bits, packing="gguf", elsewhere="", spread=0.0, stored=stored)

@@ -112,12 +112,12 @@ def with_traits(kin: Model | None, fields: Mapping[str, Any]) -> Model:
     else:
         own["attention_kind"] = "mqa" if own["kv_heads"] == 1 else "gqa"
     model = Model(**own)
-    # Heads of a window are said apart only where they differ, and a window only where a layer has one.
     mixers = model.layer_mixers
-    unused = {} if any(one in ("W", "w", "Q", "Z") for one in mixers) else {"sliding_window": 0}
     if not any(one in ATTENTION_MIXERS for one in mixers):
         raise InvalidValueError("注意機構のある層がありません。")
-    return replace(model, **unused)  # type: ignore[arg-type]
+    # A window is said only where a layer has one.
+    windowed = any(one in ("W", "w", "Q", "Z") for one in mixers)
+    return model if windowed else replace(model, sliding_window=0)
 
 
 def shared_kv(pattern: str, layers: int, shared: int) -> str:

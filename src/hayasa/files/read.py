@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from ..errors import DataFileError, InvalidValueError, shown
+from .config import model_from_config
+from .gguf import GgufHeader, gguf_header
+from .gguf_model import model_from_gguf
 
 if TYPE_CHECKING:
     from ..model.shape import Model
     from ..model.weights import WeightFormat
-    from .gguf import GgufHeader
 
 LARGEST_CONFIG_BYTES = 10_000_000
 """A file that is larger is no ``config.json``."""
 
-LONGEST_PATH = 200
+LONGEST_SHOWN = 200
 """Letters of a path that a message shows."""
-
-_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
 LONGEST_PATH = 4096
@@ -72,25 +71,114 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, WeightFormat | None
     beginning = _content(path, 4)
     try:
         if beginning == b"GGUF":
-            from .gguf_model import model_from_gguf
-
-            header = _whole_header(path)
-            return model_from_gguf(header, _name_of(path, header))
-        return _from_config(path), None
+            names = parts_of(path)
+            require_parts([os.path.basename(one) for one in names if not os.path.isfile(one)], len(names))
+            return model_of_headers(os.path.basename(path), [_header(one) for one in names])
+        return model_of_config(os.path.basename(path), _content(path, LARGEST_CONFIG_BYTES)), None
     except InvalidValueError as error:
         raise InvalidValueError(f"{_written(path)}: {error}") from None
 
 
-def _name_of(path: str, header: GgufHeader) -> str:
-    """Return what to call the model in a file; Ollama's files are called by a hash."""
-    name = _PART.sub(".gguf", os.path.basename(path))
-    own = header.metadata.get("general.name")
-    return own if isinstance(own, str) and own and not name.lower().endswith(".gguf") else name
+def parts_of(name: str) -> list[str]:
+    """Return the names of all files that a GGUF file is split into; its own, if it is whole.
+
+    Examples
+    --------
+    >>> parts_of("big-00002-of-00002.gguf"), parts_of("small.gguf")
+    (['big-00001-of-00002.gguf', 'big-00002-of-00002.gguf'], ['small.gguf'])
+    """
+    count = _parts(name)
+    if not count:
+        return [name]
+    return [f"{name[:-20]}-{_five_digits(part)}-of-{_five_digits(count)}.gguf" for part in range(1, count + 1)]
+
+
+def _five_digits(number: int) -> str:
+    return f"{100_000 + number}"[1:]
+
+
+def _parts(name: str) -> int:
+    """Return into how many files one of a name like ``…-00001-of-00003.gguf`` is split; 0 if into none."""
+    end = name[-20:].lower()
+    digits = end[1:6] + end[10:15]
+    is_part = len(end) == 20 and end[0] == "-" and end[6:10] == "-of-" and end[15:] == ".gguf"
+    return int(end[10:15]) if is_part and all(digit in "0123456789" for digit in digits) else 0
+
+
+def require_parts(missing: list[str], count: int) -> None:
+    """Raise if any of the files is missing that a GGUF file is split into.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is any.
+    """
+    if missing:
+        others = f"（ほかに {len(missing) - 1} 個）" if len(missing) > 1 else ""
+        raise InvalidValueError(f"{count} 個に分かれたファイルのうち、{missing[0]} が見つかりません{others}。")
+
+
+def model_of_headers(name: str, headers: list[GgufHeader]) -> tuple[Model, WeightFormat]:
+    """Return the model of a GGUF file, and how it is stored.
+
+    Parameters
+    ----------
+    name : str
+        What the file, or a part of it, is called.
+    headers : list of GgufHeader
+        Those of all its parts.
+
+    Raises
+    ------
+    InvalidValueError
+        If it holds no model.
+    """
+    first = headers[0]
+    tensors = tuple(tensor for header in headers for tensor in header.tensors)
+    own, whole = first.metadata.get("general.name"), f"{name[:-20]}.gguf" if _parts(name) else name
+    # Ollama's files are called by a hash.
+    called = own if isinstance(own, str) and own and not whole.lower().endswith(".gguf") else whole
+    return model_from_gguf(GgufHeader(first.metadata, first.lengths, tensors, first.end), called)
+
+
+def model_of_config(name: str, content: bytes) -> Model:
+    """Return the model of a ``config.json``.
+
+    Parameters
+    ----------
+    name : str
+        What the file is called.
+    content : bytes
+        What is in it.
+
+    Raises
+    ------
+    InvalidValueError
+        If it holds no model.
+    """
+    if len(content) == 0:
+        raise InvalidValueError("ファイルが空です。")
+    config = parsed_json(content)
+    if config is None:
+        raise InvalidValueError("GGUF のファイルでも、JSON のファイルでもありません。")
+    if not isinstance(config, dict):
+        raise InvalidValueError("モデルの config.json ではありません（{ で始まる対応表ではありません）。")
+    return model_from_config(config, str(config.get("_name_or_path") or name))
+
+
+def parsed_json(content: bytes) -> object:
+    """Return what the JSON in a file says; None if it is none."""
+    import json
+
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _written(path: str) -> str:
     """Return a path for a message: its end, if it is long."""
-    return path if len(path) <= LONGEST_PATH else f"…{path[-LONGEST_PATH:]}"
+    return path if len(path) <= LONGEST_SHOWN else f"…{path[-LONGEST_SHOWN:]}"
 
 
 def _content(path: str, size: int) -> bytes:
@@ -106,45 +194,11 @@ def _content(path: str, size: int) -> bytes:
         raise DataFileError(f"{_written(path)} を読めません: {getattr(error, 'strerror', None) or error}。") from None
 
 
-def _whole_header(path: str) -> GgufHeader:
-    """Return the header of a GGUF file, with the tensors of all its parts."""
-    part = _PART.search(path)
-    if not part:
-        return _header(path)
-    count = int(part[2])
-    paths = [f"{path[: part.start()]}-{number:05}-of-{part[2]}.gguf" for number in range(1, count + 1)]
-    missing = [os.path.basename(one) for one in paths if not os.path.isfile(one)]
-    if missing:
-        others = f"（ほかに {len(missing) - 1} 個）" if len(missing) > 1 else ""
-        raise InvalidValueError(f"{count} 個に分かれたファイルのうち、{missing[0]} が見つかりません{others}。")
-    headers = [_header(one) for one in paths]
-    return headers[0]._replace(tensors=tuple(tensor for header in headers for tensor in header.tensors))
-
-
 def _header(path: str) -> GgufHeader:
     from mmap import ACCESS_READ, mmap
-
-    from .gguf import gguf_header
 
     try:
         with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             return gguf_header(data)  # type: ignore[arg-type]
     except OSError as error:
         raise DataFileError(f"{_written(path)} を読めません: {error.strerror}。") from None
-
-
-def _from_config(path: str) -> Model:
-    import json
-
-    from .config import model_from_config
-
-    content = _content(path, LARGEST_CONFIG_BYTES)
-    if not content.strip():
-        raise InvalidValueError("ファイルが空です。")
-    try:
-        config = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        raise InvalidValueError("GGUF のファイルでも、JSON のファイルでもありません。") from None
-    if not isinstance(config, dict):
-        raise InvalidValueError("モデルの config.json ではありません（{ で始まる対応表ではありません）。")
-    return model_from_config(config, str(config.get("_name_or_path") or os.path.basename(path)))

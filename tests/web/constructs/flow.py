@@ -188,6 +188,26 @@ def dicts(key):
     ]
 
 
+def merged(a, b):
+    both, same = a | b, a
+    a |= b
+    return [both, same, a]
+
+
+def first_of(values):
+    return next((value for value in values if value), "none")
+
+
+def defaulted(key):
+    table = {"a": 1}
+    return [table.setdefault(key, 5), table.setdefault("a", 6), table]
+
+
+def box_of(fields):
+    box = Box(**fields)
+    return [box.name, box.width]
+
+
 def keys():
     table = {(1, 2): "a", 1: "b", "1": "c", None: "d", (): "e"}
     return [
@@ -334,6 +354,10 @@ CASES = {
     "smallest": [([],), ([1, "a"],), ([3, float("nan"), 1],), ([float("nan"), 1],), ("cab",)],
     "strictly": [("ab", [1, 2]), ("ab", [1]), ([], [1])],
     "dicts": [("a",), ("new",), ((1, 2),)],
+    "merged": [({"a": 1, "b": 2}, {"b": 3, "c": 4}), ({}, {}), ({"a": 1}, None), (None, {})],
+    "first_of": [([0, 2, 3],), ([],), ((0, ""),), (None,)],
+    "defaulted": [("a",), ("b",), ([1],)],
+    "box_of": [({"name": "x"},), ({"name": "x", "width": 3},), ({"name": "x", "depth": 3},), ({"width": 3},), ([],)],
     "keys": [()],
     "set_item": [([0], 0), ([0], 1), ((0,), 0), ({}, [1]), ("a", 0)],
     "lists": [()],

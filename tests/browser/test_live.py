@@ -1,0 +1,401 @@
+"""The chapters' guesses and live figures in a browser: what is drawn is what hayasa says, whoever looks, however."""
+
+import random
+import re
+
+import pytest
+
+from hayasa.book.blocks import dequantize_q4_0
+from tests.browser.test_calculator_reader import OVERLAPPING
+from tests.browser.test_pages import violations
+from tests.browser.waiting import wait_until
+from tests.checks.report import expect_none
+from tests.web.test_live import GUESS
+from tools.page.live import BLOCK, eight_data, filling_data, lottery_data, pipes_data, waterfall_data
+
+pytestmark = pytest.mark.browser
+
+COMPARISON = "chapters/03-a100-vs-macmini.html"
+PLACES = {
+    "pipes": "chapters/02-latency.html",
+    "waterfall": COMPARISON,
+    "nibbles": "chapters/06-quantization.html",
+    "filling": "chapters/07-kv-cache.html",
+    "lottery": "chapters/08-moe-and-clusters.html",
+    "eight": "chapters/08-moe-and-clusters.html",
+}
+# Every script of these that is on the page has done its work.
+READY = """["Guess", "Live"].every((name) =>
+  !document.querySelector(`script[src$="hayasa-${name.toLowerCase()}.js"]`) ||
+  document.documentElement.dataset[`hayasa${name}`] !== undefined)"""
+NARROW = {"viewport": {"width": 390, "height": 844}}
+WIDTHS = pytest.mark.parametrize("visitor", [NARROW, {}], ids=["390", "1280"], indirect=True)
+
+# Lengths on the axis at whose end a bar ends, from where two labels of its ticks stand.
+BARS = """(root) => {
+  const ticks = [...root.querySelectorAll("text.hy-tick")].filter((one) => /^[\\d.,]+$/.test(one.textContent));
+  const middle = (box) => box.x + box.width / 2;
+  return [...root.querySelectorAll("svg.hy-plot rect.hy-wait")].map((bar) => {
+    const box = bar.getBoundingClientRect();
+    return { from: box.left, to: box.right, top: box.top };
+  }).concat(ticks.map((one) => ({
+    tick: Number(one.textContent.replaceAll(",", "")),
+    at: middle(one.getBoundingClientRect()), top: one.getBoundingClientRect().top,
+  })));
+}"""
+
+
+def live(visitor, kind: str):
+    """Return a page and a figure that is built."""
+    page = visitor.visit(PLACES[kind])
+    wait_until(page, READY)
+    root = page.locator(f".hayasa-live[data-live={kind}]")
+    root.scroll_into_view_if_needed()
+    root.locator("svg.hy-plot").wait_for()
+    return page, root
+
+
+def axis(marks: list[dict], above: float) -> tuple[float, float]:
+    """Return pixels at 0 and pixels per unit of the first axis beneath a height."""
+    ticks = [mark for mark in marks if "tick" in mark and mark["top"] > above]
+    row = [tick for tick in ticks if abs(tick["top"] - min(tick["top"] for tick in ticks)) < 2]
+    first, second = row[0], row[1]  # the last one stands left of its place
+    scale = (second["at"] - first["at"]) / (second["tick"] - first["tick"])
+    return first["at"] - first["tick"] * scale, scale
+
+
+# ---- guesses
+
+
+def guess_pages(manuscripts) -> list[str]:
+    """Return the pages that ask for guesses."""
+    names = [one.name for one in manuscripts if GUESS.search(one.markdown)]
+    return [re.sub(r"\.(ipynb|qmd)$", ".html", name) for name in names]
+
+
+def test_every_guess_is_taken_and_set_beside_the_answer(visitor, manuscripts):
+    found = []
+    for name in guess_pages(manuscripts):
+        page = visitor.visit(name)
+        wait_until(page, READY)
+        for root in page.locator(".hayasa-guess").all():
+            given = root.evaluate("root => ({ ...root.dataset })")
+            assert page.locator(".hy-guess-verdict").count() == 0
+            button = root.get_by_role("button", name="決める")
+            button.click()
+            if not given.get("unit"):
+                assert page.locator(".hy-guess-verdict").count() == 0, "ask for a choice first"
+                root.get_by_role("radio").nth(int(given["answer"]) - 1).check()
+                button.click()
+            verdict = page.locator(".hy-guess-verdict")
+            if not page.evaluate(AFTER, given["at"]):
+                found.append(f"{name}: {given['at']}: 答えのところに、予想が並びません")
+            said = verdict.text_content()
+            if given.get("unit"):
+                if not re.search(rf"答えは{float(given['answer']):,g} ?{given['unit']}です。", said):
+                    found.append(f"{name}: {said}")
+            elif "のとおりです" not in said:
+                found.append(f"{name}: {said}")
+            assert root.get_by_text("答えを見る").is_visible()
+            page.evaluate("document.querySelector('.hy-guess-verdict').remove()")
+    expect_none(found + visitor.problems)
+
+
+AFTER = """(id) => {
+  const [place, verdict] = [document.getElementById(id), document.querySelector(".hy-guess-verdict")];
+  const follows = place.compareDocumentPosition(verdict) & Node.DOCUMENT_POSITION_FOLLOWING;
+  return Boolean(follows) && verdict.getBoundingClientRect().top - place.getBoundingClientRect().bottom < 400;
+}"""
+
+
+def test_a_guess_is_made_with_keys_alone(visitor):
+    page = visitor.visit(COMPARISON)
+    wait_until(page, READY)
+    root = page.locator(".hayasa-guess").first
+    slider = root.get_by_role("slider", name="予想")
+    slider.focus()
+    page.keyboard.press("End")
+    assert slider.get_attribute("aria-valuetext") == "100倍"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    verdict = page.locator(".hy-guess-verdict")
+    assert verdict.text_content() == "あなたの予想は100倍、答えは16倍です。6.3倍、多く見積もりました。"
+    marks = verdict.locator("circle").evaluate_all("marks => marks.map((mark) => mark.cx.baseVal.value)")
+    assert marks == pytest.approx([292, 8 + 284 * 0.602], abs=1)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == f"#{verdict.get_attribute('id')}"
+    wait_until(page, "document.querySelector('.hy-guess [role=status]').textContent === '予想を100倍に決めました。'")
+
+
+@pytest.mark.parametrize("visitor", [{"java_script_enabled": False}], indirect=True)
+def test_without_a_script_the_question_stands_with_its_folded_answer(visitor):
+    page = visitor.page
+    page.goto(visitor.address + COMPARISON)
+    root = page.locator(".hayasa-guess").first
+    assert root.get_by_text("A100の速さの上限は、M4の何倍でしょうか。").is_visible()
+    assert not root.get_by_text("16倍です。").is_visible()
+    root.locator("summary").click()
+    assert root.get_by_text("16倍です。").is_visible()
+    assert not page.locator(".hayasa-live").is_visible()
+    assert page.locator("#fig-waterfall").is_visible()
+
+
+def test_on_paper_the_question_and_the_still_figure_stand_alone(visitor):
+    page, root = live(visitor, "waterfall")
+    page.emulate_media(media="print")
+    guess = page.locator(".hayasa-guess").first
+    assert guess.get_by_text("A100の速さの上限は、M4の何倍でしょうか。").is_visible()
+    assert not any(part.is_visible() for part in [root, *guess.locator("details, button, input").all()])
+    assert page.locator("#fig-waterfall").is_visible()
+
+
+# ---- the waterfall
+
+
+@WIDTHS
+def test_the_waits_are_drawn_as_long_as_they_are(visitor):
+    _, root = live(visitor, "waterfall")
+    machines = waterfall_data()["machines"]
+    following = root.get_by_role("button", name="次を積む")
+    for count in (1, 2, 3, 4):
+        for same in (False, True):
+            root.get_by_role("checkbox").set_checked(same)
+            marks = root.evaluate(BARS)
+            bars = [mark for mark in marks if "from" in mark]
+            for i, machine in enumerate(machines):
+                end = 0.0
+                for wait, bar in zip(machine["waits_ms"], bars[i * count : (i + 1) * count], strict=False):
+                    zero, scale = axis(marks, bar["top"])
+                    assert (bar["from"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+                    end += wait
+                    assert (bar["to"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+                assert f"{machine['name']}は{end:.2f}ミリ秒（毎秒{1000 / end:.0f}トークン）" in root.text_content()
+        if count < 4:
+            following.click()
+    assert root.get_by_role("button", name="実測まで積みました").is_disabled()
+    expect_none(visitor.problems)
+
+
+# ---- the pipes
+
+
+@WIDTHS
+def test_the_tanks_are_as_full_as_the_formulas_say(visitor):
+    _, root = live(visitor, "pipes")
+    data = pipes_data()
+    draw = random.Random(7)
+    tank = "rect.hy-tank"
+    for _ in range(12):
+        machine, bits, batch = (
+            draw.randrange(2),
+            draw.randrange(len(data["bits"])),
+            draw.randrange(len(data["batches"])),
+        )
+        share = round(draw.uniform(0, 6), 1)
+        root.get_by_role("radio").nth(machine).check()
+        root.get_by_role("slider", name="重み1個のビット数").fill(str(bits))
+        root.get_by_role("slider", name="バッチサイズ").fill(str(batch))
+        root.get_by_role("slider", name="経過した時間").fill(str(share))
+        ends = [data["machines"][machine]["memory_s"][bits], data["machines"][machine]["compute_s"][batch]]
+        tanks = root.locator(tank).evaluate_all("all => [all[0], all[2]].map((one) => one.getBBox().height)")
+        levels = root.locator("svg.hy-plot rect.hy-work").evaluate_all(
+            "all => [all[0], all[2]].map((one) => one.getBBox().height)"
+        )
+        for end, whole, level in zip(ends, tanks, levels, strict=True):
+            assert level / whole == pytest.approx(max(0.0, 1 - share / 6 * max(ends) / end), abs=1 / whole)
+        kind = "メモリバウンド" if ends[0] >= ends[1] else "計算バウンド"
+        assert kind in root.locator(".hy-readout").text_content()
+    expect_none(visitor.problems)
+
+
+# ---- the memory that fills
+
+
+@WIDTHS
+def test_the_memory_is_as_full_as_hayasa_says(visitor):
+    _, root = live(visitor, "filling")
+    data = filling_data()
+    draw = random.Random(8)
+    for _ in range(12):
+        which, t = draw.randrange(3), round(draw.uniform(0, 20), 1)
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        tokens = t / 20 * data["longest"]
+        model = data["models"][which]
+        filled = model["resident"] + model["full"] * tokens + model["windowed"] * min(tokens, model["window"])
+        shares = root.locator("svg.hy-plot").evaluate(
+            """(svg) => {
+              const wide = (name) => svg.querySelector(name).getBBox().width;
+              return [wide("rect.hy-wait") + wide("rect.hy-cache"), wide("rect.hy-tank")];
+            }"""
+        )
+        assert shares[0] / shares[1] == pytest.approx(min(1, filled / data["capacity"]), abs=1 / shares[1])
+        fits = filled <= model["usable"]
+        assert root.locator("svg.hy-plot").get_by_text("入りきりません").count() == (not fits)
+        assert root.locator(".hy-over").count() == (not fits)
+        if fits:
+            speed = data["bandwidth"] / (model["read"] + filled - model["resident"])
+            assert f"毎秒{speed:.1f}トークンまで" in root.locator("svg.hy-plot").text_content()
+        # The last point of the curve is that speed.
+        marks = root.locator("svg.hy-plot").evaluate(
+            """(svg) => ({
+              end: svg.querySelector("polyline.hy-roof").points.getItem(
+                svg.querySelector("polyline.hy-roof").points.numberOfItems - 1).y,
+              ticks: [...svg.querySelectorAll("text.hy-tick[text-anchor=end]")]
+                .filter((one) => /^[0-9.]+$/.test(one.textContent) && Number(one.getAttribute("x")) < 44)
+                .map((one) => [Number(one.textContent), Number(one.getAttribute("y")) - 4]),
+            })"""
+        )
+        (low, low_y), (high, high_y) = marks["ticks"][0], marks["ticks"][-1]
+        shown = low + (marks["end"] - low_y) / (high_y - low_y) * (high - low)
+        truth = data["bandwidth"] / (model["read"] + filled - model["resident"])
+        assert shown == pytest.approx(truth, abs=abs((high - low) / (high_y - low_y)))
+    expect_none(visitor.problems)
+
+
+# ---- eight machines
+
+
+@WIDTHS
+def test_eight_machines_work_when_the_schedule_says(visitor):
+    _, root = live(visitor, "eight")
+    data, draw = eight_data(), random.Random(4)
+    links = [0, 0.05, 0.1, 0.3, 0.5, 1, 2, 3, 5, 8, 10, 12, 14, 15, 16, 18]
+    for _ in range(12):
+        people, link, t = draw.randint(1, 8), draw.randrange(len(links)), round(draw.uniform(0.1, 9.9), 1)
+        root.get_by_role("slider", name="同時に使う人").fill(str(people - 1))
+        root.get_by_role("slider", name="隣へ渡すのにかかる時間").fill(str(link))
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        now, part_s, link_s = t / 50, data["part_s"], links[link] / 1000
+        # One person after the other enters; each goes round and round, since eight parts are no longer than a round.
+        token_s = 8 * part_s + data["messages"] * link_s
+        busy = set()
+        for person in range(people):
+            since = now - person * part_s
+            for machine in range(8):
+                start = machine * (part_s + link_s)
+                if since >= start and (since - start) % token_s < part_s - 1e-9:
+                    busy.add(machine)
+        lit = root.locator("svg.hy-plot rect.hy-box").evaluate_all(
+            "boxes => boxes.flatMap((box, i) => (box.classList.contains('hy-lit') ? [i] : []))"
+        )
+        assert set(lit) == busy, (people, links[link], t)
+        chart = root.evaluate(BARS.replace("rect.hy-wait", "g rect.hy-work"))
+        bars = [mark for mark in chart if "from" in mark]
+        zero, scale = axis(chart, bars[0]["top"])
+        assert (bars[0]["from"] - zero) / scale == pytest.approx(0, abs=1 / scale)
+        assert (bars[0]["to"] - bars[0]["from"]) / scale == pytest.approx(1000 * part_s, abs=1 / scale)
+    expect_none(visitor.problems)
+
+
+# ---- the bytes and the lottery
+
+
+def test_a_bit_is_turned_with_keys(visitor):
+    page, root = live(visitor, "nibbles")
+    root.get_by_role("radio", name="3バイト目（整数）", exact=True).focus()
+    page.keyboard.press("ArrowRight")  # the fourth byte: weights 1 and 17
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    block = bytearray(bytes.fromhex(BLOCK))
+    before = dequantize_q4_0(bytes(block))
+    block[3] ^= 128
+    after = dequantize_q4_0(bytes(block))
+    moved = [i for i in range(32) if before[i] != after[i]]
+    assert moved == [17]
+    said = root.locator(".hy-readout").text_content().replace("−", "-")
+    assert "32個のうち1個が変わりました" in said
+    found = re.search(r"17番の重み：.*＝ (-?[\d.]+)", said)
+    assert float(found[1]) == pytest.approx(float(after[17]), rel=1e-3)
+    assert root.locator(".hy-bit").first.get_attribute("aria-pressed") == str(bool(block[3] & 128)).lower()
+    # Where the marks stand is what the weights are.
+    heights = root.locator("svg.hy-plot circle.hy-filled").evaluate_all("all => all.map((one) => one.cy.baseVal.value)")
+    low, high = after.argmin(), after.argmax()
+    scale = (heights[high] - heights[low]) / float(after[high] - after[low])
+    for i in range(32):
+        assert heights[i] == pytest.approx(heights[low] + scale * float(after[i] - after[low]), abs=0.5)
+    root.get_by_role("button", name="もとに戻す").click()
+    assert "まだ、どの重みも変わっていません" in root.locator(".hy-readout").text_content()
+
+
+def test_as_many_cells_are_lit_as_are_said(visitor):
+    _, root = live(visitor, "lottery")
+    data = lottery_data()
+    for i, people in enumerate(data["people"]):
+        root.get_by_role("slider").fill(str(i))
+        lit = root.locator("svg.hy-plot rect.hy-cell.hy-lit").count()
+        said = root.locator(".hy-readout").text_content()
+        assert f"{people}人で、256組のうち{lit}組が起きました。" in said
+        assert f"式の平均は{data['expected'][i]:.1f}組です。" in said
+    root.get_by_role("button", name="100回引く").click()
+    assert "100回の平均は" in root.locator(".hy-readout").text_content()
+
+
+# ---- time
+
+
+def test_a_film_runs_only_while_it_is_seen_and_back_is_as_forward(visitor):
+    page, root = live(visitor, "pipes")
+    passed = "t => parseFloat(document.querySelector('.hy-clock').textContent) > t"
+    page.wait_for_timeout(200)
+    assert root.locator(".hy-clock").text_content() == "0.0 秒", "nothing starts by itself"
+    wind = root.get_by_role("slider", name="経過した時間")
+    pictures = {}
+    for t in ("0", "1.5", "3", "6", "3", "1.5", "0"):
+        wind.fill(t)
+        picture = root.locator("svg.hy-plot").evaluate("one => one.outerHTML")
+        assert pictures.setdefault(t, picture) == picture
+    root.get_by_role("button", name="始める").click()
+    wait_until(page, passed, 0.3)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_timeout(200)
+    stopped = root.locator(".hy-clock").text_content()
+    page.wait_for_timeout(400)
+    assert root.locator(".hy-clock").text_content() == stopped
+
+
+@pytest.mark.parametrize("visitor", [{"reduced_motion": "reduce"}], indirect=True)
+def test_without_motion_the_end_is_shown_at_once(visitor):
+    _, root = live(visitor, "pipes")
+    root.get_by_role("button", name="結果を見る").click()
+    assert root.locator(".hy-clock").text_content() == "6.0 秒"
+
+
+# ---- whoever looks
+
+PARTS = "'.hayasa-guess, .hayasa-live, .hy-guess-verdict'"
+
+
+@pytest.mark.parametrize(
+    "visitor",
+    [NARROW, {"color_scheme": "dark"}, {"viewport": {"width": 360, "height": 700}}],
+    ids=["390", "dark", "360"],
+    indirect=True,
+)
+def test_axe_finds_nothing_and_no_label_overlaps(visitor, axe):
+    found = []
+    for kind, name in PLACES.items():
+        page, root = live(visitor, kind)
+        for guess in page.locator(".hayasa-guess").all():
+            if guess.get_by_role("radio").count():
+                guess.get_by_role("radio").first.check()
+            guess.get_by_role("button", name="決める").click()
+        root.get_by_role("slider").first.press("End") if root.get_by_role("slider").count() else None
+        found += [f"{name}: {pair}" for pair in page.evaluate(OVERLAPPING)]
+        found += [f"{name}: {problem}" for problem in violations(page, axe, PARTS)]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_none(found + visitor.problems)
+
+
+def test_they_work_from_the_disk(browser, site):
+    with browser.new_context(locale="ja-JP", offline=True) as context:
+        page = context.new_page()
+        problems = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto((site / COMPARISON).as_uri())
+        wait_until(page, READY)
+        page.locator(".hayasa-live").scroll_into_view_if_needed()
+        page.locator(".hayasa-live svg.hy-plot").wait_for()
+        page.locator(".hayasa-guess").first.get_by_role("button", name="決める").click()
+        assert page.locator(".hy-guess-verdict").count() == 1
+        expect_none(problems)

@@ -1,0 +1,368 @@
+"""The chapters' guesses and live figures: what they run with is what the chapters compute, and they compute alike."""
+
+import itertools
+import random
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+
+import nbformat
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType, quants
+from py_mini_racer import MiniRacer
+
+import hayasa
+from hayasa.book.blocks import quantize_q4_0
+from hayasa.machine.split import pipeline_step_s
+from tests.checks.chapters import Manuscript
+from tests.checks.report import expect_none
+from tests.web.javascript import ROOT
+from tools.page import script
+from tools.page.live import (
+    BLOCK,
+    FILLING_MODELS,
+    eight_data,
+    filling_data,
+    live_data,
+    lottery_data,
+    pipes_data,
+    waterfall_data,
+)
+
+GUESS = re.compile(r"^:::: \{\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
+FOLDED = re.compile(r'::: \{\.callout-tip collapse="true"\}\n## 答えを見る\n((?:.*\n)*?):::\n')
+CHOICE = re.compile(r"^(?:\d\.|-) (.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def page() -> MiniRacer:
+    context = MiniRacer()
+    for name in ("guess", "live"):
+        context.eval(script.plain_script(ROOT, name))
+    return context
+
+
+# ---- guesses
+
+
+def guesses(manuscript: Manuscript) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield the attributes and the inside of every guess of a chapter."""
+    for attributes, inside in GUESS.findall(manuscript.markdown):
+        yield dict(re.findall(r'data-(\w+)="([^"]*)"', attributes)), inside
+
+
+def answer_text(given: dict[str, str], inside: str) -> str:
+    """Return the answer of a guess in words: a number with its unit, or the choice that is right."""
+    if "unit" in given:
+        gap = " " if re.match(r"[A-Za-z]|トークン/", given["unit"]) else ""
+        return f"{float(given['answer']):,g}{gap}{given['unit']}"
+    return CHOICE.findall(inside)[int(given["answer"]) - 1]
+
+
+def said_as(answer: str) -> re.Pattern[str]:
+    """Return what finds an answer in a text: 1.4倍 is also written 1.40倍."""
+    number = re.match(r"[\d,.]*", answer)[0]
+    zeros = "0*" if "." in number else ""
+    return re.compile(rf"(?<![\d.]){re.escape(number)}{zeros}{re.escape(answer[len(number) :])}")
+
+
+def guess_problems(manuscript: Manuscript) -> Iterator[str]:
+    """Yield what is wrong with a chapter's guesses."""
+    text = manuscript.markdown
+    if text.count("{.hayasa-guess") != len(GUESS.findall(text)):
+        yield f"{manuscript.name}: 予想の囲みは、:::: {{.hayasa-guess …}} から :::: までです"
+    rest = FOLDED.sub("", text) + "".join(
+        "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/markdown", ""))
+        for cell in manuscript.code_cells
+        for output in cell.outputs
+    )
+    code = "\n".join(cell.source for cell in manuscript.code_cells)
+    for given, inside in guesses(manuscript):
+        name = f"{manuscript.name}: {given.get('at')}"
+        folded = FOLDED.findall(inside)
+        if len(folded) != 1:
+            yield f"{name}: 答えが一つ、たたんであるはずです"
+            continue
+        answer = said_as(answer_text(given, inside))
+        if not answer.search(folded[0]):
+            yield f"{name}: たたんだ答えに「{answer.pattern}」とありません"
+        if "unit" in given:
+            if not float(given["from"]) < float(given["answer"]) < float(given["to"]):
+                yield f"{name}: 答えが、つまみの動く範囲にありません"
+            # The number is computed by a cell, or stands in the text, whose numbers are checked against cells and sources.
+            if not answer.search(rest):
+                yield f"{name}: {answer.pattern} が、セルの出力にも本文にもありません"
+        if f"#{given.get('at')}" not in text and f"label: {given.get('at')}\n" not in code:
+            yield f"{name}: この札がありません"
+
+
+def test_every_guess_has_the_answer_that_the_chapter_computes(manuscripts):
+    found = [guess for manuscript in manuscripts for guess in guesses(manuscript)]
+    assert len(found) >= 2
+    expect_none(problem for manuscript in manuscripts for problem in guess_problems(manuscript))
+
+
+NUMBER = """:::: {.hayasa-guess data-answer="16" data-unit="倍" data-from="1" data-to="100" data-at="sec-a"}
+何倍でしょうか。
+
+::: {.callout-tip collapse="true"}
+## 答えを見る
+16倍です。
+:::
+::::
+
+## 題 {#sec-a}
+
+16倍です。
+"""
+CHOSEN = """:::: {.hayasa-guess data-answer="2" data-at="sec-a"}
+どちらでしょうか。
+
+1. 甲
+2. 乙
+
+::: {.callout-tip collapse="true"}
+## 答えを見る
+乙です。
+:::
+::::
+
+## 題 {#sec-a}
+"""
+
+
+def chapter(markdown: str) -> Manuscript:
+    return Manuscript("chapters/00-test.ipynb", (nbformat.v4.new_markdown_cell(markdown),))
+
+
+def test_right_guesses_pass():
+    assert [*guess_problems(chapter(NUMBER))] == [*guess_problems(chapter(CHOSEN))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        (NUMBER, 'data-answer="16"', 'data-answer="15"'),
+        (NUMBER, "見る\n16倍", "見る\n17倍"),
+        (NUMBER, "#sec-a}\n\n16倍", "#sec-a}\n\n116倍"),
+        (NUMBER, 'data-to="100"', 'data-to="10"'),
+        (NUMBER, "{#sec-a}", "{#sec-b}"),
+        (NUMBER, "::::\n\n", ":::\n\n"),
+        (NUMBER, "## 答えを見る", "## 答え"),
+        (CHOSEN, 'data-answer="2"', 'data-answer="1"'),
+    ],
+)
+def test_a_wrong_guess_is_noticed(text, old, new):
+    assert text.count(old) == 1
+    assert [*guess_problems(chapter(text.replace(old, new)))]
+
+
+def test_the_slider_goes_from_end_to_end_in_even_steps(page):
+    for low, high in [(1, 100), (0.5, 2000), (1, 10), (100, 1e6)]:
+        values = [*page.call("hayasaGuess.steps", low, high)]
+        assert (values[0], values[-1]) == (low, high)
+        assert values == sorted(set(values))
+        assert max(after / before for before, after in itertools.pairwise(values)) < 1.3
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "said"),
+    [
+        (16, 16, "ほぼ当たりです。"),
+        (17, 16, "ほぼ当たりです。"),
+        (51, 16, "3.2倍、多く見積もりました。"),
+        (5, 16, "3.2倍、少なく見積もりました。"),
+        (2, 1000, "500倍、少なく見積もりました。"),
+    ],
+)
+def test_how_far_a_guess_was_off(page, guess, truth, said):
+    assert page.call("hayasaGuess.miss", guess, truth) == said
+
+
+# ---- eight machines
+
+
+def test_a_token_takes_what_hayasa_says(page):
+    data = eight_data()
+    whole = data["part_s"] * 8
+    assert 1 / whole == pytest.approx(13.15, abs=0.01)
+    draw = random.Random(3)
+    for link_s in [0.0, *(draw.uniform(0, 0.02) for _ in range(200))]:
+        given = page.call("hayasaLive.passing", {**data, "people": 1, "link_s": link_s})
+        assert given["token_s"] == pytest.approx(pipeline_step_s(whole, 8, link_latency_s=link_s))
+        assert given["tokens_per_s"] == pytest.approx(1 / given["token_s"])
+
+
+def test_the_schedule_is_one_of_work_that_nobody_does_twice(page):
+    draw = random.Random(5)
+    for _ in range(60):
+        people, link_s = draw.randint(1, 8), draw.choice([0.0, draw.uniform(0, 0.02)])
+        part_s, until_s = draw.uniform(0.002, 0.02), draw.uniform(0.5, 2.0)
+        given = {"machines": 8, "messages": draw.choice([7, 8]), "part_s": part_s, "people": people, "link_s": link_s}
+        work = [dict(one) for one in page.call("hayasaLive.schedule", given, until_s)]
+        for machine in range(8):
+            own = [one for one in work if one["machine"] == machine]
+            assert all(b["from"] >= a["to"] - 1e-12 for a, b in itertools.pairwise(own))
+        for person in range(people):
+            steps = [one for one in work if one["person"] == person]
+            assert [one["machine"] for one in steps] == [i % 8 for i in range(len(steps))]
+            for before, after in itertools.pairwise(steps):
+                waited = link_s if after["machine"] else (given["messages"] - 7) * link_s
+                assert after["from"] >= before["to"] + waited - 1e-12
+        # As many come out as the closed form says.
+        done = sum(one["machine"] == 7 and one["to"] <= until_s for one in work)
+        closed = page.call("hayasaLive.passing", given)
+        assert done == pytest.approx((until_s - closed["token_s"]) * closed["tokens_per_s"], abs=people + 1)
+
+
+# ---- waterfall
+
+
+def test_the_waits_are_those_of_chapter_3(page, manuscripts):
+    (chapter_3,) = (one for one in manuscripts if one.name.startswith("chapters/03"))
+    (cell,) = (cell for cell in chapter_3.code_cells if cell.get("id") == "tbl-waterfall")
+    rows = [line.strip("|").split("|") for line in cell.outputs[0]["data"]["text/markdown"].splitlines()[2:]]
+    table = [[part.strip() for part in row] for row in rows]
+    data = waterfall_data()
+    shown = []
+    for k, wait in enumerate(data["waits"]):
+        row = [wait]
+        for machine in data["machines"]:
+            end = page.call("hayasaLive.pile", machine["waits_ms"], k + 1)
+            row += [f"{machine['waits_ms'][k]:.2f}", f"{1000 / end:.0f}"]
+        shown.append(row)
+    assert shown == table
+
+
+def test_data_is_json_of_the_figures_that_the_chapters_name(manuscripts):
+    named = {kind for one in manuscripts for kind in re.findall(r'data-live="([\w-]+)"', one.markdown)}
+    assert named <= live_data().keys()
+    assert named
+
+
+# ---- pipes
+
+
+def test_the_pipes_are_the_two_formulas_of_the_article_s_machines():
+    data = pipes_data()
+    for machine, device in zip(data["machines"], ("a100-80gb-pcie", "apple-m4-10c"), strict=True):
+        for bits, memory_s in zip(data["bits"], machine["memory_s"], strict=True):
+            weights = hayasa.WeightFormat(id="bits", bits_per_weight=bits)
+            model = hayasa.Model(id="model", stated_parameters=7e9)
+            assert memory_s == pytest.approx(
+                hayasa.estimate(model, device, weights=weights, engine="ideal").memory_latency_s
+            )
+    at_once = [
+        [1 / machine["memory_s"][data["bits"].index(4)], 1 / machine["compute_s"][0]] for machine in data["machines"]
+    ]
+    assert [[int(speed) for speed in pair] for pair in at_once] == [[552, 89142], [34, 2714]]
+
+
+def test_the_later_tank_is_empty_at_the_end(page):
+    draw = random.Random(9)
+    for _ in range(100):
+        ends, share = [draw.uniform(1e-5, 1), draw.uniform(1e-5, 1)], draw.uniform(0, 1)
+        for end, level in zip(ends, page.call("hayasaLive.levels", ends, share), strict=True):
+            assert level == pytest.approx(max(0.0, 1 - share * max(ends) / end))
+        assert max([*page.call("hayasaLive.levels", ends, 1)]) == pytest.approx(0)
+        assert [*page.call("hayasaLive.levels", ends, 0)] == [1, 1]
+
+
+# ---- the bytes of a block
+
+
+def half_bytes(draw: random.Random) -> list[int]:
+    return [
+        *struct.pack("<e", draw.choice([draw.uniform(-1, 1), draw.uniform(-6e4, 6e4), draw.uniform(-5e-5, 5e-5), 0.0]))
+    ]
+
+
+def test_the_block_is_chapter_6_s():
+    matrix = np.random.default_rng(seed=6).normal(0, 0.02, size=(64, 256)).astype(np.float32)
+    assert quantize_q4_0(matrix[0, :32]) == bytes.fromhex(BLOCK)
+
+
+def test_a_block_is_read_as_gguf_reads_it(page):
+    draw = random.Random(12)
+    for _ in range(200):
+        block = [*half_bytes(draw), *(draw.randrange(256) for _ in range(16))]
+        (scale,) = struct.unpack("<e", bytes(block[:2]))
+        assert page.call("hayasaLive.half", block[0], block[1]) == scale
+        given = [*page.call("hayasaLive.dequantized", block)]
+        library = quants.dequantize(np.array([block], np.uint8), GGMLQuantizationType.Q4_0)[0]
+        assert given == pytest.approx(library.tolist(), rel=1e-6)
+
+
+def test_what_16_bits_cannot_write_is_no_number(page):
+    assert page.eval("hayasaLive.half(0, 0x7c) === Infinity && hayasaLive.half(0, 0xfc) === -Infinity")
+    assert page.eval("Number.isNaN(hayasaLive.half(1, 0xfc))")
+
+
+def test_a_bit_changes_the_weights_of_its_byte_and_no_other(page):
+    block = live_data()["nibbles"]["block"]
+    before = [*page.call("hayasaLive.dequantized", block)]
+    for byte in range(18):
+        for bit in range(8):
+            turned = [value ^ (1 << bit) if i == byte else value for i, value in enumerate(block)]
+            after = [*page.call("hayasaLive.dequantized", turned)]
+            moved = {i for i in range(32) if after[i] != before[i]}
+            weights = [*page.call("hayasaLive.weightsIn", byte)]
+            # A weight of the middle step is 0 whatever the scale.
+            wanted = {i for i in weights if before[i]} if byte < 2 else {weights[bit >= 4]}
+            assert moved == wanted
+
+
+# ---- the lottery of experts
+
+
+def test_a_draw_is_the_same_whenever_it_is_drawn_and_nobody_draws_twice(page):
+    router = {"experts": 256, "each": 8}
+    for people in (1, 5, 40):
+        drawn = [*page.call("hayasaLive.draw", router, people, 17)]
+        assert drawn == [*page.call("hayasaLive.draw", router, people, 17)]
+        assert drawn != [*page.call("hayasaLive.draw", router, people, 18)]
+        assert sum(drawn) == people * 8
+        assert max(drawn) <= people
+    assert sorted(page.call("hayasaLive.draw", router, 1, 3))[-9:] == [0, *[1] * 8]
+
+
+def test_the_draws_agree_with_the_formula(page):
+    data = lottery_data()
+    router = data["router"]
+    assert data["expected"] == pytest.approx([256 * (1 - (1 - 8 / 256) ** people) for people in data["people"]])
+    for people, expected in zip(data["people"], data["expected"], strict=True):
+        counts = [sum(map(bool, page.call("hayasaLive.draw", router, people, seed))) for seed in range(1, 201)]
+        mean = sum(counts) / len(counts)
+        spread = (sum((count - mean) ** 2 for count in counts) / len(counts)) ** 0.5
+        assert abs(mean - expected) <= 3 * spread / len(counts) ** 0.5 + 1e-9
+
+
+def test_what_is_read_is_more_with_every_expert():
+    read = lottery_data()["read"]
+    assert read[0].split() == ["20.8", "GB"]
+    assert len({*read}) == len(read)
+
+
+# ---- the memory that fills
+
+
+def test_the_cache_and_the_speed_are_hayasa_s_at_any_length(page):
+    data = filling_data()
+    draw = random.Random(21)
+    for name, model in zip(FILLING_MODELS, data["models"], strict=True):
+        for tokens in [0, 1, 1023, 1024, 1025, *(draw.randrange(data["longest"]) for _ in range(60))]:
+            result = hayasa.estimate(name, "apple-m4-10c", weights="q4_k_m", engine="ideal", context_length=tokens)
+            assert page.call("hayasaLive.cacheBytes", model, tokens) == pytest.approx(result.kv_bytes_per_step)
+            given = page.call("hayasaLive.boundAt", model, data["bandwidth"], tokens)
+            assert given == pytest.approx(result.decode_tokens_per_s_bound, rel=1e-6)
+
+
+def test_a_talk_fits_as_long_as_hayasa_says(page):
+    data = filling_data()
+    device = replace(hayasa.get_device("apple-m4-10c"), memory_capacity_bytes=16 * 2**30)
+    for name, model in zip(FILLING_MODELS, data["models"], strict=True):
+        longest = hayasa.max_context_length(hayasa.get_model(name), device, hayasa.get_weight_format("q4_k_m"))
+        filled = [model["resident"] + page.call("hayasaLive.cacheBytes", model, longest + more) for more in (0, 1000)]
+        assert filled[0] <= model["usable"] < filled[1]

@@ -1,0 +1,178 @@
+"""What the chapters' live figures run with, so that their pages need no estimator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log10
+
+import hayasa
+from hayasa.catalog.objects import device_rows
+from hayasa.catalog.reader import parse_number
+from hayasa.machine.split import pipeline_step_s
+from hayasa.units import GIB, scaled
+
+EIGHT = 8
+"""Mac minis of the row `exo_day2-001`."""
+
+ACHIEVED_BYTES_PER_S = {"A100": 1397.31e9}
+"""Chapter 3's: gpt-fast without quantization on an A100 (https://github.com/meta-pytorch/gpt-fast)."""
+
+FILE_BYTES, PARAMETERS = 3.56 * GIB, 6.738e9
+"""Llama 2 7B: its Q4_0 file (https://github.com/ggml-org/llama.cpp/discussions/4167), its parameters."""
+
+
+def measured_tokens_per_s(row_id: str) -> float:
+    """Return the speed of a published row."""
+    (found,) = (row["decode_tokens_per_s"] for row in hayasa.measurements() if row["id"] == row_id)
+    assert found
+    return float(found)
+
+
+def eight_data() -> dict[str, object]:
+    """Return how long one of eight Mac minis needs for its part of a token, and what was measured."""
+    result = hayasa.estimate("deepseek-v3", "apple-m4-pro-20c", weights="mlx-4bit", engine="ideal", devices=EIGHT)
+    return {
+        "machines": EIGHT,
+        "messages": round(pipeline_step_s(1.0, EIGHT, link_latency_s=1.0) - 1.0),
+        "part_s": 1 / result.decode_tokens_per_s_bound / EIGHT,
+        "measured_tokens_per_s": measured_tokens_per_s("exo_day2-001"),
+    }
+
+
+def waterfall_data() -> dict[str, object]:
+    """Return the waits of chapter 3, from the bound to what is measured."""
+    unquantized = measured_tokens_per_s("llamacpp_apple_4167-065")
+    achieved = ACHIEVED_BYTES_PER_S | {"Mac mini M4": PARAMETERS * 2 * unquantized}
+    machines = []
+    for name, device, row_id in (
+        ("A100", "a100-80gb-pcie", "llamacpp_scoreboards-008"),
+        ("Mac mini M4", "apple-m4-10c", "llamacpp_apple_4167-067"),
+    ):
+        bandwidth = hayasa.get_device(device).memory_bandwidth_bytes_per_s
+        ends_s = [
+            3.5e9 / bandwidth,
+            FILE_BYTES / bandwidth,
+            FILE_BYTES / achieved[name],
+            1 / measured_tokens_per_s(row_id),
+        ]
+        waits = [1000 * (end - start) for start, end in zip([0.0, *ends_s], ends_s, strict=False)]
+        machines.append({"name": name, "waits_ms": waits})
+    return {"waits": ["3.5 GBを運ぶ", "実物は3.8 GB", "帯域幅の目減り", "手間など"], "machines": machines}
+
+
+SEVEN_B = 7e9
+BITS, BATCHES = (2, 3, 4, 4.5, 5, 6, 8, 16, 32), tuple(2**power for power in range(11))
+
+
+def pipes_data() -> dict[str, object]:
+    """Return the times of chapter 2's two formulas, for 7B on the article's two machines."""
+    a100, mini = hayasa.get_device("a100-80gb-pcie"), hayasa.get_device("apple-m4-10c")
+    neural_engine = parse_number(device_rows()[mini.id], "neural_engine_op_per_s", "devices.csv")
+    machines = []
+    for name, device, peak in (("A100", a100, a100.peak_int4_dense_op_per_s), ("Mac mini M4", mini, neural_engine)):
+        bandwidth = device.memory_bandwidth_bytes_per_s
+        machines.append(
+            {
+                "name": name,
+                "pipes": [
+                    {
+                        "text": f"{bandwidth / 1e9:.0f} GB/s",
+                        "decades": log10(bandwidth / mini.memory_bandwidth_bytes_per_s),
+                    },
+                    {"text": f"{peak / 1e12:.0f} TOPS", "decades": log10(peak / neural_engine)},
+                ],
+                "memory_s": [hayasa.memory_latency_s(SEVEN_B, bits / 8, bandwidth) for bits in BITS],
+                "compute_s": [hayasa.compute_latency_s(SEVEN_B, batch, peak) for batch in BATCHES],
+            }
+        )
+    return {
+        "bits": BITS,
+        "batches": BATCHES,
+        "bytes": [unbroken(SEVEN_B * bits / 8, "B") for bits in BITS],
+        "flop": [unbroken(2 * SEVEN_B * batch, "FLOP") for batch in BATCHES],
+        "machines": machines,
+    }
+
+
+BLOCK = "89 1e cb ee 80 c8 5b 5c 8a 9d 39 3a 99 55 c5 99 96 9c"
+"""A Q4_0 block: the first one of the matrix that chapter 6 quantizes."""
+
+
+LOTTERY_PEOPLE = tuple(2**power for power in range(8))
+
+
+def lottery_data() -> dict[str, object]:
+    """Return DeepSeek-V3's router, how many experts its formula expects, and what is read for all layers."""
+    model = hayasa.get_model("deepseek-v3")
+    experts, each = model.experts, model.experts_per_token
+    steps = [
+        hayasa.estimate(model, "apple-m4-pro-20c", weights="mlx-4bit", engine="ideal", devices=EIGHT, batch_size=people)
+        for people in LOTTERY_PEOPLE
+    ]
+    return {
+        "router": {"experts": experts, "each": each},
+        "people": LOTTERY_PEOPLE,
+        "expected": [hayasa.experts_touched(experts, each, people) for people in LOTTERY_PEOPLE],
+        "read": [unbroken(step.weight_bytes_per_step, "B") for step in steps],
+    }
+
+
+FILLING_MODELS = {
+    "llama-2-7b": "どのヘッドも覚える",
+    "llama-3.1-8b": "四つのヘッドで一組を使い回す",
+    "gemma-3-12b": "ほとんどの層は、近くだけを覚える",
+}
+LONGEST_TALK = 2**17
+
+
+def filling_data() -> dict[str, object]:
+    """Return what fills the memory of a Mac mini M4 with 16 GB, as a talk goes on."""
+    device = replace(hayasa.get_device("apple-m4-10c"), memory_capacity_bytes=16 * GIB)
+    weights = hayasa.get_weight_format("q4_k_m")
+    models = []
+    for name, kind in FILLING_MODELS.items():
+        model = hayasa.get_model(name)
+        longest = hayasa.max_context_length(model, device, weights)
+        fit = hayasa.memory_fit(model, device, weights, context_length=longest)
+        full = _cache_bytes(model, LONGEST_TALK) - _cache_bytes(model, LONGEST_TALK - 1)
+        at_once = _cache_bytes(model, 1)
+        models.append(
+            {
+                "name": model.name,
+                "kept": f"1トークンで{unbroken(full, 'B')}（{kind}）",
+                "resident": hayasa.weight_bytes_resident(model, weights),
+                "read": hayasa.estimate(model, device, weights=weights, engine="ideal").weight_bytes_per_step,
+                "usable": fit.capacity_bytes - fit.kept_most_bytes - fit.buffer_bytes,
+                "full": full,
+                "windowed": at_once - full,
+                "window": model.sliding_window or LONGEST_TALK,
+            }
+        )
+    return {
+        "machine": "M4のMac、16 GB",
+        "capacity": device.memory_capacity_bytes,
+        "bandwidth": device.memory_bandwidth_bytes_per_s,
+        "longest": LONGEST_TALK,
+        "models": models,
+    }
+
+
+def _cache_bytes(model: hayasa.Model, tokens: int) -> float:
+    return hayasa.estimate(model, "apple-m4-10c", engine="ideal", context_length=tokens).kv_bytes_per_step
+
+
+def unbroken(value: float, unit: str) -> str:
+    """Write a number so that its unit stays on its line."""
+    return scaled(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def live_data() -> dict[str, object]:
+    """Return what `web/live.mjs` imports, by the names of its figures."""
+    return {
+        "eight": eight_data(),
+        "filling": filling_data(),
+        "lottery": lottery_data(),
+        "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
+        "pipes": pipes_data(),
+        "waterfall": waterfall_data(),
+    }

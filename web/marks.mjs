@@ -1,0 +1,96 @@
+// What charts are made of: marks, ticks and axes.
+
+import { s } from "./dom.mjs";
+
+const MARKERS = ["circle", "square", "diamond", "triangle"];
+const LABEL = 64; // pixels that a label and the blank beside it need
+
+/**
+ * The marker of a machine: its shape tells it apart where colours do not.
+ * @param {number} index - Which machine, from 0.
+ * @param {number} x
+ * @param {number} y
+ * @param {string} kind - `"filled"` for an estimate, `"hollow"` for a bound.
+ * @returns {SVGElement}
+ */
+export function marker(index, x, y, kind = "filled") {
+  const attributes = { class: `hy-mark hy-${kind} hy-series-${index}` };
+  const r = 6;
+  switch (MARKERS[index % MARKERS.length]) {
+    case "square":
+      return s("rect", { ...attributes, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
+    case "diamond":
+      return s("path", {
+        ...attributes,
+        d: `M${x} ${y - r - 1}L${x + r + 1} ${y}L${x} ${y + r + 1}L${x - r - 1} ${y}Z`,
+      });
+    case "triangle":
+      return s("path", { ...attributes, d: `M${x} ${y - r - 1}L${x + r + 1} ${y + r - 1}H${x - r - 1}Z` });
+    default:
+      return s("circle", { ...attributes, cx: x, cy: y, r });
+  }
+}
+
+/** The marker of a machine as a picture of its own, of the size of letters. */
+export function smallMarker(index, attributes) {
+  return s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", ...attributes }, marker(index, 8, 8));
+}
+
+/** A patch of a colour, of the size of letters, for what is drawn in bars. */
+export function swatch(index) {
+  const patch = s(`rect.hy-work.hy-series-${index}`, { x: 1, y: 1, width: 14, height: 14 });
+  return s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, patch);
+}
+
+/**
+ * Numbers for an axis from 0: 0, 20, 40, …
+ * @param {number} end - The largest value to be shown.
+ * @param {number} [count] - About how many steps.
+ * @returns {number[]}
+ */
+export function linearTicks(end, count = 5) {
+  const rough = end / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999);
+  return Array.from({ length: Math.ceil(end / step - 1e-9) + 1 }, (_, i) => i * step);
+}
+
+export function tickText(value) {
+  return value === 0 ? "0" : Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
+}
+
+export function picture({ width, height, title }, ...parts) {
+  return s(
+    "svg.hy-plot",
+    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title },
+    parts,
+  );
+}
+
+// Lines and labels of ticks at places in pixels, and the names of the axes.
+export function axes({ left, right, top, bottom }, { xLabel, yLabel = "", xTicks, yTicks }) {
+  const last = xTicks.length - 1;
+  // On a narrow screen every second label or fewer, the last one always.
+  const every = Math.ceil(xTicks.length / Math.max(1, Math.floor((right - left) / LABEL)));
+  const middle = { "text-anchor": "middle" };
+  return [
+    xTicks.map(({ at, text, lined }, i) => [
+      lined && s("line.hy-grid", { x1: at, x2: at, y1: top, y2: bottom }),
+      (last - i) % every === 0 &&
+        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": i === last ? "end" : "middle" }, text),
+    ]),
+    yTicks.map(({ at, text }) => [
+      s("line.hy-grid", { x1: left, x2: right, y1: at, y2: at }),
+      text !== null && s("text.hy-tick", { x: left - 6, y: at + 4, "text-anchor": "end" }, text),
+    ]),
+    s("text.hy-axis", { x: (left + right) / 2, y: bottom + 38, ...middle }, xLabel),
+    yLabel && s("text.hy-axis", { transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, ...middle }, yLabel),
+  ];
+}
+
+export function curve(index, points) {
+  return s("polyline", {
+    class: `hy-roof hy-series-${index}`,
+    points: points.map(([x, y]) => `${x},${y}`).join(" "),
+  });
+}

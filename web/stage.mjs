@@ -1,0 +1,108 @@
+// The house of a live figure: its controls, its picture, its words, and the time in which it moves.
+
+import { announcer } from "./announcer.mjs";
+import { h, replace } from "./dom.mjs";
+import { film } from "./film.mjs";
+import { slider } from "./slider.mjs";
+
+const LEAST_CHART_WIDTH = 280;
+const SCREEN_AHEAD = "100% 0px"; // one screen ahead
+let stages = 0;
+
+/**
+ * Do something once, when an element comes near what the reader sees.
+ * @param {Element} element
+ * @param {() => void} build
+ */
+export function whenNear(element, build) {
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watcher.disconnect();
+      build();
+    },
+    { rootMargin: SCREEN_AHEAD },
+  );
+  watcher.observe(element);
+}
+
+/**
+ * Build a live figure in an element.
+ *
+ * A kind of figure is a few pure functions; frames, observers and announcements are the stage's alone.
+ * @param {HTMLElement} root - What is in it is replaced.
+ * @param {object} kind
+ * @param {string} kind.title
+ * @param {string} [kind.intro] - What to do with it.
+ * @param {object} [kind.initial] - Its first state, which is never changed: each change makes another.
+ * @param {(set: (change: object) => void) => Array} [kind.controls] - Makes what changes the state.
+ * @param {(state: object, width: number) => {figure: SVGElement, lines: Array<{index?: number, mark?: Node,
+ *   text: string}>, news?: string, at?: (t: number) => void, said?: (t: number) => string}} kind.draw - The picture
+ *   of a state and the same in words; `news` is what a screen reader hears of the change, `at` moves the picture to
+ *   a moment, `said` says what has happened until then.
+ * @param {number} [kind.duration] - Seconds that it moves.
+ */
+export function stage(root, { title, intro, initial = {}, controls = () => [], draw, duration = 0 }) {
+  stages += 1;
+  const [name, words] = [`hy-stage-${stages}`, `hy-words-${stages}`];
+  const chart = h("div.hy-chart");
+  const readout = h("div.hy-readout", { id: words });
+  const { element: status, announce } = announcer();
+  let state = Object.freeze(initial);
+  let [drawn, width, moment] = [null, 0, 0];
+
+  const show = () => {
+    width = chart.clientWidth;
+    drawn = draw(state, Math.max(LEAST_CHART_WIDTH, width || 640));
+    drawn.figure.setAttribute("aria-describedby", words);
+    replace(chart, drawn.figure);
+    replace(readout, drawn.lines.map(lineOf));
+    drawn.at?.(moment);
+  };
+  const to = (t) => {
+    moment = t;
+    drawn.at(t);
+  };
+  const set = (change) => {
+    state = Object.freeze({ ...state, ...change });
+    show();
+    announce(drawn.news ?? drawn.lines.map((line) => line.text).join("。"));
+  };
+  const movie = duration ? film({ duration, draw: to, said: (_, t) => announce(drawn.said(t)) }) : null;
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-labelledby", name);
+  replace(
+    root,
+    h("p.hy-title", { id: name }, title),
+    intro && h("p", {}, intro),
+    controls(set),
+    movie?.element,
+    chart,
+    readout,
+    status,
+  );
+  show();
+  movie?.show(0);
+  movie?.watch(chart);
+  new ResizeObserver(() => Math.abs(chart.clientWidth - width) > 1 && show()).observe(chart);
+}
+
+const lineOf = ({ mark, text }) => h("p", {}, mark && [mark, " "], text);
+
+/**
+ * A slider with its name and its value in sight.
+ * @param {object} options - Those of `slider`.
+ * @returns {HTMLElement}
+ */
+export function control(options) {
+  const value = h("output", {}, options.text(options.value));
+  const { element } = slider({
+    ...options,
+    onvalue(moved, done) {
+      if (done) return; // it was said while it moved
+      value.textContent = options.text(moved);
+      options.onvalue(moved);
+    },
+  });
+  return h("div.hy-control", {}, h("span", { "aria-hidden": "true" }, options.label, "：", value), element);
+}
