@@ -7,9 +7,9 @@ import { draftData } from "./draft-data.mjs";
 import { DraftAcceptance, DraftCalibration, draft_speedup } from "./drafts-formulas.mjs";
 import { gibibytes, rowsOf, significant, tables } from "./estimator.mjs";
 import { menu } from "./fields.mjs";
-import { shelvesOf } from "./menus.mjs";
 import { factList, roomPerMachine } from "./permachine.mjs";
 import { $dict } from "./runtime.mjs";
+import { shelvesOf } from "./shelves.mjs";
 import { withValues } from "./state.mjs";
 
 const draftCalibrations = Object.freeze(rowsOf(draftData.calibrations).map((row) => new DraftCalibration(row)));

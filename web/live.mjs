@@ -10,7 +10,7 @@ import { levels, mountPipes } from "./pipes.mjs";
 import { whenNear } from "./stage.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
-const FIGURES = {
+const LIVE_FIGURES = {
   eight: mountEight,
   filling: mountFilling,
   lottery: mountLottery,
@@ -19,16 +19,17 @@ const FIGURES = {
   waterfall: mountWaterfall,
 };
 
-async function start() {
+async function startLive() {
   for (const root of document.querySelectorAll(".hayasa-live")) {
     await nextTask();
     const { live: kind } = root.dataset;
-    if (!FIGURES[kind]) throw new Error(`data-live="${kind}" は、${Object.keys(FIGURES).join("、")} のどれかです。`);
-    whenNear(root, () => FIGURES[kind](root, live[kind]));
+    if (!LIVE_FIGURES[kind])
+      throw new Error(`data-live="${kind}" は、${Object.keys(LIVE_FIGURES).join("、")} のどれかです。`);
+    whenNear(root, () => LIVE_FIGURES[kind](root, live[kind]));
   }
   document.documentElement.dataset.hayasaLive = "";
 }
 
-if (globalThis.document) start();
+if (globalThis.document) startLive();
 
 export { boundAt, cacheBytes, dequantized, draw, half, levels, passing, pile, schedule, weightsIn };
