@@ -71,6 +71,8 @@ def said_as(answer: str) -> re.Pattern[str]:
 def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     """Yield what is wrong with a chapter's guesses."""
     text = manuscript.markdown
+    if re.search(r"[^\n]\n:::: \{\.hayasa-guess", text):
+        yield f"{manuscript.name}: 予想の囲みの前には、空の行を置いてください"
     if text.count("{.hayasa-guess") != len(GUESS.findall(text)):
         yield f"{manuscript.name}: 予想の囲みは、:::: {{.hayasa-guess …}} から :::: までです"
     rest = FOLDED.sub("", text) + "".join(
@@ -151,6 +153,7 @@ def test_right_guesses_pass():
         (NUMBER, "{#sec-a}", "{#sec-b}"),
         (NUMBER, "::::\n\n", ":::\n\n"),
         (NUMBER, "## 答えを見る", "## 答え"),
+        (NUMBER, ":::: {.hayasa-guess", "文。\n:::: {.hayasa-guess"),
         (CHOSEN, 'data-answer="2"', 'data-answer="1"'),
     ],
 )
