@@ -37,7 +37,7 @@ DIV_ATTRIBUTES = {"layout-ncol", "layout-nrow", "layout", "title", "collapse", "
                   "name", "number", "style", "fig-cap", "tbl-cap", "fig-alt", "fig-align", "data",
                   "tbl-colwidths", "width", "role", "lang", "group", "summary", "open", "kind"}  # fmt: skip
 # What a book is made into, and by which names of formats (`when-format`) that is meant.
-FORMS = {"html": re.compile("html"), "pdf": re.compile("(pdf|typst)$")}
+FORMS = {"html": re.compile("html"), "pdf": re.compile("(pdf|typst)$"), "epub": re.compile("epub")}
 Parts = dict[str, list[pf.Element]]  # parsed captions and outputs of a code cell, by name
 ESCAPED = re.compile(r"\{(\{+[^<}\n]+\}+)\}")  # {{python}}: a block or piece of code that is shown, not run
 UNSUPPORTED_CLASS = re.compile(
