@@ -15,7 +15,7 @@ let guesses = 0;
  * the element, the place of the right one, from 1. `data-at` is the id of what says the answer. Nothing is kept.
  * @param {HTMLElement} root - The question; what is folded in it says the answer at once.
  */
-export function mountGuess(root) {
+function mountGuess(root) {
   guesses += 1;
   const list = root.querySelector(":scope > ol, :scope > ul");
   const ask = list ? choiceOf(list, root.dataset) : numberOf(root.dataset);
@@ -55,8 +55,8 @@ export function steps(from, to) {
 function numberOf({ answer, unit, from, to }) {
   const [low, high, truth] = [from, to, answer].map(Number);
   const values = steps(low, high);
-  const gap = /^[A-Za-z]/.test(unit) ? " " : "";
-  const text = (value) => `${value.toLocaleString("en-US", { maximumSignificantDigits: 3 })}${gap}${unit}`;
+  const gap = /^(?:[A-Za-z]|トークン\/)/.test(unit) ? " " : "";
+  const text = (value) => `${value.toLocaleString("en-US", { maximumSignificantDigits: 4 })}${gap}${unit}`;
   let value = values[Math.floor(values.length / 2)];
   const output = h("output", {}, text(value));
   const { element } = slider({
@@ -122,4 +122,9 @@ function choiceOf(list, { answer }) {
       return [h("p", {}, h("strong", {}, words))];
     },
   };
+}
+
+if (globalThis.document) {
+  for (const root of document.querySelectorAll(".hayasa-guess")) mountGuess(root);
+  document.documentElement.dataset.hayasaGuess = "";
 }

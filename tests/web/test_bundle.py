@@ -341,4 +341,5 @@ def test_sizes(root, built, record_property):
     assert compressed["hayasa.js"] + compressed["hayasa-calculator.js"] <= 40_000
     assert compressed["hayasa-tables.js"] <= 30_000
     assert compressed["hayasa-race.js"] <= 4_000
+    assert compressed["hayasa-guess.js"] <= 3_000
     assert compressed["hayasa-live.js"] <= 25_000
