@@ -44,9 +44,7 @@ def run(
     # Under LC_ALL=C pandoc cannot name a file in a folder with a Japanese name.
     around = os.environ | {"LC_ALL": "C.UTF-8"} | (environment or {})
     try:
-        done = subprocess.run(
-            command, input=text, env=around, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S
-        )
+        done = subprocess.run(command, input=text, env=around, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise PandocError(f"{TIMEOUT_S} 秒たっても終わりません") from error
     if done.returncode != 0:

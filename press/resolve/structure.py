@@ -127,6 +127,8 @@ class _Structure:
         if isinstance(el, pf.Para | pf.Plain):
             self._equations(el)
             return self._linked_figure(el)
+        if isinstance(el, pf.Image) and not len(el.content):
+            el.content = pandoc.plain(el.attributes.pop("fig-alt", ""))
         if isinstance(el, pf.Figure):
             return self._implicit_figure(el)
         if isinstance(el, pf.RawBlock | pf.RawInline) and el.format not in ("html", "html5", "html4"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tempfile
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,7 +20,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths
-from press.write.walk import NoFormError, Walk, answer_anchor, parted, part_of
+from press.write.walk import NoFormError, Walk, answer_anchor, part_of, parted
 
 CSS = Path(__file__).with_name("epub.css")
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")

@@ -26,7 +26,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths, image_size
-from press.write.walk import NoFormError, Walk, answer_anchor, parted, part_of
+from press.write.walk import NoFormError, Walk, answer_anchor, part_of, parted
 
 TEMPLATE = Path(__file__).with_name("book.typ")
 FONTS = ("pylopdf_fonts_jp", "noto_cjk_sans_jp_bold")  # the packages that bring them

@@ -650,7 +650,7 @@ def test_the_measured_choices_have_dots():
             "verdict",
         ),
         ("sums-formulas.mjs", "演算の数 ÷ 演算の速さ", "演算の速さ ÷ 演算の数", "計算の道筋"),
-        ("python.mjs", ': text(state.weights)]', ': text("f16")]', "Pythonのコード"),
+        ("python.mjs", ": text(state.weights)]", ': text("f16")]', "Pythonのコード"),
     ],
 )
 def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, noticed):

@@ -57,7 +57,10 @@ def test_machines_are_found_by_what_browsers_call_them() -> None:
     entry += "export const called = (text) => devicesCalled(text, tables.devices.values());\n"
     context.eval(bundle(ROOT / "web", script.made_modules(ROOT) | {"main.mjs": entry}))
     called = {
-        "ANGLE (Apple, ANGLE Metal Renderer: Apple M4 Pro, Unspecified Version)": ["apple-m4-pro-16c", "apple-m4-pro-20c"],
+        "ANGLE (Apple, ANGLE Metal Renderer: Apple M4 Pro, Unspecified Version)": [
+            "apple-m4-pro-16c",
+            "apple-m4-pro-20c",
+        ],
         "ANGLE (Apple, ANGLE Metal Renderer: Apple M1, Unspecified Version)": ["apple-m1-7c", "apple-m1-8c"],
         "ANGLE (NVIDIA, NVIDIA GeForce RTX 4090 (0x00002684) Direct3D11 vs_5_0 ps_5_0, D3D11)": ["rtx-4090"],
         "ANGLE (NVIDIA, NVIDIA GeForce RTX 4090 Laptop GPU (0x00002757) Direct3D11 vs_5_0)": ["rtx-4090-laptop"],
