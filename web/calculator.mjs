@@ -228,6 +228,13 @@ class Calculator {
   /** What is not looked at while a slider moves can wait until the frame with the numbers is painted. */
   showLowerRooms() {
     const { view } = this;
+    // What does not fit may be split: how fast that would be is told when what computes it has come.
+    const splits = view.answers.some(({ result }) => result?.fits === false && parts.below?.mayBeSplit(result));
+    if (splits && !parts.offload)
+      later("offload").then(
+        () => this.machines.show(view),
+        () => null,
+      );
     this.conditions.show(view);
     this.lower?.show();
   }

@@ -15,7 +15,7 @@ let guesses = 0;
  * the element, the place of the right one, from 1. `data-at` is the id of what says the answer. Nothing is kept.
  * @param {HTMLElement} root - The question; what is folded in it says the answer at once.
  */
-function mountGuess(root) {
+export function mountGuess(root) {
   guesses += 1;
   const list = root.querySelector(":scope > ol, :scope > ul");
   const ask = list ? choiceOf(list, root.dataset) : numberOf(root.dataset);
@@ -122,9 +122,4 @@ function choiceOf(list, { answer }) {
       return [h("p", {}, h("strong", {}, words))];
     },
   };
-}
-
-if (globalThis.document) {
-  for (const root of document.querySelectorAll(".hayasa-guess")) mountGuess(root);
-  document.documentElement.dataset.hayasaGuess = "";
 }

@@ -5,9 +5,9 @@ import { mountEight, passing, schedule } from "./eight.mjs";
 import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
 import { live } from "./live-data.mjs";
 import { draw, mountLottery } from "./lottery.mjs";
+import { whenNear } from "./near.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
-import { whenNear } from "./stage.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
 const LIVE_FIGURES = {
@@ -27,7 +27,6 @@ async function startLive() {
       throw new Error(`data-live="${kind}" は、${Object.keys(LIVE_FIGURES).join("、")} のどれかです。`);
     whenNear(root, () => LIVE_FIGURES[kind](root, live[kind]));
   }
-  document.documentElement.dataset.hayasaLive = "";
 }
 
 if (globalThis.document) startLive();

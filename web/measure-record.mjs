@@ -3,6 +3,7 @@
 import { readNumber } from "./input.mjs";
 import { DECODED_FORMATS, SHAPED_MODELS } from "./measure-session.mjs";
 
+export const RECORD_FILE = "hayasa-browser.json";
 const MOST_TEXT = 80;
 const SPEED_RULE = (label) => ({ label, minimum: 1e-9, maximum: 1e18 });
 // In the address: amounts per second.
@@ -85,12 +86,15 @@ export function readFragment(fragment, tables) {
   return { summary: empty ? null : summary, problems };
 }
 
-/** The commands that hold what was decoded against hayasa's estimates, in a shell. */
+/** The commands that hold what was decoded against hayasa's estimates, in a shell: the whole record, or one speed. */
 export function checkCommands({ device, decoding }) {
-  return decoding.map(
+  if (!decoding.length) return [];
+  const whole = `hayasa check ${RECORD_FILE}${device ? "" : " --device 機種のid"}`;
+  const each = decoding.map(
     ({ model, weights, tokens_per_s }) =>
       `hayasa check --model ${model} --weights ${weights} --device ${device || "機種のid"} --measured ${short(tokens_per_s)}`,
   );
+  return [whole, ...each];
 }
 
 /**

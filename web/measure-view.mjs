@@ -2,7 +2,7 @@
 
 import { h, s } from "./dom.mjs";
 import { estimate, makeDevice, scaled, significant } from "./estimator.mjs";
-import { axes, marker, picture } from "./marks.mjs";
+import { axes, marker, picture, smallMarker } from "./marks.mjs";
 import { measureData } from "./measure-data.mjs";
 import { LAYOUTS } from "./measure-formats.mjs";
 import { bytesPerToken } from "./measure-session.mjs";
@@ -139,8 +139,8 @@ function decodingPart(tables, { decoding }, device, record, width) {
         "実測（トークン/秒）",
         ...(device ? ["上限", "llama.cppの見積り（90%区間）", "実測/上限"] : []),
       ],
-      rows.map(({ model, weights, tokens_per_s, bound, best }) => [
-        tables.models.get(model).name,
+      rows.map(({ model, weights, tokens_per_s, bound, best }, index) => [
+        [device && smallMarker(index % SERIES, { "aria-hidden": "true" }), ` ${tables.models.get(model).name}`],
         LAYOUTS[weights].name,
         significant(tokens_per_s),
         ...(device ? [significant(bound), best, shareOf(tokens_per_s, bound)] : []),
@@ -203,7 +203,7 @@ function productPart(tables, { product }, device, record) {
     record?.product &&
       h("p", {}, `32ビットの行列の積（${record.product.size.join(" × ")}）。`, spread(record.product, "FLOP/s")),
     peak > 0 && h("p", {}, `カタログの32ビットの計算力 ${scaled(peak, "FLOP/s")} の${shareOf(product, peak)}です。`),
-    matrix > 0 &&
+    matrix > (peak ?? 0) &&
       h(
         "p",
         {},
@@ -282,6 +282,7 @@ function othersPart(tables, bandwidth) {
 
 // ---------------------------------------------------------------- the figure of chapter 9
 
+const SERIES = 4;
 const MS_TICKS = [1, 10, 100, 1000];
 
 // The share of the bandwidth that is used, over the time that the bound takes.
@@ -308,6 +309,6 @@ function shareChart(rows, width) {
       yTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({ at: y(share), text: `${100 * share}%` })),
     }),
     measureData.shares.map(([ms, share]) => s("circle.hy-other", { cx: x(ms), cy: y(share), r: 3 })),
-    own.map(([ms, share], index) => marker(index % 4, x(ms), y(share))),
+    own.map(([ms, share], index) => marker(index % SERIES, x(ms), y(share))),
   );
 }

@@ -8,6 +8,7 @@ import { Halt } from "./measure-formats.mjs";
 import {
   checkCommands,
   devicesCalled,
+  RECORD_FILE,
   readFragment,
   rendererName,
   summaryOf,
@@ -187,7 +188,7 @@ class Instrument {
     const text = JSON.stringify(this.record, null, 1);
     const address = () => `${location.href.split("#")[0]}${writeFragment(summary)}`;
     const file = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    const commands = ["hayasa check hayasa-browser.json", ...checkCommands(summary)].join("\n");
+    const commands = checkCommands(summary);
     return h(
       "section.hy-panel",
       { "aria-label": "結果を残す" },
@@ -195,13 +196,19 @@ class Instrument {
       h(
         "p.hy-actions",
         {},
-        h("a.hy-button", { href: file, download: "hayasa-browser.json" }, "記録を保存する"),
+        h("a.hy-button", { href: file, download: RECORD_FILE }, "記録を保存する"),
         copier("記録を写す", () => text),
         copier("結果の入ったアドレスを写す", address),
       ),
       h("p", {}, "アドレスの # から後ろに結果が入ります。そこは、開いた人のブラウザだけが読み、どこにも送られません。"),
-      h("p", {}, "hayasaを入れた機械では、次のようにすると、llama.cppの見積りと比べて、普通の速さかどうかを答えます。"),
-      h("pre.hy-code", { tabindex: 0, "aria-label": "hayasaで比べるコマンド" }, commands),
+      commands.length > 0 && [
+        h(
+          "p",
+          {},
+          "hayasaを入れた機械では、次のようにすると、llama.cppの見積りと比べて、普通の速さかどうかを答えます。",
+        ),
+        h("pre.hy-code", { tabindex: 0, "aria-label": "hayasaで比べるコマンド" }, commands.join("\n")),
+      ],
     );
   }
 }

@@ -123,6 +123,24 @@ def test_every_part_of_a_sum_links_the_chapter_that_explains_it(calculator, site
             assert text == f"第{int(address.removeprefix('chapters/')[:2])}章"
 
 
+def test_what_a_step_waits_for_stands_above_its_sum(calculator):
+    query = COMMANDS[0] + "&machine=rtx-4090"
+    calculator.open(query).root.locator(".hy-waits").nth(1).wait_for()
+    shown = calculator.root.locator(".hy-waits")
+    for place, result in enumerate(View.read(query).results()):
+        waits = [one for one in result.waits if one.seconds and not one.hidden]
+        said = [
+            f"{one.kind.label} {'−' if one.seconds < 0 else ''}{duration(abs(one.seconds))}"
+            for one in sorted(waits, key=lambda one: -one.seconds)
+        ]
+        caption = f"1ステップに {duration(result.step_latency_s)}：{'、'.join(said)}"
+        assert shown.nth(place).locator(".hy-caption").text_content() == caption
+        widths = [part.bounding_box()["width"] for part in shown.nth(place).locator(".hy-wait-bar > div").all()]
+        longest = max(one.seconds for one in waits)
+        total = sum(one.seconds for one in waits if one.seconds > 0)
+        assert math.isclose(widths[0] / sum(widths), longest / total, abs_tol=0.02)
+
+
 # A step: what it is called, what the reader does, and what that makes of the view.
 
 

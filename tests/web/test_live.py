@@ -39,7 +39,7 @@ CHOICE = re.compile(r"^(?:\d\.|-) (.*)$", re.MULTILINE)
 @pytest.fixture(scope="module")
 def page() -> MiniRacer:
     context = MiniRacer()
-    for name in ("guess", "live"):
+    for name in ("chapter", "live"):
         context.eval(script.plain_script(ROOT, name))
     return context
 
@@ -161,7 +161,7 @@ def test_a_wrong_guess_is_noticed(text, old, new):
 
 def test_the_slider_goes_from_end_to_end_in_even_steps(page):
     for low, high in [(1, 100), (0.5, 2000), (1, 10), (100, 1e6)]:
-        values = [*page.call("hayasaGuess.steps", low, high)]
+        values = [*page.call("hayasaChapter.steps", low, high)]
         assert (values[0], values[-1]) == (low, high)
         assert values == sorted(set(values))
         assert max(after / before for before, after in itertools.pairwise(values)) < 1.3
@@ -178,7 +178,7 @@ def test_the_slider_goes_from_end_to_end_in_even_steps(page):
     ],
 )
 def test_how_far_a_guess_was_off(page, guess, truth, said):
-    assert page.call("hayasaGuess.miss", guess, truth) == said
+    assert page.call("hayasaChapter.miss", guess, truth) == said
 
 
 # ---- eight machines

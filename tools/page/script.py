@@ -103,6 +103,7 @@ LATER = {
     "python": Later(beside="below"),
     "offload": Later(
         (
+            "hayasa.answer.choose.layers_instead",
             "hayasa.answer.offload.offload_of",
             "hayasa.answer.offload.offloaded_prompt",
             "hayasa.answer.offload.require_split",
@@ -320,11 +321,11 @@ def script_names() -> list[str]:
 
 
 # Scripts of their own, which need nothing of the others, and what each imports under its name.
-ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "guess": None, "live": live_data, "thread": None}
+ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "chapter": None, "live": live_data, "thread": None}
 
 
 def plain_script(root: Path, name: str) -> str:
-    """Return a script that stands alone: the front page's race, the chapters' guesses, their live figures, a thread."""
+    """Return a script that stands alone: the race, what a chapter begins with, its live figures, a thread."""
     data = ALONE[name]
     made = f"export const {name} = JSON.parse({quoted(compact_json(data()))});\n" if data else ""
     return bundle(root / "web", {f"{name}-data.mjs": made}, f"{name}.mjs", f"hayasa{name.title()}")
