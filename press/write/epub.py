@@ -75,6 +75,8 @@ def _page_blocks(book: Book, page: Page, pages: list[Page], folder: Path, proble
 class _Drawing(Walk):
     """Quarto's shapes as boxes with classes, and every name one that the whole book has only once."""
 
+    folds = False
+
     def __init__(self, book: Book, page: Page, pages: list[Page], folder: Path):
         super().__init__(book, page)
         self.pages = {other.href for other in pages}

@@ -196,6 +196,8 @@ def _inline(text: str) -> pf.RawInline:
 class _Drawing(Walk):
     """Quarto's shapes as calls of what `book.typ` defines."""
 
+    folds = False
+
     def __init__(self, book: Book, page: Page, pages: list[Page]):
         super().__init__(book, page)
         self.pages = {other.href for other in pages}
@@ -254,11 +256,6 @@ class _Drawing(Walk):
             return [_inline(f"#to({_text(path + anchor)})["), *content, _inline("]")]
         # What is no page of the book is a file of its site.
         return [pf.Link(*content, url=f"{site}/{path}{rest}")] if site else content
-
-    def live(self, el: pf.Div) -> list[pf.Element]:
-        """What is folded there answers what is asked there; on paper the answer would stand in sight."""
-        el.content = [block for block in el.content if not is_solution(block)]
-        return super().live(el)
 
     def elsewhere(self) -> list[pf.Element]:
         address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")

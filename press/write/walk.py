@@ -59,6 +59,8 @@ def is_solution(block: pf.Element) -> bool:
 class Walk:
     """A page's elements into those of another form."""
 
+    folds = True  # whether what is folded on the page can be folded there
+
     def __init__(self, book: Book, page: Page):
         self.book, self.page = book, page
         self.boxes: dict[str, Callable[[pf.Div], list[pf.Element]]] = {}  # by class
@@ -142,7 +144,9 @@ class Walk:
         """A place that a script of the page fills: here the text that stands in for it, if any."""
         if not any(each.startswith("data-") for each in el.attributes):
             raise NoFormError(f"囲み .{'.'.join(el.classes)}", f".{el.classes[0]}", el.classes[0])
-        return self.blocks(el.content) or self.elsewhere()
+        # What is folded there answers what is asked there; it may not stand in sight.
+        kept = [block for block in el.content if self.folds or not is_solution(block)]
+        return self.blocks(kept) or self.elsewhere()
 
     # ---- what every form has in its own way ----
 
