@@ -11,7 +11,7 @@ const FIGURES = {
 };
 const home = globalThis.document?.currentScript.src;
 
-async function start() {
+async function startChapter() {
   for (const root of document.querySelectorAll(".hayasa-guess")) {
     await nextTask();
     mountGuess(root);
@@ -34,6 +34,6 @@ function once(task) {
   };
 }
 
-if (globalThis.document) start();
+if (globalThis.document) startChapter();
 
 export { miss, steps };

@@ -279,8 +279,8 @@ def test_without_the_packages_the_command_says_how_to_get_them(tmp_path, capsys,
 
 
 def test_the_first_page_offers_a_pdf_that_is_there(tmp_path):
-    link = (ROOT / "theme" / "pdf-link.lua").read_text(encoding="utf-8")
-    make_book(tmp_path, **{"_quarto.yml": CONFIG + "filters: [pdf-link.lua]\n", "pdf-link.lua": link})
+    link = (ROOT / "theme" / "whole-book.lua").read_text(encoding="utf-8")
+    make_book(tmp_path, **{"_quarto.yml": CONFIG + "filters: [whole-book.lua]\n", "whole-book.lua": link})
 
     def offered() -> bool:
         site = build(tmp_path)
