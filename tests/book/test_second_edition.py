@@ -16,7 +16,6 @@ QUOTING = {"chapters/d-article.ipynb"}
 # What still stands as it was in the first edition.
 FIRST_EDITION = {
     "chapters/09-measured.ipynb",
-    "chapters/10-your-machine.ipynb",
     "chapters/a-devices.ipynb",
     "chapters/c-limits.qmd",
 }
