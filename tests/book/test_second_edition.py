@@ -15,7 +15,6 @@ PART_ONE = ("chapters/01-memory-hierarchy.ipynb", "chapters/02-latency.ipynb", "
 QUOTING = {"chapters/d-article.ipynb"}
 # What still stands as it was in the first edition.
 FIRST_EDITION = {
-    "chapters/09-measured.ipynb",
     "chapters/a-devices.ipynb",
     "chapters/c-limits.qmd",
 }
