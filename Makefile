@@ -27,13 +27,14 @@ export AUTHOR =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE =
 
-.PHONY: help book pdf slides test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
+.PHONY: help book pdf epub slides test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
 	@echo ''
 	@echo '  make book       本を作る (_book/index.html)'
 	@echo '  make pdf        本を一冊の PDF にする (book.pdf。次の make book から、サイトにも載る)'
+	@echo '  make epub       本を一冊の EPUB にする (book.epub。次の make book から、サイトにも載る)'
 	@echo '  make slides     授業のスライドを、本の中に作る (_book/slides/。先に make book)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
 	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
@@ -70,10 +71,13 @@ book: ready
 pdf: ready
 	@$(VENV_PYTHON) -m press pdf
 
-# ファイルごとに分けて並べて動かす。章のセルは、一つの章の中では順に動く。
+epub: ready
+	@$(VENV_PYTHON) -m press epub
+
 slides: ready
 	@$(VENV_PYTHON) -m press slides slides
 
+# ファイルごとに分けて並べて動かす。章のセルは、一つの章の中では順に動く。
 test: ready
 	@$(VENV_PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
@@ -129,5 +133,5 @@ pin: ready
 	@$(VENV_PYTHON) -m tools.pins
 
 clean:
-	@rm -rf _book book.pdf notebooks .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
+	@rm -rf _book book.pdf book.epub notebooks .press .quarto .pytest_cache .hypothesis .mypy_cache .ruff_cache dist build
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +

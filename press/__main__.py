@@ -1,4 +1,4 @@
-"""`python -m press build`, `python -m press pdf`, `python -m press slides` and `python -m press preview`."""
+"""`python -m press build`, `python -m press pdf`, `python -m press epub`, `python -m press slides` and `python -m press preview`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import argparse
 import sys
 from pathlib import Path
 
-from press.build import Say, build, build_pdf, build_slides
+from press.build import Say, build, build_epub, build_pdf, build_slides
 from press.preview import preview
 from press.problems import BookError
-from press.read.config import PDF
+from press.read.config import EPUB, PDF
 from press.server import PortError
 from press.write.pdf import MissingPackageError
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="press", description="Quarto の本を、Quarto なしで Web サイトにします。")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build|pdf|slides|preview")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|pdf|epub|slides|preview")
     for name, text in (
         ("build", "サイトを作ります"),
         ("pdf", "一冊の PDF を作ります"),
+        ("epub", "一冊の EPUB を作ります"),
         ("slides", "スライド（フォルダーの _quarto.yml が format: revealjs のもの）を、壁に映すページと PDF にします"),
         ("preview", "サイトを見せ、原稿が変わるたびに作り直します"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("root", nargs="?", type=Path, default=Path("."), help="_quarto.yml のあるフォルダー")
-        default = PDF if name == "pdf" else "_quarto.yml の output-dir"
+        default = {"pdf": PDF, "epub": EPUB}.get(name, "_quarto.yml の output-dir")
         command.add_argument("--output", type=Path, help=f"出力先（既定は {default}）")
         command.add_argument("--quiet", action="store_true", help="進みぐあいを表示しません")
         if name == "preview":
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
             preview(given.root, given.output, given.port, say)
         elif given.command == "pdf":
             build_pdf(given.root, given.output or given.root / PDF, say)
+        elif given.command == "epub":
+            build_epub(given.root, given.output or given.root / EPUB, say)
         elif given.command == "slides":
             say(str(build_slides(given.root, given.output, say)))
         else:

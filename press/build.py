@@ -25,6 +25,7 @@ from press.resolve.references import resolve_references
 from press.resolve.resources import resource_files
 from press.resolve.structure import build_structure
 from press.resolve.tree import descend
+from press.write.epub import book_epub
 from press.write.generator import Generator
 from press.write.html import MathError, page_html
 from press.write.pdf import book_pdf, needed_packages
@@ -175,19 +176,30 @@ def build_pdf(root: Path, output: Path, say: Say = lambda line: None) -> Path:
     MissingPackageError
         If what sets a PDF is not there.
     """
-    started = time.perf_counter()
     needed_packages()
+    return _build_whole(root, output, say, "pdf", book_pdf)
+
+
+def build_epub(root: Path, output: Path, say: Say = lambda line: None) -> Path:
+    """Write the book in `root` as one EPUB; see `build_pdf`."""
+    return _build_whole(root, output, say, "epub", book_epub)
+
+
+def _build_whole(
+    root: Path, output: Path, say: Say, form: str, write: Callable[[Book, list[Page], Cache, Problems], bytes]
+) -> Path:
+    started = time.perf_counter()
     root = root.resolve()
     problems, cache = Problems(root / ".press" / "error.log"), Cache(root / ".press" / "cache")
     with problems.working_on("本の全体"):
         book, _ = _prepare(root, None, say, problems)
-        pages = resolve(book, read(book, cache, problems), cache, problems, "pdf")
+        pages = resolve(book, read(book, cache, problems), cache, problems, form)
         resolve_links(book, pages, problems)
         problems.stop_if_any()
-        pdf = book_pdf(book, pages, cache, problems)
+        made = write(book, pages, cache, problems)
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(pdf)
-        say(f"{output}（{len(pdf) / 1e6:.1f} MB、{time.perf_counter() - started:.1f} 秒）")
+        output.write_bytes(made)
+        say(f"{output}（{len(made) / 1e6:.1f} MB、{time.perf_counter() - started:.1f} 秒）")
         return output
     raise problems.error()
 

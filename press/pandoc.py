@@ -35,16 +35,16 @@ class PandocError(Exception):
     """pandoc refused its input; the text says why."""
 
 
-def run(*args: str | Path, text: str, warned: list[str] | None = None) -> str:
+def run(
+    *args: str | Path, text: str, warned: list[str] | None = None, environment: dict[str, str] | None = None
+) -> str:
     """Run pandoc on `text` and return what it prints; its warnings are added to `warned`."""
     # No data folder: a reader's own templates, abbreviations and scripts are none of the book's.
     command = [str(PANDOC), f"--data-dir={os.devnull}", *map(str, args)]
     # Under LC_ALL=C pandoc cannot name a file in a folder with a Japanese name.
-    environment = os.environ | {"LC_ALL": "C.UTF-8"}
+    around = os.environ | {"LC_ALL": "C.UTF-8"} | (environment or {})
     try:
-        done = subprocess.run(
-            command, input=text, env=environment, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S
-        )
+        done = subprocess.run(command, input=text, env=around, encoding="utf-8", capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise PandocError(f"{TIMEOUT_S} 秒たっても終わりません") from error
     if done.returncode != 0:

@@ -1,7 +1,7 @@
--- 予想（.hayasa-guess）か、見積り器の要らない動く図（.hayasa-live）のあるページに、そのスクリプトを置きます。
+-- 予想（.hayasa-guess）や動く図（.hayasa-live と、見積り器の要る .hayasa-figure）のあるページに、スクリプトを置きます。
 -- Both engines run this: Quarto says itself which file it renders, press says so in the metadata.
 
-local PLACES = {['hayasa-guess'] = true, ['hayasa-live'] = true}
+local PLACES = {['hayasa-guess'] = true, ['hayasa-live'] = true, ['hayasa-figure'] = true}
 
 local function exists(path)
   local file = io.open(path)
@@ -18,7 +18,7 @@ function Pandoc(doc)
   if not found then return nil end
   local source = quarto and quarto.doc.input_file or pandoc.utils.stringify(doc.meta['input-file'] or '')
   local web = exists(pandoc.path.join({pandoc.path.directory(source), '_quarto.yml'})) and 'web/' or '../web/'
-  local machinery = '<link rel="stylesheet" href="' .. web .. 'hayasa.css">\n<script defer src="' .. web .. 'hayasa-live.js"></script>'
+  local machinery = '<link rel="stylesheet" href="' .. web .. 'hayasa.css">\n<script defer src="' .. web .. 'hayasa-chapter.js"></script>'
   local first = doc.blocks[1]
   local below = first and first.t == 'Header' and first.level == 1
   doc.blocks:insert(below and 2 or 1, pandoc.RawBlock('html', machinery))

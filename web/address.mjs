@@ -45,6 +45,12 @@ const MAX_NAME = 60;
 const MAX_PROBLEMS = 10;
 const SHOWN = 40; // characters of an address that a complaint about it repeats
 
+/** Whether an address says anything of what is to be shown. */
+export function asksForView(search) {
+  const keys = [...new URLSearchParams(search).keys()];
+  return keys.some((key) => key === "model" || key === "machine" || Object.hasOwn(FIELDS, key));
+}
+
 /**
  * Read an address.
  * @param {string} search - The part from `?` on; empty for the opening state.
@@ -54,8 +60,7 @@ const SHOWN = 40; // characters of an address that a complaint about it repeats
 export function readAddress(search, tables) {
   const state = stateOf(tables.presets.article);
   const query = new URLSearchParams(search);
-  if (![...query.keys()].some((key) => key === "model" || key === "machine" || Object.hasOwn(FIELDS, key)))
-    return { state, problems: [] };
+  if (!asksForView(search)) return { state, problems: [] };
   const problems = [];
   const rules = numberRules(tables.constants);
   const listed = (key, field, known) => {

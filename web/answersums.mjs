@@ -1,5 +1,7 @@
-// The sums behind the answers, one folded for every machine; what stands in them comes when one is unfolded.
+// What a step waits for, as a bar for every machine, and folded beneath it the sum behind the answer; what stands in the
+// sum comes when it is unfolded.
 
+import { duration } from "./below-formulas.mjs";
 import { h, replace } from "./dom.mjs";
 import { fillLater } from "./later.mjs";
 
@@ -12,10 +14,31 @@ export function sumsPanel() {
       const open = new Set([...list.querySelectorAll("details[open]")].map((part) => part.dataset.machine));
       replace(
         list,
-        answers.map(({ index, name, result }) => result && sumOf(index, name, result, open.has(String(index)))),
+        answers.map(
+          ({ index, name, result }) =>
+            result && [waitsBar(index, result), sumOf(index, name, result, open.has(String(index)))],
+        ),
       );
     },
   };
+}
+
+/** What a step waits for, the longest first; what passes behind something else takes no time. */
+function waitsBar(index, { waits, step_latency_s }) {
+  const seen = waits.filter(({ seconds, hidden }) => seconds !== 0 && !hidden).sort((a, b) => b.seconds - a.seconds);
+  const longer = seen.filter(({ seconds }) => seconds > 0);
+  const bar = longer.map(({ seconds }) => {
+    const part = h("div");
+    part.style.flexGrow = String(seconds / step_latency_s);
+    return part;
+  });
+  const text = ({ kind, seconds }) => `${kind.label} ${seconds < 0 ? "−" : ""}${duration(Math.abs(seconds))}`;
+  return h(
+    "div",
+    { class: `hy-waits hy-series-${index}` },
+    h("div.hy-wait-bar", { "aria-hidden": "true" }, bar),
+    h("p.hy-caption", {}, `1ステップに ${duration(step_latency_s)}：${seen.map(text).join("、")}`),
+  );
 }
 
 function sumOf(index, name, result, open) {

@@ -8,7 +8,7 @@ import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./me
 import { ownDevice, ownModel } from "./own.mjs";
 import { timeFacts } from "./prompts.mjs";
 import { rooflinePanel } from "./rooflines.mjs";
-import { marksFor, remediesFor, waysOut } from "./ways.mjs";
+import { marksFor, mayBeSplit, remediesFor, waysOut } from "./ways.mjs";
 
 const NEAR = "600px"; // measurements are asked for when what shows them is as near as this to the part of the page in view
 
@@ -78,4 +78,4 @@ export function lowerRooms(tables, view, { change, announce }) {
   };
 }
 
-export { furtherFields, marksFor, ownDevice, ownModel, remediesFor, timeFacts, waysOut };
+export { furtherFields, marksFor, mayBeSplit, ownDevice, ownModel, remediesFor, timeFacts, waysOut };

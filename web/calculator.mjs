@@ -15,16 +15,42 @@
 // What can wait until the answers are painted comes then, with below; what is not seen before a reader asks for it
 // (sums, choosing, python, measurements) is fetched when one does.
 
-import { readAddress, writeAddress } from "./address.mjs";
+import { asksForView, readAddress, writeAddress } from "./address.mjs";
 import { addressBar, copyButton } from "./addressbar.mjs";
 import { announcer } from "./announcer.mjs";
 import { announcementOf, answersTo, partsFor, verdictOf } from "./answers.mjs";
 import { h, nextTask, onceAfterPaint, replace } from "./dom.mjs";
+import { GIB } from "./estimator.mjs";
 import { conditionsForm } from "./form.mjs";
 import { readNumber } from "./input.mjs";
 import { fillLater, later, lost, parts } from "./later.mjs";
 import { machineList } from "./machines.mjs";
-import { isListed, withOneMoreMachine, withoutMachine } from "./state.mjs";
+import { isListed, withMachine, withOneMoreMachine, withoutMachine } from "./state.mjs";
+
+// Machines that many have, by what the browser says it runs on: name, device, GB where there are several amounts.
+const MACS = [
+  ["M1", "apple-m1-8c", 8],
+  ["M2", "apple-m2-8c", 16],
+  ["M4", "apple-m4-10c", 16],
+  ["M4 Pro", "apple-m4-pro-20c", 24],
+  ["M4 Max", "apple-m4-max-40c", 64],
+];
+const CARDS = [
+  ["RTX 4060", "rtx-4060"],
+  ["RTX 3060", "rtx-3060", 12],
+  ["RTX 4090", "rtx-4090"],
+  ["RTX 5070 Ti", "rtx-5070-ti"],
+  ["GPUのないPC", "ddr5-5600-dual"],
+];
+const ofApple = () => /Mac|iP/.test(navigator.userAgent);
+const likely = () => (ofApple() ? [...MACS, ...CARDS] : [...CARDS, ...MACS]);
+
+// A first visitor sees a model that many run, on a machine of that sort.
+function viewIn(search) {
+  if (asksForView(search)) return search;
+  const machine = ofApple() ? "apple-m4-10c@16" : "rtx-4060";
+  return `?model=llama-3.1-8b&weights=q4_k_m&engine=llama.cpp&batch=1&context=2048&machine=${machine}`;
+}
 
 /**
  * Build the calculator inside an element, step by step, so that the page never stands still for long.
@@ -49,7 +75,7 @@ class Calculator {
     this.tables = tables;
     // All that changes.
     this.view = {
-      ...readAddress(location.search, tables), // `state`, what is chosen; `problems`, what of the address has no meaning
+      ...readAddress(viewIn(location.search), tables), // `state`, what is chosen; `problems`, what of the address has no meaning
       answers: [], // to the state, one per machine
       measurements: null, // once the lower rooms know more of them
       width: 0, // of a chart in pixels, once it is known
@@ -78,11 +104,26 @@ class Calculator {
       this.root,
       this.notice,
       h("section.hy-panel", { "aria-label": "条件" }, this.conditions.element),
+      !asksForView(location.search) && this.machineAsked(),
       this.machines.element,
       h("p.hy-actions", {}, this.machines.addButton, copy),
       this.verdict,
       this.below,
       this.announcer.element,
+    );
+  }
+
+  /** The first machine is an example, so the reader's own is asked for. */
+  machineAsked() {
+    const button = ([name, device, gigabytes]) =>
+      h("button.hy-button", { type: "button", onclick: () => this.changeMachines(choose(device, gigabytes), 0) }, name);
+    const choose = (device, gigabytes) => (state) =>
+      withMachine(state, 0, { device, memory_bytes: gigabytes ? gigabytes * GIB : null });
+    return h(
+      "div.hy-asked",
+      { role: "group", "aria-label": "お使いの機械" },
+      h("span", {}, "お使いの機械は"),
+      likely().map(button),
     );
   }
 
@@ -92,7 +133,7 @@ class Calculator {
       await later("below");
       await later(part);
       this.show();
-      this.conditions.fill(this.view.state); // a file has a name there
+      if (part === "files") this.conditions.fill(this.view.state); // it has a name there
     } catch {
       replace(this.notice, h("p.hy-problem", {}, lost(part)));
       this.notice.hidden = false;
@@ -148,7 +189,7 @@ class Calculator {
   open(search, followed) {
     const controls = () => [...this.root.querySelectorAll("input, select, button, summary")];
     const place = controls().indexOf(document.activeElement);
-    Object.assign(this.view, readAddress(search, this.tables));
+    Object.assign(this.view, readAddress(viewIn(search), this.tables));
     this.fillConditions();
     this.machines.fill(this.view.state);
     this.show();
@@ -187,6 +228,13 @@ class Calculator {
   /** What is not looked at while a slider moves can wait until the frame with the numbers is painted. */
   showLowerRooms() {
     const { view } = this;
+    // What does not fit may be split: how fast that would be is told when what computes it has come.
+    const splits = view.answers.some(({ result }) => result?.fits === false && parts.below?.mayBeSplit(result));
+    if (splits && !parts.offload)
+      later("offload").then(
+        () => this.machines.show(view),
+        () => null,
+      );
     this.conditions.show(view);
     this.lower?.show();
   }

@@ -10,18 +10,17 @@ import { parts } from "./later.mjs";
  * @param {object} answer - From `answersTo`.
  * @param {object[]} ways - From `waysOut`, where there is no result.
  * @param {?number} answerLength - Tokens of an answer whose time is asked for.
+ * @param {boolean} open - Whether what the speed comes from is unfolded.
  * @returns {Array} Nodes.
  */
-export function answerParts({ index, result, problem }, ways, answerLength) {
+export function answerParts({ index, result, problem }, ways, answerLength, open) {
   if (!result) return [h("p.hy-problem", {}, problem), ways.length > 0 && wayLinks(ways)];
   return [
     speedLine(result, index),
-    h(
-      "dl.hy-facts",
-      {},
-      factsOf(result, answerLength).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
-    ),
+    !isIdeal(result) && factsPart([intervalOf(result)]),
     memoryPart(result),
+    factsPart(firstFacts(result, answerLength)),
+    h("details.hy-limits", { open }, h("summary", {}, "速さを決めるもの"), factsPart(limitsOf(result))),
     ways.length > 0 && wayLinks(ways),
     result.notes.map((note) => h("p.hy-note", {}, note)),
   ];
@@ -48,23 +47,35 @@ function isIdeal(result) {
   return result.engine.id === "ideal";
 }
 
-function factsOf(result, answerLength) {
+function factsPart(facts) {
+  return h(
+    "dl.hy-facts",
+    {},
+    facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+  );
+}
+
+function intervalOf({ decode_tokens_per_s_low: low, decode_tokens_per_s_high: high }) {
+  return ["90%区間", `${significant(low)} ～ ${significant(high)}`];
+}
+
+// What is asked first.
+function firstFacts(result, answerLength) {
   const { batch_size } = result;
-  const limit = (seconds) => `${tenths(batch_size / seconds)} トークン/秒`;
-  const low = significant(result.decode_tokens_per_s_low);
-  const high = significant(result.decode_tokens_per_s_high);
-  const corrected = [
-    ["90%区間", `${low} ～ ${high}`],
-    ["上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`],
+  return [
+    ...(batch_size > 1 ? [["1系列あたり", `${significant(result.decode_tokens_per_s / batch_size)} トークン/秒`]] : []),
+    ...(parts.below?.timeFacts(result, answerLength) ?? [["最初のトークンまで", "…"]]),
   ];
+}
+
+function limitsOf(result) {
+  const limit = (seconds) => `${tenths(result.batch_size / seconds)} トークン/秒`;
   const unknown = `計算力が${result.device.id === "own" ? "未入力" : "未公表"}`;
   return [
-    ...(isIdeal(result) ? [] : corrected),
+    ...(isIdeal(result) ? [] : [["上限", `${significant(result.decode_tokens_per_s_bound)} トークン/秒`]]),
     ["メモリの限界", limit(result.memory_latency_s)],
     ["計算の限界", result.compute_latency_s ? limit(result.compute_latency_s) : unknown],
     ["決めるもの", result.bound_by === "memory" ? "メモリ帯域幅" : "計算力"],
-    ...(batch_size > 1 ? [["1系列あたり", `${significant(result.decode_tokens_per_s / batch_size)} トークン/秒`]] : []),
-    ...(parts.below?.timeFacts(result, answerLength) ?? [["最初のトークンまで", "…"]]),
   ];
 }
 

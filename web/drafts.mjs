@@ -7,9 +7,9 @@ import { draftData } from "./draft-data.mjs";
 import { DraftAcceptance, DraftCalibration, draft_speedup } from "./drafts-formulas.mjs";
 import { gibibytes, rowsOf, significant, tables } from "./estimator.mjs";
 import { menu } from "./fields.mjs";
-import { modelGroups } from "./menus.mjs";
 import { factList, roomPerMachine } from "./permachine.mjs";
 import { $dict } from "./runtime.mjs";
+import { shelvesOf } from "./shelves.mjs";
 import { withValues } from "./state.mjs";
 
 const draftCalibrations = Object.freeze(rowsOf(draftData.calibrations).map((row) => new DraftCalibration(row)));
@@ -44,9 +44,8 @@ export function draftsRoom({ drafting }, change) {
       ...rest,
       onvalue: (value) => change((state) => withValues(state, { [name]: value || null })),
     });
-  const [, ...listed] = modelGroups(tables); // but for one's own
   const ways = ["", [["", "おまかせ（MTPの層があればそれ、なければ写し）"], ...Object.entries(drafting.ways)]];
-  const way = field("draft", "下書きの作り方", [ways, ...listed], { long: true });
+  const way = field("draft", "下書きの作り方", [ways, ...shelvesOf(tables, "models")], { long: true });
   const texts = [["", "すべて"], ...Object.entries(drafting.texts)];
   const text = field("draft_text", "文章の種類", [["", texts]]);
   const set = (state) => {

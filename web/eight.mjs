@@ -97,7 +97,6 @@ function drawn(pipeline, measured_s, width) {
     clip,
     axes(area, {
       xLabel: "時間（ミリ秒）",
-      yLabel: "",
       xTicks: ticks.map((ms) => ({ at: x(ms / 1000), text: String(ms), lined: true })),
       yTicks: Array.from({ length: machines }, (_, i) => ({ at: BOXES + (i + 0.5) * ROW, text: `${i + 1}台目` })),
     }),
@@ -166,7 +165,7 @@ function wordsOf(pipeline, measured_s) {
     ];
   }
   const rest_s = measured_s - token_s;
-  const unknown = `実測は${ms(measured_s)}（${speed(1 / measured_s)}）です。点線の${ms(rest_s)}が何の時間なのかは、分かっていません。`;
+  const unknown = `実測は${ms(measured_s)}（${speed(1 / measured_s)}）です。点線の${ms(rest_s)}は、この二つでは説明できません。`;
   return [
     { text: `同時に働くのは、1台だけです。残りの${machines - 1}台は待っています。` },
     { mark: swatch(0), text: `${machines}台が順に重みを読み出す：${ms(machines * part_s)}` },

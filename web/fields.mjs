@@ -122,7 +122,7 @@ export function menu({ label, groups, value, long = false, onvalue }) {
   const narrow = h("input", {
     type: "text",
     autocomplete: "off",
-    placeholder: "名前の一部でしぼる",
+    placeholder: "しぼる",
     "aria-label": `${label}を名前の一部でしぼる`,
     oninput: () => offer(select.value, narrow.value.normalize("NFKC").toLowerCase().split(/\s+/)),
   });

@@ -12,7 +12,7 @@ const CONTEXTS = [0, ...Array.from({ length: 64 }, (_, i) => 2048 * (i + 1))];
 const CONTEXTS_ROUGH = [0, ...POWERS(9, 17)];
 const BITS = Array.from({ length: 29 }, (_, i) => 2 + i / 2);
 
-const FIGURES = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
+const PAGE_FIGURES = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
 
 /**
  * Build the figure that an element asks for in its `data-…` attributes.
@@ -23,9 +23,9 @@ const FIGURES = { batch: batchFigure, context: contextFigure, bits: bitsFigure }
  * @param {object} tables - Those of `estimator.mjs`.
  */
 export function mountFigure(root, tables) {
-  const build = FIGURES[root.dataset.figure];
+  const build = PAGE_FIGURES[root.dataset.figure];
   if (!build) {
-    const known = Object.keys(FIGURES).join("、");
+    const known = Object.keys(PAGE_FIGURES).join("、");
     throw new Error(`data-figure="${root.dataset.figure}" は、${known} のどれかにしてください。`);
   }
   const list = (name) => (root.dataset[name] ?? "").split(/\s+/).filter(Boolean);

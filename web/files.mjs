@@ -128,7 +128,7 @@ const STORED = Object.keys(new WeightBytes(0, 0, 0, 0, 0, 0));
 
 function addressOf(model, weights) {
   const said = Object.entries(model)
-    .filter(([name, value]) => name !== "id" && value !== PLAIN[name] && value.length !== 0)
+    .filter(([name, value]) => name !== "id" && (value || PLAIN[name]) && value !== PLAIN[name] && value.length !== 0)
     .map(([name, value]) => [name, Array.isArray(value) ? value.join("|") : value === true ? 1 : value]);
   if (weights) {
     const { id } = weights;

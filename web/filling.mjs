@@ -88,7 +88,6 @@ function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
     s("text.hy-tick", { x: 8, y: area.top - 12 }, "速さの上限（トークン/秒）"),
     axes(area, {
       xLabel: "会話の長さ（トークン）",
-      yLabel: "",
       xTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({
         at: x(share * longest),
         text: talk(share * longest).slice(0, -4),

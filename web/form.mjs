@@ -16,7 +16,7 @@ import { isFromFile, isListed, withModel, withValues } from "./state.mjs";
  *   anew, for a state; `complete` those that come later; `show` marks in the menus what does not go together with the rest.
  */
 export function conditionsForm(tables, change) {
-  const element = h("div.hy-choices");
+  const element = h("div.hy-conditions");
   let marked = {}; // the menus that say what does not go together
   let reason = "";
   const own = h("div.hy-own");

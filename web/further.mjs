@@ -4,7 +4,8 @@ import { GIB } from "./estimator.mjs";
 import { menu, numberField } from "./fields.mjs";
 import { fileField } from "./filefield.mjs";
 import { choice } from "./form.mjs";
-import { engineGroups, pairOf, shelvesOf } from "./menus.mjs";
+import { engineGroups } from "./menus.mjs";
+import { pairOf, shelvesOf } from "./shelves.mjs";
 import { slider } from "./slider.mjs";
 import { asksForHost, isProcessor, numberRules } from "./state.mjs";
 

@@ -55,8 +55,8 @@ export function steps(from, to) {
 function numberOf({ answer, unit, from, to }) {
   const [low, high, truth] = [from, to, answer].map(Number);
   const values = steps(low, high);
-  const gap = /^[A-Za-z]/.test(unit) ? " " : "";
-  const text = (value) => `${value.toLocaleString("en-US", { maximumSignificantDigits: 3 })}${gap}${unit}`;
+  const gap = /^(?:[A-Za-z]|トークン\/)/.test(unit) ? " " : "";
+  const text = (value) => `${value.toLocaleString("en-US", { maximumSignificantDigits: 4 })}${gap}${unit}`;
   let value = values[Math.floor(values.length / 2)];
   const output = h("output", {}, text(value));
   const { element } = slider({

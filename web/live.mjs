@@ -1,17 +1,16 @@
-// The chapters' guesses, and the live figures that need no estimator: their numbers are computed when the book is made.
+// The live figures that need no estimator: their numbers are computed when the book is made.
 
 import { nextTask } from "./dom.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
 import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
-import { miss, mountGuess, steps } from "./guess.mjs";
 import { live } from "./live-data.mjs";
 import { draw, mountLottery } from "./lottery.mjs";
+import { whenNear } from "./near.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
-import { whenNear } from "./stage.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
-const FIGURES = {
+const LIVE_FIGURES = {
   eight: mountEight,
   filling: mountFilling,
   lottery: mountLottery,
@@ -20,17 +19,16 @@ const FIGURES = {
   waterfall: mountWaterfall,
 };
 
-async function start() {
-  for (const root of document.querySelectorAll(".hayasa-guess")) mountGuess(root);
+async function startLive() {
   for (const root of document.querySelectorAll(".hayasa-live")) {
     await nextTask();
     const { live: kind } = root.dataset;
-    if (!FIGURES[kind]) throw new Error(`data-live="${kind}" は、${Object.keys(FIGURES).join("、")} のどれかです。`);
-    whenNear(root, () => FIGURES[kind](root, live[kind]));
+    if (!LIVE_FIGURES[kind])
+      throw new Error(`data-live="${kind}" は、${Object.keys(LIVE_FIGURES).join("、")} のどれかです。`);
+    whenNear(root, () => LIVE_FIGURES[kind](root, live[kind]));
   }
-  document.documentElement.dataset.hayasaLive = "";
 }
 
-if (globalThis.document) start();
+if (globalThis.document) startLive();
 
-export { boundAt, cacheBytes, dequantized, draw, half, levels, miss, passing, pile, schedule, steps, weightsIn };
+export { boundAt, cacheBytes, dequantized, draw, half, levels, passing, pile, schedule, weightsIn };

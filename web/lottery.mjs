@@ -117,7 +117,6 @@ function lotteryChart({ router, choices, expected, last, at, mean, width }) {
     ),
     axes(area, {
       xLabel: "まとめて処理する人（目盛は倍々）",
-      yLabel: "",
       xTicks: choices.map((n, i) => ({ at: x(i), text: String(n) })),
       yTicks: ticks.map((tick) => ({ at: y(tick), text: tickText(tick) })),
     }),

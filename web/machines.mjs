@@ -42,10 +42,10 @@ export function machineList(tables, { change, add, remove }) {
     },
     show({ state, answers }) {
       for (const [index, answer] of answers.entries()) {
-        replace(
-          cards[index].output,
-          answerParts(answer, parts.below?.waysOut(tables, state, answer) ?? [], state.answer_length),
-        );
+        const { output } = cards[index];
+        const ways = parts.below?.waysOut(tables, state, answer) ?? [];
+        const open = Boolean(output.querySelector("details[open]"));
+        replace(output, answerParts(answer, ways, state.answer_length, open));
       }
     },
     focus: (index) => cards[index].select.focus(),

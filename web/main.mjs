@@ -4,8 +4,9 @@ import { h, nextTask, replace } from "./dom.mjs";
 import { estimate, makeDevice, makeModel, significant, tables } from "./estimator.mjs";
 import { later, lost, parts } from "./later.mjs";
 
-// When all scripts that the page itself names have run.
-globalThis.document?.addEventListener("DOMContentLoaded", start);
+// A script that the page itself names waits until all of these have run; one that comes later has no need to.
+if (globalThis.document?.currentScript.defer) document.addEventListener("DOMContentLoaded", start);
+else if (globalThis.document) start();
 
 async function start() {
   await build(".hayasa-figure", "figures", ({ mountFigure }, root) => mountFigure(root, tables));

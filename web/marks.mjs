@@ -68,7 +68,7 @@ export function picture({ width, height, title }, ...parts) {
 }
 
 // Lines and labels of ticks at places in pixels, and the names of the axes.
-export function axes({ left, right, top, bottom }, { xLabel, yLabel, xTicks, yTicks }) {
+export function axes({ left, right, top, bottom }, { xLabel, yLabel = "", xTicks, yTicks }) {
   const last = xTicks.length - 1;
   // On a narrow screen every second label or fewer, the last one always.
   const every = Math.ceil(xTicks.length / Math.max(1, Math.floor((right - left) / LABEL)));
@@ -84,7 +84,7 @@ export function axes({ left, right, top, bottom }, { xLabel, yLabel, xTicks, yTi
       text !== null && s("text.hy-tick", { x: left - 6, y: at + 4, "text-anchor": "end" }, text),
     ]),
     s("text.hy-axis", { x: (left + right) / 2, y: bottom + 38, ...middle }, xLabel),
-    s("text.hy-axis", { transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, ...middle }, yLabel),
+    yLabel && s("text.hy-axis", { transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, ...middle }, yLabel),
   ];
 }
 

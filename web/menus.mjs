@@ -1,6 +1,7 @@
 // What the menus of the form offer: titles and pairs of value and text, as `menu` takes them.
 
 import { parts } from "./later.mjs";
+import { shelvesOf } from "./shelves.mjs";
 import { AS_THE_FILE, isFromFile } from "./state.mjs";
 
 /** The value that stands for a model or a device with the reader's own numbers. */
@@ -26,16 +27,4 @@ const fromFiles = (pairs) => (pairs.length ? [["ファイルから", pairs]] : [
 export function engineGroups(tables) {
   const engines = [...tables.engines.values()];
   return [["", engines.map(({ id, name }) => [id, id === "ideal" ? "ideal：上限だけ（補正なし）" : name])]];
-}
-
-export function shelvesOf(tables, name) {
-  const rows = tables[name].values(); // each shelf takes the next ones
-  return tables.shelves[name].map(([title, count]) => [
-    title,
-    Array.from({ length: count }, () => pairOf(rows.next().value)),
-  ]);
-}
-
-export function pairOf({ id, name }) {
-  return [id, name];
 }

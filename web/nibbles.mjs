@@ -127,7 +127,6 @@ function weightsChart(before, after, chosen, width) {
     { width, height: HEIGHT, title: "1ブロックの32個の重み" },
     axes(area, {
       xLabel: "ブロックの中の番号",
-      yLabel: "",
       xTicks: [0, 8, 16, 24, 31].map((i) => ({ at: x(i), text: String(i) })),
       yTicks: ticks.map((value) => ({ at: y(value), text: value < 0 ? `−${tickText(-value)}` : tickText(value) })),
     }),

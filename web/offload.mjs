@@ -5,6 +5,7 @@ import { rowsOf } from "./estimator.mjs";
 import { offloadData } from "./offload-data.mjs";
 import {
   Host,
+  layers_instead,
   OffloadCalibration,
   offload_of,
   offloaded_prompt,
@@ -37,6 +38,24 @@ export function splitOf({ devices }, { host, host_memory_bytes, gpu_layers, cpu_
     gpu_layers,
     cpu_moe_layers,
   };
+}
+
+/**
+ * Where what has no room lies in a host's memory: how the rest is divided so that it runs fastest.
+ * @param {object} state - What the reader has chosen, with a host.
+ * @param {(state: object) => ?object} ask - Estimates for another choice.
+ * @returns {?{state: object, result: object}} The fastest; null where nothing fits.
+ */
+export function bestSplit(state, ask) {
+  const usual = { ...state, gpu_layers: null, cpu_moe_layers: null };
+  const result = ask(usual);
+  const layers = result && layers_instead(result);
+  const ways = [[usual, result]];
+  if (layers !== null) ways.push([{ ...usual, gpu_layers: layers }, ask({ ...usual, gpu_layers: layers })]);
+  const [best] = ways
+    .filter(([, one]) => one && one.fits !== false)
+    .sort(([, a], [, b]) => b.decode_tokens_per_s - a.decode_tokens_per_s);
+  return best ? { state: best[0], result: best[1] } : null;
 }
 
 /** A computer that devices are plugged into, by its fields in Python. */

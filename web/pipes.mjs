@@ -83,7 +83,6 @@ function drawnPipes(pipes, amounts, ends_s, width, batch) {
     tanks.map((tank) => tank.parts),
     axes(area, {
       xLabel: "時間（ミリ秒）",
-      yLabel: "",
       yTicks: [],
       xTicks: ticks.map((tick) => ({ at: x(tick / 1000), text: String(Number(tick.toPrecision(3))), lined: true })),
     }),

@@ -4,7 +4,7 @@ import { s } from "./dom.mjs";
 import { linearTicks, marker, picture, tickText } from "./marks.mjs";
 
 const FONT = 13;
-const ROW = 58;
+const LINE = 58;
 
 /**
  * Speeds as dots on one axis: bound, estimate with its interval, measurements.
@@ -19,18 +19,18 @@ export function speedChart(rows, { width, title, ideal }) {
   const end = Math.max(...rows.flatMap((row) => [row.bound, row.high, ...row.measured.map((m) => m.value)]));
   const ticks = linearTicks(end, width < 480 ? 3 : 6);
   const x = (value) => left + ((right - left) * value) / ticks.at(-1);
-  const axis = rows.length * ROW + 6;
+  const axis = rows.length * LINE + 6;
   const anchor = (i) => (i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle");
   return picture(
-    { width, height: rows.length * ROW + 44, title },
+    { width, height: rows.length * LINE + 44, title },
     ticks.map((tick, i) => [
       s("line.hy-grid", { x1: x(tick), x2: x(tick), y1: 4, y2: axis }),
       s("text.hy-tick", { x: x(tick), y: axis + 16, "text-anchor": anchor(i) }, tickText(tick)),
     ]),
     s("text.hy-axis", { x: (left + right) / 2, y: axis + 34, "text-anchor": "middle" }, "トークン/秒"),
     rows.map((row, i) => [
-      s("text.hy-label", { x: left, y: i * ROW + 20, "font-size": FONT }, row.label),
-      speedMarks(row, x, i * ROW + 38, ideal),
+      s("text.hy-label", { x: left, y: i * LINE + 20, "font-size": FONT }, row.label),
+      speedMarks(row, x, i * LINE + 38, ideal),
     ]),
   );
 }

@@ -6,25 +6,7 @@ import { film } from "./film.mjs";
 import { slider } from "./slider.mjs";
 
 const LEAST_CHART_WIDTH = 280;
-const SCREEN_AHEAD = "100% 0px"; // one screen ahead
 let stages = 0;
-
-/**
- * Do something once, when an element comes near what the reader sees.
- * @param {Element} element
- * @param {() => void} build
- */
-export function whenNear(element, build) {
-  const watcher = new IntersectionObserver(
-    (entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      watcher.disconnect();
-      build();
-    },
-    { rootMargin: SCREEN_AHEAD },
-  );
-  watcher.observe(element);
-}
 
 /**
  * Build a live figure in an element.

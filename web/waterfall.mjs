@@ -73,7 +73,6 @@ function chartOf(machines, { count, same, width }) {
       const x = (value) => area.left + (value / ticks.at(-1)) * (area.right - area.left);
       const axis = {
         xLabel: "ミリ秒",
-        yLabel: "",
         yTicks: [],
         xTicks: ticks.map((tick) => ({ at: x(tick), text: String(tick), lined: true })),
       };

@@ -3,9 +3,9 @@
 import { answersTo } from "./answers.mjs";
 import { host_weight_bytes, placement_of, remedies, split_that_fits } from "./below-formulas.mjs";
 import { brought } from "./brought.mjs";
-import { meantBy } from "./estimator.mjs";
+import { meantBy, significant } from "./estimator.mjs";
 import { parts } from "./later.mjs";
-import { asksForHost, listedDevice } from "./state.mjs";
+import { AS_THE_FILE, asksForHost, listedDevice } from "./state.mjs";
 
 const WAYS_SHOWN = 3;
 
@@ -23,7 +23,7 @@ export const remediesFor = (result) => result.remedies;
  *   there is a result, those with which what does not fit would run.
  */
 export function waysOut(tables, state, { index, result }) {
-  if (result) return splitsFor(state, result);
+  if (result) return splitsFor(tables, state, index, result);
   const { engines, weight_formats } = tables;
   const machines = [state.machines[index]];
   const changes = [
@@ -43,11 +43,29 @@ export function waysOut(tables, state, { index, result }) {
 
 const USUAL_HOST = "ddr5-5600-dual";
 
-// What has no room may lie in the memory of the computer that the card is in, where the engine can do so.
-function splitsFor(state, { fits, device, engine }) {
-  const can = engine.id === "llama.cpp" || engine.runs.includes("llama.cpp");
-  if (fits !== false || device.shares_memory || !can || asksForHost(state)) return [];
-  return [{ text: "入らない分を主記憶（DDR5-5600、2チャネル）に置く", state: { ...state, host: USUAL_HOST } }];
+// What has no room may lie in the memory of the computer that the card is in, where the engine can do so; where it lies
+// there, the rest may be divided otherwise.
+function splitsFor(tables, state, index, result) {
+  if (!mayBeSplit(result) || (result.fits !== false && !result.offload)) return [];
+  const other = { ...state, host: state.host ?? USUAL_HOST };
+  const where = asksForHost(state) ? "" : "入らない分を主記憶（DDR5-5600、2チャネル）に置く";
+  if (!parts.offload) return [{ text: where, state: other }];
+  const machines = [state.machines[index]];
+  const best = parts.offload.bestSplit(other, (asked) => answersTo(tables, { ...asked, machines })[0].result);
+  const gained =
+    best && (result.fits === false || best.result.decode_tokens_per_s > 1.005 * result.decode_tokens_per_s);
+  if (!gained) return where ? [{ text: where, state: other }] : [];
+  const { gpu_layers, cpu_moe_layers } = best.result.offload;
+  const how = cpu_moe_layers ? `${cpu_moe_layers} 層のエキスパートを主記憶に` : `GPUに ${gpu_layers} 層`;
+  const speed = `${significant(best.result.decode_tokens_per_s)} トークン/秒`;
+  return [
+    { text: where ? `${where}（${how}、${speed}）` : `いちばん速い分け方（${how}、${speed}）`, state: best.state },
+  ];
+}
+
+/** Whether an engine can leave a part of a model that does not fit to the host. */
+export function mayBeSplit({ device, engine }) {
+  return !device.shares_memory && (engine.id === "llama.cpp" || engine.runs.includes("llama.cpp"));
 }
 
 /**
@@ -56,20 +74,22 @@ function splitsFor(state, { fits, device, engine }) {
  * @param {object} state - What the reader has chosen.
  * @returns {object} By field, a function that says of a value what stands behind it; empty if it can be chosen.
  */
-export function marksFor(tables, { model, engine, backend, machines }) {
+export function marksFor(tables, { engine, backend, machines }) {
   const families = machines.map((machine) => listedDevice(tables, machine) ?? { family: "", ...machine.device });
   const on = (one) => families.map((device) => (one.backends.length && device.family ? one.backends_on(device) : [""]));
   const here = on(tables.engines.get(engine));
   // Of what the engine cannot do anywhere here, its own mark says enough.
   const open = here.filter((backends) => backends.length).map((backends) => (backend ? [backend] : backends));
-  const format = (id) => tables.weight_formats.get(id) ?? parts.files?.modelOf(model).weights;
   const reads = (id) =>
-    open.some((backends) => meantBy(format(id), tables.engines.get(engine), Object.freeze([...backends])));
+    open.some((backends) =>
+      meantBy(tables.weight_formats.get(id), tables.engines.get(engine), Object.freeze([...backends])),
+    );
   return {
     engine: (id) =>
       on(tables.engines.get(id)).some((backends) => backends.length) ? "" : "（この機械では動きません）",
     backend: (id) =>
       !id || here.some((backends) => backends[0] === "" || backends.includes(id)) ? "" : "（ここにはありません）",
-    weights: (id) => (!open.length || reads(id) ? "" : "（このエンジンでは読めません）"),
+    // What a file is stored in is said in the card.
+    weights: (id) => (id === AS_THE_FILE || !open.length || reads(id) ? "" : "（このエンジンでは読めません）"),
   };
 }

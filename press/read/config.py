@@ -16,8 +16,8 @@ from press.read.words import words
 CONFIG = "_quarto.yml"
 
 NOT_UTF8 = ("UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
-# The book in one file, where `python -m press pdf` has put it; the site may offer it.
-PDF = "book.pdf"
+# The book in one file, where `python -m press pdf` and `epub` have put it; the site may offer it.
+PDF, EPUB = "book.pdf", "book.epub"
 CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")  # of a whole book or chapter
 
 

@@ -37,7 +37,7 @@ DIV_ATTRIBUTES = {"layout-ncol", "layout-nrow", "layout", "title", "collapse", "
                   "name", "number", "style", "fig-cap", "tbl-cap", "fig-alt", "fig-align", "data",
                   "tbl-colwidths", "width", "role", "lang", "group", "summary", "open", "kind"}  # fmt: skip
 # What a book is made into, and by which names of formats (`when-format`) that is meant.
-FORMS = {"html": re.compile("html"), "pdf": re.compile("(pdf|typst)$")}
+FORMS = {"html": re.compile("html"), "pdf": re.compile("(pdf|typst)$"), "epub": re.compile("epub")}
 Parts = dict[str, list[pf.Element]]  # parsed captions and outputs of a code cell, by name
 ESCAPED = re.compile(r"\{(\{+[^<}\n]+\}+)\}")  # {{python}}: a block or piece of code that is shown, not run
 UNSUPPORTED_CLASS = re.compile(
@@ -127,6 +127,8 @@ class _Structure:
         if isinstance(el, pf.Para | pf.Plain):
             self._equations(el)
             return self._linked_figure(el)
+        if isinstance(el, pf.Image) and not len(el.content):
+            el.content = pandoc.plain(el.attributes.pop("fig-alt", ""))
         if isinstance(el, pf.Figure):
             return self._implicit_figure(el)
         if isinstance(el, pf.RawBlock | pf.RawInline) and el.format not in ("html", "html5", "html4"):

@@ -24,10 +24,9 @@ from press import pandoc
 from press.cache import Cache
 from press.problems import Problems
 from press.read.config import CONFIG, Book
-from press.resolve.kinds import kind_of
 from press.resolve.page import Page
 from press.write.html import column_widths, image_size
-from press.write.walk import NoFormError, Walk, is_solution
+from press.write.walk import NoFormError, Walk, answer_anchor, part_of, parted
 
 TEMPLATE = Path(__file__).with_name("book.typ")
 FONTS = ("pylopdf_fonts_jp", "noto_cjk_sans_jp_bold")  # the packages that bring them
@@ -137,19 +136,12 @@ def _main(book: Book, pages: list[Page], chapters: list[_Chapter]) -> str:
     lines = ['#import "/book.typ": *', f"#show: book.with({settings}, width: {WIDTH_MM}mm, margin: {MARGIN_MM}mm)"]
     before = ""
     for page, chapter in zip(pages, chapters, strict=True):
-        part = _part(book, page)
+        part = part_of(book, page)
         if part != before and page.entry.role != "part":
             lines += [f"#part({_text(part)})"] if part else []
         before = part
         lines.append(f"#include {_text('/' + chapter.file)}")
     return "\n".join(lines) + "\n"
-
-
-def _part(book: Book, page: Page) -> str:
-    """The part that a page stands in; a part may be a page itself."""
-    if page.entry.role == "appendix" and page.entry.part is None:
-        return book.words["section-title-appendices"]
-    return page.entry.part or ""
 
 
 def set_document(files: dict[str, bytes], main: str, alone: dict[str, str], problems: Problems) -> bytes:
@@ -234,13 +226,13 @@ class _Drawing(Walk):
         head = [pf.Str(number + IDEOGRAPHIC_SPACE)] if page.number else []
         title = self._heading(1, "chapter", page.href, [*head, *self.inlines(page.title)])
         own = self._at(page.label) if page.label else []
-        kept, solutions = _parted(page.blocks)
+        kept, solutions = parted(page.blocks)
         blocks = [*title, *own, *self.blocks(kept)]
         if solutions:
             word = self.book.words["environment-solution-title"]
             blocks += self._heading(2, "section", f"{page.href}#?answers", [pf.Str(word)])
             for exercise, pieces in solutions.items():
-                blocks += self._at(_answer(exercise)) + self.blocks(pieces)
+                blocks += self._at(answer_anchor(exercise)) + self.blocks(pieces)
         return blocks
 
     # ---- places ----
@@ -278,7 +270,7 @@ class _Drawing(Walk):
 
     def _heading(self, level: int, kind: str, label: str, content: list[pf.Element]) -> list[pf.Element]:
         # In a part, whose own title is the first level, all others stand one lower.
-        level += bool(_part(self.book, self.page)) and self.page.entry.role != "part"
+        level += bool(part_of(self.book, self.page)) and self.page.entry.role != "part"
         # In one line: a break would be a space in the list of bookmarks.
         return [pf.Plain(_inline(f"#titled({level}, {_text(kind)}, {_text(label)})["), *content, _inline("]"))]
 
@@ -362,7 +354,7 @@ class _Drawing(Walk):
         more = []
         if "answered" in el.attributes:
             word = self.book.words["environment-solution-title"]
-            more = [_raw(f"#answered({self._name(_answer(el.identifier))}, {_text(word)})")]
+            more = [_raw(f"#answered({self._name(answer_anchor(el.identifier))}, {_text(word)})")]
         return self._titled("theorem", el, more)
 
     def _tab(self, el: pf.Div) -> list[pf.Element]:
@@ -429,30 +421,6 @@ class _Drawing(Walk):
     def note(self, el: pf.Note) -> list[pf.Element]:
         el.content = self.blocks(el.content)
         return [el]
-
-
-def _answer(exercise: str) -> str:
-    """The anchor of an exercise's solution: a name that no label can have."""
-    return f"?answer-{exercise}"
-
-
-def _parted(blocks: Iterable[pf.Element]) -> tuple[list[pf.Element], dict[str, list[pf.Element]]]:
-    """The blocks without the solutions, and those by exercise; an exercise knows whether it has one."""
-    kept: list[pf.Element] = []
-    solutions: dict[str, list[pf.Element]] = {}
-    exercise: pf.Div | None = None
-    for block in blocks:
-        if exercise is not None and is_solution(block):
-            exercise.attributes["answered"] = "true"
-            title = block.content[0].content[0]
-            posed = exercise.content[0].content[0]
-            title.content = [posed.content[0], pf.Str(" — "), *title.content]
-            solutions.setdefault(exercise.identifier, []).append(block)
-            continue
-        is_exercise = isinstance(block, pf.Div) and "theorem" in block.classes and kind_of(block.identifier) == "exr"
-        exercise = block if is_exercise else None
-        kept.append(block)
-    return kept, solutions
 
 
 # ---- what is measured --------------------------------------------------------------------------------

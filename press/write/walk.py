@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import panflute as pf
 
 from press.read.config import Book
+from press.resolve.kinds import kind_of
 from press.resolve.links import ELSEWHERE
 from press.resolve.page import Page
 from press.resolve.tree import descend
@@ -191,3 +192,34 @@ class Walk:
         media = self.page.manuscript.media
         path = self.book.root / Path(self.page.href).parent / unquote(el.url)
         return media[el.url] if el.url in media else path.read_bytes()
+
+
+def part_of(book: Book, page: Page) -> str:
+    """The part that a page stands in; a part may be a page itself."""
+    if page.entry.role == "appendix" and page.entry.part is None:
+        return book.words["section-title-appendices"]
+    return page.entry.part or ""
+
+
+def answer_anchor(exercise: str) -> str:
+    """The anchor of an exercise's solution: a name that no label can have."""
+    return f"?answer-{exercise}"
+
+
+def parted(blocks: Iterable[pf.Element]) -> tuple[list[pf.Element], dict[str, list[pf.Element]]]:
+    """The blocks without the solutions, and those by exercise; an exercise knows whether it has one."""
+    kept: list[pf.Element] = []
+    solutions: dict[str, list[pf.Element]] = {}
+    exercise: pf.Div | None = None
+    for block in blocks:
+        if exercise is not None and is_solution(block):
+            exercise.attributes["answered"] = "true"
+            title = block.content[0].content[0]
+            posed = exercise.content[0].content[0]
+            title.content = [posed.content[0], pf.Str(" — "), *title.content]
+            solutions.setdefault(exercise.identifier, []).append(block)
+            continue
+        is_exercise = isinstance(block, pf.Div) and "theorem" in block.classes and kind_of(block.identifier) == "exr"
+        exercise = block if is_exercise else None
+        kept.append(block)
+    return kept, solutions

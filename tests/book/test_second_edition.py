@@ -13,11 +13,6 @@ from tests.checks.report import expect_none
 PART_ONE = ("chapters/01-memory-hierarchy.ipynb", "chapters/02-latency.ipynb", "chapters/03-a100-vs-macmini.ipynb")
 # What quotes the article's own words.
 QUOTING = {"chapters/d-article.ipynb"}
-# What still stands as it was in the first edition.
-FIRST_EDITION = {
-    "chapters/a-devices.ipynb",
-    "chapters/c-limits.qmd",
-}
 
 WORDS_TABLE = re.compile(r"^\| 使わない語 .*\n\|[-:| ]+\|\n((?:\|.*\n)+)", re.MULTILINE)
 EXERCISE = re.compile(r"^::: \{#(exr-[\w-]+)\}\n## .+\n(.*)", re.MULTILINE)
@@ -90,8 +85,8 @@ def of(manuscripts, names):
 
 
 def rewritten(manuscripts):
-    of(manuscripts, QUOTING | FIRST_EDITION)
-    return [manuscript for manuscript in manuscripts if manuscript.name not in QUOTING | FIRST_EDITION]
+    of(manuscripts, QUOTING)
+    return [manuscript for manuscript in manuscripts if manuscript.name not in QUOTING]
 
 
 def test_words_not_to_be_used_are_not_used(manuscripts, rules):

@@ -15,6 +15,10 @@ from hayasa.units import GIB, duration, gibibytes, significant
 from tests.browser.waiting import wait_until
 
 PAGE = "calculator.html"
+ARTICLE = (
+    "?model=own:parameters=7e9&weights=int4&engine=ideal&batch=1&context=0&machine=a100-80gb-pcie"
+    "&machine=own:name=Mac%20mini%20M4;family=apple;bandwidth=1.2e11;memory=17179869184;int4=3.8e13"
+)
 NEEDS_SHAPE = (
     "パラメータ数だけでは、KVキャッシュの大きさが分かりません。"
     "文脈長を0にするか、「層やヘッドの数も入れる」に印を付けてください。"
@@ -216,7 +220,7 @@ UNFOLDED = """
     part.addEventListener("toggle", done, { once: true });
     part.open = true;
   })));
-  while (document.querySelector("details[open] [role=status]")) await new Promise((done) => setTimeout(done));
+  while (document.querySelector("details[open] [role=status]:not(:empty)")) await new Promise((done) => setTimeout(done));
   for (const part of folded) part.open = false;
 """
 READ = (
@@ -268,13 +272,15 @@ class Calculator:
         self.visitor, self.page = visitor, visitor.page
         self.root = self.page.locator(".hayasa-calculator")
 
-    def open(self, query: str = ""):
-        """Go to a view."""
+    def open(self, query: str = ARTICLE):
+        """Go to a view; to no query for what a first visitor sees."""
         return self.open_address(self.visitor.address + PAGE + query)
 
     def open_address(self, address: str):
         self.page.goto(address, wait_until="commit")
         self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
+        # Whoever changes the engine has unfolded these.
+        self.page.evaluate("document.querySelector('.hayasa-calculator .hy-more').open = true")
         return self
 
     def go(self, way: str, query: str) -> None:

@@ -18,7 +18,7 @@ import hayasa
 from hayasa.catalog.objects import device_rows
 from hayasa.catalog.reader import data_directory, parse_number
 from hayasa.units import GIB, duration, gibibytes, significant
-from tests.browser.calculator import Calculator, Machine, View, changes, differences
+from tests.browser.calculator import PAGE, Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
@@ -51,8 +51,49 @@ def calculator(visitor):
 # ---------------------------------------------------------------- what the page says
 
 
-def test_the_opening_view_is_the_comparison_of_the_article(calculator):
-    shown = calculator.open().read()
+@pytest.mark.parametrize(
+    ("visitor", "machine"),
+    [
+        ({"user_agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"}, Machine("apple-m4-10c", 16)),
+        ({"user_agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"}, Machine("rtx-4060")),
+    ],
+    indirect=["visitor"],
+)
+def test_a_first_visitor_sees_an_estimate_and_is_asked_for_the_machine(calculator, machine):
+    view = View("llama-3.1-8b", context_length=2048, machines=[machine])
+    expect_none(differences(calculator.open("").read(), view))
+    assert calculator.query == ""
+    asked = calculator.root.get_by_role("group", name="お使いの機械").get_by_role("button")
+    for name, own in (("M2", Machine("apple-m2-8c", 16)), ("RTX 3060", Machine("rtx-3060", 12))):
+        asked.filter(has_text=re.compile(f"^{name}$")).click()
+        expect_none(differences(calculator.read(), View("llama-3.1-8b", context_length=2048, machines=[own])))
+        assert f"machine={own.device}@{own.memory_gb:.0f}" in calculator.query
+    # Who comes with a question of their own is not asked.
+    assert calculator.open("?model=qwen3-8b&machine=rtx-3060").root.locator(".hy-asked").count() == 0
+
+
+@pytest.mark.parametrize("visitor", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
+def test_question_answer_and_interval_are_in_the_first_screen_of_a_phone(calculator):
+    calculator.open_address(calculator.visitor.address + PAGE)
+    calculator.page.evaluate("document.querySelector('.hy-more').open = false")
+    for shown in (calculator.field("モデル"), calculator.field("重みの形式"), calculator.field("機種")):
+        assert in_view(shown)
+    for selector in (".hy-speed", ".hy-output .hy-facts", ".hy-memory p"):
+        assert in_view(calculator.root.locator(selector).first)
+    assert not calculator.field("エンジン").is_visible()
+    assert "llama.cpp" in calculator.root.locator(".hy-more summary").text_content()
+
+
+def in_view(part) -> bool:
+    return part.evaluate(
+        "part => { const { top, bottom } = part.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; }"
+    )
+
+
+def test_the_comparison_of_the_article_is_one_touch_away(calculator):
+    calculator.open("").page.get_by_role("link", name="この本の出発点", exact=True).first.click()
+    wait_until(calculator.page, "() => location.search.includes('engine=ideal')")
+    shown = calculator.read()
     expect_none(differences(shown, article()))
     limits = [
         result.batch_size / seconds
@@ -80,6 +121,24 @@ def test_every_part_of_a_sum_links_the_chapter_that_explains_it(calculator, site
         for address, text in links:
             assert (site / address).is_file()
             assert text == f"第{int(address.removeprefix('chapters/')[:2])}章"
+
+
+def test_what_a_step_waits_for_stands_above_its_sum(calculator):
+    query = COMMANDS[0] + "&machine=rtx-4090"
+    calculator.open(query).root.locator(".hy-waits").nth(1).wait_for()
+    shown = calculator.root.locator(".hy-waits")
+    for place, result in enumerate(View.read(query).results()):
+        waits = [one for one in result.waits if one.seconds and not one.hidden]
+        said = [
+            f"{one.kind.label} {'−' if one.seconds < 0 else ''}{duration(abs(one.seconds))}"
+            for one in sorted(waits, key=lambda one: -one.seconds)
+        ]
+        caption = f"1ステップに {duration(result.step_latency_s)}：{'、'.join(said)}"
+        assert shown.nth(place).locator(".hy-caption").text_content() == caption
+        widths = [part.bounding_box()["width"] for part in shown.nth(place).locator(".hy-wait-bar > div").all()]
+        longest = max(one.seconds for one in waits)
+        total = sum(one.seconds for one in waits if one.seconds > 0)
+        assert math.isclose(widths[0] / sum(widths), longest / total, abs_tol=0.02)
 
 
 # A step: what it is called, what the reader does, and what that makes of the view.
@@ -115,10 +174,6 @@ def set_size(**values):
     return lambda view: view.model.update(values)
 
 
-def unfold(calculator):
-    calculator.root.locator(".hy-more summary").click()
-
-
 CONDITIONS = [
     ("モデル", lambda c: c.choose("モデル", "llama-3.1-8b"), set_to(model="llama-3.1-8b")),
     ("重み", lambda c: c.choose("重みの形式", "q4_k_m"), set_to(weights="q4_k_m")),
@@ -127,7 +182,7 @@ CONDITIONS = [
     ("バッチのつまみ", lambda c: c.press("バッチサイズ（スライダー）", "ArrowRight"), set_to(batch_size=16)),
     ("文脈", lambda c: c.type("文脈長", "4,096"), set_to(context_length=4096)),
     ("文脈のつまみ", lambda c: c.press("文脈長（スライダー）", "ArrowRight"), set_to(context_length=8192)),
-    ("プロンプト", lambda c: (unfold(c), c.type("プロンプトの長さ", "１２３")), set_to(prompt_length=123)),
+    ("プロンプト", lambda c: c.type("プロンプトの長さ", "１２３"), set_to(prompt_length=123)),
     ("KVキャッシュ", lambda c: c.choose("KVキャッシュの形式", "q8_0"), set_to(kv_cache="q8_0")),
     ("台数", lambda c: c.type("台数", "2", 1), set_machine(1, devices=2)),
     ("分け方", lambda c: c.choose("複数台での分け方", "tensor"), set_to(split="tensor")),
@@ -295,7 +350,7 @@ def test_every_address_opens_the_same_view_in_a_new_tab(walk, browser, address):
         for stop in walk.stops:
             restored = reader.open(stop.query).read()
             found += [f"{stop.name}: {change}" for change in changes(stop.shown, restored)]
-    assert len({stop.query for stop in walk.stops}) == len(walk.stops)
+    assert len({stop.query for stop in walk.stops}) == len({repr(stop.view) for stop in walk.stops}) > 10
     expect_none(found)
 
 
@@ -377,7 +432,7 @@ def command(view: View) -> dict:
 def test_examples_on_the_page_move_it_without_loading_it_anew(calculator):
     page = calculator.open().page
     page.evaluate("window.stayed = true")
-    examples = page.locator("main a[href*='calculator.html?']")
+    examples = page.locator("main a[href*='calculator.html?model']:not([href*='own:'])")
     found = []
     for place in range(examples.count()):
         examples.nth(place).click()
@@ -613,7 +668,7 @@ def test_the_measured_choices_have_dots():
             "verdict",
         ),
         ("sums-formulas.mjs", "演算の数 ÷ 演算の速さ", "演算の速さ ÷ 演算の数", "計算の道筋"),
-        ("python.mjs", '["weights", text(state.weights)]', '["weights", text("f16")]', "Pythonのコード"),
+        ("python.mjs", ": text(state.weights)]", ': text("f16")]', "Pythonのコード"),
     ],
 )
 def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, noticed):
@@ -625,7 +680,6 @@ def test_a_changed_script_is_noticed(visitor, change_script, module, old, new, n
 def test_an_address_that_leaves_something_out_is_noticed(visitor, change_script):
     change_script("address.mjs", 'kv: "kv_cache",', "")
     calculator = Calculator(visitor).open()
-    unfold(calculator)
     calculator.choose("KVキャッシュの形式", "q8_0")
     calculator.choose("重みの形式", "q8_0")
     before = calculator.read()

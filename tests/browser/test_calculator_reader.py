@@ -6,7 +6,7 @@ import pytest
 
 import hayasa
 from hayasa.units import scaled, significant
-from tests.browser.calculator import Calculator, Machine, View, changes, differences
+from tests.browser.calculator import ARTICLE, Calculator, Machine, View, changes, differences
 from tests.browser.conftest import Visitor
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
@@ -175,19 +175,22 @@ class Keyboard:
 def test_everything_works_by_keyboard_alone(calculator):
     calculator.open(TWO)
     view = View.read(TWO)
+    folded = calculator.root.locator(".hy-more")
+    folded.evaluate("part => { part.open = false; }")
     reader = Keyboard(calculator)
     reader.enter()
     assert reader.at()["name"] == "モデルを名前の一部でしぼる"
     assert reader.press("Tab")["name"] == "モデル"
     reader.keyboard.type("Llama 3.1 8B")
     view.model = "llama-3.1-8b"
+    assert reader.press("Tab")["name"] == "重みの形式"
+    assert reader.press("Tab")["name"] == folded.locator("summary").text_content()
+    reader.press("Enter")
     reader.move("バッチサイズ")
     reader.write("3")
     reader.move("バッチサイズ（スライダー）")
     reader.press("ArrowRight", "ArrowRight")
     view.batch_size = 16
-    reader.move("くわしい条件")
-    reader.press("Enter")
     reader.move("プロンプトの長さ")
     reader.write("77")
     view.prompt_length = 77
@@ -270,7 +273,7 @@ def hear_a_burst(calculator) -> list[str]:
 
 def test_a_burst_of_changes_is_announced_once(calculator):
     calculator.open(TWO).page.wait_for_timeout(1000)
-    assert calculator.page.locator(".hayasa-calculator [role=status]").all_text_contents() == ["", ""]
+    assert calculator.page.locator(".hayasa-calculator [role=status]").all_text_contents() == [""] * 3
     view = View.read(TWO)
     view.batch_size, view.context_length = 32, 10240
     assert hear_a_burst(calculator) == [view.announcement()]
@@ -347,7 +350,7 @@ def test_labels_in_charts_do_not_overlap(visitor, site):
         page = Calculator(visitor).open(query).page
         found += [f"{query}: {pair}" for pair in page.evaluate(OVERLAPPING)]
     for name in figure_pages(site):
-        found += [f"{name}: {pair}" for pair in visitor.visit(name).evaluate(OVERLAPPING)]
+        found += [f"{name}: {pair}" for pair in visit_figures(visitor, name).evaluate(OVERLAPPING)]
     expect_none(found)
 
 
@@ -396,7 +399,7 @@ def test_without_script_the_table_is_there(visitor):
 def test_the_calculator_works_on_a_page_opened_straight_from_the_disk(browser, site):
     with browser.new_context(locale="ja-JP") as context:
         visitor = Visitor(context.new_page(), "file://")
-        calculator = Calculator(visitor).open_address((site / "calculator.html").as_uri())
+        calculator = Calculator(visitor).open_address((site / "calculator.html").as_uri() + ARTICLE)
         calculator.choose("モデル", "llama-3.1-8b")
         calculator.choose("重みの形式", "q4_k_m")
         calculator.choose("エンジン", "llama.cpp")
@@ -412,7 +415,7 @@ def test_the_calculator_works_on_a_page_opened_straight_from_the_disk(browser, s
         calculator.page.evaluate("location.hash = document.querySelector('main h2[id]').id")
         calculator.page.wait_for_timeout(100)
         assert changes(before, calculator.read()) == []
-        example = calculator.page.locator("main a[href*='calculator.html?']").first
+        example = calculator.page.locator("main a[href*='calculator.html?model=llama']").first
         example.click()
         view = View.read(example.get_attribute("href").partition("?")[2])
         assert differences(calculator.read(), view) == []
@@ -427,6 +430,15 @@ def figure_pages(site) -> list[str]:
         path for path in sorted(site.rglob("*.html")) if 'class="hayasa-figure"' in path.read_text(encoding="utf-8")
     ]
     return [path.relative_to(site).as_posix() for path in found]
+
+
+def visit_figures(visitor, name: str):
+    """Go to a page, and to its figures, which come when a reader is near."""
+    page = visitor.visit(name)
+    for root in page.locator(".hayasa-figure, .hayasa-live").all():
+        root.scroll_into_view_if_needed()
+        root.locator("svg.hy-plot").wait_for()
+    return page
 
 
 def test_at_least_two_chapters_have_a_figure_that_moves(site):
@@ -478,7 +490,7 @@ STATIC = """root => {
 def test_figures_in_the_chapters_answer_their_sliders(visitor, site):
     found, kinds = [], set()
     for name in figure_pages(site):
-        page = visitor.visit(name)
+        page = visit_figures(visitor, name)
         # Paper needs every image; a page that is left while one is loading would count as broken.
         page.evaluate("for (const image of document.images) image.loading = 'eager'")
         wait_until(page, "[...document.images].every((image) => image.complete)")

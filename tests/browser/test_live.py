@@ -5,18 +5,26 @@ import re
 
 import pytest
 
-from tests.browser.test_calculator_reader import OVERLAPPING
+from hayasa.book.blocks import dequantize_q4_0
+from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
 from tests.web.test_live import GUESS
-from tools.page.live import pipes_data, waterfall_data
+from tools.page.live import BLOCK, eight_data, filling_data, lottery_data, pipes_data, waterfall_data
 
 pytestmark = pytest.mark.browser
 
-LATENCY, COMPARISON = "chapters/02-latency.html", "chapters/03-a100-vs-macmini.html"
-PLACES = {"pipes": LATENCY, "waterfall": COMPARISON}
-READY = "document.documentElement.dataset.hayasaLive !== undefined"
+COMPARISON = "chapters/03-a100-vs-macmini.html"
+PLACES = {
+    "pipes": "chapters/02-latency.html",
+    "waterfall": COMPARISON,
+    "nibbles": "chapters/06-quantization.html",
+    "filling": "chapters/07-kv-cache.html",
+    "lottery": "chapters/08-moe-and-clusters.html",
+    "eight": "chapters/08-moe-and-clusters.html",
+}
+READY = "document.documentElement.dataset.hayasaChapter !== undefined"
 NARROW = {"viewport": {"width": 390, "height": 844}}
 WIDTHS = pytest.mark.parametrize("visitor", [NARROW, {}], ids=["390", "1280"], indirect=True)
 
@@ -65,8 +73,7 @@ def guess_pages(manuscripts) -> list[str]:
 def test_every_guess_is_taken_and_set_beside_the_answer(visitor, manuscripts):
     found = []
     for name in guess_pages(manuscripts):
-        page = visitor.visit(name)
-        wait_until(page, READY)
+        page = visit_figures(visitor, name)  # what is on its way when a page is left would count as lost
         for root in page.locator(".hayasa-guess").all():
             given = root.evaluate("root => ({ ...root.dataset })")
             assert page.locator(".hy-guess-verdict").count() == 0
@@ -195,6 +202,129 @@ def test_the_tanks_are_as_full_as_the_formulas_say(visitor):
         kind = "メモリバウンド" if ends[0] >= ends[1] else "計算バウンド"
         assert kind in root.locator(".hy-readout").text_content()
     expect_none(visitor.problems)
+
+
+# ---- the memory that fills
+
+
+@WIDTHS
+def test_the_memory_is_as_full_as_hayasa_says(visitor):
+    _, root = live(visitor, "filling")
+    data = filling_data()
+    draw = random.Random(8)
+    for _ in range(12):
+        which, t = draw.randrange(3), round(draw.uniform(0, 20), 1)
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        tokens = t / 20 * data["longest"]
+        model = data["models"][which]
+        filled = model["resident"] + model["full"] * tokens + model["windowed"] * min(tokens, model["window"])
+        shares = root.locator("svg.hy-plot").evaluate(
+            """(svg) => {
+              const wide = (name) => svg.querySelector(name).getBBox().width;
+              return [wide("rect.hy-wait") + wide("rect.hy-cache"), wide("rect.hy-tank")];
+            }"""
+        )
+        assert shares[0] / shares[1] == pytest.approx(min(1, filled / data["capacity"]), abs=1 / shares[1])
+        fits = filled <= model["usable"]
+        assert root.locator("svg.hy-plot").get_by_text("入りきりません").count() == (not fits)
+        assert root.locator(".hy-over").count() == (not fits)
+        if fits:
+            speed = data["bandwidth"] / (model["read"] + filled - model["resident"])
+            assert f"毎秒{speed:.1f}トークンまで" in root.locator("svg.hy-plot").text_content()
+        # The last point of the curve is that speed.
+        marks = root.locator("svg.hy-plot").evaluate(
+            """(svg) => ({
+              end: svg.querySelector("polyline.hy-roof").points.getItem(
+                svg.querySelector("polyline.hy-roof").points.numberOfItems - 1).y,
+              ticks: [...svg.querySelectorAll("text.hy-tick[text-anchor=end]")]
+                .filter((one) => /^[0-9.]+$/.test(one.textContent) && Number(one.getAttribute("x")) < 44)
+                .map((one) => [Number(one.textContent), Number(one.getAttribute("y")) - 4]),
+            })"""
+        )
+        (low, low_y), (high, high_y) = marks["ticks"][0], marks["ticks"][-1]
+        shown = low + (marks["end"] - low_y) / (high_y - low_y) * (high - low)
+        truth = data["bandwidth"] / (model["read"] + filled - model["resident"])
+        assert shown == pytest.approx(truth, abs=abs((high - low) / (high_y - low_y)))
+    expect_none(visitor.problems)
+
+
+# ---- eight machines
+
+
+@WIDTHS
+def test_eight_machines_work_when_the_schedule_says(visitor):
+    _, root = live(visitor, "eight")
+    data, draw = eight_data(), random.Random(4)
+    links = [0, 0.05, 0.1, 0.3, 0.5, 1, 2, 3, 5, 8, 10, 12, 14, 15, 16, 18]
+    for _ in range(12):
+        people, link, t = draw.randint(1, 8), draw.randrange(len(links)), round(draw.uniform(0.1, 9.9), 1)
+        root.get_by_role("slider", name="同時に使う人").fill(str(people - 1))
+        root.get_by_role("slider", name="隣へ渡すのにかかる時間").fill(str(link))
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        now, part_s, link_s = t / 50, data["part_s"], links[link] / 1000
+        # One person after the other enters; each goes round and round, since eight parts are no longer than a round.
+        token_s = 8 * part_s + data["messages"] * link_s
+        busy = set()
+        for person in range(people):
+            since = now - person * part_s
+            for machine in range(8):
+                start = machine * (part_s + link_s)
+                if since >= start and (since - start) % token_s < part_s - 1e-9:
+                    busy.add(machine)
+        lit = root.locator("svg.hy-plot rect.hy-box").evaluate_all(
+            "boxes => boxes.flatMap((box, i) => (box.classList.contains('hy-lit') ? [i] : []))"
+        )
+        assert set(lit) == busy, (people, links[link], t)
+        chart = root.evaluate(BARS.replace("rect.hy-wait", "g rect.hy-work"))
+        bars = [mark for mark in chart if "from" in mark]
+        zero, scale = axis(chart, bars[0]["top"])
+        assert (bars[0]["from"] - zero) / scale == pytest.approx(0, abs=1 / scale)
+        assert (bars[0]["to"] - bars[0]["from"]) / scale == pytest.approx(1000 * part_s, abs=1 / scale)
+    expect_none(visitor.problems)
+
+
+# ---- the bytes and the lottery
+
+
+def test_a_bit_is_turned_with_keys(visitor):
+    page, root = live(visitor, "nibbles")
+    root.get_by_role("radio", name="3バイト目（整数）", exact=True).focus()
+    page.keyboard.press("ArrowRight")  # the fourth byte: weights 1 and 17
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    block = bytearray(bytes.fromhex(BLOCK))
+    before = dequantize_q4_0(bytes(block))
+    block[3] ^= 128
+    after = dequantize_q4_0(bytes(block))
+    moved = [i for i in range(32) if before[i] != after[i]]
+    assert moved == [17]
+    said = root.locator(".hy-readout").text_content().replace("−", "-")
+    assert "32個のうち1個が変わりました" in said
+    found = re.search(r"17番の重み：.*＝ (-?[\d.]+)", said)
+    assert float(found[1]) == pytest.approx(float(after[17]), rel=1e-3)
+    assert root.locator(".hy-bit").first.get_attribute("aria-pressed") == str(bool(block[3] & 128)).lower()
+    # Where the marks stand is what the weights are.
+    heights = root.locator("svg.hy-plot circle.hy-filled").evaluate_all("all => all.map((one) => one.cy.baseVal.value)")
+    low, high = after.argmin(), after.argmax()
+    scale = (heights[high] - heights[low]) / float(after[high] - after[low])
+    for i in range(32):
+        assert heights[i] == pytest.approx(heights[low] + scale * float(after[i] - after[low]), abs=0.5)
+    root.get_by_role("button", name="もとに戻す").click()
+    assert "まだ、どの重みも変わっていません" in root.locator(".hy-readout").text_content()
+
+
+def test_as_many_cells_are_lit_as_are_said(visitor):
+    _, root = live(visitor, "lottery")
+    data = lottery_data()
+    for i, people in enumerate(data["people"]):
+        root.get_by_role("slider").fill(str(i))
+        lit = root.locator("svg.hy-plot rect.hy-cell.hy-lit").count()
+        said = root.locator(".hy-readout").text_content()
+        assert f"{people}人で、256組のうち{lit}組が起きました。" in said
+        assert f"式の平均は{data['expected'][i]:.1f}組です。" in said
+    root.get_by_role("button", name="100回引く").click()
+    assert "100回の平均は" in root.locator(".hy-readout").text_content()
 
 
 # ---- time

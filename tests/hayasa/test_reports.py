@@ -222,6 +222,11 @@ FORMS: dict[str, tuple[str, str, float, dict[str, object]]] = {
     # --------------------------------------------------------------------- people
     "bare": ("12.3 t/s\n", DECODE, 12.3, {"tool": ""}),
     "quoted": ("Generation speed : 93 tokens per second\n", DECODE, 93.0, {}),
+    "browser": (
+        json.dumps({"schema": "hayasa-browser/1", "device": "apple-m4-10c", "reading": [{"bytes": 1, "median": 9e10}],
+                    "decoding": [{"model": "llama-3.2-1b", "weights": "q4_0", "tokens_per_s": 71.5}]}, indent=1),
+        DECODE, 71.5, {"tool": "browser", "model": "llama-3.2-1b", "weights": "q4_0", "device": "apple-m4-10c"},
+    ),
     "japanese": ("生成速度: 24.5 tok/s\n", DECODE, 24.5, {}),
 }  # fmt: skip
 

@@ -130,6 +130,10 @@ def test_cover_contents_chapters_and_how_a_reader_finds_them(tmp_path):
         ("::: {layout-ncol=2}\n左\n\n右\n:::", "左 右"),
         ("::: {.column-margin}\n欄外\n:::", "欄外"),
         ('<div class="live" data-x="1"></div>', "ここには、ウェブのページ（a.html）では、動かせる図があります。"),
+        (
+            ":::: {.live data-x=1}\n問い\n\n::: {.callout-tip collapse=true}\n## 答えを見る\n秘密\n:::\n::::\n\n次の文",
+            "問い 次の文",
+        ),
         ("::: {.content-visible when-format='html'}\n画面\n:::\n\n::: {.content-visible when-format='pdf'}\n紙\n:::", "1.1 節 紙"),
         ("論文[@dao2022]。", "論文(Dao 2022 年)。"),
         ("\\#[x] と \\$5、`a#b[c]`", "#[x] と $5、a#b[c]"),
@@ -275,8 +279,8 @@ def test_without_the_packages_the_command_says_how_to_get_them(tmp_path, capsys,
 
 
 def test_the_first_page_offers_a_pdf_that_is_there(tmp_path):
-    link = (ROOT / "theme" / "pdf-link.lua").read_text(encoding="utf-8")
-    make_book(tmp_path, **{"_quarto.yml": CONFIG + "filters: [pdf-link.lua]\n", "pdf-link.lua": link})
+    link = (ROOT / "theme" / "whole-book.lua").read_text(encoding="utf-8")
+    make_book(tmp_path, **{"_quarto.yml": CONFIG + "filters: [whole-book.lua]\n", "whole-book.lua": link})
 
     def offered() -> bool:
         site = build(tmp_path)

@@ -341,4 +341,6 @@ def test_sizes(root, built, record_property):
     assert compressed["hayasa.js"] + compressed["hayasa-calculator.js"] <= 40_000
     assert compressed["hayasa-tables.js"] <= 30_000
     assert compressed["hayasa-race.js"] <= 4_000
+    assert compressed["hayasa-measure.js"] <= 22_000 and compressed["hayasa-thread.js"] <= 5_000
+    assert compressed["hayasa-chapter.js"] <= 3_000
     assert compressed["hayasa-live.js"] <= 25_000

@@ -38,7 +38,11 @@ REFUSED = (
     ),
     (re.compile(r"\bimport\s*[(.]"), "import(…) と import.meta は使えません"),
     (re.compile(r"[;}][^\S\n]*(?:import|export)\b"), "import と export は行の初めに書いてください"),
-    (re.compile(r"^(?:const|let|var)\b", re.MULTILINE), "モジュールの変数は、const か let で一つずつ書いてください"),
+    # WGSL, which stands in templates, says var<…>.
+    (
+        re.compile(r"^(?:const|let|var)\b(?!<)", re.MULTILINE),
+        "モジュールの変数は、const か let で一つずつ書いてください",
+    ),
     (re.compile(r"</script|<!--", re.IGNORECASE), "</script と <!-- は、ページに埋め込めなくなるので書けません"),
 )
 

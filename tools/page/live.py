@@ -8,7 +8,7 @@ from math import log10
 import hayasa
 from hayasa.catalog.objects import device_rows
 from hayasa.catalog.reader import parse_number
-from hayasa.machine.split import messages_per_step
+from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
 
 EIGHT = 8
@@ -33,7 +33,7 @@ def eight_data() -> dict[str, object]:
     result = hayasa.estimate("deepseek-v3", "apple-m4-pro-20c", weights="mlx-4bit", engine="ideal", devices=EIGHT)
     return {
         "machines": EIGHT,
-        "messages": messages_per_step("pipeline", EIGHT, hayasa.get_model("deepseek-v3").layers),
+        "messages": round(pipeline_step_s(1.0, EIGHT, link_latency_s=1.0) - 1.0),
         "part_s": 1 / result.decode_tokens_per_s_bound / EIGHT,
         "measured_tokens_per_s": measured_tokens_per_s("exo_day2-001"),
     }

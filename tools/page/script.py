@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
 from tools.page.live import live_data
+from tools.page.measure import measure_data
 from tools.page.package import Package
 from tools.page.race import race_data
 from tools.page.tables import (
@@ -75,6 +76,7 @@ class Later(NamedTuple):
 LATER = {
     "figures": Later(),
     "calculator": Later(),
+    "measure": Later(),
     "below": Later(
         (
             "hayasa.answer.duration.answer_time",
@@ -101,6 +103,7 @@ LATER = {
     "python": Later(beside="below"),
     "offload": Later(
         (
+            "hayasa.answer.choose.layers_instead",
             "hayasa.answer.offload.offload_of",
             "hayasa.answer.offload.offloaded_prompt",
             "hayasa.answer.offload.require_split",
@@ -205,6 +208,7 @@ LATER_DATA = {
     "draft": draft_data,
     "energy": energy_data,
     "file": file_data,
+    "measure": measure_data,
     "measurement": measurement_data,
     "offload": offload_data,
     "prompt": prompt_data,
@@ -316,14 +320,15 @@ def script_names() -> list[str]:
     return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
 
 
-# Scripts of their own, which need nothing of the others: what each imports under its name.
-ALONE: dict[str, Callable[[], object]] = {"race": race_data, "live": live_data}
+# Scripts of their own, which need nothing of the others, and what each imports under its name.
+ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "chapter": None, "live": live_data, "thread": None}
 
 
 def plain_script(root: Path, name: str) -> str:
-    """Return a script that stands alone: the front page's race, or the chapters' guesses and live figures."""
-    data = f"export const {name} = JSON.parse({quoted(compact_json(ALONE[name]()))});\n"
-    return bundle(root / "web", {f"{name}-data.mjs": data}, f"{name}.mjs", f"hayasa{name.title()}")
+    """Return a script that stands alone: the race, what a chapter begins with, its live figures, a thread."""
+    data = ALONE[name]
+    made = f"export const {name} = JSON.parse({quoted(compact_json(data()))});\n" if data else ""
+    return bundle(root / "web", {f"{name}-data.mjs": made}, f"{name}.mjs", f"hayasa{name.title()}")
 
 
 def scripts_alone(root: Path) -> dict[str, str]:

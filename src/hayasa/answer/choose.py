@@ -341,8 +341,34 @@ def best_split(model: str | Model, device: str | Device, *, host: str | float | 
         if question.get(name) is not None:
             raise InvalidValueError(f"{name} は best_split が選ぶものなので、指定できません。")
     result = estimate(model, device, host=host, **question)  # type: ignore[arg-type]
-    if not (result.offload and result.offload.cpu_moe_layers):
+    layers = layers_instead(result)
+    if layers is None:
         return result
+    other = estimate(model, device, host=host, gpu_layers=layers, **question)  # type: ignore[arg-type]
+    return max(result, other, key=speed_per_sequence)
+
+
+def layers_instead(result: Estimate) -> int | None:
+    """Return how many layers fit on the device where whole layers are left to the host, and not experts.
+
+    Parameters
+    ----------
+    result : Estimate
+        An estimate whose experts are left to the host.
+
+    Returns
+    -------
+    int or None
+        `gpu_layers`; None where no experts are left to the host, or nothing fits.
+
+    Examples
+    --------
+    >>> from hayasa import estimate
+    >>> layers_instead(estimate("gpt-oss-120b", "rtx-3090", host="ddr5-6000 x2 64GB"))
+    14
+    """
+    if not (result.offload and result.offload.cpu_moe_layers):
+        return None
     layers = split_that_fits(
         result.model,
         result.device,
@@ -355,7 +381,4 @@ def best_split(model: str | Model, device: str | Device, *, host: str | float | 
         devices=result.devices,
         experts_first=False,
     )
-    if layers is None:
-        return result
-    other = estimate(model, device, host=host, gpu_layers=layers.gpu_layers, **question)  # type: ignore[arg-type]
-    return max(result, other, key=speed_per_sequence)
+    return layers.gpu_layers if layers else None

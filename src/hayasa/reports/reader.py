@@ -50,7 +50,8 @@ def read_report(text: str) -> Reading:
     text : str
         Output of llama-bench (Markdown, CSV, JSON, JSON lines),
         llama-batched-bench, ``ollama run --verbose``, LM Studio, mlx-lm,
-        llama.cpp's programs or vLLM, with whatever stands around it.
+        llama.cpp's programs or vLLM, with whatever stands around it; or a
+        record of the book's page that measures its reader's machine.
 
     Returns
     -------
@@ -227,7 +228,7 @@ class _Reader:
             return
         try:
             speeds = list(_speeds_of_entry(entry))
-        except (ValueError, TypeError, ZeroDivisionError):
+        except (ValueError, TypeError, KeyError, ZeroDivisionError):
             self._not_understood(number, shown, "JSON の値が、数であるはずのところで数ではありません。")
             return
         if not speeds:
@@ -235,6 +236,10 @@ class _Reader:
         for facts, kind, tokens_per_s in speeds:
             self._add(number, shown, facts, kind, tokens_per_s)
 
+
+BROWSER = "browser"
+BROWSER_SCHEMA = "hayasa-browser/1"
+"""What the book's page that measures its reader's machine calls its records (``web/measure-session.mjs``)."""
 
 _LONG = 200
 """Characters from which a line of JSON is no help to a reader."""
@@ -305,7 +310,12 @@ def share_of_timed_tokens(tokens: int) -> float:
 
 
 def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str], str, float]]:
-    """Yield facts, kind and speed of what a JSON object says: llama-bench, llama-server, Ollama, LM Studio."""
+    """Yield facts, kind and speed of what a JSON object says: llama-bench, llama-server, Ollama, LM Studio, a browser."""
+    if entry.get("schema") == BROWSER_SCHEMA:
+        for one in entry.get("decoding") or ():
+            facts = {"tool": BROWSER, "model": str(one["model"]), "weights": str(one["weights"])}
+            yield facts | {"device": str(entry.get("device", ""))}, DECODE, float(one["tokens_per_s"])
+        return
     if "avg_ts" in entry:
         texts = {name: str(value) for name, value in entry.items()}
         for backend in ("cuda", "vulkan", "metal", "sycl", "opencl"):  # flags, before November 2024
