@@ -13,6 +13,7 @@ from hayasa.catalog.reader import data_directory
 from hayasa.engine.calibration import DeviceFactor
 from lab import calibrate, fit, trends
 from lab.rows import Measurement, load_measurements, usable
+from lab.unseen import Unseen
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,16 @@ def test_the_files_are_what_the_code_writes(fitted: list, tmp_path: Path) -> Non
 
 def row(id_: str) -> hayasa.Calibration:
     return next(row for row in hayasa.calibrations() if row.id == id_)
+
+
+def test_the_book_holds_out_as_the_table_does(measurements: list[Measurement]) -> None:
+    unseen = Unseen(measurements)
+    for id_, held_out in unseen.held_out.items():
+        assert calibrate.rounded(held_out.error) == row(id_).error_device_held_out
+    rows = unseen.table()
+    assert list(rows.groupby("form", sort=False).size()) == [row(id_).rows for id_ in unseen.held_out]
+    best, low, high, _ = unseen.speed("mlx/mlx", rows["id"].iloc[-1], lambda device: device.family == "apple-m5")
+    assert 0 < low < best < high
 
 
 def test_unseen_nvidia_chips() -> None:

@@ -269,7 +269,7 @@ def test_command_prints_predictions_and_says_how_to_keep_the_record(
 ) -> None:
     assert main(["measure"]) == 0
     printed = capsys.readouterr()
-    for word in ("実測", "予測", "実測/予測", "トークン/秒", "GB/s", "はい", "512 KiB"):
+    for word in ("実測", "見積り", "実測/見積り", "トークン/秒", "GB/s", "はい", "512 KiB"):
         assert word in printed.out
     assert "--output" in printed.err
     assert list(tmp_path.iterdir()) == []

@@ -502,7 +502,7 @@ def _parser() -> Parser:
     command = add("calibrations", "補正と、その当てはまりの一覧", calibrations_command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")
 
-    command = add("measure", "このマシンを測り、実測の隣に予測を並べます", _measure_command)
+    command = add("measure", "この機械を測り、実測の隣に見積りを並べます", _measure_command)
     command.add_argument(
         "--device", default="", metavar="名前", help="公称の帯域幅と比べるデバイス（一覧: hayasa devices）"
     )

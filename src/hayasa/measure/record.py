@@ -143,7 +143,9 @@ def checks(record: Record) -> list[Check]:
         "decode-fp32-large": "fp32、大",
         "decode-fp64-small": "fp64、小",
     }
-    found = [Check(f"デコードの実測 ÷ 予測（{name}）", record.row(id_).ratio, 0.5, 1.4) for id_, name in names.items()]
+    found = [
+        Check(f"デコードの実測 ÷ 見積り（{name}）", record.row(id_).ratio, 0.5, 1.4) for id_, name in names.items()
+    ]
     ratios = record.time_ratios
     found.append(Check("重みを4倍にしたときの時間の比", ratios["large_over_small"], 3.0, 5.2))
     found.append(Check("fp64 ÷ fp32 の時間の比", ratios["fp64_over_fp32"], 1.6, 2.5))

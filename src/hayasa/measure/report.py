@@ -35,10 +35,10 @@ def record_lines(record: Record, device: str = "") -> list[str]:
         share = cores / catalog.memory_bandwidth_bytes_per_s
         published = scaled(catalog.memory_bandwidth_bytes_per_s, "B/s")
         table.append(
-            [f"帯域幅（全コア、予測は {catalog.id} の公称値）", scaled(cores, "B/s"), published,
+            [f"帯域幅（全コア、見積りは {catalog.id} の公称値）", scaled(cores, "B/s"), published,
              _ratio(share)]
         )  # fmt: skip
-    lines += table_lines(table, header=["測ったもの", "実測", "予測", "実測/予測"], right="lrrr")
+    lines += table_lines(table, header=["測ったもの", "実測", "見積り", "実測/見積り"], right="lrrr")
     lines.append("")
     table = [
         [check.name, _ratio(check.value), _range(check), "はい" if check.holds else "いいえ"]
