@@ -305,7 +305,7 @@ def whole(folder: Path) -> Read:
 def test_the_whole_book(tmp_path_factory):
     read = whole(tmp_path_factory.mktemp("pdf"))
     assert 150 < len(read.pages) < 400
-    assert len(read.data) < 4_000_000
+    assert len(read.data) / len(read.pages) < 16_000
     marks = [title for _, title in read.outline]
     assert [title for title in marks if title.startswith("第")] == [
         "第I部 記事をたどる", "第II部 概算を鍛える", "第III部 実測と突き合わせる"
