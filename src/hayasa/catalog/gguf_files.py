@@ -64,8 +64,8 @@ def models_of_architecture(architecture: str) -> list[tuple[Model, int]]:
 
     Examples
     --------
-    >>> [(model.id, released) for model, released in models_of_architecture("grok")]
-    [('grok-1', 202403)]
+    >>> [(model.id, released) for model, released in models_of_architecture("smollm3")]
+    [('smollm3-3b', 2025)]
     """
     rows = [row for row in model_rows().values() if row["gguf_architecture"] == architecture]
     return [(get_model(row["id"]), int(row["released"])) for row in rows]
