@@ -95,7 +95,7 @@ def test_by_keyboard_the_reader_goes_on_where_the_table_begins(careful):
 
 @SMALL
 def test_by_keyboard_the_reader_is_told_that_nobody_measured_it(careful):
-    careful.open("?model=deepseek-v3&weights=q4_0&engine=vllm&machine=apple-m2-8c")
+    careful.open("?model=deepseek-v3&weights=q4_0&engine=vllm&machine=apple-m2-8c&machine=apple-m2-10c")
     careful.button.focus()  # which brings the reader near
     careful.page.keyboard.press("Enter")
     careful.list.get_by_text(NOTHING).wait_for()
