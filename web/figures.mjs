@@ -94,7 +94,7 @@ function batchFigure({ machines, models: [model], weights }, tables) {
       const rows = results.map(rowOf);
       const lines = results.map((result, index) => ({
         index,
-        text: `${result.device.name}：${result.bound_by === "memory" ? "メモリバウンド" : "計算バウンド"}、一人あたり${significant(result.decode_tokens_per_s / chosen.batch_size)}、全体で${significant(result.decode_tokens_per_s)} トークン/秒`,
+        text: `${result.device.name}：${result.bound_by === "memory" ? "メモリバウンド" : "計算バウンド"}、1系列あたり${significant(result.decode_tokens_per_s / chosen.batch_size)}、全体で${significant(result.decode_tokens_per_s)} トークン/秒`,
       }));
       lines.unshift({ text: `算術強度 ${significant(rows[0].intensity)} FLOP/B` });
       return { figure: rooflineChart(rows, { width, around, title: "ルーフラインの図" }), lines };

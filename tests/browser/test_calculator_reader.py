@@ -456,7 +456,7 @@ def figure_lines(asked: dict, values: list[float]) -> list[str]:
         ]  # fmt: skip
         kinds = {"memory": "メモリバウンド", "compute": "計算バウンド"}
         return [f"算術強度 {significant(results[0].flop_per_step / results[0].bytes_per_step)} FLOP/B"] + [
-            f"{result.device.name}：{kinds[result.bound_by]}、一人あたり{significant(result.decode_tokens_per_s / batch_size)}、"
+            f"{result.device.name}：{kinds[result.bound_by]}、1系列あたり{significant(result.decode_tokens_per_s / batch_size)}、"
             f"全体で{significant(result.decode_tokens_per_s)} トークン/秒"
             for result in results
         ]
