@@ -14,6 +14,7 @@ from tests.checks import teaching
 from tests.checks.chapters import Manuscript
 from tests.checks.prose import unsupported
 from tests.checks.report import expect_none
+from tools import quiz_page
 from tools.quizzes import question, quiz_cells, read_quizzes
 from tools.teaching import FOLDER
 
@@ -135,3 +136,29 @@ def test_a_stale_number_is_noticed(quizzes, chapters):
     bad = copy.deepcopy(quizzes[:1])
     bad[0]["ask"] = bad[0]["ask"].replace("13.3 µs", "13.4 µs")
     assert any("13.4 µs" in problem for problem in number_problems(bad, chapters))
+
+
+# ---------------------------------------------------------------- the page of the site
+
+
+def test_the_page_is_as_the_questions_are(quizzes):
+    assert quiz_page.PAGE.read_text(encoding="utf-8") == quiz_page.page(quizzes), "make teaching で作り直してください"
+
+
+def test_every_question_takes_its_right_answer_there(quizzes):
+    text = quiz_page.page(quizzes)
+    assert text.count("{.hayasa-guess") == len(quizzes)
+    for quiz in quizzes:
+        right = next(at for at, choice in enumerate(quiz["choices"], start=1) if "right" in choice)
+        asked = text.split(f'data-answer="{right}" data-at="quiz-{quiz["id"]}"}}')
+        assert len(asked) == 2, quiz["id"]
+        said = asked[1].split("::::")[0]
+        assert f"\n{right}. {quiz['choices'][right - 1]['text']}\n" in said
+        assert said.count("- × **") == CHOICES - 1 and f"- ○ **{quiz['choices'][right - 1]['text']}**" in said
+
+
+def test_a_stale_page_is_noticed(quizzes, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(quiz_page, "PAGE", tmp_path / "quizzes.qmd")
+    assert quiz_page.main() == 0 and "作り直しました" in capsys.readouterr().out
+    assert quiz_page.main() == 0 and capsys.readouterr().out == ""
+    assert (tmp_path / "quizzes.qmd").read_text(encoding="utf-8") == quiz_page.page(quizzes)
