@@ -48,7 +48,7 @@ def question(quiz: dict[str, Any]) -> Iterator[str]:
         for at, choice in enumerate(choices, start=1)
     )
     yield ":::\n::::\n"
-    yield f"[もとになった節は、[-@{quiz['see']}]節です。]{{#{place}}}\n"
+    yield f"[もとになった節：[-@{quiz['see']}]]{{#{place}}}\n"
 
 
 def main() -> int:
