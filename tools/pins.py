@@ -15,13 +15,14 @@ from itertools import product
 from tools import venv
 
 GROUPS = {
-    "requirements.txt": ["chapters", "press", "web", "test", "api", "build"],
+    "requirements.txt": ["cells", "kernel", "press", "web", "test", "api", "build"],
     "requirements-uv.txt": ["installer"],
     "requirements-lab.txt": ["lab"],
     "requirements-pdf.txt": ["pdf"],
     "requirements-slides.txt": ["slides"],
     "requirements-ci.txt": ["ci"],
     "requirements-quarto.txt": ["quarto"],
+    ".binder/requirements.txt": ["cells"],
 }
 # Quarto's package asks for Jupyter, which the book's Quarto never runs; the slides take files of theirs, and
 # nothing that runs.

@@ -278,7 +278,7 @@ def packages(code: str) -> set[str]:
 def chapter_packages() -> set[str]:
     """Return what chapters may import, as pyproject.toml names it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return {re.split(r"[^\w-]", line)[0] for line in project["dependency-groups"]["chapters"]}
+    return {re.split(r"[^\w-]", line)[0] for line in project["dependency-groups"]["cells"]}
 
 
 # ---- the students' edition -------------------------------------------------------------------------

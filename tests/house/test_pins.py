@@ -34,6 +34,7 @@ def test_a_failed_compilation_leaves_the_pins(uv, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(pins.venv, "ROOT", tmp_path)
     before = "numpy==2.4.6 \\\n    --hash=sha256:0\n"
     for name in pins.GROUPS:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(before, encoding="utf-8")
     assert pins.main([]) == 1
     assert {(tmp_path / name).read_text(encoding="utf-8") for name in pins.GROUPS} == {before}

@@ -179,6 +179,14 @@ def test_a_repository_offers_colab_and_binder(root):
     )
 
 
+@by_chapter
+def test_binder_has_what_a_notebook_would_fetch(site, root, path):
+    setup = codes(nbformat.read(site / readers.FOLDER / path.name, as_version=4))[0].source
+    asked = {pin for pins in re.findall(r'missing\("([^"]*)"\)', setup) for pin in pins.split()}
+    given = (root / ".binder" / "requirements.txt").read_text(encoding="utf-8")
+    assert asked <= set(re.findall(r"^[\w.-]+==[\w.]+", given, flags=re.MULTILINE))
+
+
 def readers_pandoc(*options):
     from press import pandoc
 
