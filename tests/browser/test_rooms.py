@@ -107,12 +107,18 @@ def test_drafts_gain_what_hayasa_says(calculator, axe):
     for draft, text in ((None, None), ("ngram", "code"), ("qwen3-0.6b", "prose"), ("mtp", "chat")):
         calculator.choose("下書きの作り方", draft or "")
         calculator.choose("文章の種類", text or "")
+        answers = [
+            (result, hayasa.draft_speedup(result, draft, acceptance=text)) for result in View.read(VIEW).results()
+        ]
+        speeds = [
+            f"{significant(gained.decode_tokens_per_s)} トークン/秒（下書きなしで {significant(result.decode_tokens_per_s)}）"
+            for result, gained in answers
+        ]
+        for speed in speeds:  # what was chosen is drawn a little later
+            room.get_by_text(speed).first.wait_for()
         shown = facts(room)
-        assert len(shown) == 2
-        for result, one in zip(View.read(VIEW).results(), shown, strict=True):
-            gained = hayasa.draft_speedup(result, draft, acceptance=text)
-            plain = f"{significant(result.decode_tokens_per_s)}"
-            assert one["速さ"] == f"{significant(gained.decode_tokens_per_s)} トークン/秒（下書きなしで {plain}）"
+        assert [one["速さ"] for one in shown] == speeds
+        for (_, gained), one in zip(answers, shown, strict=True):
             pays = "何倍か" if gained.pays else "何倍か（遅くなります）"
             low, high = significant(gained.speedup_low), significant(gained.speedup_high)
             assert one[pays] == f"{significant(gained.speedup)}倍（90%区間 {low} ～ {high}）"
