@@ -20,7 +20,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths
-from press.write.walk import NoFormError, Walk, answer_anchor, part_of, parted
+from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of
 
 CSS = Path(__file__).with_name("epub.css")
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -72,17 +72,12 @@ def _page_blocks(book: Book, page: Page, pages: list[Page], folder: Path, proble
     return []
 
 
-class _Drawing(Walk):
+class _Drawing(WholeBook):
     """Quarto's shapes as boxes with classes, and every name one that the whole book has only once."""
 
-    folds = False
-
     def __init__(self, book: Book, page: Page, pages: list[Page], folder: Path):
-        super().__init__(book, page)
-        self.pages = {other.href for other in pages}
+        super().__init__(book, page, pages)
         self.folder = folder
-        # In a part, whose own title is the first level, all others stand one lower.
-        self.deeper = int(bool(part_of(book, page)) and page.entry.role != "part")
         self.boxes = {
             "callout": self._titled,
             "theorem": self._titled,
@@ -93,44 +88,26 @@ class _Drawing(Walk):
             **dict.fromkeys(("cell", "cell-output", "references", "csl-entry"), self._open),
         }
 
-    def page_blocks(self) -> list[pf.Element]:
-        page, words = self.page, self.book.words
-        number = f"{words['crossref-apx-prefix']} {page.number}" if page.entry.role == "appendix" else page.number
-        head = [pf.Str(number), pf.Space()] if page.number else []
-        title = pf.Header(*head, *self.inlines(page.title), level=1 + self.deeper, identifier=_name(page.href, ""))
-        kept, solutions = parted(page.blocks)
-        blocks = [title, *self._at(page.label or ""), *self.blocks(kept)]
-        if solutions:
-            blocks.append(pf.Header(pf.Str(words["environment-solution-title"]), level=2 + self.deeper,
-                                    identifier=self._name("?answers")))  # fmt: skip
-            for exercise, pieces in solutions.items():
-                blocks += self._at(answer_anchor(exercise)) + self.blocks(pieces)
-        return blocks
+    def title(self, number: str) -> list[pf.Element]:
+        head = [pf.Str(number), pf.Space()] if number else []
+        name = _name(self.page.href, "")
+        return [pf.Header(*head, *self.inlines(self.page.title), level=1 + self.deeper, identifier=name)]
+
+    def solutions(self, word: str) -> list[pf.Element]:
+        return [pf.Header(pf.Str(word), level=2 + self.deeper, identifier=self._name("?answers"))]
 
     # ---- places ----
 
     def _name(self, anchor: str) -> str:
         return _name(self.page.href, anchor) if anchor else ""
 
-    def _at(self, anchor: str) -> list[pf.Element]:
+    def at(self, anchor: str) -> list[pf.Element]:
         return [pf.Div(identifier=self._name(anchor))] if anchor else []
 
-    def link(self, el: pf.Link) -> list[pf.Element]:
-        content, inside = self.inlines(el.content), self.inside(el.url)
-        if inside is None:
-            return [pf.Link(*content, url=el.url)] if el.url else content
-        path, rest = inside
-        site = self.book.site_url.rstrip("/")
-        if path in self.pages and (not rest.startswith("?") or not site):
-            anchor = unquote(rest).removeprefix("#") if rest.startswith("#") else ""
-            return [pf.Link(*content, url=f"#{_name(path, anchor)}")]
-        # What is no page of the book is a file of its site.
-        return [pf.Link(*content, url=f"{site}/{path}{rest}")] if site else content
+    def jump(self, path: str, anchor: str, content: list[pf.Element]) -> list[pf.Element]:
+        return [pf.Link(*content, url=f"#{_name(path, anchor)}")]
 
-    def elsewhere(self) -> list[pf.Element]:
-        address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")
-        said = pf.Link(pf.Str(address), url=address) if self.book.site_url else pf.Code(address)
-        words = [pf.Str("ここには、ウェブのページ（"), said, pf.Str("）では、動かせる図があります。")]
+    def aside_of(self, words: list[pf.Element]) -> list[pf.Element]:
         return [pf.Div(pf.Para(*words), classes=["elsewhere"])]
 
     # ---- blocks ----
@@ -143,7 +120,7 @@ class _Drawing(Walk):
 
     def code(self, el: pf.CodeBlock) -> list[pf.Element]:
         language = [name for name in el.classes if name not in ("cell-code", "numberLines")][:1]
-        return [*self._at(el.identifier), pf.CodeBlock(el.text, classes=language)]
+        return [*self.at(el.identifier), pf.CodeBlock(el.text, classes=language)]
 
     def figure(self, el: pf.Figure) -> list[pf.Element]:
         title, inside = self._caption(el.caption), self.blocks(el.content)
@@ -172,7 +149,7 @@ class _Drawing(Walk):
     def box(self, el: pf.Div) -> list[pf.Element]:
         drawn = super().box(el)
         # What has a form of its own sees to its place itself.
-        return drawn if any(name in self.boxes for name in el.classes) else [*self._at(el.identifier), *drawn]
+        return drawn if any(name in self.boxes for name in el.classes) else [*self.at(el.identifier), *drawn]
 
     def _titled(self, el: pf.Div) -> list[pf.Element]:
         kind = el.attributes.get("kind", "")
@@ -188,7 +165,7 @@ class _Drawing(Walk):
 
     def _filename(self, el: pf.Div) -> list[pf.Element]:
         name = pf.Div(pf.Para(pf.Str(el.attributes["name"])), classes=["filename"])
-        return [*self._at(el.identifier), name, *self.blocks(el.content)]
+        return [*self.at(el.identifier), name, *self.blocks(el.content)]
 
     def _printed(self, el: pf.Div) -> list[pf.Element]:
         return [pf.Div(*self.blocks(el.content), identifier=self._name(el.identifier), classes=["printed"])]

@@ -26,7 +26,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths, image_size
-from press.write.walk import NoFormError, Walk, answer_anchor, part_of, parted
+from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of
 
 TEMPLATE = Path(__file__).with_name("book.typ")
 FONTS = ("pylopdf_fonts_jp", "noto_cjk_sans_jp_bold")  # the packages that bring them
@@ -193,14 +193,11 @@ def _inline(text: str) -> pf.RawInline:
     return pf.RawInline(text, "typst")
 
 
-class _Drawing(Walk):
+class _Drawing(WholeBook):
     """Quarto's shapes as calls of what `book.typ` defines."""
 
-    folds = False
-
     def __init__(self, book: Book, page: Page, pages: list[Page]):
-        super().__init__(book, page)
-        self.pages = {other.href for other in pages}
+        super().__init__(book, page, pages)
         self.images: dict[str, bytes] = {}
         self.level = 1  # of the last heading
         self.room = (WIDTH_MM - 2 * MARGIN_MM) * POINTS  # for an image
@@ -219,55 +216,31 @@ class _Drawing(Walk):
             **dict.fromkeys(("cell", "cell-output", "references"), self._open),
         }
 
-    def page_blocks(self) -> list[pf.Element]:
-        """The page under its title, the solutions behind the rest."""
-        page = self.page
-        number = (
-            f"{self.book.words['crossref-apx-prefix']} {page.number}" if page.entry.role == "appendix" else page.number
-        )
-        head = [pf.Str(number + IDEOGRAPHIC_SPACE)] if page.number else []
-        title = self._heading(1, "chapter", page.href, [*head, *self.inlines(page.title)])
-        own = self._at(page.label) if page.label else []
-        kept, solutions = parted(page.blocks)
-        blocks = [*title, *own, *self.blocks(kept)]
-        if solutions:
-            word = self.book.words["environment-solution-title"]
-            blocks += self._heading(2, "section", f"{page.href}#?answers", [pf.Str(word)])
-            for exercise, pieces in solutions.items():
-                blocks += self._at(answer_anchor(exercise)) + self.blocks(pieces)
-        return blocks
+    def title(self, number: str) -> list[pf.Element]:
+        head = [pf.Str(number + IDEOGRAPHIC_SPACE)] if number else []
+        return self._heading(1, "chapter", self.page.href, [*head, *self.inlines(self.page.title)])
+
+    def solutions(self, word: str) -> list[pf.Element]:
+        return self._heading(2, "section", f"{self.page.href}#?answers", [pf.Str(word)])
 
     # ---- places ----
 
     def _name(self, anchor: str) -> str:
         return _text(f"{self.page.href}#{anchor}")
 
-    def _at(self, anchor: str) -> list[pf.Element]:
+    def at(self, anchor: str) -> list[pf.Element]:
         return [_raw(f"#at({self._name(anchor)})")] if anchor else []
 
-    def link(self, el: pf.Link) -> list[pf.Element]:
-        content, inside = self.inlines(el.content), self.inside(el.url)
-        if inside is None:
-            return [pf.Link(*content, url=el.url)] if el.url else content
-        path, rest = inside
-        site = self.book.site_url.rstrip("/")
-        if path in self.pages and (not rest.startswith("?") or not site):
-            anchor = unquote(rest) if rest.startswith("#") else ""
-            return [_inline(f"#to({_text(path + anchor)})["), *content, _inline("]")]
-        # What is no page of the book is a file of its site.
-        return [pf.Link(*content, url=f"{site}/{path}{rest}")] if site else content
+    def jump(self, path: str, anchor: str, content: list[pf.Element]) -> list[pf.Element]:
+        return [_inline(f"#to({_text(f'{path}#{anchor}' if anchor else path)})["), *content, _inline("]")]
 
-    def elsewhere(self) -> list[pf.Element]:
-        address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")
-        said = pf.Link(pf.Str(address), url=address) if self.book.site_url else pf.Code(address)
-        words = [pf.Str("ここには、ウェブのページ（"), said, pf.Str("）では、動かせる図があります。")]
+    def aside_of(self, words: list[pf.Element]) -> list[pf.Element]:
         return [_raw("#elsewhere["), pf.Plain(*words), _raw("]")]
 
     # ---- blocks ----
 
     def _heading(self, level: int, kind: str, label: str, content: list[pf.Element]) -> list[pf.Element]:
-        # In a part, whose own title is the first level, all others stand one lower.
-        level += bool(part_of(self.book, self.page)) and self.page.entry.role != "part"
+        level += self.deeper
         # In one line: a break would be a space in the list of bookmarks.
         return [pf.Plain(_inline(f"#titled({level}, {_text(kind)}, {_text(label)})["), *content, _inline("]"))]
 
@@ -289,7 +262,7 @@ class _Drawing(Walk):
         language = [name for name in el.classes if name not in ("cell-code", "numberLines")][:1]
         block = pf.CodeBlock(el.text, classes=language)
         numbered = [_raw("#numbered-lines["), block, _raw("]")] if "numberLines" in el.classes else [block]
-        return [*self._at(el.identifier), *numbered]
+        return [*self.at(el.identifier), *numbered]
 
     def figure(self, el: pf.Figure) -> list[pf.Element]:
         above = str(bool({"lst", "tbl"} & set(el.classes))).lower()
@@ -322,7 +295,7 @@ class _Drawing(Walk):
         return [pf.Plain(*(item for line in lines for item in line))] if lines else []
 
     def _open(self, el: pf.Div) -> list[pf.Element]:
-        return [*self._at(el.identifier), *self.blocks(el.content)]
+        return [*self.at(el.identifier), *self.blocks(el.content)]
 
     def _entry(self, el: pf.Div) -> list[pf.Element]:
         return [_raw("#entry["), *self._open(el), _raw("]")]
@@ -330,12 +303,12 @@ class _Drawing(Walk):
     def box(self, el: pf.Div) -> list[pf.Element]:
         drawn = super().box(el)
         # What has a form of its own sees to its place itself.
-        return drawn if any(name in self.boxes for name in el.classes) else [*self._at(el.identifier), *drawn]
+        return drawn if any(name in self.boxes for name in el.classes) else [*self.at(el.identifier), *drawn]
 
     def _titled(self, call: str, el: pf.Div, more: Iterable[pf.Element] = ()) -> list[pf.Element]:
         title = pf.Plain(*self.inlines(el.content[0].content[0].content))
         return [
-            *self._at(el.identifier),
+            *self.at(el.identifier),
             _raw(f"#{call}["),
             title,
             _raw("]["),
@@ -356,7 +329,7 @@ class _Drawing(Walk):
 
     def _tab(self, el: pf.Div) -> list[pf.Element]:
         return [
-            *self._at(el.identifier),
+            *self.at(el.identifier),
             pf.Para(pf.Strong(*self.inlines(el.content[0].content[0].content))),
             *self.blocks(el.content[1:]),
         ]
@@ -367,14 +340,14 @@ class _Drawing(Walk):
 
     def _filename(self, el: pf.Div) -> list[pf.Element]:
         return [
-            *self._at(el.identifier),
+            *self.at(el.identifier),
             _raw(f"#filename({_text(el.attributes['name'])})["),
             *self.blocks(el.content),
             _raw("]"),
         ]
 
     def _printed(self, el: pf.Div) -> list[pf.Element]:
-        return [*self._at(el.identifier), _raw("#printed["), *self.blocks(el.content), _raw("]")]
+        return [*self.at(el.identifier), _raw("#printed["), *self.blocks(el.content), _raw("]")]
 
     def _layout(self, el: pf.Div) -> list[pf.Element]:
         shares = [float(share) for share in re.findall(r"([\d.]+)fr", el.attributes["style"])]
@@ -385,7 +358,7 @@ class _Drawing(Walk):
         self.room = whole
         columns = ", ".join(f"{share}fr" for share in shares)
         return [
-            *self._at(el.identifier),
+            *self.at(el.identifier),
             _raw(f"#grid(columns: ({columns},), column-gutter: 12pt, "),
             *drawn,
             _raw(")"),

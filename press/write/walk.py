@@ -198,6 +198,71 @@ class Walk:
         return media[el.url] if el.url in media else path.read_bytes()
 
 
+class WholeBook(Walk):
+    """A page into its place in one document that holds the whole book, where nothing folds.
+
+    Solutions stand behind their chapter; links from page to page stay in the document.
+    """
+
+    folds = False
+
+    def __init__(self, book: Book, page: Page, pages: Iterable[Page]):
+        super().__init__(book, page)
+        self.pages = {other.href for other in pages}
+        # In a part, whose own title is the first level, all others stand one lower.
+        self.deeper = int(bool(part_of(book, page)) and page.entry.role != "part")
+
+    def page_blocks(self) -> list[pf.Element]:
+        """The page under its title, the solutions behind the rest."""
+        page, words = self.page, self.book.words
+        number = f"{words['crossref-apx-prefix']} {page.number}" if page.entry.role == "appendix" else page.number
+        kept, solutions = parted(page.blocks)
+        blocks = [*self.title(number if page.number else ""), *self.at(page.label or ""), *self.blocks(kept)]
+        if solutions:
+            blocks += self.solutions(words["environment-solution-title"])
+            for exercise, pieces in solutions.items():
+                blocks += self.at(answer_anchor(exercise)) + self.blocks(pieces)
+        return blocks
+
+    def link(self, el: pf.Link) -> list[pf.Element]:
+        content, inside = self.inlines(el.content), self.inside(el.url)
+        if inside is None:
+            return [pf.Link(*content, url=el.url)] if el.url else content
+        path, rest = inside
+        site = self.book.site_url.rstrip("/")
+        if path in self.pages and (not rest.startswith("?") or not site):
+            return self.jump(path, unquote(rest).removeprefix("#") if rest.startswith("#") else "", content)
+        # What is no page of the book is a file of its site.
+        return [pf.Link(*content, url=f"{site}/{path}{rest}")] if site else content
+
+    def elsewhere(self) -> list[pf.Element]:
+        address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")
+        said = pf.Link(pf.Str(address), url=address) if self.book.site_url else pf.Code(address)
+        return self.aside_of([pf.Str("ここには、ウェブのページ（"), said, pf.Str("）では、動かせる図があります。")])
+
+    # ---- what every form has in its own way ----
+
+    def title(self, number: str) -> list[pf.Element]:
+        """The page's title, which others link to by the page's address; `number` may be empty."""
+        raise NotImplementedError
+
+    def solutions(self, word: str) -> list[pf.Element]:
+        """The heading of the solutions."""
+        raise NotImplementedError
+
+    def at(self, anchor: str) -> list[pf.Element]:
+        """A place on this page; nothing where it has no name."""
+        raise NotImplementedError
+
+    def jump(self, path: str, anchor: str, content: list[pf.Element]) -> list[pf.Element]:
+        """A link to a page, or a place on it."""
+        raise NotImplementedError
+
+    def aside_of(self, words: list[pf.Element]) -> list[pf.Element]:
+        """A note beside the text."""
+        raise NotImplementedError
+
+
 def part_of(book: Book, page: Page) -> str:
     """The part that a page stands in; a part may be a page itself."""
     if page.entry.role == "appendix" and page.entry.part is None:

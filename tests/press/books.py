@@ -76,3 +76,23 @@ def make_book(folder: Path, **files: str | bytes | None) -> Path:
         elif value is not None:
             path.write_text(value, encoding="utf-8")
     return folder
+
+
+TITLE = "# 題 {#sec-a}\n\n"
+# A book with a part and an appendix, and what it says of itself.
+PARTED = CONFIG.replace("[index.qmd, a.ipynb, references.qmd]", """
+    - index.qmd
+    - part: 第I部 初め
+      chapters: [a.ipynb]
+    - references.qmd
+  appendices: [b.qmd]""").replace("title: 見本", "title: 見本\n  author: 作る人\n  description: 何の本か")  # fmt: skip
+
+
+def make_chapter(folder: Path, *cells: dict[str, Any], **files: str | bytes | None) -> Path:
+    """A working book whose one chapter has these cells under its title."""
+    return make_book(folder, **{"a.ipynb": notebook(text_cell(TITLE + "初め。"), *cells)} | files)
+
+
+def section(source: str) -> dict[str, Any]:
+    """A cell with one section."""
+    return text_cell(f"## 節 {{#sec-x}}\n\n{source}\n")

@@ -11,15 +11,15 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import books
 import pytest
-from books import CONFIG, code_cell, make_book, notebook, printed, shown, text_cell
+from books import CONFIG, PARTED, code_cell, make_book, make_chapter, printed, shown, text_cell
 
 from press.__main__ import main
 from press.build import build, build_epub
 from press.problems import BookError
 
 ROOT = Path(__file__).resolve().parents[2]
-TITLE = "# 題 {#sec-a}\n\n"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 20"><text y="15">絵の字</text></svg>'
 
 
@@ -55,22 +55,16 @@ class Read:
 
 
 def made(folder: Path, *cells: dict, **files) -> Read:
-    make_book(folder, **{"a.ipynb": notebook(text_cell(TITLE + "初め。"), *cells)} | files)
+    make_chapter(folder, *cells, **files)
     return Read(build_epub(folder, folder / "out.epub").read_bytes())
 
 
 def section(folder: Path, source: str, **files) -> Read:
-    return made(folder, text_cell(f"## 節 {{#sec-x}}\n\n{source}\n"), **files)
+    return made(folder, books.section(source), **files)
 
 
 def test_title_contents_parts_and_numbers(tmp_path):
-    config = CONFIG.replace("[index.qmd, a.ipynb, references.qmd]", """
-    - index.qmd
-    - part: 第I部 初め
-      chapters: [a.ipynb]
-    - references.qmd
-  appendices: [b.qmd]""").replace("title: 見本", "title: 見本\n  author: 作る人\n  description: 何の本か")  # fmt: skip
-    read = section(tmp_path, "文。", **{"_quarto.yml": config, "b.qmd": "# 後ろ\n\n## 節の名\n\n文。\n"})
+    read = section(tmp_path, "文。", **{"_quarto.yml": PARTED, "b.qmd": "# 後ろ\n\n## 節の名\n\n文。\n"})
     package = read.files["EPUB/content.opf"].decode()
     for said in ("<dc:title", "見本", "作る人", "何の本か", "<dc:language>ja</dc:language>", "urn:uuid:"):
         assert said in package

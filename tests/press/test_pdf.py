@@ -9,8 +9,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import books
 import pytest
-from books import CONFIG, code_cell, make_book, notebook, printed, shown, text_cell
+from books import CONFIG, PARTED, code_cell, make_book, make_chapter, printed, shown
 
 from press.__main__ import main
 from press.build import build, build_pdf
@@ -33,7 +34,6 @@ def _missing() -> str:
 # In CI they are not skipped, and fail where something is missing.
 pytestmark = pytest.mark.skipif(bool(os.environ.get("CI") != "true" and _missing()), reason=_missing())
 
-TITLE = "# 題 {#sec-a}\n\n"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 20"><text y="15" font-family="sans-serif">絵の字</text></svg>'
 WIDE = "a" * 150
 
@@ -86,22 +86,16 @@ def _is_dictionary(item) -> bool:
 
 
 def made(folder: Path, *cells: dict, **files) -> Read:
-    make_book(folder, **{"a.ipynb": notebook(text_cell(TITLE + "初め。"), *cells)} | files)
+    make_chapter(folder, *cells, **files)
     return Read(build_pdf(folder, folder / "out.pdf").read_bytes())
 
 
 def section(folder: Path, source: str, **files) -> Read:
-    return made(folder, text_cell(f"## 節 {{#sec-x}}\n\n{source}\n"), **files)
+    return made(folder, books.section(source), **files)
 
 
 def test_cover_contents_chapters_and_how_a_reader_finds_them(tmp_path):
-    config = CONFIG.replace("[index.qmd, a.ipynb, references.qmd]", """
-    - index.qmd
-    - part: 第I部 初め
-      chapters: [a.ipynb]
-    - references.qmd
-  appendices: [b.qmd]""").replace("title: 見本", "title: 見本\n  author: 作る人\n  description: 何の本か")  # fmt: skip
-    read = section(tmp_path, "文。", **{"_quarto.yml": config, "b.qmd": "# 後ろ\n\n## 節の名\n\n文。\n"})
+    read = section(tmp_path, "文。", **{"_quarto.yml": PARTED, "b.qmd": "# 後ろ\n\n## 節の名\n\n文。\n"})
     assert read.outline == [
         (0, "目次"), (0, "はじめに"), (0, "第I部 初め"), (1, "1\u3000題"), (2, "1.1\u2002節"), (0, "参考文献"),
         (0, "付録"), (1, "付録 A\u3000後ろ"), (2, "A.1\u2002節の名"),
