@@ -12,13 +12,15 @@ let guesses = 0;
  * Take the guess that an element asks for.
  *
  * `data-answer` is a number, in `data-unit`, between `data-from` and `data-to`; or, where a list of choices stands in
- * the element, the place of the right one, from 1. `data-at` is the id of what says the answer. Nothing is kept.
+ * the element, the place of the right one, from 1. `data-at` is the id of what says the answer. Where what is folded
+ * gives a reason for every choice, the reader is told at once whether it is right, and why not. Nothing is kept.
  * @param {HTMLElement} root - The question; what is folded in it says the answer at once.
  */
 export function mountGuess(root) {
   guesses += 1;
   const list = root.querySelector(":scope > ol, :scope > ul");
   const ask = list ? choiceOf(list, root.dataset) : numberOf(root.dataset);
+  const reasons = list && reasonsOf(root, list.children.length);
   const place = document.getElementById(root.dataset.at);
   if (!place) throw new Error(`data-at="${root.dataset.at}" という札は、このページにありません。`);
   const verdict = h("div.hy-guess-verdict", { id: `hy-verdict-${guesses}`, role: "note" });
@@ -27,6 +29,12 @@ export function mountGuess(root) {
   const decide = () => {
     const guess = ask.read();
     if (guess === null) return;
+    if (reasons) {
+      const words = `${guess + 1 === Number(root.dataset.answer) ? "合っています。" : "違います。"}${reasons[guess]}`;
+      replace(said, words);
+      announce(words);
+      return;
+    }
     const there = h("a", { href: `#${verdict.id}` }, "答えの出るところ");
     replace(said, h("strong", {}, `予想は${ask.text(guess)}。`), there, "に並べておきます。");
     replace(verdict, ask.compare(guess));
@@ -39,6 +47,16 @@ export function mountGuess(root) {
   if (list) list.replaceWith(form);
   else root.querySelector(":scope > p:last-of-type").after(form);
   root.dataset.ready = "";
+}
+
+// What is said of each choice, where that is folded in the question: the choice itself in bold, and then the reason.
+function reasonsOf(root, count) {
+  const items = [...root.querySelectorAll(":scope > details li, :scope > .callout li")];
+  if (items.length !== count) return null;
+  return items.map((item) => {
+    const choice = item.querySelector("strong").textContent;
+    return item.textContent.slice(item.textContent.indexOf(choice) + choice.length).trim();
+  });
 }
 
 // What the verdict stands behind: a whole figure, table or paragraph.
@@ -112,7 +130,7 @@ function choiceOf(list, { answer }) {
     return h("label.hy-guess-choice", {}, radio, " ", text);
   });
   return {
-    element: h("div", { role: "radiogroup", "aria-label": "予想" }, options),
+    element: h("div", { role: "radiogroup", "aria-label": "選択肢" }, options),
     text: (i) => `「${texts[i]}」`,
     read: () => chosen,
     compare: (guess) => {

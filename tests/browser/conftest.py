@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -73,9 +74,13 @@ class Visitor:
     page: object
     address: str
     problems: list[str] = field(default_factory=list)
+    under_way: set = field(default_factory=set)
 
     def __post_init__(self):
         own = urlsplit(self.address).netloc
+        self.page.on("request", lambda request: self.under_way.add(request))
+        self.page.on("requestfinished", lambda request: self.under_way.discard(request))
+        self.page.on("requestfailed", lambda request: self.under_way.discard(request))
         self.page.on("console", lambda message: message.type == "error" and self.note("コンソール", message.text))
         self.page.on("pageerror", lambda error: self.note("スクリプトの誤り", str(error)))
         self.page.on("requestfailed", lambda request: self.note("届かないもの", request.url))
@@ -95,10 +100,17 @@ class Visitor:
 
     def visit(self, name: str, until: str = "networkidle"):
         """Go to a page; with `until="load"` do not wait for what it may ask for later, which takes half a second."""
+        self.stay()
         self.page.goto(self.address + name, wait_until=until)
         if until == "load" and self.page.locator("script[src$='hayasa.js']").count():
             self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
         return self.page
+
+    def stay(self, seconds: float = 5) -> None:
+        """Stay until all that was asked for is here: what leaving cuts off would count as lost."""
+        deadline = time.monotonic() + seconds
+        while self.under_way and time.monotonic() < deadline:
+            self.page.wait_for_timeout(10)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import random
 import re
+import tomllib
 
 import pytest
 
@@ -15,6 +16,7 @@ from tools.page.live import BLOCK, eight_data, filling_data, lottery_data, pipes
 
 pytestmark = pytest.mark.browser
 
+QUIZZES = "quizzes.qmd"
 COMPARISON = "chapters/03-a100-vs-macmini.html"
 PLACES = {
     "pipes": "chapters/02-latency.html",
@@ -65,8 +67,8 @@ def axis(marks: list[dict], above: float) -> tuple[float, float]:
 
 
 def guess_pages(manuscripts) -> list[str]:
-    """Return the pages that ask for guesses."""
-    names = [one.name for one in manuscripts if GUESS.search(one.markdown)]
+    """Return the pages that set guesses beside their answers."""
+    names = [one.name for one in manuscripts if GUESS.search(one.markdown) and one.name != QUIZZES]
     return [re.sub(r"\.(ipynb|qmd)$", ".html", name) for name in names]
 
 
@@ -102,6 +104,34 @@ AFTER = """(id) => {
   const follows = place.compareDocumentPosition(verdict) & Node.DOCUMENT_POSITION_FOLLOWING;
   return Boolean(follows) && verdict.getBoundingClientRect().top - place.getBoundingClientRect().bottom < 400;
 }"""
+
+
+@pytest.mark.parametrize(
+    "visitor", [{}, {"color_scheme": "dark"} | NARROW], ids=["light", "dark and narrow"], indirect=True
+)
+def test_a_question_says_why_a_choice_is_wrong_and_lets_choose_again(visitor, axe, root):
+    page = visitor.visit("quizzes.html")
+    wait_until(page, READY)
+    quizzes = tomllib.loads((root / "teaching" / "quizzes.toml").read_text(encoding="utf-8"))["quiz"]
+    boxes = page.locator(".hayasa-guess")
+    assert boxes.count() == len(quizzes)
+    for at in random.Random(11).sample(range(len(quizzes)), 12):
+        box, choices = boxes.nth(at), quizzes[at]["choices"]
+        for i, choice in enumerate(choices):
+            box.get_by_role("radio").nth(i).focus()
+            page.keyboard.press("Space")
+            box.get_by_role("button", name="決める").press("Enter")
+            said = ("合っています。" if "right" in choice else "違います。") + choice["say"]
+            assert box.locator(".hy-guess-said").text_content() == said
+            wait_until(
+                page,
+                "([at, said]) => document.querySelectorAll('.hy-guess [role=status]')[at].textContent === said",
+                [at, said],
+            )
+    assert page.locator(".hy-guess-verdict").count() == 0
+    assert violations(page, axe, "'main'") == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_none(visitor.problems)
 
 
 def test_a_guess_is_made_with_keys_alone(visitor):
