@@ -277,7 +277,6 @@ class Calculator:
         return self.open_address(self.visitor.address + PAGE + query)
 
     def open_address(self, address: str):
-        self.visitor.stay()
         self.page.goto(address, wait_until="commit")
         self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
         # Whoever changes the engine has unfolded these.

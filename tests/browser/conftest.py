@@ -4,7 +4,6 @@ import functools
 import http.server
 import os
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from tests.web.javascript import changed_scripts
 from tools.browser import ARGUMENTS, find_browser
 
 HERE = Path(__file__).parent
+GIVEN_UP = "net::ERR_ABORTED"
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -74,16 +74,15 @@ class Visitor:
     page: object
     address: str
     problems: list[str] = field(default_factory=list)
-    under_way: set = field(default_factory=set)
 
     def __post_init__(self):
         own = urlsplit(self.address).netloc
-        self.page.on("request", lambda request: self.under_way.add(request))
-        self.page.on("requestfinished", lambda request: self.under_way.discard(request))
-        self.page.on("requestfailed", lambda request: self.under_way.discard(request))
         self.page.on("console", lambda message: message.type == "error" and self.note("コンソール", message.text))
         self.page.on("pageerror", lambda error: self.note("スクリプトの誤り", str(error)))
-        self.page.on("requestfailed", lambda request: self.note("届かないもの", request.url))
+        # What the browser itself gives up, because the page is left, is not missing.
+        self.page.on(
+            "requestfailed", lambda request: request.failure == GIVEN_UP or self.note("届かないもの", request.url)
+        )
         self.page.on("response", lambda answer: answer.status >= 400 and self.note(str(answer.status), answer.url))
 
         def only_here(route):
@@ -100,17 +99,10 @@ class Visitor:
 
     def visit(self, name: str, until: str = "networkidle"):
         """Go to a page; with `until="load"` do not wait for what it may ask for later, which takes half a second."""
-        self.stay()
         self.page.goto(self.address + name, wait_until=until)
         if until == "load" and self.page.locator("script[src$='hayasa.js']").count():
             self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
         return self.page
-
-    def stay(self, seconds: float = 5) -> None:
-        """Stay until all that was asked for is here: what leaving cuts off would count as lost."""
-        deadline = time.monotonic() + seconds
-        while self.under_way and time.monotonic() < deadline:
-            self.page.wait_for_timeout(10)
 
 
 @pytest.fixture
