@@ -118,7 +118,8 @@ def test_image_size(data: bytes, size: tuple[int, int] | None) -> None:
 
 
 def test_the_font_has_what_formulas_need(tmp_path: Path) -> None:
-    characters = math_characters(["<math><mi>x</mi><mo>≤</mo><mi>π</mi><mi mathvariant="normal">z</mi></math><p>外</p>"])
+    formula = '<math><mi>x</mi><mo>≤</mo><mi>π</mi><mi mathvariant="normal">z</mi></math><p>外</p>'
+    characters = math_characters([formula])
     assert {"≤", "𝑥", "𝜋", "z", "("} <= set(characters)
     assert not {"外", "x", "π"} & set(characters)
     font = TTFont(io.BytesIO(math_font(characters, Cache(tmp_path))))
