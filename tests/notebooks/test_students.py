@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from hayasa.book import notebooks as checks
-from hayasa.book.notebooks import Answer, Checker, Road, judge, missing, pack
+from hayasa.book.notebooks import Answer, Checker, Choices, Road, judge, judge_choice, missing, pack
 from tools import notebooks, readers
 
 CHAPTERS = notebooks.chapter_paths()
@@ -32,7 +32,8 @@ def checker(notebook) -> Checker | None:
 def test_solutions_are_gone_and_every_exercise_has_room(site, path):
     full, student = (read(site / folder / path.name) for folder in (readers.FOLDER, readers.STUDENTS))
     text = "\n".join(cell.source for cell in student.cells)
-    solutions = [cell for cell in full.cells if cell.source.startswith(("# 解答", "<details>\n<summary>解答"))]
+    folded = re.compile(r"# 解答|<details>\n<summary>(解答|[\d-]+の答え)")
+    solutions = [cell for cell in full.cells if folded.match(cell.source)]
     assert all(cell.source not in text for cell in solutions)
     assert "解答：" not in text and "解答の続き" not in text
     exercises = len(re.findall(r"^#+ 演習\s[\w.]+ \(", text, flags=re.MULTILINE))
@@ -54,6 +55,25 @@ def test_every_checked_exercise_is_asked_with_its_units(site, path):
     for exercise, source in asked.items():
         assert re.findall(r"(\w+)=\.\.\.,", source) == list(answers[exercise])
         assert all(answer.unit in source for answer in answers[exercise].values())
+
+
+QUIZZED = [path for path in CHAPTERS if path.stem[0].isdigit()]
+
+
+@pytest.mark.parametrize("path", QUIZZED, ids=lambda path: path.stem)
+def test_every_question_is_asked_and_its_choices_are_judged(site, path):
+    notebook = read(site / readers.STUDENTS / path.name)
+    asked = re.findall(r'(?m)^check\("([\d-]+)", \.\.\.\)$', "\n".join(cell.source for cell in notebook.cells))
+    choices = checker(notebook)._choices
+    assert asked == [*choices] == [f"{int(path.stem[:2])}-{number}" for number in range(1, 6)]
+    for name, asking in choices.items():
+        cell = next(at for at, cell in enumerate(notebook.cells) if cell.id == f"quiz-{name}-check")
+        offered = dict(re.findall(r"(?m)^- +([A-D])　(.+)$", notebook.cells[cell - 1].source))
+        assert [*offered] == [*asking.say] == [*"ABCD"]
+        for letter in offered:
+            said = judge_choice(letter, asking)
+            assert said.startswith("○" if letter == asking.right else "×")
+            assert letter == asking.right or offered[asking.right] not in said, "this gives the answer away"
 
 
 def every_answer(site):
@@ -89,25 +109,27 @@ def test_no_hint_gives_the_answer_away(site):
             assert not re.search(rf"(?<![\d.]){re.escape(f'{answer.value:g}')}(?![\d.])", said), (name, said)
 
 
-def solved(notebook, fill):
+def solved(notebook, fill, choose):
     """The notebook with answers filled in and run, and the lines of its checker."""
     notebook, answers = copy.deepcopy(notebook), getattr(checker(notebook), "_answers", {})
     for cell in notebook.cells:
         if found := re.search(r'check\(\n    "([\w-]+)"', cell.source):
             for name, answer in answers[found[1]].items():
                 cell.source = cell.source.replace(f"{name}=...", f"{name}={fill(answer)}")
+        elif found := re.match(r'.*\ncheck\("([\d-]+)", \.\.\.\)', cell.source):
+            cell.source = cell.source.replace("...)", f"{choose(checker(notebook)._choices[found[1]])})")
     return notebook
 
 
 @pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
 def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
     notebook = read(site / readers.STUDENTS / path.name)
-    for fill, mark in (
-        (lambda answer: "...", "－"),
-        (lambda answer: f"{answer.value:.4g}", "○"),
-        (lambda answer: "'九'", "×"),
+    for fill, choose, mark in (
+        (lambda answer: "...", lambda choices: "...", "－"),
+        (lambda answer: f"{answer.value:.4g}", lambda choices: f"'{choices.right}'", "○"),
+        (lambda answer: "'九'", lambda choices: "9", "×"),
     ):
-        filled = solved(notebook, fill)
+        filled = solved(notebook, fill, choose)
         client = notebooks.NotebookClient(
             filled, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
         )
@@ -119,7 +141,7 @@ def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
             # What a cell prints may come in pieces that end anywhere.
             for line in "".join(output.text for output in cell.outputs).splitlines()
         ]
-        assert len(said) == sum(cell.source.count("=...,") for cell in notebook.cells)
+        assert len(said) == sum(len(re.findall(r"=\.\.\.,|, \.\.\.\)", cell.source)) for cell in notebook.cells)
         assert all(f" {mark} " in f"{line} " for line in said), said
 
 
@@ -183,6 +205,20 @@ def test_unknown_names_are_refused_with_the_known_ones():
         check("exr-b", x=1)
     with pytest.raises(ValueError, match="exr-a に y という答えはありません。あるもの: x"):
         check("exr-a", y=1)
+    with pytest.raises(ValueError, match="演習 exr-a の答えは、名前を付けて書きます: x"):
+        check("exr-a", 1)
+
+
+def test_a_question_takes_a_letter_alone(capsys):
+    check = Checker(pack({"exr-a": {"x": SPEED}, "1-1": Choices("B", {"A": "半分です。", "B": "倍です。"})}))
+    for given in ((), (None,), (" b ",), ("Ｂ",), (2,), ([],)):
+        check("1-1", *given)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(" ")[1] for line in said] == ["－", "－", "○", "○", "×", "×"]
+    with pytest.raises(ValueError, match="あるもの: exr-a、1-1"):
+        check("1-2", "A")
+    with pytest.raises(ValueError, match='check\\("1-1", "A"\\) のように'):
+        check("1-1", x=1)
 
 
 def test_other_versions_are_said(capsys):

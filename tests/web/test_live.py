@@ -31,7 +31,7 @@ from tools.page.live import (
     waterfall_data,
 )
 
-GUESS = re.compile(r"^:::: \{\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
+GUESS = re.compile(r"^:::: \{(?:#[\w-]+ )?\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
 FOLDED = re.compile(r'::: \{\.callout-tip collapse="true"\}\n## 答えを見る\n((?:.*\n)*?):::\n')
 CHOICE = re.compile(r"^(?:\d\.|-) (.*)$", re.MULTILINE)
 
@@ -71,9 +71,9 @@ def said_as(answer: str) -> re.Pattern[str]:
 def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     """Yield what is wrong with a chapter's guesses."""
     text = manuscript.markdown
-    if re.search(r"[^\n]\n:::: \{\.hayasa-guess", text):
+    if re.search(r"[^\n]\n:::: \{[^}]*\.hayasa-guess", text):
         yield f"{manuscript.name}: 予想の囲みの前には、空の行を置いてください"
-    if text.count("{.hayasa-guess") != len(GUESS.findall(text)):
+    if text.count(".hayasa-guess") != len(GUESS.findall(text)):
         yield f"{manuscript.name}: 予想の囲みは、:::: {{.hayasa-guess …}} から :::: までです"
     rest = FOLDED.sub("", text) + "".join(
         "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/markdown", ""))
@@ -82,6 +82,10 @@ def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     )
     code = "\n".join(cell.source for cell in manuscript.code_cells)
     for given, inside in guesses(manuscript):
+        if "at" not in given:  # a question; tests/teaching holds what it says
+            if not re.search(r"^- ○ \*\*[A-D]\*\*　", inside, re.MULTILINE):
+                yield f"{manuscript.name}: 札のない予想には、選択肢ごとのわけが要ります"
+            continue
         name = f"{manuscript.name}: {given.get('at')}"
         folded = FOLDED.findall(inside)
         if len(folded) != 1:
@@ -155,6 +159,7 @@ def test_right_guesses_pass():
         (NUMBER, "## 答えを見る", "## 答え"),
         (NUMBER, ":::: {.hayasa-guess", "文。\n:::: {.hayasa-guess"),
         (CHOSEN, 'data-answer="2"', 'data-answer="1"'),
+        (CHOSEN, ' data-at="sec-a"', ""),
     ],
 )
 def test_a_wrong_guess_is_noticed(text, old, new):

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 # What may have happened to a number, whatever the exercise: how many times too large or too small it is then,
 # and what to say.  These come before the near miss: GB for GiB is 7 % off.
@@ -56,6 +57,21 @@ class Answer(NamedTuple):
     wrong: tuple[Road, ...] = ()
 
 
+class Choices(NamedTuple):
+    """What may be chosen as the answer to a question.
+
+    Attributes
+    ----------
+    right
+        The letter of the right choice.
+    say
+        What to tell who chose it, by letter.
+    """
+
+    right: str
+    say: Mapping[str, str]
+
+
 def judge(given: object, answer: Answer) -> str:
     """Say whether an answer is right, near, or which usual mistake it was, without telling the right one.
 
@@ -98,6 +114,32 @@ def judge(given: object, answer: Answer) -> str:
     return f"× {shown}：{side}。先に、桁を暗算で見積もってください。"
 
 
+def judge_choice(given: object, choices: Choices) -> str:
+    """Say whether a choice is right, or why it is not, without telling the right one.
+
+    Returns
+    -------
+    str
+        A line that begins with ○, × or － (nothing chosen yet).
+
+    Examples
+    --------
+    >>> asked = Choices("B", {"A": "それは半分です。", "B": "量が2倍になるからです。"})
+    >>> for given in ("B", "a", "C", ...):
+    ...     print(judge_choice(given, asked))
+    ○ B：合っています。量が2倍になるからです。
+    × A：それは半分です。
+    × 'C'：A、Bのどれかを、"A" のように書いてください。
+    － まだ選ばれていません。
+    """
+    if given is None or given is ...:
+        return "－ まだ選ばれていません。"
+    letter = normalize("NFKC", given).strip().upper() if isinstance(given, str) else ""
+    if letter not in choices.say:
+        return f'× {given!r}：{"、".join(choices.say)}のどれかを、"A" のように書いてください。'
+    return f"{'○' if letter == choices.right else '×'} {letter}：{'合っています。' * (letter == choices.right)}{choices.say[letter]}"
+
+
 def _common(right: float) -> Iterator[Road]:
     for ratio, say in _ROADS:
         yield from (Road(right * ratio, say), Road(right / ratio, say))
@@ -126,31 +168,41 @@ class Checker:
 
     Examples
     --------
-    >>> check = Checker(pack({"exr-fp16-transfer": {"hbm_ms": Answer(9.33, "ms")}}))
+    >>> choices = Choices("B", {"A": "それは半分です。", "B": "量が2倍になるからです。"})
+    >>> check = Checker(pack({"exr-fp16-transfer": {"hbm_ms": Answer(9.33, "ms")}, "1-1": choices}))
     >>> check("exr-fp16-transfer", hbm_ms=9.33)
     hbm_ms ○ 9.33 ms：合っています。
+    >>> check("1-1", "A")
+    1-1 × A：それは半分です。
     """
 
     def __init__(self, packed: str):
         stored = json.loads(zlib.decompress(base64.b85decode(packed)))
+        self._choices = {name: Choices(*asked) for name, asked in stored.items() if isinstance(asked, list)}
         self._answers = {
             exercise: {
                 name: Answer(value, unit, within, tuple(Road(*road) for road in wrong))
                 for name, (value, unit, within, wrong) in answers.items()
             }
             for exercise, answers in stored.items()
+            if exercise not in self._choices
         }
 
-    def __call__(self, exercise: str, /, **given: object) -> None:
-        """Print a line for each answer of an exercise; what is not given counts as not yet written.
+    def __call__(self, exercise: str, choice: object = ..., /, **given: object) -> None:
+        """Print a line for each answer of an exercise, or for the choice at a question.
+
+        What is not given counts as not yet written.
 
         Raises
         ------
         ValueError
-            If there is no such exercise, or it asks for no answer of a given name.
+            If there is no such exercise or question, or it asks for no answer of a given name.
         """
-        if exercise not in self._answers:
-            raise ValueError(f"演習 {exercise!r} はありません。あるもの: {'、'.join(self._answers)}")
+        if exercise in self._choices and not given:
+            print(exercise, judge_choice(choice, self._choices[exercise]))
+            return
+        if exercise not in self._answers or choice is not ...:
+            raise ValueError(self._refusal(exercise))
         answers = self._answers[exercise]
         if unknown := sorted(given.keys() - answers.keys()):
             raise ValueError(
@@ -159,9 +211,16 @@ class Checker:
         for name, answer in answers.items():
             print(name, judge(given.get(name, ...), answer))
 
+    def _refusal(self, name: str) -> str:
+        if name in self._choices:
+            return f'問い {name} の答えは、check("{name}", "A") のように書きます。'
+        if name in self._answers:
+            return f"演習 {name} の答えは、名前を付けて書きます: {'、'.join(self._answers[name])}"
+        return f"演習 {name!r} はありません。あるもの: {'、'.join([*self._answers, *self._choices])}"
 
-def pack(answers: Mapping[str, Mapping[str, Answer]]) -> str:
-    """Answers by exercise and name as one text: no secret, but nothing that is read by accident.
+
+def pack(answers: Mapping[str, Mapping[str, Answer] | Choices]) -> str:
+    """Answers by exercise and name, and choices by question, as one text: no secret, but nothing that is read by accident.
 
     Examples
     --------
