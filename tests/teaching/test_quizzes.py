@@ -22,7 +22,7 @@ from tools.quizzes import choices_of, read_quizzes
 from tools.teaching import FOLDER
 
 KEYS = {"id", "chapter", "see", "ask", "choices"}
-CHAPTERS = 10
+CHAPTERS = 14
 EACH = 5
 CHOICES = 4
 MISCONCEPTION = re.compile(r"^\| (M\d+) ", re.MULTILINE)
@@ -80,6 +80,12 @@ def test_quizzes_have_their_form(quizzes, chapters):
 def test_right_answers_are_nowhere_more_often(quizzes):
     places = Counter(next(i for i, one in enumerate(quiz["choices"]) if "right" in one) for quiz in quizzes)
     assert all(len(quizzes) / 6 <= places[place] <= len(quizzes) / 3 for place in range(CHOICES)), places
+
+
+def test_right_answers_are_not_told_by_their_length(quizzes):
+    for extreme in (max, min):
+        told = [quiz["id"] for quiz in quizzes if "right" in extreme(quiz["choices"], key=lambda one: len(one["text"]))]
+        assert len(told) <= 0.4 * len(quizzes), told
 
 
 def test_every_misconception_is_looked_for(quizzes):
