@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from hayasa.book.notebooks import judge_choice
+from hayasa.book.notebooks import judge
 from press.problems import BookError, Problems
 from tests.checks import teaching
 from tests.checks.chapters import Manuscript
@@ -105,7 +105,7 @@ def test_the_checker_says_of_each_choice_what_the_question_does(quizzes, chapter
         assert [*choices] == [quiz["id"] for quiz in asked]
         for quiz in asked:
             for letter, choice in zip("ABCD", quiz["choices"], strict=True):
-                said = judge_choice(letter, choices[quiz["id"]])
+                said = judge(letter, choices[quiz["id"]]["answer"])
                 assert said.startswith(f"{'○' if 'right' in choice else '×'} {letter}：") and said.endswith(
                     choice["say"]
                 )

@@ -7,11 +7,11 @@ import base64
 import json
 import math
 import numbers
+import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
-from unicodedata import normalize
 
 # What may have happened to a number, whatever the exercise: how many times too large or too small it is then,
 # and what to say.  These come before the near miss: GB for GiB is 7 % off.
@@ -57,23 +57,33 @@ class Answer(NamedTuple):
     wrong: tuple[Road, ...] = ()
 
 
-class Choices(NamedTuple):
-    """What may be chosen as the answer to a question.
+class Choice(NamedTuple):
+    """The right one of a few choices, by letter.
 
     Attributes
     ----------
     right
-        The letter of the right choice.
-    say
-        What to tell who chose it, by letter.
+        Its letter, such as ``"B"``.
+    wrong
+        What to tell who chose another, by its letter.
+    why
+        Why the right one is right.
     """
 
     right: str
-    say: Mapping[str, str]
+    wrong: Mapping[str, str]
+    why: str = ""
 
 
-def judge(given: object, answer: Answer) -> str:
+def judge(given: object, answer: Answer | Choice) -> str:
     """Say whether an answer is right, near, or which usual mistake it was, without telling the right one.
+
+    Parameters
+    ----------
+    given
+        A number for an `Answer`; a letter for a `Choice`, of whatever case and width.
+    answer
+        What is asked for.
 
     Returns
     -------
@@ -93,9 +103,17 @@ def judge(given: object, answer: Answer) -> str:
     × 1 ms：小さすぎます。先に、桁を暗算で見積もってください。
     × '9.33'：数を一つ書いてください（strが書かれています）。
     － まだ書かれていません。
+    >>> faster = Choice("B", {"A": "置く量の比です。"}, why="読む量の比です。")
+    >>> for given in ("B", "ａ", "C"):
+    ...     print(judge(given, faster))
+    ○ B：合っています。読む量の比です。
+    × A：置く量の比です。
+    × 'C'：AとBから一つ、"A" のように書いてください。
     """
     if given is None or given is ...:
         return "－ まだ書かれていません。"
+    if isinstance(answer, Choice):
+        return _judge_choice(given, answer)
     if isinstance(given, bool) or not isinstance(given, numbers.Real) or not math.isfinite(given):
         return f"× {given!r}：数を一つ書いてください（{type(given).__name__}が書かれています）。"
     value = float(given)
@@ -114,30 +132,12 @@ def judge(given: object, answer: Answer) -> str:
     return f"× {shown}：{side}。先に、桁を暗算で見積もってください。"
 
 
-def judge_choice(given: object, choices: Choices) -> str:
-    """Say whether a choice is right, or why it is not, without telling the right one.
-
-    Returns
-    -------
-    str
-        A line that begins with ○, × or － (nothing chosen yet).
-
-    Examples
-    --------
-    >>> asked = Choices("B", {"A": "それは半分です。", "B": "量が2倍になるからです。"})
-    >>> for given in ("B", "a", "C", ...):
-    ...     print(judge_choice(given, asked))
-    ○ B：合っています。量が2倍になるからです。
-    × A：それは半分です。
-    × 'C'：A、Bのどれかを、"A" のように書いてください。
-    － まだ選ばれていません。
-    """
-    if given is None or given is ...:
-        return "－ まだ選ばれていません。"
-    letter = normalize("NFKC", given).strip().upper() if isinstance(given, str) else ""
-    if letter not in choices.say:
-        return f'× {given!r}：{"、".join(choices.say)}のどれかを、"A" のように書いてください。'
-    return f"{'○' if letter == choices.right else '×'} {letter}：{'合っています。' * (letter == choices.right)}{choices.say[letter]}"
+def _judge_choice(given: object, choice: Choice) -> str:
+    letters = sorted([choice.right, *choice.wrong])
+    letter = unicodedata.normalize("NFKC", given).strip().upper() if isinstance(given, str) else ""
+    if letter not in letters:
+        return f'× {given!r}：{"と".join(letters)}から一つ、"A" のように書いてください。'
+    return f"× {letter}：{choice.wrong[letter]}" if letter in choice.wrong else f"○ {letter}：合っています。{choice.why}"
 
 
 def _common(right: float) -> Iterator[Road]:
@@ -168,41 +168,28 @@ class Checker:
 
     Examples
     --------
-    >>> choices = Choices("B", {"A": "それは半分です。", "B": "量が2倍になるからです。"})
-    >>> check = Checker(pack({"exr-fp16-transfer": {"hbm_ms": Answer(9.33, "ms")}, "1-1": choices}))
+    >>> check = Checker(pack({"exr-fp16-transfer": {"hbm_ms": Answer(9.33, "ms")}}))
     >>> check("exr-fp16-transfer", hbm_ms=9.33)
     hbm_ms ○ 9.33 ms：合っています。
-    >>> check("1-1", "A")
-    1-1 × A：それは半分です。
     """
 
     def __init__(self, packed: str):
         stored = json.loads(zlib.decompress(base64.b85decode(packed)))
-        self._choices = {name: Choices(*asked) for name, asked in stored.items() if isinstance(asked, list)}
         self._answers = {
-            exercise: {
-                name: Answer(value, unit, within, tuple(Road(*road) for road in wrong))
-                for name, (value, unit, within, wrong) in answers.items()
-            }
+            exercise: {name: _unpacked(fields) for name, fields in answers.items()}
             for exercise, answers in stored.items()
-            if exercise not in self._choices
         }
 
-    def __call__(self, exercise: str, choice: object = ..., /, **given: object) -> None:
-        """Print a line for each answer of an exercise, or for the choice at a question.
-
-        What is not given counts as not yet written.
+    def __call__(self, exercise: str, /, **given: object) -> None:
+        """Print a line for each answer of an exercise; what is not given counts as not yet written.
 
         Raises
         ------
         ValueError
-            If there is no such exercise or question, or it asks for no answer of a given name.
+            If there is no such exercise, or it asks for no answer of a given name.
         """
-        if exercise in self._choices and not given:
-            print(exercise, judge_choice(choice, self._choices[exercise]))
-            return
-        if exercise not in self._answers or choice is not ...:
-            raise ValueError(self._refusal(exercise))
+        if exercise not in self._answers:
+            raise ValueError(f"演習 {exercise!r} はありません。あるもの: {'、'.join(self._answers)}")
         answers = self._answers[exercise]
         if unknown := sorted(given.keys() - answers.keys()):
             raise ValueError(
@@ -211,16 +198,16 @@ class Checker:
         for name, answer in answers.items():
             print(name, judge(given.get(name, ...), answer))
 
-    def _refusal(self, name: str) -> str:
-        if name in self._choices:
-            return f'問い {name} の答えは、check("{name}", "A") のように書きます。'
-        if name in self._answers:
-            return f"演習 {name} の答えは、名前を付けて書きます: {'、'.join(self._answers[name])}"
-        return f"演習 {name!r} はありません。あるもの: {'、'.join([*self._answers, *self._choices])}"
+
+def _unpacked(fields: list[Any]) -> Answer | Choice:
+    if isinstance(fields[0], str):  # a letter
+        return Choice(*fields)
+    value, unit, within, wrong = fields
+    return Answer(value, unit, within, tuple(Road(*road) for road in wrong))
 
 
-def pack(answers: Mapping[str, Mapping[str, Answer] | Choices]) -> str:
-    """Answers by exercise and name, and choices by question, as one text: no secret, but nothing that is read by accident.
+def pack(answers: Mapping[str, Mapping[str, Answer | Choice]]) -> str:
+    """Answers by exercise and name as one text: no secret, but nothing that is read by accident.
 
     Examples
     --------
