@@ -137,7 +137,8 @@ def _judge_choice(given: object, choice: Choice) -> str:
     letter = unicodedata.normalize("NFKC", given).strip().upper() if isinstance(given, str) else ""
     if letter not in letters:
         return f'× {given!r}：{"と".join(letters)}から一つ、"A" のように書いてください。'
-    return f"× {letter}：{choice.wrong[letter]}" if letter in choice.wrong else f"○ {letter}：合っています。{choice.why}"
+    right = f"合っています。{choice.why}"
+    return f"× {letter}：{choice.wrong[letter]}" if letter in choice.wrong else f"○ {letter}：{right}"
 
 
 def _common(right: float) -> Iterator[Road]:
