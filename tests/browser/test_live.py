@@ -6,18 +6,21 @@ import tomllib
 
 import pytest
 
+import hayasa
 from hayasa.book.blocks import dequantize_q4_0
 from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS
+from tests.web.test_live import GUESS, bound_of
+from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import BLOCK, eight_data, filling_data, lottery_data, pipes_data, waterfall_data
 
 pytestmark = pytest.mark.browser
 
 COMPARISON = "chapters/03-a100-vs-macmini.html"
 PLACES = {
+    "climb": "chapters/05-batch-and-roofline.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
     "nibbles": "chapters/06-quantization.html",
@@ -312,6 +315,76 @@ def test_eight_machines_work_when_the_schedule_says(visitor):
         zero, scale = axis(chart, bars[0]["top"])
         assert (bars[0]["from"] - zero) / scale == pytest.approx(0, abs=1 / scale)
         assert (bars[0]["to"] - bars[0]["from"]) / scale == pytest.approx(1000 * part_s, abs=1 / scale)
+    expect_none(visitor.problems)
+
+
+# ---- the roofline
+
+# Where the marks are on two logarithmic axes, which labels of ticks tell.
+LOGARITHMIC = """(root) => {
+  const prefixes = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
+  const value = (text) => { const [n, p = ""] = text.replaceAll(",", "").split(" "); return n * prefixes[p]; };
+  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+  const ticks = [...root.querySelectorAll("text.hy-tick")].map((one) => {
+    const box = one.getBoundingClientRect();
+    const [x, y] = middle(box); // the last label ends at its tick
+    const ends = one.getAttribute("text-anchor") === "end";
+    return { log: Math.log(value(one.textContent)), at: [ends ? box.right : x, y], left: Number(one.getAttribute("x")) < 62 };
+  });
+  const axis = (own, i) => {
+    const [first, last] = [own[0], own.at(-1)];
+    return (at) => Math.exp(first.log + ((at - first.at[i]) / (last.at[i] - first.at[i])) * (last.log - first.log));
+  };
+  const x = axis(ticks.filter(({ left }) => !left), 0);
+  const y = axis(ticks.filter(({ left }) => left), 1);
+  return [...root.querySelectorAll("svg.hy-plot .hy-mark")].map((mark) => {
+    const at = middle(mark.getBoundingClientRect());
+    return { intensity: x(at[0]), flop_per_s: y(at[1]), at };
+  });
+}"""
+
+
+@pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)
+def test_the_work_is_drawn_where_hayasa_says_and_follows_the_finger(visitor):
+    page, root = live(visitor, "climb")
+    draw = random.Random(14)
+    for _ in range(10):
+        which, work = draw.randrange(2), draw.randrange(2)
+        size, context = draw.randrange(len(SIZES)), draw.randrange(len(CONTEXTS))
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("radio").nth(2).check()
+        root.get_by_role("slider", name="文脈長").fill(str(context))
+        root.get_by_role("radio").nth(2 + work).check()
+        root.get_by_role("slider", name="一度に計算する数").fill(str(size))
+        marks = root.evaluate(LOGARITHMIC)
+        said = root.locator(".hy-readout").text_content()
+        shown = MODELS[which]
+        for (name, (device, _)), mark in zip(shown.machines.items(), marks, strict=True):
+            intensity, speed, kind = bound_of(shown, device, work, SIZES[size], CONTEXTS[context])
+            device = hayasa.get_device(device)
+            peak = device.peak_flop_per_s(hayasa.get_weight_format(shown.weights).compute_format)
+            roof = min(peak, intensity * device.memory_bandwidth_bytes_per_s)
+            assert mark["intensity"] == pytest.approx(intensity, rel=0.05)
+            assert mark["flop_per_s"] == pytest.approx(roof, rel=0.1)
+            kind = {"memory": "メモリ", "compute": "計算"}[kind]
+            assert f"{name}：{kind}バウンド。上限は毎秒{float(f'{speed:.3g}'):,g}トークン" in said
+    # A finger, or a mouse, sets the slider.
+    root.get_by_role("radio").nth(0).check()
+    root.get_by_role("radio").nth(2).check()
+    root.get_by_role("slider", name="文脈長").fill("0")
+    slider = root.get_by_role("slider", name="一度に計算する数")
+    slider.fill("0")
+    (start, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("9")
+    (end, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("0")
+    page.mouse.move(*start["at"])
+    page.mouse.down()
+    page.mouse.move(*end["at"], steps=4)
+    page.mouse.up()
+    assert slider.get_attribute("aria-valuetext") == f"{SIZES[9]}トークン"
+    page.mouse.move(*start["at"])
+    assert slider.input_value() == "9", "only what is held follows"
     expect_none(visitor.problems)
 
 
