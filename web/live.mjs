@@ -1,5 +1,6 @@
 // The live figures that need no estimator: their numbers are computed when the book is made.
 
+import { besides, climbed, mountClimb, nearest } from "./climb.mjs";
 import { nextTask } from "./dom.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
 import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
@@ -11,6 +12,7 @@ import { levels, mountPipes } from "./pipes.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
 const LIVE_FIGURES = {
+  climb: mountClimb,
   eight: mountEight,
   filling: mountFilling,
   lottery: mountLottery,
@@ -31,4 +33,18 @@ async function startLive() {
 
 if (globalThis.document) startLive();
 
-export { boundAt, cacheBytes, dequantized, draw, half, levels, passing, pile, schedule, weightsIn };
+export {
+  besides,
+  boundAt,
+  cacheBytes,
+  climbed,
+  dequantized,
+  draw,
+  half,
+  levels,
+  nearest,
+  passing,
+  pile,
+  schedule,
+  weightsIn,
+};

@@ -6,19 +6,21 @@ import tomllib
 
 import pytest
 
+import hayasa
 from hayasa.book.blocks import dequantize_q4_0
 from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS
+from tests.web.test_live import GUESS, bound_of
+from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import BLOCK, eight_data, filling_data, lottery_data, pipes_data, waterfall_data
 
 pytestmark = pytest.mark.browser
 
-QUIZZES = "quizzes.qmd"
 COMPARISON = "chapters/03-a100-vs-macmini.html"
 PLACES = {
+    "climb": "chapters/05-batch-and-roofline.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
     "nibbles": "chapters/06-quantization.html",
@@ -68,7 +70,7 @@ def axis(marks: list[dict], above: float) -> tuple[float, float]:
 
 def guess_pages(manuscripts) -> list[str]:
     """Return the pages that set guesses beside their answers."""
-    names = [one.name for one in manuscripts if GUESS.search(one.markdown) and one.name != QUIZZES]
+    names = [one.name for one in manuscripts if GUESS.search(one.markdown)]
     return [re.sub(r"\.(ipynb|qmd)$", ".html", name) for name in names]
 
 
@@ -76,7 +78,7 @@ def test_every_guess_is_taken_and_set_beside_the_answer(visitor, manuscripts):
     found = []
     for name in guess_pages(manuscripts):
         page = visit_figures(visitor, name)  # what is on its way when a page is left would count as lost
-        for root in page.locator(".hayasa-guess").all():
+        for root in page.locator(".hayasa-guess[data-at]").all():
             given = root.evaluate("root => ({ ...root.dataset })")
             assert page.locator(".hy-guess-verdict").count() == 0
             button = root.get_by_role("button", name="決める")
@@ -110,26 +112,28 @@ AFTER = """(id) => {
     "visitor", [{}, {"color_scheme": "dark"} | NARROW], ids=["light", "dark and narrow"], indirect=True
 )
 def test_a_question_says_why_a_choice_is_wrong_and_lets_choose_again(visitor, axe, root):
-    page = visitor.visit("quizzes.html")
+    chapter = "09-measured" if visitor.page.viewport_size["width"] == 390 else "01-memory-hierarchy"
+    page = visitor.visit(f"chapters/{chapter}.html", until="load")
     wait_until(page, READY)
     quizzes = tomllib.loads((root / "teaching" / "quizzes.toml").read_text(encoding="utf-8"))["quiz"]
-    boxes = page.locator(".hayasa-guess")
-    assert boxes.count() == len(quizzes)
-    for at in random.Random(11).sample(range(len(quizzes)), 12):
-        box, choices = boxes.nth(at), quizzes[at]["choices"]
-        for i, choice in enumerate(choices):
+    asked = [quiz for quiz in quizzes if quiz["chapter"] == chapter]
+    assert page.locator(".hayasa-guess:not([data-at])").count() == len(asked) == 5
+    for quiz in asked:
+        box = page.locator(f"#quiz-{quiz['id']}")
+        assert box.get_by_role("radiogroup", name=quiz["id"]).get_by_role("radio").count() == len(quiz["choices"])
+        box.get_by_role("button", name="決める").click()
+        assert box.locator(".hy-guess-said").text_content() == "", "ask for a choice first"
+        for i, choice in enumerate(quiz["choices"]):
             box.get_by_role("radio").nth(i).focus()
             page.keyboard.press("Space")
             box.get_by_role("button", name="決める").press("Enter")
             said = ("合っています。" if "right" in choice else "違います。") + choice["say"]
             assert box.locator(".hy-guess-said").text_content() == said
-            wait_until(
-                page,
-                "([at, said]) => document.querySelectorAll('.hy-guess [role=status]')[at].textContent === said",
-                [at, said],
-            )
+    # It is read aloud, too.
+    heard = "(said) => [...document.querySelectorAll('.hy-guess [role=status]')].some((at) => at.textContent === said)"
+    wait_until(page, heard, said)
     assert page.locator(".hy-guess-verdict").count() == 0
-    assert violations(page, axe, "'main'") == []
+    assert violations(page, axe, "'.hayasa-guess'") == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect_none(visitor.problems)
 
@@ -311,6 +315,76 @@ def test_eight_machines_work_when_the_schedule_says(visitor):
         zero, scale = axis(chart, bars[0]["top"])
         assert (bars[0]["from"] - zero) / scale == pytest.approx(0, abs=1 / scale)
         assert (bars[0]["to"] - bars[0]["from"]) / scale == pytest.approx(1000 * part_s, abs=1 / scale)
+    expect_none(visitor.problems)
+
+
+# ---- the roofline
+
+# Where the marks are on two logarithmic axes, which labels of ticks tell.
+LOGARITHMIC = """(root) => {
+  const prefixes = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
+  const value = (text) => { const [n, p = ""] = text.replaceAll(",", "").split(" "); return n * prefixes[p]; };
+  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+  const ticks = [...root.querySelectorAll("text.hy-tick")].map((one) => {
+    const box = one.getBoundingClientRect();
+    const [x, y] = middle(box); // the last label ends at its tick
+    const ends = one.getAttribute("text-anchor") === "end";
+    return { log: Math.log(value(one.textContent)), at: [ends ? box.right : x, y], left: Number(one.getAttribute("x")) < 62 };
+  });
+  const axis = (own, i) => {
+    const [first, last] = [own[0], own.at(-1)];
+    return (at) => Math.exp(first.log + ((at - first.at[i]) / (last.at[i] - first.at[i])) * (last.log - first.log));
+  };
+  const x = axis(ticks.filter(({ left }) => !left), 0);
+  const y = axis(ticks.filter(({ left }) => left), 1);
+  return [...root.querySelectorAll("svg.hy-plot .hy-mark")].map((mark) => {
+    const at = middle(mark.getBoundingClientRect());
+    return { intensity: x(at[0]), flop_per_s: y(at[1]), at };
+  });
+}"""
+
+
+@pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)
+def test_the_work_is_drawn_where_hayasa_says_and_follows_the_finger(visitor):
+    page, root = live(visitor, "climb")
+    draw = random.Random(14)
+    for _ in range(10):
+        which, work = draw.randrange(2), draw.randrange(2)
+        size, context = draw.randrange(len(SIZES)), draw.randrange(len(CONTEXTS))
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("radio").nth(2).check()
+        root.get_by_role("slider", name="文脈長").fill(str(context))
+        root.get_by_role("radio").nth(2 + work).check()
+        root.get_by_role("slider", name="一度に計算する数").fill(str(size))
+        marks = root.evaluate(LOGARITHMIC)
+        said = root.locator(".hy-readout").text_content()
+        shown = MODELS[which]
+        for (name, (device, _)), mark in zip(shown.machines.items(), marks, strict=True):
+            intensity, speed, kind = bound_of(shown, device, work, SIZES[size], CONTEXTS[context])
+            device = hayasa.get_device(device)
+            peak = device.peak_flop_per_s(hayasa.get_weight_format(shown.weights).compute_format)
+            roof = min(peak, intensity * device.memory_bandwidth_bytes_per_s)
+            assert mark["intensity"] == pytest.approx(intensity, rel=0.05)
+            assert mark["flop_per_s"] == pytest.approx(roof, rel=0.1)
+            kind = {"memory": "メモリ", "compute": "計算"}[kind]
+            assert f"{name}：{kind}バウンド。上限は毎秒{float(f'{speed:.3g}'):,g}トークン" in said
+    # A finger, or a mouse, sets the slider.
+    root.get_by_role("radio").nth(0).check()
+    root.get_by_role("radio").nth(2).check()
+    root.get_by_role("slider", name="文脈長").fill("0")
+    slider = root.get_by_role("slider", name="一度に計算する数")
+    slider.fill("0")
+    (start, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("9")
+    (end, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("0")
+    page.mouse.move(*start["at"])
+    page.mouse.down()
+    page.mouse.move(*end["at"], steps=4)
+    page.mouse.up()
+    assert slider.get_attribute("aria-valuetext") == f"{SIZES[9]}トークン"
+    page.mouse.move(*start["at"])
+    assert slider.input_value() == "9", "only what is held follows"
     expect_none(visitor.problems)
 
 

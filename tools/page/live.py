@@ -10,6 +10,7 @@ from hayasa.catalog.objects import device_rows
 from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
+from tools.page.climb import climb_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -169,6 +170,7 @@ def unbroken(value: float, unit: str) -> str:
 def live_data() -> dict[str, object]:
     """Return what `web/live.mjs` imports, by the names of its figures."""
     return {
+        "climb": climb_data(),
         "eight": eight_data(),
         "filling": filling_data(),
         "lottery": lottery_data(),
