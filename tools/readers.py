@@ -30,7 +30,9 @@ from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain, repeat
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,9 +40,11 @@ FOLDER, STUDENTS = "notebooks", "notebooks/students"
 OWN = "my-notebooks"  # never overwritten
 ANSWERS = "teaching/answers.toml"
 SVG = "image/svg+xml"
-# The keys of an answer and of a wrong road to it, and whether they are needed.
+# The keys of an answer and of a wrong road to it, of one that is chosen and of a choice, and whether they are needed.
 ANSWER_KEYS = {"ask": True, "unit": True, "said": True, "within": False, "wrong": False}
 ROAD_KEYS = {"say": True, "times": False, "said": False}
+CHOSEN_KEYS = {"ask": True, "said": True, "choices": True}
+CHOICE_KEYS = {"text": True, "right": False, "say": False}
 LINKS = "notebook-links"  # the box by which a page offers its notebooks
 
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
@@ -48,7 +52,7 @@ if missing := [name for name in ("panflute", "pypandoc", "nbformat") if find_spe
     print(f"{'、'.join(missing)} がないので、読者のノートブックは作りません（make book で作れます）。")
     sys.exit()
 
-from hayasa.book.notebooks import Answer, Road, pack, picture  # noqa: E402
+from hayasa.book.notebooks import Answer, Choice, Road, pack, picture  # noqa: E402
 from press.build import read, resolve  # noqa: E402
 from press.cache import Cache  # noqa: E402
 from press.problems import BookError, Problems  # noqa: E402
@@ -170,29 +174,29 @@ def answers_table(root: Path, problems: Problems) -> dict[str, Any]:
         return {}
     for exercise, answers in table.items():
         for name, said in answers.items():
-            if not isinstance(said, dict):
-                problems.add(
-                    ANSWERS,
-                    f"{exercise}.{name}",
-                    "表ではありません",
-                    "{ ask = …, unit = …, said = … } と書いてください",
-                )
-                continue
-            for keys, entry in ((ANSWER_KEYS, said), *((ROAD_KEYS, road) for road in said.get("wrong", []))):
-                for key in sorted(entry.keys() - keys.keys()):
-                    problems.add(
-                        ANSWERS, f"{exercise}.{name}", f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}"
-                    )
-                for key in (key for key, is_needed in keys.items() if is_needed and key not in entry):
-                    problems.add(ANSWERS, f"{exercise}.{name}", f"{key} がありません", "書いてください")
-                if keys is ROAD_KEYS and ("times" in entry) == ("said" in entry):
-                    problems.add(
-                        ANSWERS,
-                        f"{exercise}.{name}",
-                        "wrong の行き先が決まりません",
-                        "times か said の、どちらか一つを書いてください",
-                    )
+            for problem, cure in _answer_problems(said):
+                problems.add(ANSWERS, f"{exercise}.{name}", problem, cure)
     return table
+
+
+def _answer_problems(said: Any) -> Iterator[tuple[str, str]]:
+    """Yield (problem, cure) of an entry of the table of answers."""
+    if not isinstance(said, dict):
+        yield "表ではありません", "{ ask = …, unit = …, said = … } と書いてください"
+        return
+    chosen, choices = "choices" in said, said.get("choices", [])
+    parts = [(CHOICE_KEYS, choice) for choice in choices] or [(ROAD_KEYS, road) for road in said.get("wrong", [])]
+    for keys, entry in [(CHOSEN_KEYS if chosen else ANSWER_KEYS, said), *parts]:
+        for key in sorted(entry.keys() - keys.keys()):
+            yield f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}"
+        for key in (key for key, is_needed in keys.items() if is_needed and key not in entry):
+            yield f"{key} がありません", "書いてください"
+        if keys is ROAD_KEYS and ("times" in entry) == ("said" in entry):
+            yield "wrong の行き先が決まりません", "times か said の、どちらか一つを書いてください"
+        if keys is CHOICE_KEYS and ("right" in entry) == ("say" in entry):
+            yield "choices の一つが、正しいかどうか決まりません", "right = true か say の、どちらか一つを書いてください"
+    if chosen and (len(choices) < 2 or sum("right" in choice for choice in choices) != 1):
+        yield "choices から一つを選べません", "二つ以上を並べ、一つだけに right = true と書いてください"
 
 
 def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:
@@ -285,7 +289,7 @@ def chapter_packages() -> set[str]:
 
 
 def students_cells(
-    cells: Iterable[Cell], answers: dict[str, dict[str, Answer]], given: dict[str, Any]
+    cells: Iterable[Cell], answers: dict[str, dict[str, Answer | Choice]], given: dict[str, Any]
 ) -> Iterator[Cell]:
     """Yield the cells with room for an answer in the place of each solution."""
     answered: set[str] = set()
@@ -297,26 +301,48 @@ def students_cells(
             yield from _room(cell.answers, answers.get(cell.answers, {}), given)
 
 
-def _room(exercise: str, answers: dict[str, Answer], given: dict[str, Any]) -> Iterator[Cell]:
+def _room(exercise: str, answers: dict[str, Answer | Choice], given: dict[str, Any]) -> Iterator[Cell]:
     slug = exercise.partition("-")[2]
     yield Cell(f"{slug}-try", "# ここで計算します。\n", [])
     if answers:
         width = max(map(len, answers))
         lines = [
-            f"    {f'{name}=...,'.ljust(width + 5)}  # {given[exercise][name]['ask']}（{answer.unit}）"
-            for name, answer in answers.items()
+            f"    {start.ljust(width + 5)}  # {words}"
+            for name, said in given[exercise].items()
+            for start, words in zip(chain([f"{name}=...,"], repeat("")), _asked(said), strict=False)
         ]
         head = "# ... を答えに書きかえて、実行します。式のままでもかまいません。\n"
+        if any(isinstance(answer, Choice) for answer in answers.values()):
+            head += '# 選ぶものは、"A" のように書きます。\n'
         yield Cell(f"{slug}-check", head + "\n".join(["check(", f'    "{exercise}",', *lines, ")"]), [])
     yield Cell(f"{slug}-words", "**考えたこと**（このセルを開いて書きます）：")
 
 
-def _answers(page: Page, cells: list[Cell], given: dict[str, Any], problems: Problems) -> dict[str, dict[str, Answer]]:
-    """Return the right values of a chapter's exercises, as its solutions print them."""
-    answers: dict[str, dict[str, Answer]] = {}
+def _asked(said: dict[str, Any]) -> Iterator[str]:
+    """Yield what is asked for with its unit, and the choices, line by line."""
+    yield said["ask"] + (f"（{said['unit']}）" if said.get("unit") else "")
+    yield from (f"  {letter} {choice['text']}" for letter, choice in _lettered(said))
+
+
+def _lettered(said: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return zip(ascii_uppercase, said.get("choices", []), strict=False)
+
+
+def _answers(
+    page: Page, cells: list[Cell], given: dict[str, Any], problems: Problems
+) -> dict[str, dict[str, Answer | Choice]]:
+    """Return the right answers of a chapter's exercises, as its solutions give them."""
+    answers: dict[str, dict[str, Answer | Choice]] = {}
     for exercise in dict.fromkeys(cell.poses for cell in cells if cell.poses):
-        printed = "\n".join(_printed(cell) for cell in cells if cell.answers == exercise)
+        solution = [cell for cell in cells if cell.answers == exercise]
+        printed = "\n".join(map(_printed, solution))
         for name, said in given.get(exercise, {}).items():
+            if "choices" in said:
+                if said["said"] not in "\n".join(cell.source for cell in solution if cell.outputs is None):
+                    problems.add(ANSWERS, f"{exercise}.{name}", f"{page.entry.source} の解答の文に「{said['said']}」がありません",
+                                 "答えを言っている文を写してください")  # fmt: skip
+                answers.setdefault(exercise, {})[name] = _choice(said)
+                continue
             values = {template: _value(template, printed) for template in _templates(said)}
             for template in (template for template, value in values.items() if value is None):
                 problems.add(ANSWERS, f"{exercise}.{name}", f"{page.entry.source} の解答の出力に「{template}」がありません",
@@ -328,6 +354,11 @@ def _answers(page: Page, cells: list[Cell], given: dict[str, Any], problems: Pro
 
 def _templates(said: dict[str, Any]) -> list[str]:
     return [said["said"], *(road["said"] for road in said.get("wrong", []) if "said" in road)]
+
+
+def _choice(said: dict[str, Any]) -> Choice:
+    (right,) = (letter for letter, choice in _lettered(said) if "right" in choice)
+    return Choice(right, {letter: choice["say"] for letter, choice in _lettered(said) if "say" in choice})
 
 
 def _answer(said: dict[str, Any], values: dict[str, float]) -> Answer:

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from books import CONFIG, code_cell, make_book, notebook, printed, text_cell
 
-from hayasa.book.notebooks import Answer, Checker, Road
+from hayasa.book.notebooks import Answer, Checker, Choice, Road
 from press.problems import Problems
 from press.read.config import read_book
 from tools import nbval_figures, notebooks, readers
@@ -121,6 +121,7 @@ def test_hayasa_is_the_one_that_the_notebook_carries(site, root, tmp_path):
 ANSWERS = """
 [exr-a]
 x = { ask = "いくつ", unit = "ms", said = "x = {} ms", wrong = [{ times = 2, say = "違います。" }] }
+y = { ask = "どれ", said = "こうです。", choices = [{ text = "ア", say = "逆です。" }, { text = "イ", right = true }] }
 """
 
 
@@ -210,7 +211,8 @@ def test_the_right_value_is_read_from_the_solution(small):
         )
     )[1]
     checker = Checker(re.search(r'Checker\("([^"]*)"\)', setup.source)[1])
-    assert checker._answers == {"exr-a": {"x": Answer(1234.5, "ms", wrong=(Road(2469.0, "違います。"),))}}
+    x = Answer(1234.5, "ms", wrong=(Road(2469.0, "違います。"),))
+    assert checker._answers == {"exr-a": {"x": x, "y": Choice("B", {"A": "逆です。"})}}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +226,11 @@ def test_the_right_value_is_read_from_the_solution(small):
         ("times = 2", 'times = 2, said = "x = {}"', "wrong の行き先が決まりません"),
         ("[exr-a]", "[exr-a", "TOML として読めません"),
         ("x = { ask", "x = 3 # ", "exr-a.x: 表ではありません"),
+        ('"こうです。"', '"ああです。"', "exr-a.y: a.ipynb の解答の文に「ああです。」がありません"),
+        (", right = true", "", "exr-a.y: choices の一つが、正しいかどうか決まりません"),
+        (', say = "逆です。"', ", right = true", "exr-a.y: choices から一つを選べません"),
+        ("choices =", 'unit = "ms", choices =', "exr-a.y: unit という鍵は使えません"),
+        ('{ text = "ア", say', "{ say", "exr-a.y: text がありません"),
     ],
 )  # fmt: skip
 def test_a_wrong_table_of_answers_is_refused(small, old, new, said, capsys):
