@@ -103,6 +103,7 @@ calibrate: ready
 	@$(VENV_PYTHON) -m lab.offload
 	@$(VENV_PYTHON) -m lab.drafts
 	@$(VENV_PYTHON) -m lab.power
+	@$(VENV_PYTHON) -m lab.goals
 
 # ほかの見積り器は、専用の仮想環境 (build/compare) に入れる。
 compare: ready

@@ -90,8 +90,11 @@ def test_right_answers_are_not_told_by_their_length(quizzes):
 
 def test_every_misconception_is_looked_for(quizzes):
     known = set(MISCONCEPTION.findall((FOLDER / "misconceptions.md").read_text(encoding="utf-8")))
-    assert len(known) == 10
-    assert known <= {choice.get("slip") for quiz in quizzes for choice in quiz["choices"]}
+    problems = "\n".join(path.read_text(encoding="utf-8") for path in (FOLDER / "problems").glob("*.md"))
+    slips = {choice.get("slip") for quiz in quizzes for choice in quiz["choices"]}
+    assert len(known) == 14
+    assert {f"M{number}" for number in range(1, 11)} <= slips
+    assert known <= slips | set(re.findall(r"M\d+", problems))
 
 
 def test_what_is_said_to_be_true_is_computed(quizzes, chapters):
