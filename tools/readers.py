@@ -236,7 +236,7 @@ def slider_cell(attributes: Mapping[str, str], number: int, kept: Cache) -> Cell
         from hayasa.book.sliders import drawing, moving_figure  # takes seconds, for what hardly ever changes
 
         moving = moving_figure(kind, **asked)
-        return json.dumps(drawing(moving, {control.name: control.start for control in moving.controls}))
+        return json.dumps(drawing(moving, moving.start))
 
     drawn_by = [version("matplotlib"), hashlib.sha256(build_wheel()[1]).hexdigest()]
     data = json.loads(kept.text("sliders", [kind, json.dumps(asked), *drawn_by], draw))

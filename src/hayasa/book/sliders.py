@@ -12,84 +12,71 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from IPython.display import display
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import hayasa
 from hayasa.book.figures import BLUE, GREEN, GREY, ORANGE, SVG_METADATA, use_book_style
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"))
+STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"))  # of the lines, in order
 
 
-class Control(NamedTuple):
-    """What a slider moves: through `values`, from `start`, shown as `text` of each."""
+class Moving(NamedTuple):
+    """Speeds in tokens/s over something that a slider moves.
 
-    name: str
+    Attributes
+    ----------
+    label
+        What the slider moves.
+    values, start
+        Where it can stand, and where it stands at first.
+    text
+        A value as it is shown.
+    curves
+        The speed at a value, by what stands beside the line.
+    """
+
     label: str
     values: Sequence[float]
     start: float
     text: Callable[[float], str]
-
-
-class Moving(NamedTuple):
-    """A figure that sliders move.
-
-    Attributes
-    ----------
-    controls
-        Its sliders.
-    draw
-        Draws on axes for the values of the sliders, by name, and says in a line each what is to be read there.
-    """
-
-    controls: tuple[Control, ...]
-    draw: Callable[..., list[str]]
+    curves: Mapping[str, Callable[[float], float]]
 
 
 def slider_figure(kind: str, *, models: str, machines: str, weights: str = "f16") -> None:
-    """Show a figure and, where ipywidgets is installed, the sliders that move it.
+    """Show a figure and, where ipywidgets is installed, the slider that moves it.
 
     Parameters
     ----------
     kind
-        ``"bits"`` (speed over bits per weight), ``"batch"`` (roofline) or ``"context"`` (speed over context).
+        ``"bits"`` (speed over bits per weight, of one model) or ``"context"`` (speed over context, on one machine).
     models, machines
-        Ids with spaces between; at most three are drawn, and ``"7e9"`` is a model of that many parameters.
+        Ids with spaces between, three at most; ``"7e9"`` is a model of that many parameters.
     weights
         Id of a weight format; of no use for ``"bits"``.
 
     Raises
     ------
     ValueError
-        If there is no such figure.
+        If there is no such figure, model, machine or format.
     """
     moving = moving_figure(kind, models=models, machines=machines, weights=weights)
-    values = {control.name: control.start for control in moving.controls}
-    shown: Any = display(drawing(moving, values), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    shown: Any = display(drawing(moving, moving.start), raw=True, display_id=True)  # type: ignore[no-untyped-call]
     if find_spec("ipywidgets") is None:
         return
     import ipywidgets  # type: ignore[import-not-found]
 
-    def moved(name: str) -> Callable[[Mapping[str, Any]], None]:
-        def redraw(change: Mapping[str, Any]) -> None:
-            values[name] = change["new"]
-            shown.update(drawing(moving, values), raw=True)
-
-        return redraw
-
-    for control in moving.controls:
-        slider = ipywidgets.SelectionSlider(
-            options=[(control.text(value), value) for value in control.values],
-            value=control.start,
-            description=control.label,
-            continuous_update=False,
-            style={"description_width": "initial"},
-            layout={"width": "34em"},
-        )
-        slider.observe(moved(control.name), "value")
-        # The view alone: nbval leaves it out, and so finds the stored outputs with sliders and without.
-        display({WIDGET: slider._repr_mimebundle_()[WIDGET]}, raw=True)  # type: ignore[no-untyped-call]
+    slider = ipywidgets.SelectionSlider(
+        options=[(moving.text(value), value) for value in moving.values],
+        value=moving.start,
+        description=moving.label,
+        continuous_update=False,
+        style={"description_width": "initial"},
+        layout={"width": "34em"},
+    )
+    slider.observe(lambda change: shown.update(drawing(moving, change["new"]), raw=True), "value")
+    # The view alone: nbval leaves it out, and so finds the stored outputs with a slider and without.
+    display({WIDGET: slider._repr_mimebundle_()[WIDGET]}, raw=True)  # type: ignore[no-untyped-call]
 
 
 def moving_figure(kind: str, *, models: str, machines: str, weights: str = "f16") -> Moving:
@@ -98,7 +85,7 @@ def moving_figure(kind: str, *, models: str, machines: str, weights: str = "f16"
     Raises
     ------
     ValueError
-        If there is no such figure.
+        If there is no such figure, model, machine or format.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} という図はありません。あるもの: {'、'.join(KINDS)}")
@@ -109,15 +96,24 @@ def moving_figure(kind: str, *, models: str, machines: str, weights: str = "f16"
     )
 
 
-def drawing(moving: Moving, values: Mapping[str, float]) -> dict[str, str]:
-    """Draw a figure for the values of its sliders: as SVG, and as words for who does not see it."""
+def drawing(moving: Moving, chosen: float) -> dict[str, str]:
+    """Draw a figure where its slider stands: as SVG, and as words for who does not see it."""
     use_book_style()
     fig = Figure(figsize=(6.4, 4.0))
-    lines = moving.draw(fig.subplots(), **values)
+    ax = fig.subplots()
+    ax.axvline(chosen, color=GREY, linewidth=1, zorder=0)
+    lines = [f"{moving.label} {moving.text(chosen)}"]
+    for (name, speed), (color, style, marker) in zip(moving.curves.items(), STYLES, strict=False):
+        now = speed(chosen)
+        lines.append(f"{name}：{now:,.{1 if now < 100 else 0}f} トークン/秒")
+        ax.plot(moving.values, [speed(value) for value in moving.values], style, color=color)
+        ax.plot(chosen, now, marker, color=color, ms=9, label=lines[-1])
+    ticks = moving.values[:: max(1, len(moving.values) // 4)]
+    ax.set(xlabel=moving.label, xticks=ticks, xticklabels=map(moving.text, ticks), ylim=(0, None), ylabel="トークン/秒")
+    ax.legend(frameon=True, edgecolor="none", framealpha=1)
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", metadata=SVG_METADATA)
-    now = "、".join(f"{control.label} {control.text(values[control.name])}" for control in moving.controls)
-    return {"image/svg+xml": buffer.getvalue(), "text/plain": "\n".join([now, *lines])}
+    return {"image/svg+xml": buffer.getvalue(), "text/plain": "\n".join(lines)}
 
 
 def _model(name: str) -> hayasa.Model:
@@ -128,32 +124,11 @@ def _model(name: str) -> hayasa.Model:
     return hayasa.Model(id=name, name=f"{count / 1e9:g}B", stated_parameters=count)
 
 
-def _speed(tokens_per_s: float) -> str:
-    return f"{tokens_per_s:,.{1 if tokens_per_s < 100 else 0}f} トークン/秒"
-
-
-def _tokens(count: float) -> str:
-    return f"{count:,.0f}トークン"
-
-
-def _curves(ax: Axes, curves: Mapping[str, Callable[[float], float]], xs: Sequence[float], chosen: float) -> list[str]:
-    """Draw a line for each name, and where it stands now; return what it says there."""
-    lines = []
-    ax.axvline(chosen, color=GREY, linewidth=1, zorder=0)
-    for (name, at), (color, style, marker) in zip(curves.items(), STYLES, strict=False):
-        lines.append(f"{name}：{_speed(at(chosen))}")
-        ax.plot(xs, [at(x) for x in xs], style, color=color)
-        ax.plot(chosen, at(chosen), marker, color=color, ms=9, label=lines[-1])
-    ax.set(ylim=(0, None), ylabel="トークン/秒")
-    ax.legend(frameon=True, edgecolor="none", framealpha=1)
-    return lines
-
-
 def _bits(models: list[hayasa.Model], machines: list[hayasa.Device], _: hayasa.WeightFormat) -> Moving:
     """Speed that memory allows over bits per weight: half the bits, twice the speed."""
     (model,) = models
 
-    def at(device: hayasa.Device) -> Callable[[float], float]:
+    def on(device: hayasa.Device) -> Callable[[float], float]:
         def speed(bits: float) -> float:
             plain = hayasa.WeightFormat(id=f"bits-{bits}", name="", kind="plain", bits_per_weight=bits,
                                         compute_format="fp16", rules=())  # fmt: skip
@@ -161,62 +136,23 @@ def _bits(models: list[hayasa.Model], machines: list[hayasa.Device], _: hayasa.W
 
         return speed
 
-    def draw(ax: Axes, bits: float) -> list[str]:
-        ax.set(xlabel="重み1個のビット数", xticks=range(2, 17, 2))
-        return _curves(ax, {device.name: at(device) for device in machines}, _BITS, bits)
-
-    return Moving((Control("bits", "重み1個のビット数", _BITS, 4, lambda bits: f"{bits:g}ビット"),), draw)
+    steps = [half / 2 for half in range(4, 33)]
+    return Moving("重み1個のビット数", steps, 4, "{:g}".format, {device.name: on(device) for device in machines})
 
 
 def _context(models: list[hayasa.Model], machines: list[hayasa.Device], weights: hayasa.WeightFormat) -> Moving:
-    """Speed over context: the cache is read with the weights at every token."""
+    """Speed that memory allows over context: the cache is read with the weights at every token."""
     (device,) = machines
 
-    def at(model: hayasa.Model) -> Callable[[float], float]:
+    def of(model: hayasa.Model) -> Callable[[float], float]:
         return lambda context: (
             hayasa.estimate(
                 model, device, weights=weights, engine="ideal", context_length=int(context)
             ).decode_tokens_per_s
         )
 
-    def draw(ax: Axes, context_length: float) -> list[str]:
-        ax.set(xlabel="文脈長（トークン）", xticks=_CONTEXTS[::16])
-        ax.xaxis.set_major_formatter("{x:,g}")
-        return _curves(ax, {model.name: at(model) for model in models}, _CONTEXTS, context_length)
-
-    return Moving((Control("context_length", "文脈長", _CONTEXTS, 8192, _tokens),), draw)
+    steps = [2048 * step for step in range(65)]
+    return Moving("文脈長（トークン）", steps, 8192, "{:,}".format, {model.name: of(model) for model in models})
 
 
-def _batch(models: list[hayasa.Model], machines: list[hayasa.Device], weights: hayasa.WeightFormat) -> Moving:
-    """The rooflines of machines: the work moves to the right with every sequence that joins the batch."""
-    (model,) = models
-
-    def draw(ax: Axes, batch_size: float, context_length: float) -> list[str]:
-        lines = []
-        for device, (color, style, marker) in zip(machines, STYLES, strict=False):
-            one = hayasa.estimate(model, device, weights=weights, engine="ideal", batch_size=int(batch_size),
-                                  context_length=int(context_length))  # fmt: skip
-            peak = one.flop_per_step / one.compute_latency_s / 1e12
-            intensity, bandwidth = one.flop_per_step / one.bytes_per_step, device.memory_bandwidth_bytes_per_s / 1e12
-            bound = "メモリ" if one.bound_by == "memory" else "計算"
-            lines.append(f"{device.name}：{bound}バウンド、全体で{_speed(one.decode_tokens_per_s)}")
-            ax.plot([0.5, peak / bandwidth, 8192], [0.5 * bandwidth, peak, peak], style, color=color)
-            ax.plot(intensity, min(peak, intensity * bandwidth), marker, color=color, ms=9, label=lines[-1])
-        ax.set(xscale="log", xlabel="算術強度（FLOP/B）", yscale="log", ylabel="TFLOP/s")
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter("{x:,g}")
-        ax.figure.legend(loc="outside upper left")
-        return lines
-
-    return Moving(
-        (
-            Control("batch_size", "バッチサイズ", [2**power for power in range(13)], 1, lambda n: f"{n:,.0f}"),
-            Control("context_length", "文脈長", [0, *(2**power for power in range(9, 18))], 0, _tokens),
-        ),
-        draw,
-    )
-
-
-_BITS = [bits / 2 for bits in range(4, 33)]
-_CONTEXTS = [2048 * step for step in range(65)]
-KINDS = {"bits": _bits, "batch": _batch, "context": _context}
+KINDS = {"bits": _bits, "context": _context}
