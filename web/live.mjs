@@ -9,6 +9,7 @@ import { draw, mountLottery } from "./lottery.mjs";
 import { whenNear } from "./near.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
+import { carried, longTime, mountSlow } from "./slow.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
 const LIVE_FIGURES = {
@@ -18,6 +19,7 @@ const LIVE_FIGURES = {
   lottery: mountLottery,
   nibbles: mountNibbles,
   pipes: mountPipes,
+  slow: mountSlow,
   waterfall: mountWaterfall,
 };
 
@@ -37,11 +39,13 @@ export {
   besides,
   boundAt,
   cacheBytes,
+  carried,
   climbed,
   dequantized,
   draw,
   half,
   levels,
+  longTime,
   nearest,
   passing,
   pile,
