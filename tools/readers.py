@@ -61,7 +61,7 @@ from press.resolve.links import resolve_links  # noqa: E402
 from press.resolve.page import Page  # noqa: E402
 from press.write.notebook import Cell, notebook_text, page_cells  # noqa: E402
 from press.write.walk import NoFormError  # noqa: E402
-from tools.quizzes import quiz_cells, read_quizzes  # noqa: E402
+from tools.quizzes import ANSWER, QUESTION, choices_of, read_quizzes  # noqa: E402
 from tools.web import write_if_changed  # noqa: E402
 
 CARRIED = """\
@@ -153,10 +153,10 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
                 answers = _answers(page, cells, given, problems)
                 asked |= {cell.poses for cell in cells}
                 setup = bring + packages_source(cells)
-                quiz = list(quiz_cells(quizzes, Path(name).stem))
-                made[f"{FOLDER}/{name}"] = with_setup([*cells, *quiz], setup)
-                setup += CHECKER.format(answers=pack(answers)) if answers else ""
-                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given), *quiz], setup)
+                made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
+                choices = choices_of(quizzes, Path(name).stem)
+                setup += CHECKER.format(answers=pack(answers | choices)) if answers or choices else ""
+                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given)], setup)
     for exercise in sorted(given.keys() - asked):
         problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
     problems.stop_if_any()
@@ -298,7 +298,15 @@ def students_cells(
             yield cell
         elif cell.answers not in answered:
             answered.add(cell.answers)
-            yield from _room(cell.answers, answers.get(cell.answers, {}), given)
+            if cell.answers.startswith(QUESTION):
+                yield _question(cell.answers.removeprefix(QUESTION))
+            else:
+                yield from _room(cell.answers, answers.get(cell.answers, {}), given)
+
+
+def _question(name: str) -> Cell:
+    source = f'# ... を "A" のように書きかえて、実行します。\ncheck("{name}", {ANSWER}=...)'
+    return Cell(f"{QUESTION}{name}-check", source, [])
 
 
 def _room(exercise: str, answers: dict[str, Answer | Choice], given: dict[str, Any]) -> Iterator[Cell]:

@@ -11,11 +11,11 @@ const LABEL = 64; // pixels that a label and the blank beside it need
  * @param {number} x
  * @param {number} y
  * @param {string} kind - `"filled"` for an estimate, `"hollow"` for a bound.
+ * @param {number} r - How far it reaches, in pixels.
  * @returns {SVGElement}
  */
-export function marker(index, x, y, kind = "filled") {
+export function marker(index, x, y, kind = "filled", r = 6) {
   const attributes = { class: `hy-mark hy-${kind} hy-series-${index}` };
-  const r = 6;
   switch (MARKERS[index % MARKERS.length]) {
     case "square":
       return s("rect", { ...attributes, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
@@ -90,7 +90,7 @@ export function axes({ left, right, top, bottom }, { xLabel, yLabel = "", xTicks
     xTicks.map(({ at, text, lined }, i) => [
       lined && s("line.hy-grid", { x1: at, x2: at, y1: top, y2: bottom }),
       (last - i) % every === 0 &&
-        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": i === last ? "end" : "middle" }, text),
+        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": at > right - 1 ? "end" : "middle" }, text),
     ]),
     yTicks.map(({ at, text }) => [
       s("line.hy-grid", { x1: left, x2: right, y1: at, y2: at }),

@@ -7,7 +7,7 @@ import { stage } from "./stage.mjs";
 const STRETCHED = 1e6; // a microsecond is shown as a second
 const SHOWN_S = 40;
 const SQUARE = 96; // pixels: sides of the largest squares, where there is room
-const WIDEST = 0.6; // of that side, the widest pipe
+const THICKEST = 0.6; // of that side, the widest pipe
 const PARCEL = 8; // pixels, the length of a parcel in the widest pipe
 const FILLED = 0.7; // of a parcel's length
 const ABOVE = 46; // pixels above and below the squares
@@ -107,7 +107,7 @@ function machineAt(machine, { machines, bytes, parcel_bytes }, { width, unit, to
   const chip = { x: right - 1.4 * unit, width: 0.4 * unit };
   const parcel = PARCEL / share;
   const pace = (machine.bandwidth / parcel_bytes / STRETCHED) * parcel; // pixels in a second of the film
-  const pipe = { x1: 8 + memory, x2: chip.x, y1: middle, y2: middle, "stroke-width": WIDEST * unit * share };
+  const pipe = { x1: 8 + memory, x2: chip.x, y1: middle, y2: middle, "stroke-width": THICKEST * unit * share };
   const flow = s("line.hy-flow.hy-series-0", {
     ...pipe,
     "stroke-dasharray": `${FILLED * parcel} ${(1 - FILLED) * parcel}`,

@@ -113,8 +113,17 @@ export function choices(label, names, onchoice, first = 0) {
  * @returns {HTMLElement}
  */
 export function control(options) {
+  return settable(options).element;
+}
+
+/**
+ * The same, for a value that changes elsewhere, too.
+ * @param {object} options - Those of `slider`.
+ * @returns {{element: HTMLElement, set: (value: number) => void}}
+ */
+export function settable(options) {
   const value = h("output", {}, options.text(options.value));
-  const { element } = slider({
+  const { element, set } = slider({
     ...options,
     onvalue(moved, done) {
       if (done) return; // it was said while it moved
@@ -122,5 +131,11 @@ export function control(options) {
       options.onvalue(moved);
     },
   });
-  return h("div.hy-control", {}, h("span", { "aria-hidden": "true" }, options.label, "：", value), element);
+  return {
+    element: h("div.hy-control", {}, h("span", { "aria-hidden": "true" }, options.label, "：", value), element),
+    set(given) {
+      set(given);
+      value.textContent = options.text(given);
+    },
+  };
 }

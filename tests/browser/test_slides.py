@@ -8,7 +8,7 @@ from press.build import build_slides
 from tests.browser.conftest import missing
 from tests.checks.report import expect_none
 
-DECKS = 7
+DECKS = 8
 # What reaches furthest on the slide that is shown, where all that waits for a click is shown too.
 REACH = """() => {
   const slide = document.querySelector("section.present");

@@ -25,16 +25,19 @@ from tools.page.climb import CONTEXTS, MODELS, SIZES, climb_data
 from tools.page.live import (
     BLOCK,
     FILLING_MODELS,
+    drawing_data,
     eight_data,
     filling_data,
+    least_squares,
     live_data,
     lottery_data,
+    macs_data,
     pipes_data,
     slow_data,
     waterfall_data,
 )
 
-GUESS = re.compile(r"^:::: \{\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
+GUESS = re.compile(r"^:::: \{(?:#[\w-]+ )?\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
 FOLDED = re.compile(r'::: \{\.callout-tip collapse="true"\}\n## 答えを見る\n((?:.*\n)*?):::\n')
 CHOICE = re.compile(r"^(?:\d\.|-) (.*)$", re.MULTILINE)
 
@@ -74,9 +77,9 @@ def said_as(answer: str) -> re.Pattern[str]:
 def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     """Yield what is wrong with a chapter's guesses."""
     text = manuscript.markdown
-    if re.search(r"[^\n]\n:::: \{\.hayasa-guess", text):
+    if re.search(r"[^\n]\n:::: \{[^}]*\.hayasa-guess", text):
         yield f"{manuscript.name}: 予想の囲みの前には、空の行を置いてください"
-    if text.count("{.hayasa-guess") != len(GUESS.findall(text)):
+    if text.count(".hayasa-guess") != len(GUESS.findall(text)):
         yield f"{manuscript.name}: 予想の囲みは、:::: {{.hayasa-guess …}} から :::: までです"
     rest = FOLDED.sub("", text) + "".join(
         "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/markdown", ""))
@@ -85,6 +88,10 @@ def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     )
     code = "\n".join(cell.source for cell in manuscript.code_cells)
     for given, inside in guesses(manuscript):
+        if "at" not in given:  # a question; tests/teaching holds what it says
+            if not re.search(r"^- ○ \*\*[A-D]\*\*　", inside, re.MULTILINE):
+                yield f"{manuscript.name}: 札のない予想には、選択肢ごとのわけが要ります"
+            continue
         name = f"{manuscript.name}: {given.get('at')}"
         folded = FOLDED.findall(inside)
         if len(folded) != 1:
@@ -158,6 +165,7 @@ def test_right_guesses_pass():
         (NUMBER, "## 答えを見る", "## 答え"),
         (NUMBER, ":::: {.hayasa-guess", "文。\n:::: {.hayasa-guess"),
         (CHOSEN, 'data-answer="2"', 'data-answer="1"'),
+        (CHOSEN, ' data-at="sec-a"', ""),
     ],
 )
 def test_a_wrong_guess_is_noticed(text, old, new):
@@ -185,6 +193,68 @@ def test_the_slider_goes_from_end_to_end_in_even_steps(page):
 )
 def test_how_far_a_guess_was_off(page, guess, truth, said):
     assert page.call("hayasaChapter.miss", guess, truth) == said
+
+
+# ---- the speeds of chapter 9
+
+
+def output_of(manuscripts, name: str) -> str:
+    """Return what a cell of chapter 9 puts out."""
+    (chapter_9,) = (one for one in manuscripts if one.name.startswith("chapters/09"))
+    (output,) = next(cell.outputs for cell in chapter_9.code_cells if cell.get("id") == name)
+    return output["text"] if "text" in output else output["data"]["text/markdown"]
+
+
+def test_the_two_numbers_and_their_errors_are_chapter_9_s(page, manuscripts):
+    fit, formats = least_squares(), macs_data()
+    assert f"η = {fit['eta']:.1%}、t0 = {1000 * fit['wait_s']:.2f} ms\n" in output_of(manuscripts, "two-parameters-2")
+    count = sum(len(one["rows"]) for one in formats)
+    assert output_of(manuscripts, "measured-data-3").startswith(f"{count}行、")
+    table = dict(re.findall(r"^\| (\S+)（.*?\|\s*([\d.]+)% ", output_of(manuscripts, "tbl-held-out"), re.MULTILINE))
+    for name, numbers in (("上限", {"eta": 1, "wait_s": 0}), ("二つの数", fit)):
+        assert f"{100 * page.call('hayasaLive.errorOfFit', formats, numbers):.1f}" == table[name]
+
+
+def test_the_reader_s_own_line_is_as_far_off_as_it_is(page):
+    data, draw = drawing_data(), random.Random(31)
+    bandwidth, speed = np.array(data["rows"]).T
+    places = np.arange(0, 821e9, 20e9)
+    for _ in range(30):
+        line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
+        shown = [page.call("hayasaLive.lineAt", line, one) for one in bandwidth]
+        assert shown == pytest.approx(np.interp(bandwidth, places, line))
+        fit = {"eta": draw.uniform(0.4, 1), "wait_s": draw.uniform(0, 0.012)}
+        given = [page.call("hayasaLive.speedBy", data["bytes"], one, fit) for one in bandwidth]
+        assert given == pytest.approx(1 / (data["bytes"] / bandwidth / fit["eta"] + fit["wait_s"]))
+        formats = [{"bytes": data["bytes"], "rows": data["rows"]}]
+        off = np.abs(np.array(given) / speed - 1).mean()
+        assert page.call("hayasaLive.errorOfFit", formats, fit) == pytest.approx(off)
+
+
+def test_a_stroke_changes_the_line_only_where_it_passes(page):
+    draw = random.Random(32)
+    places = np.arange(0, 821e9, 20e9)
+    for _ in range(100):
+        line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
+        ends = sorted((draw.uniform(0, 820e9), draw.uniform(0, 250)) for _ in range(2))
+        there, back = ([*page.call("hayasaLive.drawnOver", line, *way)] for way in (ends, ends[::-1]))
+        assert there == pytest.approx(back)
+        (left, start), (right, end) = ends
+        for i, place in enumerate(places):
+            if i and left <= place <= right:
+                assert there[i] == pytest.approx(start + (place - left) / (right - left) * (end - start))
+            elif i == 0 or place < left - 10e9 or place > right + 10e9:
+                assert there[i] == line[i]
+    handles = [0, 5, 10, 20, 30, 41]  # where they stand on the line
+    for _ in range(40):
+        line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
+        which, speed = draw.randrange(5), draw.uniform(0, 250)
+        moved = [*page.call("hayasaLive.bent", line, which, speed)]
+        before, here, after = handles[which], handles[which + 1], handles[min(which + 2, 5)]
+        assert moved[here] == pytest.approx(speed)
+        assert (moved[:before], moved[after + 1 :]) == (line[:before], line[after + 1 :])
+        for low, high in ((before, here), (here, after)):
+            assert moved[low : high + 1] == pytest.approx(np.linspace(moved[low], moved[high], high - low + 1))
 
 
 # ---- eight machines

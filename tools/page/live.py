@@ -201,6 +201,43 @@ def _cache_bytes(model: hayasa.Model, tokens: int) -> float:
     return hayasa.estimate(model, "apple-m4-10c", engine="ideal", context_length=tokens).kv_bytes_per_step
 
 
+FORMATS = ("f16", "q8_0", "q4_0")
+
+
+def macs_data() -> list[dict[str, object]]:
+    """Return what chapter 9 fits: the speeds of Llama 2 7B on Macs up to M4, by the format of the weights."""
+    measured = [row for row in hayasa.measurements() if row["file"] == "llamacpp_apple_4167"]
+    formats = []
+    for name in FORMATS:
+        read = hayasa.weight_bytes_per_step(hayasa.get_model("llama-2-7b"), hayasa.get_weight_format(name))
+        rows = [
+            (hayasa.get_device(row["device"]), row["decode_tokens_per_s"]) for row in measured if row["weights"] == name
+        ]
+        points = [[device.memory_bandwidth_bytes_per_s, speed] for device, speed in rows if device.family != "apple-m5"]
+        formats.append({"name": name.upper(), "bytes": read, "read": unbroken(read, "B"), "rows": points})
+    return formats
+
+
+def least_squares() -> dict[str, float]:
+    """Return the share and the wait for which t = x / share + wait is the least off, relative to t.
+
+    With u = x/t and v = 1/t, (u/share + v wait - 1)² is to be small over all rows: two linear equations.
+    """
+    uu = uv = vv = u_sum = v_sum = 0.0
+    for one in macs_data():
+        for bandwidth, v in one["rows"]:
+            u = one["bytes"] / bandwidth * v
+            uu, uv, vv, u_sum, v_sum = uu + u * u, uv + u * v, vv + v * v, u_sum + u, v_sum + v
+    determinant = uu * vv - uv * uv
+    return {"eta": determinant / (u_sum * vv - v_sum * uv), "wait_s": (v_sum * uu - u_sum * uv) / determinant}
+
+
+def drawing_data() -> dict[str, object]:
+    """Return the speeds that the reader guesses by drawing: those of the smallest format."""
+    (drawn,) = (one for one in macs_data() if one["name"] == "Q4_0")
+    return {"bytes": drawn["bytes"], "rows": drawn["rows"], "fit": least_squares()}
+
+
 def unbroken(value: float, unit: str) -> str:
     """Write a number so that its unit stays on its line."""
     return scaled(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
@@ -210,8 +247,10 @@ def live_data() -> dict[str, object]:
     """Return what `web/live.mjs` imports, by the names of its figures."""
     return {
         "climb": climb_data(),
+        "drawing": drawing_data(),
         "eight": eight_data(),
         "filling": filling_data(),
+        "fitting": {"formats": macs_data(), "fit": least_squares()},
         "lottery": lottery_data(),
         "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
         "pipes": pipes_data(),
