@@ -22,7 +22,7 @@ from tools.quizzes import choices_of, read_quizzes
 from tools.teaching import FOLDER
 
 KEYS = {"id", "chapter", "see", "ask", "choices"}
-CHAPTERS = 14
+CHAPTERS = 15
 EACH = 5
 CHOICES = 4
 MISCONCEPTION = re.compile(r"^\| (M\d+) ", re.MULTILINE)
