@@ -11,6 +11,7 @@ import { draw, mountLottery } from "./lottery.mjs";
 import { whenNear } from "./near.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
+import { carried, longTime, mountSlow } from "./slow.mjs";
 import { meanError, speedBy } from "./speeds.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
@@ -23,6 +24,7 @@ const LIVE_FIGURES = {
   lottery: mountLottery,
   nibbles: mountNibbles,
   pipes: mountPipes,
+  slow: mountSlow,
   waterfall: mountWaterfall,
 };
 
@@ -43,6 +45,7 @@ export {
   besides,
   boundAt,
   cacheBytes,
+  carried,
   climbed,
   dequantized,
   draw,
@@ -51,6 +54,7 @@ export {
   half,
   levels,
   lineAt,
+  longTime,
   meanError,
   nearest,
   passing,

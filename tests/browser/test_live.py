@@ -24,6 +24,7 @@ from tools.page.live import (
     lottery_data,
     macs_data,
     pipes_data,
+    slow_data,
     waterfall_data,
 )
 
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.browser
 COMPARISON = "chapters/03-a100-vs-macmini.html"
 PLACES = {
     "climb": "chapters/05-batch-and-roofline.html",
+    "slow": "chapters/01-memory-hierarchy.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
     "nibbles": "chapters/06-quantization.html",
@@ -336,6 +338,50 @@ def test_eight_machines_work_when_the_schedule_says(visitor):
     expect_none(visitor.problems)
 
 
+# ---- slow motion
+
+# Of each machine: sides of the squares, widths of the pipe, how full the chip and the whole token are, and what computes.
+MACHINES = """(svg) => {
+  const sides = (name) => [...svg.querySelectorAll(name)].map((one) => one.getBBox());
+  const [cells, cores, tanks, works] = ["rect.hy-cell", "rect.hy-core", "rect.hy-tank", "rect.hy-work"].map(sides);
+  return [0, 1].map((i) => ({
+    memory: cells[i].width, compute: cores[i].width, weights: works[3 * i].width,
+    pipe: Number(svg.querySelectorAll("line.hy-flow")[i].getAttribute("stroke-width")),
+    filled: works[3 * i + 1].height / tanks[2 * i].height, moved: works[3 * i + 2].width / tanks[2 * i + 1].width,
+    lit: svg.querySelectorAll("rect.hy-core")[i].classList.contains("hy-lit"),
+  }));
+}"""
+
+
+@WIDTHS
+def test_the_token_in_slow_motion_is_as_far_as_the_bandwidth_says(visitor):
+    _, root = live(visitor, "slow")
+    data, draw = slow_data(), random.Random(1)
+    assert "あと" not in root.locator("svg.hy-plot").text_content(), "the answer comes when it runs"
+    for t in [13.3, 13.4, 13.6, 26.7, 40, *(round(draw.uniform(0.1, 40), 1) for _ in range(6))]:
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        shown = root.locator("svg.hy-plot").evaluate(MACHINES)
+        words = root.locator("svg.hy-plot").text_content()
+        amounts = re.findall(r"運んだ量 ([\d.]+)\N{NO-BREAK SPACE}MB", words)
+        for one, machine, amount in zip(shown, data["machines"], amounts, strict=True):
+            moved = machine["bandwidth"] * t / 1e6
+            assert float(amount) == pytest.approx(moved / 1e6, abs=0.051)
+            full, filled = divmod(moved / data["load"] + 1e-9, 1)
+            assert one["filled"] == pytest.approx(filled, abs=0.01)
+            assert one["moved"] == pytest.approx(moved / data["bytes"], abs=1e-3)
+            assert one["lit"] == (full > 0 and filled * machine["transfer_s"] < machine["compute_s"])
+            left = round((machine["token_s"] * 1e6) * (1 - moved / data["bytes"]))
+            hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
+            assert f"あと{hours}時間{minutes}分" in words if hours else f"あと{minutes}分{seconds}秒" in words
+            # To scale: areas are amounts, the pipe is as wide as it is fast.
+            first, other = shown[0], data["machines"][0]
+            assert (one["memory"] / first["memory"]) ** 2 == pytest.approx(machine["capacity"] / other["capacity"])
+            assert (one["weights"] / one["memory"]) ** 2 == pytest.approx(data["bytes"] / machine["capacity"])
+            assert (one["compute"] / first["compute"]) ** 2 == pytest.approx(machine["peak"] / other["peak"], rel=1e-3)
+            assert one["pipe"] / first["pipe"] == pytest.approx(machine["bandwidth"] / other["bandwidth"])
+    expect_none(visitor.problems)
+
+
 # ---- the roofline
 
 # Where the marks are on two logarithmic axes, which labels of ticks tell.
@@ -633,7 +679,7 @@ def test_axe_finds_nothing_and_no_label_overlaps(visitor, axe):
     for name in dict.fromkeys(PLACES.values()):
         page = visitor.visit(name)
         wait_until(page, READY)
-        for guess in page.locator(".hayasa-guess").all():
+        for guess in page.locator(".hayasa-guess[data-at]").all():
             if guess.get_by_role("radio").count():
                 guess.get_by_role("radio").first.check()
             guess.get_by_role("button", name="決める").click()

@@ -33,6 +33,7 @@ from tools.page.live import (
     lottery_data,
     macs_data,
     pipes_data,
+    slow_data,
     waterfall_data,
 )
 
@@ -502,3 +503,49 @@ def test_the_nearest_place_is_the_fewest_times_away(page):
         values, wanted = sorted(draw.uniform(0.1, 1e3) for _ in range(9)), draw.uniform(0.01, 1e4)
         best = min(range(9), key=lambda i: max(values[i] / wanted, wanted / values[i]))
         assert page.call("hayasaLive.nearest", values, wanted) == best
+
+
+# ---- slow motion
+
+
+def test_the_slow_motion_is_chapter_1_s(manuscripts):
+    (chapter_1,) = (one for one in manuscripts if one.name.startswith("chapters/01"))
+    (cell,) = (cell for cell in chapter_1.code_cells if cell.get("id") == "tbl-slow-motion")
+    rows = [line.strip("|").split("|") for line in cell.outputs[0]["data"]["text/markdown"].splitlines()[2:]]
+    for row, machine in zip(rows, slow_data()["machines"], strict=True):
+        token_s, transfer_s, compute_s = (machine[name] for name in ("token_s", "transfer_s", "compute_s"))
+        slow = f"{token_s * 1e6 / 60:.0f}分" if token_s < 3.6e-3 else f"{token_s * 1e6 / 3600:.1f}時間"
+        assert [part.strip() for part in row[1:]] == [
+            f"{token_s * 1e3:.3g} ms",
+            slow,
+            f"{transfer_s * 1e6:.1f} µs",
+            f"{compute_s * 1e6:.2f} µs",
+            f"{compute_s / transfer_s:.0%}",
+        ]
+
+
+def test_a_load_is_computed_with_as_soon_as_it_is_there(page):
+    data, draw = slow_data(), random.Random(40)
+    for machine in data["machines"]:
+        transfer_s, compute_s = machine["transfer_s"], machine["compute_s"]
+        assert machine["token_s"] == pytest.approx(transfer_s * data["bytes"] / data["load"])
+        for _ in range(200):
+            seconds = draw.choice([draw.uniform(0, 4e-5), draw.uniform(0, machine["token_s"])])
+            given = page.call("hayasaLive.carried", machine, data, seconds)
+            ends = [transfer_s * (load + 1) for load in range(1 + int(seconds / transfer_s))]
+            there = [end for end in ends if end <= seconds]
+            assert given["moved"] == pytest.approx(machine["bandwidth"] * seconds)
+            assert given["loads"] == len(there)
+            assert given["filled"] == pytest.approx(seconds / transfer_s - len(there), abs=1e-6)
+            assert given["computing"] == any(end <= seconds < end + compute_s for end in there)
+            assert given["worked_s"] == pytest.approx(sum(min(compute_s, seconds - end) for end in there), abs=1e-15)
+        done = page.call("hayasaLive.carried", machine, data, machine["token_s"] * 2)
+        assert done["moved"] == data["bytes"] and done["loads"] == 175 and not done["computing"]
+        assert done["worked_s"] == pytest.approx(175 * compute_s)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0秒"), (59.6, "1分0秒"), (2333.3, "38分53秒"), (3600, "1時間0分"), (29166.7, "8時間6分")]
+)
+def test_a_long_time_is_said_in_hours_and_minutes(page, seconds, said):
+    assert page.call("hayasaLive.longTime", seconds) == said

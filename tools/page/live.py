@@ -95,6 +95,45 @@ def pipes_data() -> dict[str, object]:
     }
 
 
+SLOW_MACHINES = {
+    "A100": ("HBM", 40e9, 1.5e12, 312e12),
+    "Mac mini M4": ("メモリ", 16e9, 120e9, 4.04e12),
+}
+"""Chapter 1's: kind and bytes of the memory, bandwidth, and FLOP/s, which of the M4 is that of chapter 5."""
+
+LOAD_BYTES, INT4_BYTES = 20e6, 0.5
+"""What the A100's SRAM holds, and a weight."""
+
+
+def slow_data() -> dict[str, object]:
+    """Return how long chapter 1's machines bring the weights of a token, and a load of them, and compute with it."""
+    weights, load = SEVEN_B, LOAD_BYTES / INT4_BYTES
+    machines = []
+    for name, (kind, capacity, bandwidth, peak) in SLOW_MACHINES.items():
+        machines.append(
+            {
+                "name": name,
+                "memory": f"{kind} {capacity / 1e9:.0f}\N{NO-BREAK SPACE}GB",
+                "pipe": f"{bandwidth / 1e9:,.0f}\N{NO-BREAK SPACE}GB/s",
+                "compute": f"{peak / 1e12:.3g}\N{NO-BREAK SPACE}TFLOPS",
+                "capacity": capacity,
+                "bandwidth": bandwidth,
+                "peak": peak,
+                "token_s": hayasa.memory_latency_s(weights, INT4_BYTES, bandwidth),
+                "transfer_s": hayasa.memory_latency_s(load, INT4_BYTES, bandwidth),
+                "compute_s": hayasa.compute_latency_s(load, 1, peak),
+            }
+        )
+    return {
+        "bytes": weights * INT4_BYTES,
+        "weights": f"{weights * INT4_BYTES / 1e9:.1f}\N{NO-BREAK SPACE}GB",
+        "load": LOAD_BYTES,
+        "parcel": "100万個（0.5\N{NO-BREAK SPACE}MB）",
+        "parcel_bytes": 1e6 * INT4_BYTES,
+        "machines": machines,
+    }
+
+
 BLOCK = "89 1e cb ee 80 c8 5b 5c 8a 9d 39 3a 99 55 c5 99 96 9c"
 """A Q4_0 block: the first one of the matrix that chapter 6 quantizes."""
 
@@ -215,5 +254,6 @@ def live_data() -> dict[str, object]:
         "lottery": lottery_data(),
         "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
         "pipes": pipes_data(),
+        "slow": slow_data(),
         "waterfall": waterfall_data(),
     }
