@@ -18,19 +18,23 @@ if sys.version_info < (3, 11):  # noqa: UP036
 import argparse
 import ast
 import base64
+import hashlib
 import io
+import json
 import lzma
 import re
 import subprocess
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain, repeat
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,17 +42,22 @@ FOLDER, STUDENTS = "notebooks", "notebooks/students"
 OWN = "my-notebooks"  # never overwritten
 ANSWERS = "teaching/answers.toml"
 SVG = "image/svg+xml"
-# The keys of an answer and of a wrong road to it, and whether they are needed.
+# The keys of an answer and of a wrong road to it, of one that is chosen and of a choice, and whether they are needed.
 ANSWER_KEYS = {"ask": True, "unit": True, "said": True, "within": False, "wrong": False}
 ROAD_KEYS = {"say": True, "times": False, "said": False}
+CHOSEN_KEYS = {"ask": True, "said": True, "choices": True}
+CHOICE_KEYS = {"text": True, "right": False, "say": False}
 LINKS = "notebook-links"  # the box by which a page offers its notebooks
+FIGURE = "hayasa-figure"  # a figure that the page's own script draws, and a slider moves
 
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-if missing := [name for name in ("panflute", "pypandoc", "nbformat") if find_spec(name) is None]:
+if missing := [name for name in ("panflute", "pypandoc", "nbformat", "matplotlib") if find_spec(name) is None]:
     print(f"{'、'.join(missing)} がないので、読者のノートブックは作りません（make book で作れます）。")
     sys.exit()
 
-from hayasa.book.notebooks import Answer, Road, pack, picture  # noqa: E402
+import panflute as pf  # noqa: E402
+
+from hayasa.book.notebooks import Answer, Choice, Road, pack, picture  # noqa: E402
 from press.build import read, resolve  # noqa: E402
 from press.cache import Cache  # noqa: E402
 from press.problems import BookError, Problems  # noqa: E402
@@ -57,7 +66,7 @@ from press.resolve.links import resolve_links  # noqa: E402
 from press.resolve.page import Page  # noqa: E402
 from press.write.notebook import Cell, notebook_text, page_cells  # noqa: E402
 from press.write.walk import NoFormError  # noqa: E402
-from tools.quizzes import quiz_cells, read_quizzes  # noqa: E402
+from tools.quizzes import ANSWER, QUESTION, choices_of, read_quizzes  # noqa: E402
 from tools.web import write_if_changed  # noqa: E402
 
 CARRIED = """\
@@ -66,9 +75,10 @@ CARRIED = """\
 import base64, io, lzma, sys, tempfile, zipfile
 
 hayasa_wheel = "{wheel}"
-hayasa_folder = tempfile.TemporaryDirectory()
-zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
-sys.path.insert(0, hayasa_folder.name)
+if "hayasa_folder" not in globals():
+    hayasa_folder = tempfile.TemporaryDirectory()
+    zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
+    sys.path.insert(0, hayasa_folder.name)
 """
 FROM_SITE = """\
 # この本の道具を用意します。最初に一度だけ実行してください。
@@ -80,6 +90,12 @@ from hayasa.book.notebooks import missing, show_figures_untrusted
 show_figures_untrusted()
 if packages := missing("{pins}"):
     %pip install -q {{packages}}
+"""
+SLIDERS = """\
+# ウェブのページで動かせる図です。ipywidgets（jupyterに付いてきます）があれば、ここでもつまみで動かせます。
+from hayasa.book.sliders import slider_figure
+
+slider_figure({arguments})
 """
 CHECKER = """
 from hayasa.book.notebooks import Checker
@@ -149,10 +165,10 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
                 answers = _answers(page, cells, given, problems)
                 asked |= {cell.poses for cell in cells}
                 setup = bring + packages_source(cells)
-                quiz = list(quiz_cells(quizzes, Path(name).stem))
-                made[f"{FOLDER}/{name}"] = with_setup([*cells, *quiz], setup)
-                setup += CHECKER.format(answers=pack(answers)) if answers else ""
-                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given), *quiz], setup)
+                made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
+                choices = choices_of(quizzes, Path(name).stem)
+                setup += CHECKER.format(answers=pack(answers | choices)) if answers or choices else ""
+                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given)], setup)
     for exercise in sorted(given.keys() - asked):
         problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
     problems.stop_if_any()
@@ -170,40 +186,76 @@ def answers_table(root: Path, problems: Problems) -> dict[str, Any]:
         return {}
     for exercise, answers in table.items():
         for name, said in answers.items():
-            if not isinstance(said, dict):
-                problems.add(
-                    ANSWERS,
-                    f"{exercise}.{name}",
-                    "表ではありません",
-                    "{ ask = …, unit = …, said = … } と書いてください",
-                )
-                continue
-            for keys, entry in ((ANSWER_KEYS, said), *((ROAD_KEYS, road) for road in said.get("wrong", []))):
-                for key in sorted(entry.keys() - keys.keys()):
-                    problems.add(
-                        ANSWERS, f"{exercise}.{name}", f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}"
-                    )
-                for key in (key for key, is_needed in keys.items() if is_needed and key not in entry):
-                    problems.add(ANSWERS, f"{exercise}.{name}", f"{key} がありません", "書いてください")
-                if keys is ROAD_KEYS and ("times" in entry) == ("said" in entry):
-                    problems.add(
-                        ANSWERS,
-                        f"{exercise}.{name}",
-                        "wrong の行き先が決まりません",
-                        "times か said の、どちらか一つを書いてください",
-                    )
+            for problem, cure in _answer_problems(said):
+                problems.add(ANSWERS, f"{exercise}.{name}", problem, cure)
     return table
+
+
+def _answer_problems(said: Any) -> Iterator[tuple[str, str]]:
+    """Yield (problem, cure) of an entry of the table of answers."""
+    if not isinstance(said, dict):
+        yield "表ではありません", "{ ask = …, unit = …, said = … } と書いてください"
+        return
+    chosen, choices = "choices" in said, said.get("choices", [])
+    parts = [(CHOICE_KEYS, choice) for choice in choices] or [(ROAD_KEYS, road) for road in said.get("wrong", [])]
+    for keys, entry in [(CHOSEN_KEYS if chosen else ANSWER_KEYS, said), *parts]:
+        for key in sorted(entry.keys() - keys.keys()):
+            yield f"{key} という鍵は使えません", f"使えるもの: {'、'.join(keys)}"
+        for key in (key for key, is_needed in keys.items() if is_needed and key not in entry):
+            yield f"{key} がありません", "書いてください"
+        if keys is ROAD_KEYS and ("times" in entry) == ("said" in entry):
+            yield "wrong の行き先が決まりません", "times か said の、どちらか一つを書いてください"
+        if keys is CHOICE_KEYS and ("right" in entry) == ("say" in entry):
+            yield "choices の一つが、正しいかどうか決まりません", "right = true か say の、どちらか一つを書いてください"
+    if chosen and (len(choices) < 2 or sum("right" in choice for choice in choices) != 1):
+        yield "choices から一つを選べません", "二つ以上を並べ、一つだけに right = true と書いてください"
 
 
 def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:
     page.blocks = [block for block in page.blocks if LINKS not in getattr(block, "classes", [])]
+    figures = []
+    for block in page.blocks:
+        if FIGURE in getattr(block, "classes", []):
+            block.content = [pf.Para(pf.Str(f"{FIGURE}-{len(figures)}"))]  # where its cell will stand
+            figures.append(slider_cell(block.attributes, len(figures), kept))
     try:
-        return page_cells(book, page, kept)
+        return list(_with_figures(page_cells(book, page, kept), figures))
     except NoFormError as error:
         place = page.manuscript.place(*error.needles)
         problems.add(page.entry.source, place, f"{error.construct} は、読者のノートブックに写せません",
                      "ふつうの Markdown で書くか、press/write/notebook.py に書き方を加えてください")  # fmt: skip
     return []
+
+
+def slider_cell(attributes: Mapping[str, str], number: int, kept: Cache) -> Cell:
+    """Return the cell that shows a figure of the page with its sliders; what it stores is the figure at rest."""
+    asked = {key.removeprefix("data-"): value for key, value in attributes.items() if key.startswith("data-")}
+    kind = asked.pop("figure")
+
+    def draw() -> str:
+        from hayasa.book.sliders import drawing, moving_figure  # takes seconds, for what hardly ever changes
+
+        moving = moving_figure(kind, **asked)
+        return json.dumps(drawing(moving, moving.start))
+
+    drawn_by = [version("matplotlib"), hashlib.sha256(build_wheel()[1]).hexdigest()]
+    data = json.loads(kept.text("sliders", [kind, json.dumps(asked), *drawn_by], draw))
+    arguments = ", ".join([f'"{kind}"', *(f'{key}="{value}"' for key, value in asked.items())])
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    return Cell(f"slider-{number + 1}", SLIDERS.format(arguments=arguments).rstrip("\n"), [output])
+
+
+def _with_figures(cells: Iterable[Cell], figures: list[Cell]) -> Iterator[Cell]:
+    """Yield the cells with each figure's where the text has left a place for it."""
+    count = 1
+    for cell in cells:
+        count = cell.count or count
+        before, *pieces = re.split(rf"\s*{FIGURE}-(\d+)\s*", cell.source)
+        yield replace(cell, source=before)
+        for at in range(0, len(pieces), 2):
+            yield replace(figures[int(pieces[at])], count=count)  # as if run there: nbval asks for it
+            if pieces[at + 1]:
+                yield replace(cell, id=f"{cell.id}-{at // 2 + 2}", source=pieces[at + 1])
 
 
 def with_setup(cells: list[Cell], setup: str) -> list[Cell]:
@@ -226,6 +278,7 @@ def shown(output: dict[str, Any]) -> dict[str, Any]:
 # ---- what a notebook brings ------------------------------------------------------------------------
 
 
+@cache
 def build_wheel() -> tuple[str, bytes]:
     """Return the name and the bytes of hayasa's wheel; the same sources give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -285,7 +338,7 @@ def chapter_packages() -> set[str]:
 
 
 def students_cells(
-    cells: Iterable[Cell], answers: dict[str, dict[str, Answer]], given: dict[str, Any]
+    cells: Iterable[Cell], answers: dict[str, dict[str, Answer | Choice]], given: dict[str, Any]
 ) -> Iterator[Cell]:
     """Yield the cells with room for an answer in the place of each solution."""
     answered: set[str] = set()
@@ -294,29 +347,59 @@ def students_cells(
             yield cell
         elif cell.answers not in answered:
             answered.add(cell.answers)
-            yield from _room(cell.answers, answers.get(cell.answers, {}), given)
+            if cell.answers.startswith(QUESTION):
+                yield _question(cell.answers.removeprefix(QUESTION))
+            else:
+                yield from _room(cell.answers, answers.get(cell.answers, {}), given)
 
 
-def _room(exercise: str, answers: dict[str, Answer], given: dict[str, Any]) -> Iterator[Cell]:
+def _question(name: str) -> Cell:
+    source = f'# ... を "A" のように書きかえて、実行します。\ncheck("{name}", {ANSWER}=...)'
+    return Cell(f"{QUESTION}{name}-check", source, [])
+
+
+def _room(exercise: str, answers: dict[str, Answer | Choice], given: dict[str, Any]) -> Iterator[Cell]:
     slug = exercise.partition("-")[2]
     yield Cell(f"{slug}-try", "# ここで計算します。\n", [])
     if answers:
         width = max(map(len, answers))
         lines = [
-            f"    {f'{name}=...,'.ljust(width + 5)}  # {given[exercise][name]['ask']}（{answer.unit}）"
-            for name, answer in answers.items()
+            f"    {start.ljust(width + 5)}  # {words}"
+            for name, said in given[exercise].items()
+            for start, words in zip(chain([f"{name}=...,"], repeat("")), _asked(said), strict=False)
         ]
         head = "# ... を答えに書きかえて、実行します。式のままでもかまいません。\n"
+        if any(isinstance(answer, Choice) for answer in answers.values()):
+            head += '# 選ぶものは、"A" のように書きます。\n'
         yield Cell(f"{slug}-check", head + "\n".join(["check(", f'    "{exercise}",', *lines, ")"]), [])
     yield Cell(f"{slug}-words", "**考えたこと**（このセルを開いて書きます）：")
 
 
-def _answers(page: Page, cells: list[Cell], given: dict[str, Any], problems: Problems) -> dict[str, dict[str, Answer]]:
-    """Return the right values of a chapter's exercises, as its solutions print them."""
-    answers: dict[str, dict[str, Answer]] = {}
+def _asked(said: dict[str, Any]) -> Iterator[str]:
+    """Yield what is asked for with its unit, and the choices, line by line."""
+    yield said["ask"] + (f"（{said['unit']}）" if said.get("unit") else "")
+    yield from (f"  {letter} {choice['text']}" for letter, choice in _lettered(said))
+
+
+def _lettered(said: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return zip(ascii_uppercase, said.get("choices", []), strict=False)
+
+
+def _answers(
+    page: Page, cells: list[Cell], given: dict[str, Any], problems: Problems
+) -> dict[str, dict[str, Answer | Choice]]:
+    """Return the right answers of a chapter's exercises, as its solutions give them."""
+    answers: dict[str, dict[str, Answer | Choice]] = {}
     for exercise in dict.fromkeys(cell.poses for cell in cells if cell.poses):
-        printed = "\n".join(_printed(cell) for cell in cells if cell.answers == exercise)
+        solution = [cell for cell in cells if cell.answers == exercise]
+        printed = "\n".join(map(_printed, solution))
         for name, said in given.get(exercise, {}).items():
+            if "choices" in said:
+                if said["said"] not in "\n".join(cell.source for cell in solution if cell.outputs is None):
+                    problems.add(ANSWERS, f"{exercise}.{name}", f"{page.entry.source} の解答の文に「{said['said']}」がありません",
+                                 "答えを言っている文を写してください")  # fmt: skip
+                answers.setdefault(exercise, {})[name] = _choice(said)
+                continue
             values = {template: _value(template, printed) for template in _templates(said)}
             for template in (template for template, value in values.items() if value is None):
                 problems.add(ANSWERS, f"{exercise}.{name}", f"{page.entry.source} の解答の出力に「{template}」がありません",
@@ -328,6 +411,11 @@ def _answers(page: Page, cells: list[Cell], given: dict[str, Any], problems: Pro
 
 def _templates(said: dict[str, Any]) -> list[str]:
     return [said["said"], *(road["said"] for road in said.get("wrong", []) if "said" in road)]
+
+
+def _choice(said: dict[str, Any]) -> Choice:
+    (right,) = (letter for letter, choice in _lettered(said) if "right" in choice)
+    return Choice(right, {letter: choice["say"] for letter, choice in _lettered(said) if "say" in choice})
 
 
 def _answer(said: dict[str, Any], values: dict[str, float]) -> Answer:

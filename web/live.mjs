@@ -1,5 +1,6 @@
 // The live figures that need no estimator: their numbers are computed when the book is made.
 
+import { besides, climbed, mountClimb, nearest } from "./climb.mjs";
 import { nextTask } from "./dom.mjs";
 import { bent, drawnOver, lineAt, mountDrawing } from "./drawing.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
@@ -10,10 +11,12 @@ import { draw, mountLottery } from "./lottery.mjs";
 import { whenNear } from "./near.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
+import { carried, longTime, mountSlow } from "./slow.mjs";
 import { meanError, speedBy } from "./speeds.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
 const LIVE_FIGURES = {
+  climb: mountClimb,
   drawing: mountDrawing,
   eight: mountEight,
   filling: mountFilling,
@@ -21,6 +24,7 @@ const LIVE_FIGURES = {
   lottery: mountLottery,
   nibbles: mountNibbles,
   pipes: mountPipes,
+  slow: mountSlow,
   waterfall: mountWaterfall,
 };
 
@@ -38,8 +42,11 @@ if (globalThis.document) startLive();
 
 export {
   bent,
+  besides,
   boundAt,
   cacheBytes,
+  carried,
+  climbed,
   dequantized,
   draw,
   drawnOver,
@@ -47,7 +54,9 @@ export {
   half,
   levels,
   lineAt,
+  longTime,
   meanError,
+  nearest,
   passing,
   pile,
   schedule,

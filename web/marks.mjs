@@ -31,6 +31,11 @@ export function marker(index, x, y, kind = "filled", r = 6) {
   }
 }
 
+/** The path of a cross, for what was measured, that reaches `r` pixels to every side. */
+export function cross(x, y, r = 5) {
+  return `M${x - r} ${y - r}L${x + r} ${y + r}M${x - r} ${y + r}L${x + r} ${y - r}`;
+}
+
 /** The marker of a machine as a picture of its own, of the size of letters. */
 export function smallMarker(index, attributes) {
   return s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", ...attributes }, marker(index, 8, 8));
@@ -53,6 +58,14 @@ export function linearTicks(end, count = 5) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999);
   return Array.from({ length: Math.ceil(end / step - 1e-9) + 1 }, (_, i) => i * step);
+}
+
+const PREFIXES = ["", " k", " M", " G", " T", " P", " E"];
+
+/** A power of ten for an axis, from 1: 100 G, 1 T. */
+export function powerText(value) {
+  const thousands = Math.floor(Math.log10(value) / 3 + 1e-9);
+  return `${Math.round(value / 1000 ** thousands)}${PREFIXES[thousands]}`;
 }
 
 export function tickText(value) {

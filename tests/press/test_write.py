@@ -118,13 +118,16 @@ def test_image_size(data: bytes, size: tuple[int, int] | None) -> None:
 
 
 def test_the_font_has_what_formulas_need(tmp_path: Path) -> None:
-    characters = math_characters(["<math><mi>x</mi><mo>≤</mo><mi>π</mi></math><p>外</p>"])
-    assert {"≤", "𝑥", "π", "𝜋", "("} <= set(characters)
-    assert "外" not in characters
+    formula = '<math><mi>x</mi><mo>≤</mo><mi>π</mi><mi mathvariant="normal">z</mi></math><p>外</p>'
+    characters = math_characters([formula])
+    assert {"≤", "𝑥", "𝜋", "z", "("} <= set(characters)
+    assert not {"外", "x", "π"} & set(characters)
     font = TTFont(io.BytesIO(math_font(characters, Cache(tmp_path))))
     assert "MATH" in font
     assert "fpgm" not in font
     assert {ord(c) for c in "≤𝑥("} <= set(font.getBestCmap())
+    forms = [table.alternates for lookup in font["GSUB"].table.LookupList.Lookup for table in lookup.SubTable]
+    assert forms and {len(of) for table in forms for of in table.values()} == {1}, "one size for scripts"
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

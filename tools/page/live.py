@@ -10,6 +10,7 @@ from hayasa.catalog.objects import device_rows
 from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
+from tools.page.climb import climb_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -90,6 +91,45 @@ def pipes_data() -> dict[str, object]:
         "batches": BATCHES,
         "bytes": [unbroken(SEVEN_B * bits / 8, "B") for bits in BITS],
         "flop": [unbroken(2 * SEVEN_B * batch, "FLOP") for batch in BATCHES],
+        "machines": machines,
+    }
+
+
+SLOW_MACHINES = {
+    "A100": ("HBM", 40e9, 1.5e12, 312e12),
+    "Mac mini M4": ("メモリ", 16e9, 120e9, 4.04e12),
+}
+"""Chapter 1's: kind and bytes of the memory, bandwidth, and FLOP/s, which of the M4 is that of chapter 5."""
+
+LOAD_BYTES, INT4_BYTES = 20e6, 0.5
+"""What the A100's SRAM holds, and a weight."""
+
+
+def slow_data() -> dict[str, object]:
+    """Return how long chapter 1's machines bring the weights of a token, and a load of them, and compute with it."""
+    weights, load = SEVEN_B, LOAD_BYTES / INT4_BYTES
+    machines = []
+    for name, (kind, capacity, bandwidth, peak) in SLOW_MACHINES.items():
+        machines.append(
+            {
+                "name": name,
+                "memory": f"{kind} {capacity / 1e9:.0f}\N{NO-BREAK SPACE}GB",
+                "pipe": f"{bandwidth / 1e9:,.0f}\N{NO-BREAK SPACE}GB/s",
+                "compute": f"{peak / 1e12:.3g}\N{NO-BREAK SPACE}TFLOPS",
+                "capacity": capacity,
+                "bandwidth": bandwidth,
+                "peak": peak,
+                "token_s": hayasa.memory_latency_s(weights, INT4_BYTES, bandwidth),
+                "transfer_s": hayasa.memory_latency_s(load, INT4_BYTES, bandwidth),
+                "compute_s": hayasa.compute_latency_s(load, 1, peak),
+            }
+        )
+    return {
+        "bytes": weights * INT4_BYTES,
+        "weights": f"{weights * INT4_BYTES / 1e9:.1f}\N{NO-BREAK SPACE}GB",
+        "load": LOAD_BYTES,
+        "parcel": "100万個（0.5\N{NO-BREAK SPACE}MB）",
+        "parcel_bytes": 1e6 * INT4_BYTES,
         "machines": machines,
     }
 
@@ -206,6 +246,7 @@ def unbroken(value: float, unit: str) -> str:
 def live_data() -> dict[str, object]:
     """Return what `web/live.mjs` imports, by the names of its figures."""
     return {
+        "climb": climb_data(),
         "drawing": drawing_data(),
         "eight": eight_data(),
         "filling": filling_data(),
@@ -213,5 +254,6 @@ def live_data() -> dict[str, object]:
         "lottery": lottery_data(),
         "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
         "pipes": pipes_data(),
+        "slow": slow_data(),
         "waterfall": waterfall_data(),
     }

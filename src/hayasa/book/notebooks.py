@@ -7,6 +7,7 @@ import base64
 import json
 import math
 import numbers
+import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -56,8 +57,33 @@ class Answer(NamedTuple):
     wrong: tuple[Road, ...] = ()
 
 
-def judge(given: object, answer: Answer) -> str:
+class Choice(NamedTuple):
+    """The right one of a few choices, by letter.
+
+    Attributes
+    ----------
+    right
+        Its letter, such as ``"B"``.
+    wrong
+        What to tell who chose another, by its letter.
+    why
+        Why the right one is right.
+    """
+
+    right: str
+    wrong: Mapping[str, str]
+    why: str = ""
+
+
+def judge(given: object, answer: Answer | Choice) -> str:
     """Say whether an answer is right, near, or which usual mistake it was, without telling the right one.
+
+    Parameters
+    ----------
+    given
+        A number for an `Answer`; a letter for a `Choice`, of whatever case and width.
+    answer
+        What is asked for.
 
     Returns
     -------
@@ -77,9 +103,17 @@ def judge(given: object, answer: Answer) -> str:
     × 1 ms：小さすぎます。先に、桁を暗算で見積もってください。
     × '9.33'：数を一つ書いてください（strが書かれています）。
     － まだ書かれていません。
+    >>> faster = Choice("B", {"A": "置く量の比です。"}, why="読む量の比です。")
+    >>> for given in ("B", "ａ", "C"):
+    ...     print(judge(given, faster))
+    ○ B：合っています。読む量の比です。
+    × A：置く量の比です。
+    × 'C'：AとBから一つ、"A" のように書いてください。
     """
     if given is None or given is ...:
         return "－ まだ書かれていません。"
+    if isinstance(answer, Choice):
+        return _judge_choice(given, answer)
     if isinstance(given, bool) or not isinstance(given, numbers.Real) or not math.isfinite(given):
         return f"× {given!r}：数を一つ書いてください（{type(given).__name__}が書かれています）。"
     value = float(given)
@@ -96,6 +130,15 @@ def judge(given: object, answer: Answer) -> str:
         return f"△ {shown}：近い値です。途中の丸めや、使った入力を確かめてください。"
     side = "大きすぎます" if value > answer.value else "小さすぎます"
     return f"× {shown}：{side}。先に、桁を暗算で見積もってください。"
+
+
+def _judge_choice(given: object, choice: Choice) -> str:
+    letters = sorted([choice.right, *choice.wrong])
+    letter = unicodedata.normalize("NFKC", given).strip().upper() if isinstance(given, str) else ""
+    if letter not in letters:
+        return f'× {given!r}：{"と".join(letters)}から一つ、"A" のように書いてください。'
+    right = f"合っています。{choice.why}"
+    return f"× {letter}：{choice.wrong[letter]}" if letter in choice.wrong else f"○ {letter}：{right}"
 
 
 def _common(right: float) -> Iterator[Road]:
@@ -134,10 +177,7 @@ class Checker:
     def __init__(self, packed: str):
         stored = json.loads(zlib.decompress(base64.b85decode(packed)))
         self._answers = {
-            exercise: {
-                name: Answer(value, unit, within, tuple(Road(*road) for road in wrong))
-                for name, (value, unit, within, wrong) in answers.items()
-            }
+            exercise: {name: _unpacked(fields) for name, fields in answers.items()}
             for exercise, answers in stored.items()
         }
 
@@ -160,7 +200,14 @@ class Checker:
             print(name, judge(given.get(name, ...), answer))
 
 
-def pack(answers: Mapping[str, Mapping[str, Answer]]) -> str:
+def _unpacked(fields: list[Any]) -> Answer | Choice:
+    if isinstance(fields[0], str):  # a letter
+        return Choice(*fields)
+    value, unit, within, wrong = fields
+    return Answer(value, unit, within, tuple(Road(*road) for road in wrong))
+
+
+def pack(answers: Mapping[str, Mapping[str, Answer | Choice]]) -> str:
     """Answers by exercise and name as one text: no secret, but nothing that is read by accident.
 
     Examples
