@@ -30,7 +30,7 @@ from tools import readers, venv
 ROOT = venv.ROOT
 FOLDER = f"{readers.FOLDER}/lite"  # the site carries all of notebooks/
 SETTINGS = ROOT / "lite"
-SETTINGS_FILES, SCRIPT = ("jupyter-lite.json", "overrides.json"), "page.js"
+SETTINGS_FILES, OURS = ("jupyter-lite.json", "overrides.json"), ("page.js", "page.css")
 PYODIDE = SETTINGS / "node_modules" / "pyodide"
 WHEELS = venv.VENV / "pyodide"
 PINS = "requirements-pyodide.txt"
@@ -41,7 +41,8 @@ APPS = ("notebooks", "tree", "edit", "lab")
 FIGURES = "hayasa-figures"  # stands for what hayasa.book needs besides Python
 
 CHARSET = '<meta charset="utf-8">'  # stands in the head of each app of JupyterLite
-HEAD = f'<script src="../{SCRIPT}"></script><link rel="icon" href="../lab/favicon.ico">'
+HEAD = """\
+<script src="../page.js"></script><link rel="stylesheet" href="../page.css"><link rel="icon" href="../lab/favicon.ico">"""
 
 
 class LiteError(Exception):
@@ -263,7 +264,8 @@ def build(output: Path, root: Path = ROOT) -> None:
         for name in SETTINGS_FILES:
             shutil.copy(SETTINGS / name, work)
         site = jupyter_lite(work)
-        shutil.copy(SETTINGS / SCRIPT, site)
+        for name in OURS:
+            shutil.copy(SETTINGS / name, site)
         for app in APPS:
             add_to_head(site / app / "index.html")
         shutil.rmtree(output, ignore_errors=True)
@@ -272,7 +274,7 @@ def build(output: Path, root: Path = ROOT) -> None:
 
 
 def add_to_head(page: Path) -> None:
-    """Have an app of JupyterLite load our script before all others."""
+    """Have an app of JupyterLite load what is ours before all else."""
     before, charset, after = page.read_text(encoding="utf-8").partition(CHARSET)
     if not charset:
         raise LiteError(
