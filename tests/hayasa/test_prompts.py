@@ -10,7 +10,7 @@ import pytest
 
 import hayasa
 from hayasa.catalog.reader import data_directory
-from hayasa.engine.prompt import PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors
+from hayasa.engine.prompt import MULTIPLY_AT_PEAK, PromptCalibration, PromptFactor, prompt_calibrations, prompt_factors
 from lab.calibrate import write_rows
 from lab.prompts import EXCLUSIONS, FORMS, Fit, Prompt, calibrate, load_prompts, usable
 
@@ -110,3 +110,12 @@ def test_a_generation_that_was_not_measured_has_its_vendors_kernels() -> None:
     assert result.prefill_waits[0].factor == pytest.approx(
         listed.cycles_per_flop * factors["llama.cpp/vulkan", "nvidia"].factor
     )
+
+
+def test_eight_bit_floats_are_multiplied_twice_as_fast_where_there_are_units_for_them() -> None:
+    def multiply_s(device: str, weights: str) -> float:
+        estimate = hayasa.estimate("llama-3.1-8b", device, weights=weights, engine="vllm", prompt_length=2000)
+        return next(wait.seconds for wait in estimate.prompt_time.waits if wait.kind is MULTIPLY_AT_PEAK)
+
+    assert multiply_s("h100-80gb-sxm", "fp8") == pytest.approx(multiply_s("h100-80gb-sxm", "bf16") / 2)
+    assert multiply_s("a100-80gb-sxm", "fp8") == pytest.approx(multiply_s("a100-80gb-sxm", "bf16"))

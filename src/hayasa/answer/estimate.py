@@ -996,9 +996,7 @@ def _settle(
         remarks.append(f"{weights.id} の混ぜ方はモデルごとに違うので、大きさが ±{percent}% ほど違うことがあります。")
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     if split == "expert" and not model.experts:
-        raise InvalidValueError(
-            f"split expert は、専門家のあるモデルに使えます（model {model.id} にはありません）。"
-        )
+        raise InvalidValueError(f"split expert は、専門家のあるモデルに使えます（model {model.id} にはありません）。")
     chosen = None
     if engine.id != "ideal":
         chosen = choose_calibration(

@@ -89,9 +89,7 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
     )
     experts = parser.add_mutually_exclusive_group()
     experts.add_argument("--n-cpu-moe", "-ncmoe", metavar="数", help="前から何層の専門家を CPU の側に置くか")
-    experts.add_argument(
-        "--cpu-moe", "-cmoe", action="store_true", help="すべての層の専門家を CPU の側に置きます"
-    )
+    experts.add_argument("--cpu-moe", "-cmoe", action="store_true", help="すべての層の専門家を CPU の側に置きます")
 
 
 def _split(arguments: argparse.Namespace) -> dict[str, object]:

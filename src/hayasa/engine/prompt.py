@@ -62,6 +62,12 @@ def _peak_s(device: Device, weights: WeightFormat) -> float:
     return 1 / peak if peak else 0.0
 
 
+def _multiply_at_peak_s(device: Device, weights: WeightFormat) -> float:
+    """The same; where 8-bit floats are multiplied as such, at the peak for these."""
+    peak = device.peak_fp8_dense_flop_per_s if weights.compute_format == "fp8" else 0.0
+    return 1 / peak if peak else _peak_s(device, weights)
+
+
 def _core_cycle_s(device: Device, weights: WeightFormat) -> float:
     """Seconds of one cycle, shared by all cores."""
     return 1 / core_cycles_per_s(device)
@@ -86,7 +92,7 @@ def _cycle_s(device: Device, weights: WeightFormat) -> float:
 PROMPT_WAITS = (
     PromptWait(MULTIPLY_BY_CORES, "cycles_per_flop", "weight_flop", _packed_s, True),
     PromptWait(MULTIPLY_BY_CORES, "cycles_per_flop_float", "weight_flop", _float_s, True),
-    PromptWait(MULTIPLY_AT_PEAK, "peak_factor", "weight_flop", _peak_s),
+    PromptWait(MULTIPLY_AT_PEAK, "peak_factor", "weight_flop", _multiply_at_peak_s),
     PromptWait(ATTENTION_AT_PEAK, "peak_factor", "attention_flop", _peak_s),
     PromptWait(EXPERT_ROWS, "cycles_per_expert_flop", "expert_flop", _core_cycle_s, True),
     PromptWait(ATTENTION, "attention_cycles_per_flop", "attention_flop", _core_cycle_s, True),
@@ -119,7 +125,8 @@ class PromptCalibration:
     cycles_per_flop, cycles_per_flop_float : float
         Core cycles per FLOP with packed and with 16-bit weights.
     peak_factor : float
-        Time of all of it over that at the dense 16-bit peak, for engines that were
+        Time of all of it over that at the dense 16-bit peak (at the 8-bit one where
+        8-bit floats are multiplied as such), for engines that were
         measured so; 0 where cycles are counted.
     cycles_per_expert_flop : float
         Core cycles per FLOP of a token with every expert that its micro-batch
