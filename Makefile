@@ -46,7 +46,7 @@ help:
 	@echo '  make compare    ほかの見積り器に同じ実測値を見積らせる (data/estimator_comparison.csv)'
 	@echo '  make api        コードの説明文から api.qmd を作り直す'
 	@echo '  make calculator-table  calculator.qmd の早見表を計算し直す'
-	@echo '  make teaching   teaching/ のコードの出力を計算し直し、確かめの問いのページを作り直す'
+	@echo '  make teaching   teaching/ のコードの出力を計算し直し、章の確かめの問いを作り直す'
 	@echo '  make bench      速さを測って表示する'
 	@echo '  make measure-engine  llama.cpp をこの計算機の CPU で測る (必要なものは build/ に入る)'
 	@echo '  make pin        requirements*.txt を作り直す'
@@ -109,6 +109,7 @@ calibrate: ready
 	@$(VENV_PYTHON) -m lab.offload
 	@$(VENV_PYTHON) -m lab.drafts
 	@$(VENV_PYTHON) -m lab.power
+	@$(VENV_PYTHON) -m lab.goals
 
 # ほかの見積り器は、専用の仮想環境 (build/compare) に入れる。
 compare: ready
@@ -122,7 +123,7 @@ calculator-table: ready
 
 teaching: ready
 	@$(VENV_PYTHON) -m tools.teaching
-	@$(VENV_PYTHON) -m tools.quiz_page
+	@$(VENV_PYTHON) -m tools.quiz_cells
 
 bench: ready
 	@$(VENV_PYTHON) -m tools.bench

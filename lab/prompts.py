@@ -25,7 +25,7 @@ from hayasa.catalog.measurements import prompt_context_length
 from hayasa.catalog.objects import get_device, get_model, get_weight_format
 from hayasa.catalog.reader import data_directory
 from hayasa.engine.prompt import PROMPT_WAITS, PromptCalibration, PromptFactor, vendor
-from hayasa.engine.waits import ATTENTION
+from hayasa.engine.waits import ATTENTION, core_cycles_per_s
 from hayasa.errors import UnknownNameError
 from hayasa.machine.device import Device
 from hayasa.model.flops import prefill_flop
@@ -44,6 +44,9 @@ NOISE = 0.1
 
 FAMILY_SPREAD, DEVICE_SPREAD = 0.4, 0.25
 """Prior standard deviation of the logarithm of the factor of a generation and of a device."""
+
+MATRIX_FLOP_PER_CYCLE = 512
+"""What the matrix units of a core of most generations compute in a cycle, with 16 bits and sums in 32."""
 
 LOCALSCORE_PROMPTS = (1024, 4096, 2048, 2048, 1024, 1280, 384, 64, 16)
 """Prompt lengths of the nine tests of LocalScore, of whose speeds it publishes the mean."""
@@ -122,8 +125,8 @@ class Form:
 
     Parameters
     ----------
-    engine, backend : str
-        What is fitted.
+    engine, backend, family : str
+        What is fitted; an empty family stands for all that have no form of their own.
     flop_per_cycle : float
         Where the fit starts: FLOP of a core in a cycle, or 0 for an engine that
         reaches a share of the peak.
@@ -132,6 +135,9 @@ class Form:
     since : str
         Month from which on the kernels are today's: older rows have factors of
         their own for each generation, which no estimate uses.
+    on_matrix_units : bool
+        Whether kernels multiply 16-bit numbers on the matrix units, so that a
+        generation is expected to be as fast as its units are.
     note : str
         What a reader should know, in Japanese.
     """
@@ -142,11 +148,27 @@ class Form:
     note: str
     micro_batch: int = 512
     since: str = ""
+    family: str = ""
+    on_matrix_units: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
         """Engine and backend."""
         return self.engine, self.backend
+
+    @property
+    def id(self) -> str:
+        """Name of what it fits."""
+        return "/".join(filter(None, (*self.key, self.family)))
+
+    def is_before(self, m: Prompt) -> bool:
+        """Tell whether a row was measured with kernels that are no longer today's."""
+        return m.month < self.since
+
+    def expected_factor(self, device: Device) -> float:
+        """Return the factor of a generation before anything was measured of it."""
+        peak = device.peak_flop_per_s("bf16") if self.on_matrix_units else 0.0
+        return MATRIX_FLOP_PER_CYCLE * core_cycles_per_s(device) / peak if peak else 1.0
 
 
 _WALLS = "全体の時間から求めた、ピークに対する割合。"
@@ -155,8 +177,31 @@ FORMS = (
     Form("llama.cpp", "cuda", 500, "2025 年以降のビルド。16 ビットの重みは 2024 年の測定から。", since="2025-01"),
     Form("llama.cpp", "metal", 200, "2023 年以降のビルド。"),
     Form("mlx", "mlx", 200, "2025 年以降の mlx-lm。", micro_batch=2048),
-    Form("llama.cpp", "vulkan", 300, "多くは Ryzen AI Max+ 395 の測定。ドライバーによる差が大きい。"),
-    Form("llama.cpp", "rocm", 180, "多くは Ryzen AI Max+ 395 の測定。ドライバーによる差が大きい。"),
+    # Products on AMD's matrix units were tuned in January 2026 (llama.cpp's pull request 18749: 1.3 to 1.8 times
+    # as fast), flash attention without them in February (19625: prompts after 8k to 16k tokens 2 to 3 times).
+    Form(
+        "llama.cpp",
+        "vulkan",
+        300,
+        "2026 年 3 月以降のビルド。AMD と NVIDIA の GPU。多くは Ryzen AI Max+ 395 の測定。",
+        since="2026-03",
+        on_matrix_units=True,
+    ),
+    Form(
+        "llama.cpp",
+        "vulkan",
+        150,
+        "Intel の GPU 3 種の数件だけ。行列演算器を使えるかどうかがドライバーで違い、速さも 3 倍違う。",
+        family="intel",
+    ),
+    # Quantized products on AMD's matrix units: pull requests 17156 (RDNA 4) and 17576 (RDNA 3) of November 2025.
+    Form(
+        "llama.cpp",
+        "rocm",
+        180,
+        "2025 年 12 月以降のビルド。多くは Ryzen AI Max+ 395 と Radeon AI PRO R9700 の測定。",
+        since="2025-12",
+    ),
     Form("llama.cpp", "sycl", 150, "Arc Pro B70 の測定だけ。"),
     Form(
         "llama.cpp",
@@ -251,6 +296,15 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
         lambda m: m.row["backend"] in ("vulkan", "rocm") and m.weights.id == "bf16",
     ),
     (
+        "RDNA 3.5 の ROCm の、2026 年 2 月のビルド（行列の命令の選び方が合わず、2 倍から 4 倍遅い。"
+        "llama.cpp の issue 17917）",
+        lambda m: m.row["backend"] == "rocm" and m.device.family == "amd-rdna3.5" and m.month == "2026-02",
+    ),
+    (
+        "Intel の Vulkan の、行列演算器も整数の内積の命令も使わないドライバー（2025 年 6 月。新しいものの 3 分の 1 の速さ）",
+        lambda m: "int dot 0" in m.row["conditions"] or "Mesa 24" in m.row["conditions"],
+    ),
+    (
         "AMD の Vulkan ドライバー amdvlk（2025 年に開発終了）の、文脈の長い測定と、2026 年の測定",
         lambda m: "amdvlk" in m.row["conditions"] and (m.cached_tokens > 0 or m.month >= "2026"),
     ),
@@ -280,7 +334,9 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
 
 def usable(form: Form, prompts: Sequence[Prompt]) -> list[Prompt]:
     """Return the rows of a form that no exclusion names; with flash attention where a source gives both."""
+    apart = tuple(one.family for one in FORMS if one.family and not form.family and one.key == form.key)
     mine = [m for m in prompts if (m.row["engine"], m.row["backend"]) == form.key]
+    mine = [m for m in mine if m.device.family.startswith(form.family) and not m.device.family.startswith(apart)]
     mine = [m for m in mine if not any(excluded(m) for _, excluded in EXCLUSIONS)]
     with_flash = {m.configuration for m in mine if m.row["flash_attention"] == 1}
     return [m for m in mine if m.row["flash_attention"] == 1 or m.configuration not in with_flash]
@@ -334,7 +390,7 @@ class Fit:
         priors[REQUEST] = (0.03, 1.0)
         for m in prompts:
             priors[vendor(m.device.family)] = (1.0, FAMILY_SPREAD)
-            priors[self.family(m)] = (1.0, FAMILY_SPREAD)
+            priors[self.family(m)] = (form.expected_factor(m.device), FAMILY_SPREAD)
             priors[m.device.id] = (1.0, DEVICE_SPREAD)
         self.places = {name: index for index, name in enumerate(priors)}
         self.prior = np.log([start for start, _ in priors.values()])
@@ -343,7 +399,7 @@ class Fit:
 
     def family(self, m: Prompt) -> str:
         """Return the generation whose kernels a row was measured with; those before today's are others."""
-        return m.device.family + (" before" if m.month < self.form.since else "")
+        return m.device.family + (" before" if self.form.is_before(m) else "")
 
     def factor(self, name: str) -> float:
         """Return a fitted number; 0 if it was not fitted."""
@@ -356,7 +412,7 @@ class Fit:
     def _tables(self, prompts: Sequence[Prompt]) -> Tables:
         """Return what prediction needs of the rows, one line per prompt length."""
         lines = [(index, m, line) for index, m in enumerate(prompts) for line in range(len(m.tokens))]
-        before = [m.month < self.form.since and m.row["flash_attention"] == 0 for _, m, _ in lines]
+        before = [self.form.is_before(m) and m.row["flash_attention"] == 0 for _, m, _ in lines]
         return Tables(
             np.array([index for index, _, _ in lines]),
             np.array([m.loads_s[line] for _, m, line in lines]),
@@ -465,7 +521,7 @@ def hold_out(form: Form, prompts: Sequence[Prompt], key: Callable[[Prompt], Hash
         judged = [
             index
             for index, m in enumerate(prompts)
-            if groups[index] == group and m.month >= form.since and (m.source != HARNESS or knows_harness)
+            if groups[index] == group and not form.is_before(m) and (m.source != HARNESS or knows_harness)
         ]
         if len(train) >= LEAST_LEFT * len(prompts) and judged:
             log_ratio[judged] = Fit(form, train).log_ratios([prompts[index] for index in judged])
@@ -479,6 +535,11 @@ def mean_error(held_out: HeldOut) -> float:
         return 0.0
     errors = np.abs(np.exp(-held_out.log_ratio[seen]) - 1)
     return float(np.average(errors, weights=held_out.importance[seen]))
+
+
+def _both(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """Return the interval from the lower low to the higher high end."""
+    return min(one[0], other[0]), max(one[1], other[1])
 
 
 HELD_OUT_BY: dict[str, Callable[[Prompt], Hashable]] = {
@@ -502,15 +563,17 @@ def calibrate(form: Form, prompts: Sequence[Prompt]) -> tuple[PromptCalibration,
         errors = dict.fromkeys(HELD_OUT_BY, whole)
     if not form.flop_per_cycle or len({m.device.id for m in prompts}) >= FEWEST_DEVICES:
         known, unknown = errors["pair"].interval(), errors["device"].interval()
-    else:  # too few to know how much devices differ: what the fit leaves of these, stretched
+    else:  # too few to know how much devices differ: at least what the fit leaves of these, stretched
         low, high = whole.interval()
         known, unknown = (low**1.5, high**1.5), (low**2, high**2)
-    id_ = f"{form.engine}/{form.backend}"
+        if len({m.device.id for m in prompts}) > 1:
+            known, unknown = _both(known, errors["pair"].interval()), _both(unknown, errors["device"].interval())
     coefficients: dict[str, Any] = {wait.coefficient: rounded(fit.factor(wait.coefficient)) for wait in PROMPT_WAITS}
     calibration = PromptCalibration(
-        id=id_,
+        id=form.id,
         engine=form.engine,
         backend=form.backend,
+        family=form.family,
         micro_batch=form.micro_batch,
         **coefficients,
         low_factor=rounded(min(unknown[0], known[0])),
@@ -530,12 +593,12 @@ def calibrate(form: Form, prompts: Sequence[Prompt]) -> tuple[PromptCalibration,
         sources="|".join(sorted({m.source for m in prompts})),
         note=form.note,
     )
-    today = [m for m in prompts if m.month >= form.since]
+    today = [m for m in prompts if not form.is_before(m)]
     counts = Counter(scope for m in today for scope in {vendor(m.device.family), m.device.family, m.device.id})
     families = {m.device.family for m in today}
     return calibration, [
         PromptFactor(
-            calibration=id_,
+            calibration=form.id,
             scope=scope,
             factor=rounded(fit.factor(scope) * (fit.factor(vendor(scope)) if scope in families else 1.0)),
             rows=count,

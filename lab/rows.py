@@ -202,6 +202,10 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
         lambda m: m.row["engine"] == "mlx" and m.model.attention_kind == "mla",
     ),
     (
+        "Intel の Vulkan の Mesa 24（同じカードで、Windows のドライバーの 3 分の 1 の速さ）",
+        lambda m: "Mesa 24" in m.row["conditions"],
+    ),
+    (
         "AMDVLK（Linux の Vulkan の、普通ではないドライバー）",
         lambda m: "amdvlk" in m.row["conditions"],
     ),

@@ -18,14 +18,16 @@ if sys.version_info < (3, 11):  # noqa: UP036
 import argparse
 import ast
 import base64
+import hashlib
 import io
+import json
 import lzma
 import re
 import subprocess
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -47,11 +49,14 @@ ROAD_KEYS = {"say": True, "times": False, "said": False}
 CHOSEN_KEYS = {"ask": True, "said": True, "choices": True}
 CHOICE_KEYS = {"text": True, "right": False, "say": False}
 LINKS = "notebook-links"  # the box by which a page offers its notebooks
+FIGURE = "hayasa-figure"  # a figure that the page's own script draws, and a slider moves
 
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-if missing := [name for name in ("panflute", "pypandoc", "nbformat") if find_spec(name) is None]:
+if missing := [name for name in ("panflute", "pypandoc", "nbformat", "matplotlib") if find_spec(name) is None]:
     print(f"{'、'.join(missing)} がないので、読者のノートブックは作りません（make book で作れます）。")
     sys.exit()
+
+import panflute as pf  # noqa: E402
 
 from hayasa.book.notebooks import Answer, Choice, Road, pack, picture  # noqa: E402
 from press.build import read, resolve  # noqa: E402
@@ -62,7 +67,7 @@ from press.resolve.links import resolve_links  # noqa: E402
 from press.resolve.page import Page  # noqa: E402
 from press.write.notebook import Cell, notebook_text, page_cells  # noqa: E402
 from press.write.walk import NoFormError  # noqa: E402
-from tools.quizzes import quiz_cells, read_quizzes  # noqa: E402
+from tools.quizzes import ANSWER, QUESTION, choices_of, read_quizzes  # noqa: E402
 from tools.web import write_if_changed  # noqa: E402
 
 CARRIED = """\
@@ -71,9 +76,10 @@ CARRIED = """\
 import base64, io, lzma, sys, tempfile, zipfile
 
 hayasa_wheel = "{wheel}"
-hayasa_folder = tempfile.TemporaryDirectory()
-zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
-sys.path.insert(0, hayasa_folder.name)
+if "hayasa_folder" not in globals():
+    hayasa_folder = tempfile.TemporaryDirectory()
+    zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
+    sys.path.insert(0, hayasa_folder.name)
 """
 FROM_SITE = """\
 # この本の道具を用意します。最初に一度だけ実行してください。
@@ -85,6 +91,12 @@ from hayasa.book.notebooks import missing, show_figures_untrusted
 show_figures_untrusted()
 if packages := missing("{pins}"):
     %pip install -q {{packages}}
+"""
+SLIDERS = """\
+# ウェブのページで動かせる図です。ipywidgets（jupyterに付いてきます）があれば、ここでもつまみで動かせます。
+from hayasa.book.sliders import slider_figure
+
+slider_figure({arguments})
 """
 IN_BROWSER = """\
 # この本の道具を用意します。最初に一度だけ実行してください。
@@ -178,10 +190,10 @@ def editions(book: Book, setup_for: Callable[[list[Cell]], str], problems: Probl
                 answers = _answers(page, cells, given, problems)
                 asked |= {cell.poses for cell in cells}
                 setup = setup_for(cells)
-                quiz = list(quiz_cells(quizzes, Path(name).stem))
-                made[f"{FOLDER}/{name}"] = with_setup([*cells, *quiz], setup)
-                setup += CHECKER.format(answers=pack(answers)) if answers else ""
-                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given), *quiz], setup)
+                made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
+                choices = choices_of(quizzes, Path(name).stem)
+                setup += CHECKER.format(answers=pack(answers | choices)) if answers or choices else ""
+                made[f"{STUDENTS}/{name}"] = with_setup([*students_cells(cells, answers, given)], setup)
     for exercise in sorted(given.keys() - asked):
         problems.add(ANSWERS, "", f"演習 {exercise} が本にありません", "札の綴りを確かめるか、消してください")
     problems.stop_if_any()
@@ -226,13 +238,49 @@ def _answer_problems(said: Any) -> Iterator[tuple[str, str]]:
 
 def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:
     page.blocks = [block for block in page.blocks if LINKS not in getattr(block, "classes", [])]
+    figures = []
+    for block in page.blocks:
+        if FIGURE in getattr(block, "classes", []):
+            block.content = [pf.Para(pf.Str(f"{FIGURE}-{len(figures)}"))]  # where its cell will stand
+            figures.append(slider_cell(block.attributes, len(figures), kept))
     try:
-        return page_cells(book, page, kept)
+        return list(_with_figures(page_cells(book, page, kept), figures))
     except NoFormError as error:
         place = page.manuscript.place(*error.needles)
         problems.add(page.entry.source, place, f"{error.construct} は、読者のノートブックに写せません",
                      "ふつうの Markdown で書くか、press/write/notebook.py に書き方を加えてください")  # fmt: skip
     return []
+
+
+def slider_cell(attributes: Mapping[str, str], number: int, kept: Cache) -> Cell:
+    """Return the cell that shows a figure of the page with its sliders; what it stores is the figure at rest."""
+    asked = {key.removeprefix("data-"): value for key, value in attributes.items() if key.startswith("data-")}
+    kind = asked.pop("figure")
+
+    def draw() -> str:
+        from hayasa.book.sliders import drawing, moving_figure  # takes seconds, for what hardly ever changes
+
+        moving = moving_figure(kind, **asked)
+        return json.dumps(drawing(moving, moving.start))
+
+    drawn_by = [version("matplotlib"), hashlib.sha256(build_wheel()[1]).hexdigest()]
+    data = json.loads(kept.text("sliders", [kind, json.dumps(asked), *drawn_by], draw))
+    arguments = ", ".join([f'"{kind}"', *(f'{key}="{value}"' for key, value in asked.items())])
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    return Cell(f"slider-{number + 1}", SLIDERS.format(arguments=arguments).rstrip("\n"), [output])
+
+
+def _with_figures(cells: Iterable[Cell], figures: list[Cell]) -> Iterator[Cell]:
+    """Yield the cells with each figure's where the text has left a place for it."""
+    count = 1
+    for cell in cells:
+        count = cell.count or count
+        before, *pieces = re.split(rf"\s*{FIGURE}-(\d+)\s*", cell.source)
+        yield replace(cell, source=before)
+        for at in range(0, len(pieces), 2):
+            yield replace(figures[int(pieces[at])], count=count)  # as if run there: nbval asks for it
+            if pieces[at + 1]:
+                yield replace(cell, id=f"{cell.id}-{at // 2 + 2}", source=pieces[at + 1])
 
 
 def with_setup(cells: list[Cell], setup: str) -> list[Cell]:
@@ -255,6 +303,7 @@ def shown(output: dict[str, Any]) -> dict[str, Any]:
 # ---- what a notebook brings ------------------------------------------------------------------------
 
 
+@cache
 def build_wheel() -> tuple[str, bytes]:
     """Return the name and the bytes of hayasa's wheel; the same sources give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -323,7 +372,15 @@ def students_cells(
             yield cell
         elif cell.answers not in answered:
             answered.add(cell.answers)
-            yield from _room(cell.answers, answers.get(cell.answers, {}), given)
+            if cell.answers.startswith(QUESTION):
+                yield _question(cell.answers.removeprefix(QUESTION))
+            else:
+                yield from _room(cell.answers, answers.get(cell.answers, {}), given)
+
+
+def _question(name: str) -> Cell:
+    source = f'# ... を "A" のように書きかえて、実行します。\ncheck("{name}", {ANSWER}=...)'
+    return Cell(f"{QUESTION}{name}-check", source, [])
 
 
 def _room(exercise: str, answers: dict[str, Answer | Choice], given: dict[str, Any]) -> Iterator[Cell]:

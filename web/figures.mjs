@@ -3,22 +3,18 @@
 import { curveChart } from "./curves.mjs";
 import { estimate, makeModel, scaled, significant } from "./estimator.mjs";
 import { smallMarker } from "./marks.mjs";
-import { rooflineChart } from "./plot.mjs";
 import { control, stage } from "./stage.mjs";
 
-const POWERS = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => 2 ** (first + i));
-const BATCHES = POWERS(0, 12);
 const CONTEXTS = [0, ...Array.from({ length: 64 }, (_, i) => 2048 * (i + 1))];
-const CONTEXTS_ROUGH = [0, ...POWERS(9, 17)];
 const BITS = Array.from({ length: 29 }, (_, i) => 2 + i / 2);
 
-const PAGE_FIGURES = { batch: batchFigure, context: contextFigure, bits: bitsFigure };
+const PAGE_FIGURES = { context: contextFigure, bits: bitsFigure };
 
 /**
  * Build the figure that an element asks for in its `data-…` attributes.
  *
- * `data-figure` is `batch` (roofline), `context` (KV cache) or `bits` (weights); `data-machines` and `data-models`
- * list ids, `data-model` may be a number of parameters, `data-weights` is a weight format.
+ * `data-figure` is `context` (KV cache) or `bits` (weights); `data-machines` and `data-models` list ids, `data-model`
+ * may be a number of parameters, `data-weights` is a weight format.
  * @param {HTMLElement} root - An empty element.
  * @param {object} tables - Those of `estimator.mjs`.
  */
@@ -55,51 +51,6 @@ function withMarker({ index, text }) {
 function withId(map, id) {
   if (!map.has(id)) throw new Error(`${id} という名前はありません。`);
   return map.get(id);
-}
-
-// The roofline of some machines: the work moves to the right with every sequence that joins the batch.
-function batchFigure({ machines, models: [model], weights }, tables) {
-  const ask = (device, choice) => estimate({ model, device, weights, engine: "ideal", ...choice });
-  const rowOf = (result, index) => ({
-    index,
-    bandwidth: result.device.memory_bandwidth_bytes_per_s,
-    peak: result.flop_per_step / result.compute_latency_s,
-    intensity: result.flop_per_step / result.bytes_per_step,
-    bound: result.flop_per_step / Math.max(result.memory_latency_s, result.compute_latency_s),
-    estimate: null,
-  });
-  const around = machines.flatMap((device) =>
-    [1, BATCHES.at(-1)].map((batch_size) => rowOf(ask(device, { batch_size }))),
-  );
-  return {
-    title: `バッチサイズとルーフライン（${model.name}、${tables.weight_formats.get(weights).name}）`,
-    sliders: [
-      {
-        name: "batch_size",
-        label: "バッチサイズ",
-        values: BATCHES,
-        value: 1,
-        text: (n) => n.toLocaleString("en-US"),
-      },
-      {
-        name: "context_length",
-        label: "文脈長",
-        values: CONTEXTS_ROUGH,
-        value: 0,
-        text: (n) => `${n.toLocaleString("en-US")}トークン`,
-      },
-    ],
-    draw(chosen, width) {
-      const results = machines.map((device) => ask(device, chosen));
-      const rows = results.map(rowOf);
-      const lines = results.map((result, index) => ({
-        index,
-        text: `${result.device.name}：${result.bound_by === "memory" ? "メモリバウンド" : "計算バウンド"}、1系列あたり${significant(result.decode_tokens_per_s / chosen.batch_size)}、全体で${significant(result.decode_tokens_per_s)} トークン/秒`,
-      }));
-      lines.unshift({ text: `算術強度 ${significant(rows[0].intensity)} FLOP/B` });
-      return { figure: rooflineChart(rows, { width, around, title: "ルーフラインの図" }), lines };
-    },
-  };
 }
 
 // Speed over context: the cache is read with the weights at every token.

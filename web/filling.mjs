@@ -1,8 +1,8 @@
 // A talk that goes on: its cache fills the memory beside the weights, and every token is slower than the one before.
 
-import { h, s } from "./dom.mjs";
+import { s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch, tickText } from "./marks.mjs";
-import { stage } from "./stage.mjs";
+import { choices, stage } from "./stage.mjs";
 
 const FIRST = 1; // of the models
 const TALK_S = 20; // for the longest talk
@@ -36,17 +36,11 @@ export function mountFilling(root, data) {
     intro: "会話が何トークンになると、メモリに入りきらなくなるでしょうか。見当をつけてから、始めてください。",
     initial: { model: FIRST },
     controls: (set) => [
-      h(
-        "div.hy-choices",
-        { role: "radiogroup", "aria-label": "モデル" },
-        models.map(({ name }, model) =>
-          h(
-            "label.hy-check",
-            {},
-            h("input", { type: "radio", name: "hy-filling", checked: model === FIRST, onchange: () => set({ model }) }),
-            ` ${name}`,
-          ),
-        ),
+      choices(
+        "モデル",
+        models.map(({ name }) => name),
+        (model) => set({ model }),
+        FIRST,
       ),
     ],
     duration: TALK_S,

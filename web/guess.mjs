@@ -12,25 +12,26 @@ let guesses = 0;
  * Take the guess that an element asks for.
  *
  * `data-answer` is a number, in `data-unit`, between `data-from` and `data-to`; or, where a list of choices stands in
- * the element, the place of the right one, from 1. `data-at` is the id of what says the answer. Where what is folded
- * gives a reason for every choice, the reader is told at once whether it is right, and why not. Nothing is kept.
+ * the element, the place of the right one, from 1. `data-at` is the id of what says the answer. Without it, what is
+ * folded gives a reason for every choice, and the reader is told at once whether it is right, and why not. Nothing is
+ * kept.
  * @param {HTMLElement} root - The question; what is folded in it says the answer at once.
  */
 export function mountGuess(root) {
   guesses += 1;
   const list = root.querySelector(":scope > ol, :scope > ul");
   const ask = list ? choiceOf(list, root.dataset) : numberOf(root.dataset);
-  const reasons = list && reasonsOf(root, list.children.length);
-  const place = document.getElementById(root.dataset.at);
-  if (!place) throw new Error(`data-at="${root.dataset.at}" という札は、このページにありません。`);
+  const { at } = root.dataset;
+  const place = document.getElementById(at);
+  if (at && !place) throw new Error(`data-at="${at}" という札は、このページにありません。`);
   const verdict = h("div.hy-guess-verdict", { id: `hy-verdict-${guesses}`, role: "note" });
   const { element: status, announce } = announcer();
   const said = h("p.hy-guess-said");
   const decide = () => {
     const guess = ask.read();
     if (guess === null) return;
-    if (reasons) {
-      const words = `${guess + 1 === Number(root.dataset.answer) ? "合っています。" : "違います。"}${reasons[guess]}`;
+    if (!at) {
+      const words = `${guess + 1 === Number(root.dataset.answer) ? "合っています。" : "違います。"}${reasonOf(root, guess)}`;
       replace(said, words);
       announce(words);
       return;
@@ -49,14 +50,11 @@ export function mountGuess(root) {
   root.dataset.ready = "";
 }
 
-// What is said of each choice, where that is folded in the question: the choice itself in bold, and then the reason.
-function reasonsOf(root, count) {
-  const items = [...root.querySelectorAll(":scope > details li, :scope > .callout li")];
-  if (items.length !== count) return null;
-  return items.map((item) => {
-    const choice = item.querySelector("strong").textContent;
-    return item.textContent.slice(item.textContent.indexOf(choice) + choice.length).trim();
-  });
+// What is folded says of each choice its letter, in bold, and then the reason.
+function reasonOf(root, i) {
+  const item = root.querySelectorAll(":scope > details li, :scope > .callout li")[i];
+  const letter = item.querySelector("strong").textContent;
+  return item.textContent.slice(item.textContent.indexOf(letter) + letter.length).trim();
 }
 
 // What the verdict stands behind: a whole figure, table or paragraph.
@@ -125,12 +123,14 @@ function choiceOf(list, { answer }) {
   const texts = [...list.children].map((item) => item.textContent.trim());
   const right = Number(answer) - 1;
   let chosen = null;
-  const options = texts.map((text, i) => {
+  const options = [...list.children].map((item, i) => {
     const radio = h("input", { type: "radio", name, onchange: () => (chosen = i) });
-    return h("label.hy-guess-choice", {}, radio, " ", text);
+    return h("label.hy-guess-choice", {}, radio, h("span", {}, ...item.childNodes));
   });
+  const question = list.previousElementSibling;
+  question.id ||= `${name}-question`;
   return {
-    element: h("div", { role: "radiogroup", "aria-label": "選択肢" }, options),
+    element: h("div", { role: "radiogroup", "aria-labelledby": question.id }, options),
     text: (i) => `「${texts[i]}」`,
     read: () => chosen,
     compare: (guess) => {

@@ -1,21 +1,30 @@
 // The live figures that need no estimator: their numbers are computed when the book is made.
 
+import { besides, climbed, mountClimb, nearest } from "./climb.mjs";
 import { nextTask } from "./dom.mjs";
+import { bent, drawnOver, lineAt, mountDrawing } from "./drawing.mjs";
 import { mountEight, passing, schedule } from "./eight.mjs";
 import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
+import { errorOfFit, mountFitting } from "./fitting.mjs";
 import { live } from "./live-data.mjs";
 import { draw, mountLottery } from "./lottery.mjs";
 import { whenNear } from "./near.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
+import { carried, longTime, mountSlow } from "./slow.mjs";
+import { meanError, speedBy } from "./speeds.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
 
 const LIVE_FIGURES = {
+  climb: mountClimb,
+  drawing: mountDrawing,
   eight: mountEight,
   filling: mountFilling,
+  fitting: mountFitting,
   lottery: mountLottery,
   nibbles: mountNibbles,
   pipes: mountPipes,
+  slow: mountSlow,
   waterfall: mountWaterfall,
 };
 
@@ -31,4 +40,26 @@ async function startLive() {
 
 if (globalThis.document) startLive();
 
-export { boundAt, cacheBytes, dequantized, draw, half, levels, passing, pile, schedule, weightsIn };
+export {
+  bent,
+  besides,
+  boundAt,
+  cacheBytes,
+  carried,
+  climbed,
+  dequantized,
+  draw,
+  drawnOver,
+  errorOfFit,
+  half,
+  levels,
+  lineAt,
+  longTime,
+  meanError,
+  nearest,
+  passing,
+  pile,
+  schedule,
+  speedBy,
+  weightsIn,
+};

@@ -11,11 +11,11 @@ const LABEL = 64; // pixels that a label and the blank beside it need
  * @param {number} x
  * @param {number} y
  * @param {string} kind - `"filled"` for an estimate, `"hollow"` for a bound.
+ * @param {number} r - How far it reaches, in pixels.
  * @returns {SVGElement}
  */
-export function marker(index, x, y, kind = "filled") {
+export function marker(index, x, y, kind = "filled", r = 6) {
   const attributes = { class: `hy-mark hy-${kind} hy-series-${index}` };
-  const r = 6;
   switch (MARKERS[index % MARKERS.length]) {
     case "square":
       return s("rect", { ...attributes, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
@@ -29,6 +29,11 @@ export function marker(index, x, y, kind = "filled") {
     default:
       return s("circle", { ...attributes, cx: x, cy: y, r });
   }
+}
+
+/** The path of a cross, for what was measured, that reaches `r` pixels to every side. */
+export function cross(x, y, r = 5) {
+  return `M${x - r} ${y - r}L${x + r} ${y + r}M${x - r} ${y + r}L${x + r} ${y - r}`;
 }
 
 /** The marker of a machine as a picture of its own, of the size of letters. */
@@ -55,6 +60,14 @@ export function linearTicks(end, count = 5) {
   return Array.from({ length: Math.ceil(end / step - 1e-9) + 1 }, (_, i) => i * step);
 }
 
+const PREFIXES = ["", " k", " M", " G", " T", " P", " E"];
+
+/** A power of ten for an axis, from 1: 100 G, 1 T. */
+export function powerText(value) {
+  const thousands = Math.floor(Math.log10(value) / 3 + 1e-9);
+  return `${Math.round(value / 1000 ** thousands)}${PREFIXES[thousands]}`;
+}
+
 export function tickText(value) {
   return value === 0 ? "0" : Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
@@ -77,7 +90,7 @@ export function axes({ left, right, top, bottom }, { xLabel, yLabel = "", xTicks
     xTicks.map(({ at, text, lined }, i) => [
       lined && s("line.hy-grid", { x1: at, x2: at, y1: top, y2: bottom }),
       (last - i) % every === 0 &&
-        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": i === last ? "end" : "middle" }, text),
+        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": at > right - 1 ? "end" : "middle" }, text),
     ]),
     yTicks.map(({ at, text }) => [
       s("line.hy-grid", { x1: left, x2: right, y1: at, y2: at }),

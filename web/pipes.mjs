@@ -1,8 +1,8 @@
 // Two pipes: one brings the weights, one computes with them; the step is over when both tanks are empty.
 
-import { h, s } from "./dom.mjs";
+import { s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch } from "./marks.mjs";
-import { control, stage } from "./stage.mjs";
+import { choices, control, stage } from "./stage.mjs";
 
 const FILM_S = 6; // in which the slower one runs empty
 const TANK = 110; // heights in pixels
@@ -29,17 +29,10 @@ export function mountPipes(root, { bits, batches, machines, ...amounts }) {
     intro: "左の管は重みを運び、右の管は計算します。どちらのタンクが後まで残るでしょうか。",
     initial: { machine: 0, bits: 4, batch: 1 },
     controls: (set) => [
-      h(
-        "div.hy-choices",
-        { role: "radiogroup", "aria-label": "機械" },
-        machines.map(({ name }, machine) =>
-          h(
-            "label.hy-check",
-            {},
-            h("input", { type: "radio", name: "hy-pipes", checked: machine === 0, onchange: () => set({ machine }) }),
-            ` ${name}`,
-          ),
-        ),
+      choices(
+        "機械",
+        machines.map(({ name }) => name),
+        (machine) => set({ machine }),
       ),
       control({
         label: "重み1個のビット数",

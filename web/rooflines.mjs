@@ -25,7 +25,7 @@ export function rooflinePanel() {
         ({ intensity }, i) => `${answered[i].name}：算術強度 ${significant(intensity)} FLOP/B`,
       );
       const title = `ルーフラインの図。${intensities.join("、")}`;
-      replace(panel.chart, rooflineChart(points, { width: Math.max(LEAST_WIDTH, width), title }));
+      replace(panel.chart, rooflineChart(points, { width: Math.max(LEAST_WIDTH, width), title }).figure);
       replace(panel.caption, rooflineCaption(answered.map(({ result }) => result)));
     },
   };

@@ -1,7 +1,7 @@
 // The chart of speeds as SVG.
 
 import { s } from "./dom.mjs";
-import { linearTicks, marker, picture, tickText } from "./marks.mjs";
+import { cross, linearTicks, marker, picture, tickText } from "./marks.mjs";
 
 const FONT = 13;
 const LINE = 58;
@@ -44,8 +44,4 @@ function speedMarks({ index, bound, low, high, estimate, measured }, x, y, ideal
     measured.map(({ value, title }) => s("path.hy-measured", { d: cross(x(value), y) }, s("title", {}, title))),
     !ideal && marker(index, x(estimate), y),
   ];
-}
-
-function cross(x, y) {
-  return `M${x - 5} ${y - 5}L${x + 5} ${y + 5}M${x - 5} ${y + 5}L${x + 5} ${y - 5}`;
 }

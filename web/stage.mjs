@@ -19,9 +19,10 @@ let stages = 0;
  * @param {object} [kind.initial] - Its first state, which is never changed: each change makes another.
  * @param {(set: (change: object) => void) => Array} [kind.controls] - Makes what changes the state.
  * @param {(state: object, width: number) => {figure: SVGElement, lines: Array<{index?: number, mark?: Node,
- *   text: string}>, news?: string, at?: (t: number) => void, said?: (t: number) => string}} kind.draw - The picture
- *   of a state and the same in words; `news` is what a screen reader hears of the change, `at` moves the picture to
- *   a moment, `said` says what has happened until then.
+ *   text: string|Array}>, news?: string, at?: (t: number) => void, said?: (t: number) => string,
+ *   drag?: (x: number) => void}} kind.draw - The picture of a state and the same in words; `news` is what a screen
+ *   reader hears of the change, `at` moves the picture to a moment, `said` says what has happened until then, `drag`
+ *   takes where a finger or a mouse is on the picture, in its pixels: it moves a slider, which keys move as well.
  * @param {number} [kind.duration] - Seconds that it moves.
  */
 export function stage(root, { title, intro, initial = {}, controls = () => [], draw, duration = 0 }) {
@@ -40,7 +41,9 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
     replace(chart, drawn.figure);
     replace(readout, drawn.lines.map(lineOf));
     drawn.at?.(moment);
+    chart.classList.toggle("hy-draggable", Boolean(drawn.drag));
   };
+  followPointer(chart, () => drawn.drag);
   const to = (t) => {
     moment = t;
     drawn.at(t);
@@ -69,7 +72,40 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   new ResizeObserver(() => Math.abs(chart.clientWidth - width) > 1 && show()).observe(chart);
 }
 
+// The figure is drawn anew while it is dragged, what it stands in is not.
+function followPointer(chart, drag) {
+  const follow = ({ clientX }) => {
+    const [figure] = chart.children;
+    const { left, width } = figure.getBoundingClientRect();
+    drag()(((clientX - left) / width) * figure.viewBox.baseVal.width);
+  };
+  chart.addEventListener("pointerdown", (event) => {
+    if (event.button || !drag()) return;
+    chart.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  chart.addEventListener("pointermove", (event) => chart.hasPointerCapture(event.pointerId) && follow(event));
+}
+
 const lineOf = ({ mark, text }) => h("p", {}, mark && [mark, " "], text);
+
+/**
+ * A few things of which one is chosen.
+ * @param {string} label
+ * @param {string[]} names
+ * @param {(place: number) => void} onchoice
+ * @param {number} [first] - The one to begin with.
+ * @returns {HTMLElement}
+ */
+export function choices(label, names, onchoice, first = 0) {
+  stages += 1;
+  const name = `hy-choice-${stages}`;
+  const option = (text, i) => {
+    const radio = h("input", { type: "radio", name, checked: i === first, onchange: () => onchoice(i) });
+    return h("label.hy-check", {}, radio, ` ${text}`);
+  };
+  return h("div.hy-choices", { role: "radiogroup", "aria-label": label }, names.map(option));
+}
 
 /**
  * A slider with its name and its value in sight.
@@ -77,8 +113,17 @@ const lineOf = ({ mark, text }) => h("p", {}, mark && [mark, " "], text);
  * @returns {HTMLElement}
  */
 export function control(options) {
+  return settable(options).element;
+}
+
+/**
+ * The same, for a value that changes elsewhere, too.
+ * @param {object} options - Those of `slider`.
+ * @returns {{element: HTMLElement, set: (value: number) => void}}
+ */
+export function settable(options) {
   const value = h("output", {}, options.text(options.value));
-  const { element } = slider({
+  const { element, set } = slider({
     ...options,
     onvalue(moved, done) {
       if (done) return; // it was said while it moved
@@ -86,5 +131,11 @@ export function control(options) {
       options.onvalue(moved);
     },
   });
-  return h("div.hy-control", {}, h("span", { "aria-hidden": "true" }, options.label, "：", value), element);
+  return {
+    element: h("div.hy-control", {}, h("span", { "aria-hidden": "true" }, options.label, "：", value), element),
+    set(given) {
+      set(given);
+      value.textContent = options.text(given);
+    },
+  };
 }

@@ -27,7 +27,7 @@ from press.resolve.page import Page
 from press.resolve.structure import cell_defaults
 from press.resolve.tree import children
 from press.write.html import image_size
-from press.write.walk import NoFormError, Walk, called, is_solution
+from press.write.walk import NoFormError, Walk, called, is_solution, take_answer
 
 # What every Jupyter draws. Not `gfm`: pandoc would write its mathematics in fences that Jupyter does not know.
 MARKDOWN = "markdown_strict+tex_math_dollars+pipe_tables+backtick_code_blocks"
@@ -47,8 +47,8 @@ class Cell:
     outputs: list[dict[str, Any]] | None = None  # None: Markdown
     count: int | None = None  # of its last run
     metadata: dict[str, Any] = field(default_factory=dict)
-    poses: str = ""  # the label of the exercise that stands here
-    answers: str = ""  # the label of the exercise whose solution this is a piece of
+    poses: str = ""  # the label of the exercise or question that stands here
+    answers: str = ""  # the label of the one whose solution this is a piece of
 
 
 def notebook_text(cells: Iterable[Cell], site: str, kernel: str = "python3") -> str:
@@ -152,7 +152,10 @@ def _pieces(blocks: Iterable[pf.Element]) -> Iterator[_Piece]:
             yield from (replace(piece, answers=exercise) for piece in _box(block))
         else:
             exercise = ""
-            yield from _box(block)
+            answer = take_answer(block)
+            asked = block.identifier if answer else ""
+            yield from (replace(piece, poses=asked) for piece in _box(block))
+            yield from (replace(piece, answers=asked) for fold in answer for piece in _box(fold))
 
 
 def _box(block: pf.Element) -> Iterator[_Piece]:

@@ -56,6 +56,20 @@ def is_solution(block: pf.Element) -> bool:
     return is_folded or ("proof" in block.classes and block.attributes["kind"] == "sol")
 
 
+def take_answer(block: pf.Element) -> list[pf.Element]:
+    """Take out of a block what is folded in it, if it is a question with a name of its own.
+
+    The answer of one without a name stands on the page besides.
+    """
+    if not (
+        isinstance(block, pf.Div) and block.identifier and any(key.startswith("data-") for key in block.attributes)
+    ):
+        return []
+    folded = [child for child in block.content if is_solution(child)]
+    block.content = [child for child in block.content if not is_solution(child)]
+    return folded
+
+
 class Walk:
     """A page's elements into those of another form."""
 
@@ -276,7 +290,7 @@ def answer_anchor(exercise: str) -> str:
 
 
 def parted(blocks: Iterable[pf.Element]) -> tuple[list[pf.Element], dict[str, list[pf.Element]]]:
-    """The blocks without the solutions, and those by exercise; an exercise knows whether it has one."""
+    """The blocks without the solutions, and those by exercise or question; an exercise knows whether it has one."""
     kept: list[pf.Element] = []
     solutions: dict[str, list[pf.Element]] = {}
     exercise: pf.Div | None = None
@@ -288,6 +302,8 @@ def parted(blocks: Iterable[pf.Element]) -> tuple[list[pf.Element], dict[str, li
             title.content = [posed.content[0], pf.Str(" — "), *title.content]
             solutions.setdefault(exercise.identifier, []).append(block)
             continue
+        if answer := take_answer(block):
+            solutions[block.identifier] = answer
         is_exercise = isinstance(block, pf.Div) and "theorem" in block.classes and kind_of(block.identifier) == "exr"
         exercise = block if is_exercise else None
         kept.append(block)

@@ -179,7 +179,7 @@ def test_everything_works_by_keyboard_alone(calculator):
     folded.evaluate("part => { part.open = false; }")
     reader = Keyboard(calculator)
     reader.enter()
-    assert reader.at()["name"] == "モデルを名前の一部でしぼる"
+    assert reader.at()["name"] == "モデルを名前で探す"
     assert reader.press("Tab")["name"] == "モデル"
     reader.keyboard.type("Llama 3.1 8B")
     view.model = "llama-3.1-8b"
@@ -448,18 +448,6 @@ def test_at_least_two_chapters_have_a_figure_that_moves(site):
 def figure_lines(asked: dict, values: list[float]) -> list[str]:
     """Return what a figure says beside its chart, computed by hayasa."""
     machines, models = asked["machines"].split(), asked["models"].split()
-    if asked["figure"] == "batch":
-        batch_size, context_length = values
-        results = [
-            hayasa.estimate(models[0], machine, weights=asked["weights"], engine="ideal", batch_size=int(batch_size), context_length=int(context_length))
-            for machine in machines
-        ]  # fmt: skip
-        kinds = {"memory": "メモリバウンド", "compute": "計算バウンド"}
-        return [f"算術強度 {significant(results[0].flop_per_step / results[0].bytes_per_step)} FLOP/B"] + [
-            f"{result.device.name}：{kinds[result.bound_by]}、1系列あたり{significant(result.decode_tokens_per_s / batch_size)}、"
-            f"全体で{significant(result.decode_tokens_per_s)} トークン/秒"
-            for result in results
-        ]
     if asked["figure"] == "context":
         results = [
             hayasa.estimate(model, machines[0], weights=asked["weights"], engine="ideal", context_length=int(values[0]))

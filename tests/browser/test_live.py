@@ -4,27 +4,44 @@ import random
 import re
 import tomllib
 
+import numpy as np
 import pytest
 
+import hayasa
 from hayasa.book.blocks import dequantize_q4_0
 from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS
-from tools.page.live import BLOCK, eight_data, filling_data, lottery_data, pipes_data, waterfall_data
+from tests.web.test_live import GUESS, bound_of
+from tools.page.climb import CONTEXTS, MODELS, SIZES
+from tools.page.live import (
+    BLOCK,
+    drawing_data,
+    eight_data,
+    filling_data,
+    least_squares,
+    lottery_data,
+    macs_data,
+    pipes_data,
+    slow_data,
+    waterfall_data,
+)
 
 pytestmark = pytest.mark.browser
 
-QUIZZES = "quizzes.qmd"
 COMPARISON = "chapters/03-a100-vs-macmini.html"
 PLACES = {
+    "climb": "chapters/05-batch-and-roofline.html",
+    "slow": "chapters/01-memory-hierarchy.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
     "nibbles": "chapters/06-quantization.html",
     "filling": "chapters/07-kv-cache.html",
     "lottery": "chapters/08-moe-and-clusters.html",
     "eight": "chapters/08-moe-and-clusters.html",
+    "drawing": "chapters/09-measured.html",
+    "fitting": "chapters/09-measured.html",
 }
 READY = "document.documentElement.dataset.hayasaChapter !== undefined"
 NARROW = {"viewport": {"width": 390, "height": 844}}
@@ -48,10 +65,15 @@ def live(visitor, kind: str):
     """Return a page and a figure that is built."""
     page = visitor.visit(PLACES[kind])
     wait_until(page, READY)
+    return page, built(page, kind)
+
+
+def built(page, kind: str):
+    """Return a figure of a page, which is built when it comes near."""
     root = page.locator(f".hayasa-live[data-live={kind}]")
     root.scroll_into_view_if_needed()
     root.locator("svg.hy-plot").wait_for()
-    return page, root
+    return root
 
 
 def axis(marks: list[dict], above: float) -> tuple[float, float]:
@@ -68,7 +90,7 @@ def axis(marks: list[dict], above: float) -> tuple[float, float]:
 
 def guess_pages(manuscripts) -> list[str]:
     """Return the pages that set guesses beside their answers."""
-    names = [one.name for one in manuscripts if GUESS.search(one.markdown) and one.name != QUIZZES]
+    names = [one.name for one in manuscripts if GUESS.search(one.markdown)]
     return [re.sub(r"\.(ipynb|qmd)$", ".html", name) for name in names]
 
 
@@ -76,7 +98,7 @@ def test_every_guess_is_taken_and_set_beside_the_answer(visitor, manuscripts):
     found = []
     for name in guess_pages(manuscripts):
         page = visit_figures(visitor, name)  # what is on its way when a page is left would count as lost
-        for root in page.locator(".hayasa-guess").all():
+        for root in page.locator(".hayasa-guess[data-at]").all():
             given = root.evaluate("root => ({ ...root.dataset })")
             assert page.locator(".hy-guess-verdict").count() == 0
             button = root.get_by_role("button", name="決める")
@@ -110,26 +132,28 @@ AFTER = """(id) => {
     "visitor", [{}, {"color_scheme": "dark"} | NARROW], ids=["light", "dark and narrow"], indirect=True
 )
 def test_a_question_says_why_a_choice_is_wrong_and_lets_choose_again(visitor, axe, root):
-    page = visitor.visit("quizzes.html")
+    chapter = "09-measured" if visitor.page.viewport_size["width"] == 390 else "01-memory-hierarchy"
+    page = visitor.visit(f"chapters/{chapter}.html", until="load")
     wait_until(page, READY)
     quizzes = tomllib.loads((root / "teaching" / "quizzes.toml").read_text(encoding="utf-8"))["quiz"]
-    boxes = page.locator(".hayasa-guess")
-    assert boxes.count() == len(quizzes)
-    for at in random.Random(11).sample(range(len(quizzes)), 12):
-        box, choices = boxes.nth(at), quizzes[at]["choices"]
-        for i, choice in enumerate(choices):
+    asked = [quiz for quiz in quizzes if quiz["chapter"] == chapter]
+    assert page.locator(".hayasa-guess:not([data-at])").count() == len(asked) == 5
+    for quiz in asked:
+        box = page.locator(f"#quiz-{quiz['id']}")
+        assert box.get_by_role("radiogroup", name=quiz["id"]).get_by_role("radio").count() == len(quiz["choices"])
+        box.get_by_role("button", name="決める").click()
+        assert box.locator(".hy-guess-said").text_content() == "", "ask for a choice first"
+        for i, choice in enumerate(quiz["choices"]):
             box.get_by_role("radio").nth(i).focus()
             page.keyboard.press("Space")
             box.get_by_role("button", name="決める").press("Enter")
             said = ("合っています。" if "right" in choice else "違います。") + choice["say"]
             assert box.locator(".hy-guess-said").text_content() == said
-            wait_until(
-                page,
-                "([at, said]) => document.querySelectorAll('.hy-guess [role=status]')[at].textContent === said",
-                [at, said],
-            )
+    # It is read aloud, too.
+    heard = "(said) => [...document.querySelectorAll('.hy-guess [role=status]')].some((at) => at.textContent === said)"
+    wait_until(page, heard, said)
     assert page.locator(".hy-guess-verdict").count() == 0
-    assert violations(page, axe, "'main'") == []
+    assert violations(page, axe, "'.hayasa-guess'") == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect_none(visitor.problems)
 
@@ -314,6 +338,120 @@ def test_eight_machines_work_when_the_schedule_says(visitor):
     expect_none(visitor.problems)
 
 
+# ---- slow motion
+
+# Of each machine: sides of the squares, widths of the pipe, how full the chip and the whole token are, and what computes.
+MACHINES = """(svg) => {
+  const sides = (name) => [...svg.querySelectorAll(name)].map((one) => one.getBBox());
+  const [cells, cores, tanks, works] = ["rect.hy-cell", "rect.hy-core", "rect.hy-tank", "rect.hy-work"].map(sides);
+  return [0, 1].map((i) => ({
+    memory: cells[i].width, compute: cores[i].width, weights: works[3 * i].width,
+    pipe: Number(svg.querySelectorAll("line.hy-flow")[i].getAttribute("stroke-width")),
+    filled: works[3 * i + 1].height / tanks[2 * i].height, moved: works[3 * i + 2].width / tanks[2 * i + 1].width,
+    lit: svg.querySelectorAll("rect.hy-core")[i].classList.contains("hy-lit"),
+  }));
+}"""
+
+
+@WIDTHS
+def test_the_token_in_slow_motion_is_as_far_as_the_bandwidth_says(visitor):
+    _, root = live(visitor, "slow")
+    data, draw = slow_data(), random.Random(1)
+    assert "あと" not in root.locator("svg.hy-plot").text_content(), "the answer comes when it runs"
+    for t in [13.3, 13.4, 13.6, 26.7, 40, *(round(draw.uniform(0.1, 40), 1) for _ in range(6))]:
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        shown = root.locator("svg.hy-plot").evaluate(MACHINES)
+        words = root.locator("svg.hy-plot").text_content()
+        amounts = re.findall(r"運んだ量 ([\d.]+)\N{NO-BREAK SPACE}MB", words)
+        for one, machine, amount in zip(shown, data["machines"], amounts, strict=True):
+            moved = machine["bandwidth"] * t / 1e6
+            assert float(amount) == pytest.approx(moved / 1e6, abs=0.051)
+            full, filled = divmod(moved / data["load"] + 1e-9, 1)
+            assert one["filled"] == pytest.approx(filled, abs=0.01)
+            assert one["moved"] == pytest.approx(moved / data["bytes"], abs=1e-3)
+            assert one["lit"] == (full > 0 and filled * machine["transfer_s"] < machine["compute_s"])
+            left = round((machine["token_s"] * 1e6) * (1 - moved / data["bytes"]))
+            hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
+            assert f"あと{hours}時間{minutes}分" in words if hours else f"あと{minutes}分{seconds}秒" in words
+            # To scale: areas are amounts, the pipe is as wide as it is fast.
+            first, other = shown[0], data["machines"][0]
+            assert (one["memory"] / first["memory"]) ** 2 == pytest.approx(machine["capacity"] / other["capacity"])
+            assert (one["weights"] / one["memory"]) ** 2 == pytest.approx(data["bytes"] / machine["capacity"])
+            assert (one["compute"] / first["compute"]) ** 2 == pytest.approx(machine["peak"] / other["peak"], rel=1e-3)
+            assert one["pipe"] / first["pipe"] == pytest.approx(machine["bandwidth"] / other["bandwidth"])
+    expect_none(visitor.problems)
+
+
+# ---- the roofline
+
+# Where the marks are on two logarithmic axes, which labels of ticks tell.
+LOGARITHMIC = """(root) => {
+  const prefixes = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
+  const value = (text) => { const [n, p = ""] = text.replaceAll(",", "").split(" "); return n * prefixes[p]; };
+  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+  const ticks = [...root.querySelectorAll("text.hy-tick")].map((one) => {
+    const box = one.getBoundingClientRect();
+    const [x, y] = middle(box); // the last label ends at its tick
+    const ends = one.getAttribute("text-anchor") === "end";
+    return { log: Math.log(value(one.textContent)), at: [ends ? box.right : x, y], left: Number(one.getAttribute("x")) < 62 };
+  });
+  const axis = (own, i) => {
+    const [first, last] = [own[0], own.at(-1)];
+    return (at) => Math.exp(first.log + ((at - first.at[i]) / (last.at[i] - first.at[i])) * (last.log - first.log));
+  };
+  const x = axis(ticks.filter(({ left }) => !left), 0);
+  const y = axis(ticks.filter(({ left }) => left), 1);
+  return [...root.querySelectorAll("svg.hy-plot .hy-mark")].map((mark) => {
+    const at = middle(mark.getBoundingClientRect());
+    return { intensity: x(at[0]), flop_per_s: y(at[1]), at };
+  });
+}"""
+
+
+@pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)
+def test_the_work_is_drawn_where_hayasa_says_and_follows_the_finger(visitor):
+    page, root = live(visitor, "climb")
+    draw = random.Random(14)
+    for _ in range(10):
+        which, work = draw.randrange(2), draw.randrange(2)
+        size, context = draw.randrange(len(SIZES)), draw.randrange(len(CONTEXTS))
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("radio").nth(2).check()
+        root.get_by_role("slider", name="文脈長").fill(str(context))
+        root.get_by_role("radio").nth(2 + work).check()
+        root.get_by_role("slider", name="一度に計算する数").fill(str(size))
+        marks = root.evaluate(LOGARITHMIC)
+        said = root.locator(".hy-readout").text_content()
+        shown = MODELS[which]
+        for (name, (device, _)), mark in zip(shown.machines.items(), marks, strict=True):
+            intensity, speed, kind = bound_of(shown, device, work, SIZES[size], CONTEXTS[context])
+            device = hayasa.get_device(device)
+            peak = device.peak_flop_per_s(hayasa.get_weight_format(shown.weights).compute_format)
+            roof = min(peak, intensity * device.memory_bandwidth_bytes_per_s)
+            assert mark["intensity"] == pytest.approx(intensity, rel=0.05)
+            assert mark["flop_per_s"] == pytest.approx(roof, rel=0.1)
+            kind = {"memory": "メモリ", "compute": "計算"}[kind]
+            assert f"{name}：{kind}バウンド。上限は毎秒{float(f'{speed:.3g}'):,g}トークン" in said
+    # A finger, or a mouse, sets the slider.
+    root.get_by_role("radio").nth(0).check()
+    root.get_by_role("radio").nth(2).check()
+    root.get_by_role("slider", name="文脈長").fill("0")
+    slider = root.get_by_role("slider", name="一度に計算する数")
+    slider.fill("0")
+    (start, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("9")
+    (end, *_) = root.evaluate(LOGARITHMIC)
+    slider.fill("0")
+    page.mouse.move(*start["at"])
+    page.mouse.down()
+    page.mouse.move(*end["at"], steps=4)
+    page.mouse.up()
+    assert slider.get_attribute("aria-valuetext") == f"{SIZES[9]}トークン"
+    page.mouse.move(*start["at"])
+    assert slider.input_value() == "9", "only what is held follows"
+    expect_none(visitor.problems)
+
+
 # ---- the bytes and the lottery
 
 
@@ -355,6 +493,144 @@ def test_as_many_cells_are_lit_as_are_said(visitor):
         assert f"式の平均は{data['expected'][i]:.1f}組です。" in said
     root.get_by_role("button", name="100回引く").click()
     assert "100回の平均は" in root.locator(".hy-readout").text_content()
+
+
+# ---- the speeds of chapter 9
+
+# Bandwidths in GB/s and speeds where marks and the corners of lines stand, from where the labels of the axes stand.
+SPEEDS = """(root) => {
+  const svg = root.querySelector("svg.hy-plot");
+  const number = (one) => Number(one.textContent);
+  const ticks = [...svg.querySelectorAll("text.hy-tick")].filter((one) => /^[\\d.]+$/.test(one.textContent));
+  const of = (anchor) => ticks.filter((one) => one.getAttribute("text-anchor") === anchor);
+  const scale = (marks, at) => {
+    const [first, last] = [marks[0], marks.at(-1)];
+    const unit = (number(last) - number(first)) / (at(last) - at(first));
+    return (place) => number(first) + (place - at(first)) * unit;
+  };
+  const gb = scale(of("middle"), (one) => one.x.baseVal[0].value);
+  const speed = scale(of("end"), (one) => one.y.baseVal[0].value - 4);
+  const place = (point) => [gb(point.x), speed(point.y)];
+  return {
+    marks: [...svg.querySelectorAll(".hy-filled")].map((mark) => {
+      const box = mark.getBBox();
+      return place({ x: box.x + box.width / 2, y: box.y + box.height / 2 });
+    }),
+    lines: [...svg.querySelectorAll("polyline")].map((line) => [...line.points].map(place)),
+  };
+}"""
+SEEN = 1.5  # GB/s, and tokens/s: less than a pixel
+
+
+def on_paper(svg, gb: float, speed: float) -> dict[str, float]:
+    """Return where on the screen a bandwidth and a speed are drawn."""
+    return svg.evaluate(
+        """(svg, [gb, speed]) => {
+          const [box, width] = [svg.getBoundingClientRect(), svg.viewBox.baseVal.width];
+          const x = 40 + (gb / 820) * (width - 56);
+          const y = 284 - (speed / 250) * 254;
+          return { x: box.left + x * (box.width / width), y: box.top + y * (box.width / width) };
+        }""",
+        [gb, speed],
+    )
+
+
+def off_by(line, rows) -> str:
+    """Return how far a line of bandwidths in GB/s and speeds is off what was measured."""
+    bandwidth, speed = np.array(rows).T
+    return f"{np.abs(np.interp(bandwidth / 1e9, *np.array(line).T) / speed - 1).mean():.1%}"
+
+
+def drawn_by_hand(page, svg, corners) -> None:
+    """Draw a line through corners with the mouse, or where there is a finger with that."""
+    places = [on_paper(svg, *corner) for corner in corners]
+    if page.evaluate("navigator.maxTouchPoints"):
+        touch = page.context.new_cdp_session(page)
+        for i, place in enumerate(places):
+            kind = "touchMove" if i else "touchStart"
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        return
+    page.mouse.move(**places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(**place)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["finger", "mouse"], indirect=True)
+def test_a_line_is_drawn_and_the_measured_points_appear_beside_it(visitor):
+    page, root = live(visitor, "drawing")
+    data, draw = drawing_data(), random.Random(14)
+    svg = root.locator("svg.hy-plot")
+    svg.evaluate("one => one.scrollIntoView({ block: 'center' })")
+    top = page.evaluate("scrollY")
+    before = root.evaluate(SPEEDS)
+    bound = before["lines"][1]
+    assert before["marks"] == [], "nothing is shown before the guess"
+    assert bound[-1] == pytest.approx([820, 820e9 / data["bytes"]], abs=SEEN)
+    corners = [(gb, draw.uniform(20, 200)) for gb in range(100, 801, 100)]
+    corners[1] = (200, corners[0][1])  # a finger that goes up or down first scrolls the page
+    drawn_by_hand(page, svg, corners)
+    mine = root.evaluate(SPEEDS)["lines"][1]
+    assert [mine[0], mine[-1]] == [bound[0], bound[-1]], "what was not drawn over is as it was"
+    for gb, speed in corners:
+        assert mine[gb // 20] == pytest.approx([gb, speed], abs=2 * SEEN)
+    # Beside the line that was drawn, one that keys move.
+    root.locator("summary").press("Enter")
+    for slider in root.get_by_role("slider").all()[:2]:
+        slider.press("End")
+        slider.press("ArrowLeft")
+    mine = root.evaluate(SPEEDS)["lines"][1]
+    assert [mine[5], mine[10]] == pytest.approx(np.array([[100, 218], [200, 218]]), abs=SEEN)
+    assert mine[20] == pytest.approx([400, corners[3][1]], abs=2 * SEEN)
+    root.get_by_role("button", name="この線に決める").press("Enter")
+    shown = root.evaluate(SPEEDS)
+    assert shown["marks"] == pytest.approx(np.array(data["rows"]) / [1e9, 1], abs=SEEN)
+    said = root.locator(".hy-readout").text_content()
+    guess, bound_off, formula = re.findall(r"([\d.]+%)", said)
+    assert float(guess[:-1]) == pytest.approx(float(off_by(shown["lines"][1], data["rows"])[:-1]), abs=0.6)
+    assert bound_off == off_by(shown["lines"][0], data["rows"])
+    fit = data["fit"]
+    formula_line = [[gb, 1 / (data["bytes"] / (gb * 1e9) / fit["eta"] + fit["wait_s"])] for gb in range(60, 830)]
+    assert formula == off_by(formula_line, data["rows"])
+    assert root.get_by_role("slider").first.is_disabled()
+    assert page.evaluate("scrollY") == top or not page.evaluate("navigator.maxTouchPoints")
+    root.get_by_role("button", name="はじめから引きなおす").press("Enter")
+    assert root.evaluate(SPEEDS) == before
+    expect_none(visitor.problems)
+
+
+@WIDTHS
+def test_the_lines_of_two_numbers_run_where_the_formula_says(visitor):
+    _, root = live(visitor, "fitting")
+    formats, fit, draw = macs_data(), least_squares(), random.Random(15)
+    sliders = root.get_by_role("slider").all()
+    root.get_by_role("checkbox").check()
+
+    def speeds(one, numbers, gb):
+        return 1 / (one["bytes"] / (gb * 1e9) / numbers["eta"] + numbers["wait_s"])
+
+    for _ in range(8):
+        share, wait = draw.randrange(121), draw.randrange(121)
+        sliders[0].fill(str(share))
+        sliders[1].fill(str(wait))
+        mine = {"eta": 0.4 + share / 200, "wait_s": wait / 1e4}
+        shown = root.evaluate(SPEEDS)
+        rows = [row for one in formats for row in one["rows"]]
+        assert shown["marks"] == pytest.approx(np.array(rows) / [1e9, 1], abs=SEEN)
+        off = []
+        for i, one in enumerate(formats):
+            for line, numbers in zip(shown["lines"][2 * i : 2 * i + 2], (mine, fit), strict=True):
+                gb, drawn = np.array(line[1:]).T
+                assert drawn == pytest.approx(speeds(one, numbers, gb), abs=SEEN)
+            gb, measured = np.array(one["rows"]).T / [[1e9], [1]]
+            off.append(np.abs(speeds(one, mine, gb) / measured - 1))
+        said = root.locator(".hy-readout").text_content()
+        assert f"{len(rows)}行から、平均で{np.concatenate(off).mean():.1%}外れています。" in said
+        for one, each in zip(formats, off, strict=True):
+            assert re.search(rf"{one['name']}（[^）]*）：平均{each.mean():.1%}", said)
+    expect_none(visitor.problems)
 
 
 # ---- time
@@ -400,13 +676,17 @@ PARTS = "'.hayasa-guess, .hayasa-live, .hy-guess-verdict'"
 )
 def test_axe_finds_nothing_and_no_label_overlaps(visitor, axe):
     found = []
-    for kind, name in PLACES.items():
-        page, root = live(visitor, kind)
-        for guess in page.locator(".hayasa-guess").all():
+    for name in dict.fromkeys(PLACES.values()):
+        page = visitor.visit(name)
+        wait_until(page, READY)
+        for guess in page.locator(".hayasa-guess[data-at]").all():
             if guess.get_by_role("radio").count():
                 guess.get_by_role("radio").first.check()
             guess.get_by_role("button", name="決める").click()
-        root.get_by_role("slider").first.press("End") if root.get_by_role("slider").count() else None
+        for root in [built(page, kind) for kind in PLACES if PLACES[kind] == name]:
+            for folded in root.locator("summary").all():
+                folded.click()
+            root.get_by_role("slider").first.press("End") if root.get_by_role("slider").count() else None
         found += [f"{name}: {pair}" for pair in page.evaluate(OVERLAPPING)]
         found += [f"{name}: {problem}" for problem in violations(page, axe, PARTS)]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

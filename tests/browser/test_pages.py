@@ -8,6 +8,7 @@ pytestmark = pytest.mark.browser
 
 LIGHT, DARK = {"color_scheme": "light"}, {"color_scheme": "dark"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PAPER = 665  # an A4 sheet between its margins
 both_schemes = pytest.mark.parametrize("visitor", [LIGHT, DARK], ids=["light", "dark"], indirect=True)
 
 
@@ -46,7 +47,7 @@ def test_axe_finds_no_violation(visitor, page_names, axe):
 
 
 @pytest.mark.parametrize("visitor", [LIGHT | PHONE], ids=["phone"], indirect=True)
-def test_a_phone_never_scrolls_sideways(visitor, page_names):
+def test_a_phone_never_scrolls_sideways_and_paper_cuts_nothing_off(visitor, page_names):
     found = []
     for name in page_names:
         page = visitor.visit(name, until="load")
@@ -55,7 +56,34 @@ def test_a_phone_never_scrolls_sideways(visitor, page_names):
         width, scrolled = page.evaluate("[document.documentElement.scrollWidth, window.scrollX]")
         if width > PHONE["viewport"]["width"] or scrolled:
             found.append(f"{name}: 幅が {width} px あります")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": PAPER, "height": 1000})
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > PAPER + 8:  # the padding of code may hang out at the end of a line
+            found.append(f"{name}: 紙では幅が {width} px あります")
+        page.emulate_media(media="screen")
+        page.set_viewport_size(PHONE["viewport"])
     expect_none(found)
+
+
+@pytest.mark.parametrize("visitor", [DARK], ids=["dark"], indirect=True)
+def test_on_paper_is_what_is_read(visitor):
+    page = visitor.visit("chapters/01-memory-hierarchy.html", until="load")
+    gone = page.locator(
+        ".md-header, .md-sidebar--secondary, .md-footer, .notebook-links, details.code-fold, .hayasa-guess button"
+    )
+    choices = page.locator(".hayasa-guess [type=radio]")
+    choices.first.wait_for()
+    # Whoever reads in the dark prints in the light.
+    background = "getComputedStyle(document.body).getPropertyValue('--md-default-bg-color')"
+    dark = page.evaluate(background)
+    assert sum(part.is_visible() for part in gone.all()) > 5
+    page.emulate_media(media="print", color_scheme="dark")
+    assert [part.inner_html()[:80] for part in gone.all() if part.is_visible()] == []
+    assert all(choice.is_visible() for choice in choices.all())
+    assert page.evaluate(background) != dark
+    assert page.locator(".hayasa-guess").first.evaluate("guess => getComputedStyle(guess).color") == "rgb(34, 34, 34)"
+    assert page.locator("figure").first.evaluate("figure => getComputedStyle(figure).breakInside") == "avoid"
 
 
 BROKEN = """<!doctype html><html lang="ja"><meta charset="utf-8"><title>題</title><body style="width: 900px">

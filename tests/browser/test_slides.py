@@ -8,12 +8,12 @@ from press.build import build_slides
 from tests.browser.conftest import missing
 from tests.checks.report import expect_none
 
-DECKS = 7
+DECKS = 8
 # What reaches furthest on the slide that is shown, where all that waits for a click is shown too.
 REACH = """() => {
   const slide = document.querySelector("section.present");
   for (const later of slide.querySelectorAll(".fragment")) later.classList.add("visible");
-  const boxes = [...slide.querySelectorAll("*")].filter((el) => !el.closest("aside, .hayasa-figure *"))
+  const boxes = [...slide.querySelectorAll("*")].filter((el) => !el.closest("aside, :is(.hayasa-figure, .hayasa-live) *"))
     .map((el) => el.getBoundingClientRect()).filter((box) => box.width);
   return [slide.querySelector("h1, h2").innerText, Math.max(...boxes.map((box) => box.bottom)),
     Math.max(...boxes.map((box) => box.right)), Math.min(...boxes.map((box) => box.left))];
@@ -67,7 +67,7 @@ def opened(screen, deck):
 def reach_problems(page):
     for number in range(page.evaluate("Reveal.getTotalSlides()")):
         page.evaluate(f"Reveal.slide({number})")
-        page.wait_for_function("!document.querySelector('section.present .hayasa-figure:empty')")
+        page.wait_for_function("!document.querySelector('section.present :is(.hayasa-figure, .hayasa-live):empty')")
         title, bottom, right, left = page.evaluate(REACH)
         if bottom > 716 or right > 1280 or left < 0:
             yield f"「{title}」がはみ出します（下端 {bottom:.0f}、左右 {left:.0f}〜{right:.0f}）"
@@ -94,7 +94,9 @@ def test_a_figure_moves_and_the_slide_stays(screen, decks, number):
     at = next(
         at
         for at in range(total)
-        if page.evaluate(f"Reveal.slide({at}); !!document.querySelector('section.present .hayasa-figure')")
+        if page.evaluate(
+            f"Reveal.slide({at}); !!document.querySelector('section.present :is(.hayasa-figure, .hayasa-live)')"
+        )
     )
     slider = page.locator("section.present input[type=range]").first
     slider.focus()

@@ -11,7 +11,8 @@ import pytest
 import hayasa
 from hayasa.catalog.reader import data_directory
 from hayasa.engine.calibration import DeviceFactor
-from lab import calibrate, fit, trends
+from hayasa.engine.goals import goals as listed_goals
+from lab import calibrate, fit, goals, trends
 from lab.rows import Measurement, load_measurements, usable
 from lab.unseen import Unseen
 
@@ -143,9 +144,37 @@ def test_a_drift_that_was_put_in_is_found(metal: list[Measurement]) -> None:
         assert trends.drift(rows, held_out, along) == pytest.approx(np.expm1(slope * (high - low)), abs=1e-9)
 
 
-@pytest.mark.parametrize(("id_", "error"), [("llama.cpp/cuda", 0.08), ("mlx/mlx", 0.075), ("vllm/cuda", 0.10)])
+@pytest.mark.parametrize(
+    ("id_", "error"),
+    [
+        ("llama.cpp/cuda", 0.08),
+        ("mlx/mlx", 0.075),
+        ("llama.cpp/vulkan", 0.08),
+        ("llama.cpp/rocm", 0.14),
+        ("vllm/cuda", 0.10),
+    ],
+)
 def test_what_was_not_seen_is_estimated_well(id_: str, error: float) -> None:
     one = row(id_)
     assert (
         one.error_model_held_out <= error and one.error_device_held_out <= error and one.error_source_held_out <= error
     )
+
+
+def test_the_goals_are_what_the_code_writes(tmp_path: Path) -> None:
+    calibrate.write_rows(tmp_path / "goals.csv", goals.all_goals())
+    assert (tmp_path / "goals.csv").read_bytes() == (data_directory() / "goals.csv").read_bytes()
+
+
+def test_a_missed_goal_says_why() -> None:
+    for goal in listed_goals():
+        assert goal.rows and goal.reached, goal.id
+        assert bool(goal.reason) == bool(goal.needed) == (goal.reached > goal.goal), goal.id
+
+
+def test_what_was_measured_twice_sets_the_floor() -> None:
+    """Two answers 10 % off their mean; one that nobody repeated says nothing."""
+    once, twice = ("once", "a", 3.0), [("twice", "a", np.log(90)), ("twice", "b", np.log(110))]
+    error, rows = goals.spread([once, *twice])
+    assert rows == 2 and error == pytest.approx(0.1, abs=0.002)
+    assert goals.spread([once]) == (0.0, 0)

@@ -143,9 +143,13 @@ def test_calibrations_list_their_errors(capsys: pytest.CaptureFixture[str]) -> N
     assert ids["decode"] == {row.id for row in hayasa.calibrations()}
     assert ids["prompt"] == {row.id for row in hayasa.prompt_calibrations()}
     assert ids["offload"] == {hayasa.offload_calibration().id}
-    assert ids["draft"] and ids["power"] and len(rows) == sum(map(len, ids.values()))
+    goals = [row for row in rows if row["part"] == "goal"]
+    assert ids["draft"] and ids["power"] and len(rows) == sum(map(len, ids.values())) + len(goals)
     listed = run(capsys, "calibrations")
-    assert len(listed.splitlines()) == 2 + len(rows)
+    table, against = listed.split("\n\n")
+    assert len(table.splitlines()) == 2 + len(rows) - len(goals)
+    missed = [line for line in against.splitlines() if line.startswith("* ")]
+    assert len(against.splitlines()) == 3 + len(goals) + len(missed)
     metal = next(row for row in rows if row["part"] == "prompt" and row["id"] == "llama.cpp/metal")
     assert f"{100 * metal['error_device_held_out']:.2g}%" in listed
 

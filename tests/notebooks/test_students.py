@@ -33,7 +33,8 @@ def checker(notebook) -> Checker | None:
 def test_solutions_are_gone_and_every_exercise_has_room(site, path):
     full, student = (read(site / folder / path.name) for folder in (readers.FOLDER, readers.STUDENTS))
     text = "\n".join(cell.source for cell in student.cells)
-    solutions = [cell for cell in full.cells if cell.source.startswith(("# 解答", "<details>\n<summary>解答"))]
+    folded = re.compile(r"# 解答|<details>\n<summary>(解答|[\d-]+の答え)")
+    solutions = [cell for cell in full.cells if folded.match(cell.source)]
     assert all(cell.source not in text for cell in solutions)
     assert "解答：" not in text and "解答の続き" not in text
     exercises = len(re.findall(r"^#+ 演習\s[\w.]+ \(", text, flags=re.MULTILINE))
@@ -51,7 +52,7 @@ def test_every_checked_exercise_is_asked_with_its_units(site, path):
         for cell in notebook.cells
         if (found := re.search(r'check\(\n    "([\w-]+)"', cell.source))
     }
-    assert asked.keys() == answers.keys()
+    assert asked.keys() == {name for name in answers if name.startswith("exr-")}
     for exercise, source in asked.items():
         words = dict(re.findall(r"^    (\w+)=\.\.\.,((?:\s*#.*\n)+)", source, flags=re.MULTILINE))
         assert list(words) == list(answers[exercise])
@@ -64,6 +65,20 @@ def test_every_checked_exercise_is_asked_with_its_units(site, path):
 
 def choices(choice):
     return sorted([choice.right, *choice.wrong])
+
+
+def test_every_question_is_asked_beneath_its_choices(site):
+    for path in (path for path in CHAPTERS if path.stem[0].isdigit()):
+        notebook = read(site / readers.STUDENTS / path.name)
+        asked = {name: answers for name, answers in checker(notebook)._answers.items() if not name.startswith("exr-")}
+        assert [*asked] == [f"{int(path.stem[:2])}-{number}" for number in range(1, 6)]
+        for name, answers in asked.items():
+            (at,) = (at for at, cell in enumerate(notebook.cells) if cell.id == f"quiz-{name}-check")
+            assert notebook.cells[at].source.endswith(f'\ncheck("{name}", answer=...)')
+            offered = dict(re.findall(r"(?m)^- +([A-Z])　(.+)$", notebook.cells[at - 1].source))
+            choice = answers["answer"]
+            assert [*offered] == choices(choice) and choice.why
+            assert all(offered[choice.right] not in say for say in choice.wrong.values()), "this gives the answer away"
 
 
 def every_answer(site):
@@ -92,7 +107,7 @@ def test_each_choice_is_answered(site):
     assert max(Counter(choice.right for _, choice in chosen).values()) <= len(chosen) / 2
     for name, choice in chosen:
         assert choices(choice) == list("ABCDE"[: len(choice.wrong) + 1]), name
-        assert judge(choice.right, choice) == f"○ {choice.right}：合っています。", name
+        assert judge(choice.right, choice) == f"○ {choice.right}：合っています。{choice.why}", name
         for letter, say in choice.wrong.items():
             assert judge(letter, choice) == f"× {letter}：{say}" and say.endswith("。"), name
 
@@ -117,7 +132,7 @@ def solved(notebook, fill):
     """The notebook with answers filled in and run, and the lines of its checker."""
     notebook, answers = copy.deepcopy(notebook), getattr(checker(notebook), "_answers", {})
     for cell in notebook.cells:
-        if found := re.search(r'check\(\n    "([\w-]+)"', cell.source):
+        if found := re.search(r'check\(\s*"([\w-]+)"', cell.source):
             for name, answer in answers[found[1]].items():
                 cell.source = cell.source.replace(f"{name}=...", f"{name}={fill(answer)}")
     return notebook
@@ -143,7 +158,7 @@ def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
             # What a cell prints may come in pieces that end anywhere.
             for line in "".join(output.text for output in cell.outputs).splitlines()
         ]
-        assert len(said) == sum(cell.source.count("=...,") for cell in notebook.cells)
+        assert len(said) == sum(len(re.findall(r"=\.\.\.[,)]", cell.source)) for cell in notebook.cells)
         assert all(f" {mark} " in f"{line} " for line in said), said
 
 

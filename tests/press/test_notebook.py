@@ -56,6 +56,7 @@ def text_of(folder: Path, source: str, **files) -> str:
         ("**です。**\n次", "<strong>です。</strong>次"),
         ("次**です**よ、**（甲）** と", "次**です**よ、**（甲）** と"),
         ("``` {.python filename='a.py'}\nx = 1\n```", "`a.py`\n\n``` python\nx = 1\n```"),
+        (":::: {.live #q data-x=1}\n問い\n\n::: {.callout-tip collapse=true}\n## 答え\n秘密\n:::\n::::", "問い\n\n<details>\n<summary>答え</summary>\n\n秘密"),
         ('<div class="live" data-x="1"></div>', "動く図は、[ウェブのページ](press-site:a.html)にあります。"),
         ("値段は \\$5 と $x$。", "値段は \\$5 と $x$。"),
     ],
@@ -64,6 +65,17 @@ def test_what_quarto_writes_becomes_plain(tmp_path, source, expected):
     text = text_of(tmp_path, source, **{"p.svg": PIXEL}).replace("\N{NO-BREAK SPACE}", " ")
     assert expected in text
     assert ":::" not in text and "{#" not in text
+
+
+def test_a_question_with_a_name_and_its_answer_are_cells_of_their_own(tmp_path):
+    fold = "::: {.callout-tip collapse=true}\n## 答え\n秘密\n:::\n::::\n\n"
+    cells = cells_of(
+        tmp_path, text_cell(f":::: {{.live #q data-x=1}}\n問い\n\n{fold}:::: {{.live data-x=1}}\n予想\n\n{fold}")
+    )
+    question, answer, guess = cells[1:]
+    assert (question.source, question.poses) == ("問い", "q")
+    assert "秘密" in answer.source and answer.answers == "q"
+    assert "予想" in guess.source and "秘密" in guess.source and not guess.poses
 
 
 def test_an_image_without_a_size_gets_one(tmp_path):

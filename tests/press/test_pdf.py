@@ -128,6 +128,10 @@ def test_cover_contents_chapters_and_how_a_reader_finds_them(tmp_path):
             ":::: {.live data-x=1}\n問い\n\n::: {.callout-tip collapse=true}\n## 答えを見る\n秘密\n:::\n::::\n\n次の文",
             "問い 次の文",
         ),
+        (
+            ":::: {.live #q data-x=1}\n問い\n\n::: {.callout-tip collapse=true}\n## 問いの答え\n秘密\n:::\n::::\n\n次の文",
+            "問い 次の文 解答 問いの答え 秘密",
+        ),
         ("::: {.content-visible when-format='html'}\n画面\n:::\n\n::: {.content-visible when-format='pdf'}\n紙\n:::", "1.1 節 紙"),
         ("論文[@dao2022]。", "論文(Dao 2022 年)。"),
         ("\\#[x] と \\$5、`a#b[c]`", "#[x] と $5、a#b[c]"),

@@ -2,24 +2,27 @@
 
 import copy
 import re
+import shutil
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 import pytest
 
+from hayasa.book.notebooks import judge
 from press.problems import BookError, Problems
 from tests.checks import teaching
 from tests.checks.chapters import Manuscript
 from tests.checks.prose import unsupported
 from tests.checks.report import expect_none
-from tools import quiz_page
-from tools.quizzes import question, quiz_cells, read_quizzes
+from tools import quiz_cells
+from tools.quizzes import choices_of, read_quizzes
 from tools.teaching import FOLDER
 
 KEYS = {"id", "chapter", "see", "ask", "choices"}
-CHAPTERS = 10
+CHAPTERS = 15
 EACH = 5
 CHOICES = 4
 MISCONCEPTION = re.compile(r"^\| (M\d+) ", re.MULTILINE)
@@ -50,6 +53,8 @@ def problems(quizzes: list[dict], chapters: dict[str, Manuscript]) -> Iterator[s
             expected = {"text", "say", "right"} if "right" in choice else {"text", "say", "slip"}
             if choice.keys() != expected or len(choice["say"]) < 8:
                 yield f"{name}: {choice['text']}: 名前か、かける言葉がありません"
+            if re.search(r"[$`*]", choice["say"]):
+                yield f"{name}: {choice['text']}: かける言葉に、式やコードや飾りがあります"
             if re.fullmatch(r"M\d+", choice.get("slip", "")) and choice["slip"] not in known:
                 yield f"{name}: {choice['slip']} という誤解はありません"
 
@@ -77,30 +82,36 @@ def test_right_answers_are_nowhere_more_often(quizzes):
     assert all(len(quizzes) / 6 <= places[place] <= len(quizzes) / 3 for place in range(CHOICES)), places
 
 
+def test_right_answers_are_not_told_by_their_length(quizzes):
+    for extreme in (max, min):
+        told = [quiz["id"] for quiz in quizzes if "right" in extreme(quiz["choices"], key=lambda one: len(one["text"]))]
+        assert len(told) <= 0.4 * len(quizzes), told
+
+
 def test_every_misconception_is_looked_for(quizzes):
     known = set(MISCONCEPTION.findall((FOLDER / "misconceptions.md").read_text(encoding="utf-8")))
-    assert len(known) == 10
-    assert known <= {choice.get("slip") for quiz in quizzes for choice in quiz["choices"]}
+    problems = "\n".join(path.read_text(encoding="utf-8") for path in (FOLDER / "problems").glob("*.md"))
+    slips = {choice.get("slip") for quiz in quizzes for choice in quiz["choices"]}
+    assert len(known) == 14
+    assert {f"M{number}" for number in range(1, 11)} <= slips
+    assert known <= slips | set(re.findall(r"M\d+", problems))
 
 
 def test_what_is_said_to_be_true_is_computed(quizzes, chapters):
     expect_none(number_problems(quizzes, chapters))
 
 
-def test_the_notebooks_of_a_chapter_ask_its_quiz(quizzes, chapters):
-    for chapter in sorted(chapters)[:CHAPTERS]:
-        _, *cells = quiz_cells(quizzes, chapter)
-        assert len(cells) == EACH
-        for cell in cells:
-            told = re.findall(r"<summary>[ABCD]　.+</summary>\n\n([○×]) .+\n\n</details>", cell.source)
-            assert Counter(told) == {"○": 1, "×": CHOICES - 1}
-    assert list(quiz_cells(quizzes, "a-devices")) == []
-
-
-def test_a_choice_is_written_as_html(quizzes):
-    quiz = copy.deepcopy(quizzes[0])
-    quiz["choices"][0]["text"] = "`a < b` & c"
-    assert "<summary>A　<code>a &lt; b</code> &amp; c</summary>" in question(quiz)
+def test_the_checker_says_of_each_choice_what_the_question_does(quizzes, chapters):
+    for chapter in chapters:
+        asked = [quiz for quiz in quizzes if quiz["chapter"] == chapter]
+        choices = choices_of(quizzes, chapter)
+        assert [*choices] == [quiz["id"] for quiz in asked]
+        for quiz in asked:
+            for letter, choice in zip("ABCD", quiz["choices"], strict=True):
+                said = judge(letter, choices[quiz["id"]]["answer"])
+                assert said.startswith(f"{'○' if 'right' in choice else '×'} {letter}：") and said.endswith(
+                    choice["say"]
+                )
 
 
 def test_quizzes_that_cannot_be_read_are_refused(tmp_path):
@@ -120,6 +131,7 @@ def test_quizzes_that_cannot_be_read_are_refused(tmp_path):
         (("choices", 0, "right"), True, "正答が一つ"),
         (("choices", 0, "slip"), "M99", "M99"),
         (("choices", 0, "say"), "", "言葉"),
+        (("choices", 0, "say"), "縮むのは $F$ のほうだけです。", "式"),
         (("choices", 1, "text"), "半分になる", "四つ"),
     ],
 )
@@ -138,27 +150,44 @@ def test_a_stale_number_is_noticed(quizzes, chapters):
     assert any("13.4 µs" in problem for problem in number_problems(bad, chapters))
 
 
-# ---------------------------------------------------------------- the page of the site
+# ---------------------------------------------------------------- the cells of the chapters
 
 
-def test_the_page_is_as_the_questions_are(quizzes):
-    assert quiz_page.PAGE.read_text(encoding="utf-8") == quiz_page.page(quizzes), "make teaching で作り直してください"
+def test_each_chapter_asks_its_questions_before_its_exercises(quizzes, chapters):
+    for chapter in sorted(chapters)[:CHAPTERS]:
+        cells = chapters[chapter].cells
+        (at,) = (at for at, cell in enumerate(cells) if cell.id == quiz_cells.label(chapter))
+        assert cells[at].source == quiz_cells.cell_text(quizzes, chapter), "make teaching で作り直してください"
+        assert cells[at + 1].source.startswith(quiz_cells.EXERCISES)
 
 
-def test_every_question_takes_its_right_answer_there(quizzes):
-    text = quiz_page.page(quizzes)
-    assert text.count("{.hayasa-guess") == len(quizzes)
+def test_a_question_tells_its_right_answer_and_why_of_each(quizzes):
     for quiz in quizzes:
-        right = next(at for at, choice in enumerate(quiz["choices"], start=1) if "right" in choice)
-        asked = text.split(f'data-answer="{right}" data-at="quiz-{quiz["id"]}"}}')
-        assert len(asked) == 2, quiz["id"]
-        said = asked[1].split("::::")[0]
-        assert f"\n{right}. {quiz['choices'][right - 1]['text']}\n" in said
-        assert said.count("- × **") == CHOICES - 1 and f"- ○ **{quiz['choices'][right - 1]['text']}**" in said
+        right = next(at for at, choice in enumerate(quiz["choices"]) if "right" in choice)
+        said = "\n".join(quiz_cells.question(quiz))
+        assert f'{{#quiz-{quiz["id"]} .hayasa-guess data-answer="{right + 1}"}}' in said
+        asked, _, answer = said.partition("::: {.callout-tip")
+        for at, (letter, choice) in enumerate(zip("ABCD", quiz["choices"], strict=True)):
+            assert f"\n- {letter}　{choice['text']}\n" in asked
+            assert f"\n- {'○' if at == right else '×'} **{letter}**　{choice['say']}\n" in answer
 
 
-def test_a_stale_page_is_noticed(quizzes, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(quiz_page, "PAGE", tmp_path / "quizzes.qmd")
-    assert quiz_page.main() == 0 and "作り直しました" in capsys.readouterr().out
-    assert quiz_page.main() == 0 and capsys.readouterr().out == ""
-    assert (tmp_path / "quizzes.qmd").read_text(encoding="utf-8") == quiz_page.page(quizzes)
+def test_a_stale_cell_is_written_anew_and_a_missing_one_made(tmp_path, capsys):
+    (tmp_path / "teaching").mkdir()
+    (tmp_path / "chapters").mkdir()
+    first, _, _ = (FOLDER / "quizzes.toml").read_text(encoding="utf-8").partition('[[quiz]]\nid = "2-1"')
+    (tmp_path / "teaching/quizzes.toml").write_text(first, encoding="utf-8")
+    chapter = Path(shutil.copy(FOLDER.parent / "chapters/01-memory-hierarchy.ipynb", tmp_path / "chapters"))
+    stored = chapter.read_text(encoding="utf-8")
+    assert quiz_cells.main(tmp_path) == 0 and capsys.readouterr().out == ""
+    without = nbformat.reads(stored, as_version=4)
+    without.cells = [cell for cell in without.cells if cell.id != "sec-quiz-1"]
+    for broken in (stored.replace("**1-1**", "**1-0**"), nbformat.writes(without)):
+        chapter.write_text(broken, encoding="utf-8")
+        assert quiz_cells.main(tmp_path) == 0 and "作り直しました" in capsys.readouterr().out
+        assert chapter.read_text(encoding="utf-8") == stored
+
+
+def test_a_chapter_without_exercises_is_refused():
+    with pytest.raises(ValueError, match="演習"):
+        quiz_cells.with_cell(nbformat.v4.new_notebook(), "sec-quiz-1", "")

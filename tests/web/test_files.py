@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gguf import GGMLQuantizationType as Type
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import hayasa
@@ -144,6 +144,7 @@ def test_the_page_reads_a_config_as_python_does(estimator, tmp_path, id_):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.dictionaries(CONFIG_KEYS, JSON, max_size=4), model_type=st.sampled_from([*KIN, "new"]))
+@example(changes={"linear_attn_config": {}}, model_type="llama")
 def test_a_damaged_config_is_the_same_to_both(estimator, tmp_path, changes, model_type):
     assume(not re.search(r"\d\.0\b|\de\+?\d", json.dumps(changes)))  # a whole number is an int there
     path = tmp_path / "config.json"

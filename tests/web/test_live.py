@@ -15,23 +15,29 @@ from py_mini_racer import MiniRacer
 
 import hayasa
 from hayasa.book.blocks import quantize_q4_0
+from hayasa.engine.waits import COMPUTE, READ_WEIGHTS
 from hayasa.machine.split import pipeline_step_s
 from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
 from tools.page import script
+from tools.page.climb import CONTEXTS, MODELS, SIZES, climb_data
 from tools.page.live import (
     BLOCK,
     FILLING_MODELS,
+    drawing_data,
     eight_data,
     filling_data,
+    least_squares,
     live_data,
     lottery_data,
+    macs_data,
     pipes_data,
+    slow_data,
     waterfall_data,
 )
 
-GUESS = re.compile(r"^:::: \{\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
+GUESS = re.compile(r"^:::: \{(?:#[\w-]+ )?\.hayasa-guess (.*)\}\n((?:.*\n)*?)::::$", re.MULTILINE)
 FOLDED = re.compile(r'::: \{\.callout-tip collapse="true"\}\n## 答えを見る\n((?:.*\n)*?):::\n')
 CHOICE = re.compile(r"^(?:\d\.|-) (.*)$", re.MULTILINE)
 
@@ -71,9 +77,9 @@ def said_as(answer: str) -> re.Pattern[str]:
 def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     """Yield what is wrong with a chapter's guesses."""
     text = manuscript.markdown
-    if re.search(r"[^\n]\n:::: \{\.hayasa-guess", text):
+    if re.search(r"[^\n]\n:::: \{[^}]*\.hayasa-guess", text):
         yield f"{manuscript.name}: 予想の囲みの前には、空の行を置いてください"
-    if text.count("{.hayasa-guess") != len(GUESS.findall(text)):
+    if text.count(".hayasa-guess") != len(GUESS.findall(text)):
         yield f"{manuscript.name}: 予想の囲みは、:::: {{.hayasa-guess …}} から :::: までです"
     rest = FOLDED.sub("", text) + "".join(
         "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/markdown", ""))
@@ -82,6 +88,10 @@ def guess_problems(manuscript: Manuscript) -> Iterator[str]:
     )
     code = "\n".join(cell.source for cell in manuscript.code_cells)
     for given, inside in guesses(manuscript):
+        if "at" not in given:  # a question; tests/teaching holds what it says
+            if not re.search(r"^- ○ \*\*[A-D]\*\*　", inside, re.MULTILINE):
+                yield f"{manuscript.name}: 札のない予想には、選択肢ごとのわけが要ります"
+            continue
         name = f"{manuscript.name}: {given.get('at')}"
         folded = FOLDED.findall(inside)
         if len(folded) != 1:
@@ -155,6 +165,7 @@ def test_right_guesses_pass():
         (NUMBER, "## 答えを見る", "## 答え"),
         (NUMBER, ":::: {.hayasa-guess", "文。\n:::: {.hayasa-guess"),
         (CHOSEN, 'data-answer="2"', 'data-answer="1"'),
+        (CHOSEN, ' data-at="sec-a"', ""),
     ],
 )
 def test_a_wrong_guess_is_noticed(text, old, new):
@@ -182,6 +193,68 @@ def test_the_slider_goes_from_end_to_end_in_even_steps(page):
 )
 def test_how_far_a_guess_was_off(page, guess, truth, said):
     assert page.call("hayasaChapter.miss", guess, truth) == said
+
+
+# ---- the speeds of chapter 9
+
+
+def output_of(manuscripts, name: str) -> str:
+    """Return what a cell of chapter 9 puts out."""
+    (chapter_9,) = (one for one in manuscripts if one.name.startswith("chapters/09"))
+    (output,) = next(cell.outputs for cell in chapter_9.code_cells if cell.get("id") == name)
+    return output["text"] if "text" in output else output["data"]["text/markdown"]
+
+
+def test_the_two_numbers_and_their_errors_are_chapter_9_s(page, manuscripts):
+    fit, formats = least_squares(), macs_data()
+    assert f"η = {fit['eta']:.1%}、t0 = {1000 * fit['wait_s']:.2f} ms\n" in output_of(manuscripts, "two-parameters-2")
+    count = sum(len(one["rows"]) for one in formats)
+    assert output_of(manuscripts, "measured-data-3").startswith(f"{count}行、")
+    table = dict(re.findall(r"^\| (\S+)（.*?\|\s*([\d.]+)% ", output_of(manuscripts, "tbl-held-out"), re.MULTILINE))
+    for name, numbers in (("上限", {"eta": 1, "wait_s": 0}), ("二つの数", fit)):
+        assert f"{100 * page.call('hayasaLive.errorOfFit', formats, numbers):.1f}" == table[name]
+
+
+def test_the_reader_s_own_line_is_as_far_off_as_it_is(page):
+    data, draw = drawing_data(), random.Random(31)
+    bandwidth, speed = np.array(data["rows"]).T
+    places = np.arange(0, 821e9, 20e9)
+    for _ in range(30):
+        line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
+        shown = [page.call("hayasaLive.lineAt", line, one) for one in bandwidth]
+        assert shown == pytest.approx(np.interp(bandwidth, places, line))
+        fit = {"eta": draw.uniform(0.4, 1), "wait_s": draw.uniform(0, 0.012)}
+        given = [page.call("hayasaLive.speedBy", data["bytes"], one, fit) for one in bandwidth]
+        assert given == pytest.approx(1 / (data["bytes"] / bandwidth / fit["eta"] + fit["wait_s"]))
+        formats = [{"bytes": data["bytes"], "rows": data["rows"]}]
+        off = np.abs(np.array(given) / speed - 1).mean()
+        assert page.call("hayasaLive.errorOfFit", formats, fit) == pytest.approx(off)
+
+
+def test_a_stroke_changes_the_line_only_where_it_passes(page):
+    draw = random.Random(32)
+    places = np.arange(0, 821e9, 20e9)
+    for _ in range(100):
+        line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
+        ends = sorted((draw.uniform(0, 820e9), draw.uniform(0, 250)) for _ in range(2))
+        there, back = ([*page.call("hayasaLive.drawnOver", line, *way)] for way in (ends, ends[::-1]))
+        assert there == pytest.approx(back)
+        (left, start), (right, end) = ends
+        for i, place in enumerate(places):
+            if i and left <= place <= right:
+                assert there[i] == pytest.approx(start + (place - left) / (right - left) * (end - start))
+            elif i == 0 or place < left - 10e9 or place > right + 10e9:
+                assert there[i] == line[i]
+    handles = [0, 5, 10, 20, 30, 41]  # where they stand on the line
+    for _ in range(40):
+        line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
+        which, speed = draw.randrange(5), draw.uniform(0, 250)
+        moved = [*page.call("hayasaLive.bent", line, which, speed)]
+        before, here, after = handles[which], handles[which + 1], handles[min(which + 2, 5)]
+        assert moved[here] == pytest.approx(speed)
+        assert (moved[:before], moved[after + 1 :]) == (line[:before], line[after + 1 :])
+        for low, high in ((before, here), (here, after)):
+            assert moved[low : high + 1] == pytest.approx(np.linspace(moved[low], moved[high], high - low + 1))
 
 
 # ---- eight machines
@@ -369,3 +442,110 @@ def test_a_talk_fits_as_long_as_hayasa_says(page):
         longest = hayasa.max_context_length(hayasa.get_model(name), device, hayasa.get_weight_format("q4_k_m"))
         filled = [model["resident"] + page.call("hayasaLive.cacheBytes", model, longest + more) for more in (0, 1000)]
         assert filled[0] <= model["usable"] < filled[1]
+
+
+# ---- the roofline
+
+
+def bound_of(shown, device, work: int, size: int, context: int) -> tuple[float, float, str]:
+    """Return the intensity, the tokens per second that hayasa allows, and what binds them."""
+    result = hayasa.estimate(
+        shown.model,
+        device,
+        weights=shown.weights,
+        engine="ideal",
+        batch_size=1 if work else size,
+        context_length=0 if work else context,
+        prompt_length=size if work else 1,
+    )
+    if not work:
+        return result.flop_per_step / result.bytes_per_step, result.decode_tokens_per_s_bound, result.bound_by
+    seconds = {wait.kind: wait.seconds for wait in result.prefill_waits}
+    read_s, compute_s = seconds[READ_WEIGHTS], seconds[COMPUTE]
+    read = read_s * result.device.memory_bandwidth_bytes_per_s
+    intensity = hayasa.prefill_flop(result.model, size) / read
+    return intensity, result.prefill_tokens_per_s_bound, "memory" if read_s >= compute_s else "compute"
+
+
+def test_the_work_lies_where_hayasa_says_wherever_it_is_dragged(page):
+    data, draw = climb_data(), random.Random(25)
+    for _ in range(120):
+        which, work = draw.randrange(len(MODELS)), draw.randrange(2)
+        size, context = draw.randrange(len(SIZES)), draw.randrange(len(CONTEXTS))
+        shown, one = MODELS[which], data["models"][which]
+        given = page.call("hayasaLive.climbed", one, {"work": work, "size": size, "context": context})
+        for (device, _), machine in zip(shown.machines.values(), given["machines"], strict=True):
+            intensity, speed, kind = bound_of(shown, device, work, SIZES[size], CONTEXTS[context])
+            assert given["intensity"] == pytest.approx(intensity, rel=1e-4)
+            assert machine["tokens_per_s"] == pytest.approx(speed, rel=2e-4)
+            assert (intensity < machine["ridge"]) == (kind == "memory")
+
+
+def test_what_was_measured_lies_under_the_roof_where_it_was_measured(page):
+    for shown, one in zip(MODELS, climb_data()["models"], strict=True):
+        for (device, ids), machine in zip(shown.machines.values(), one["machines"], strict=True):
+            rows = {row["id"]: row for row in hayasa.measurements(model=shown.model) if row["id"] in ids}
+            assert rows.keys() == {*ids} and all(row["device"] == device for row in rows.values())
+            speeds = {row["decode_tokens_per_s"] for row in rows.values()}
+            assert {point["tokens_per_s"] for point in machine["measured"] if not point["work"]} == speeds
+            for point in machine["measured"]:
+                intensity, speed, _ = bound_of(shown, device, point["work"], point["size"], point["context"])
+                assert point["intensity"] == pytest.approx(intensity, rel=1e-4)
+                assert point["share"] == pytest.approx(point["tokens_per_s"] / speed, rel=2e-4)
+                assert point["share"] < 1 and point["source"].startswith("https://")
+                beside = page.call("hayasaLive.besides", machine, {**point, "source": ""})
+                assert beside["tokens_per_s"] == point["tokens_per_s"]
+
+
+def test_the_nearest_place_is_the_fewest_times_away(page):
+    draw = random.Random(2)
+    for _ in range(100):
+        values, wanted = sorted(draw.uniform(0.1, 1e3) for _ in range(9)), draw.uniform(0.01, 1e4)
+        best = min(range(9), key=lambda i: max(values[i] / wanted, wanted / values[i]))
+        assert page.call("hayasaLive.nearest", values, wanted) == best
+
+
+# ---- slow motion
+
+
+def test_the_slow_motion_is_chapter_1_s(manuscripts):
+    (chapter_1,) = (one for one in manuscripts if one.name.startswith("chapters/01"))
+    (cell,) = (cell for cell in chapter_1.code_cells if cell.get("id") == "tbl-slow-motion")
+    rows = [line.strip("|").split("|") for line in cell.outputs[0]["data"]["text/markdown"].splitlines()[2:]]
+    for row, machine in zip(rows, slow_data()["machines"], strict=True):
+        token_s, transfer_s, compute_s = (machine[name] for name in ("token_s", "transfer_s", "compute_s"))
+        slow = f"{token_s * 1e6 / 60:.0f}分" if token_s < 3.6e-3 else f"{token_s * 1e6 / 3600:.1f}時間"
+        assert [part.strip() for part in row[1:]] == [
+            f"{token_s * 1e3:.3g} ms",
+            slow,
+            f"{transfer_s * 1e6:.1f} µs",
+            f"{compute_s * 1e6:.2f} µs",
+            f"{compute_s / transfer_s:.0%}",
+        ]
+
+
+def test_a_load_is_computed_with_as_soon_as_it_is_there(page):
+    data, draw = slow_data(), random.Random(40)
+    for machine in data["machines"]:
+        transfer_s, compute_s = machine["transfer_s"], machine["compute_s"]
+        assert machine["token_s"] == pytest.approx(transfer_s * data["bytes"] / data["load"])
+        for _ in range(200):
+            seconds = draw.choice([draw.uniform(0, 4e-5), draw.uniform(0, machine["token_s"])])
+            given = page.call("hayasaLive.carried", machine, data, seconds)
+            ends = [transfer_s * (load + 1) for load in range(1 + int(seconds / transfer_s))]
+            there = [end for end in ends if end <= seconds]
+            assert given["moved"] == pytest.approx(machine["bandwidth"] * seconds)
+            assert given["loads"] == len(there)
+            assert given["filled"] == pytest.approx(seconds / transfer_s - len(there), abs=1e-6)
+            assert given["computing"] == any(end <= seconds < end + compute_s for end in there)
+            assert given["worked_s"] == pytest.approx(sum(min(compute_s, seconds - end) for end in there), abs=1e-15)
+        done = page.call("hayasaLive.carried", machine, data, machine["token_s"] * 2)
+        assert done["moved"] == data["bytes"] and done["loads"] == 175 and not done["computing"]
+        assert done["worked_s"] == pytest.approx(175 * compute_s)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0秒"), (59.6, "1分0秒"), (2333.3, "38分53秒"), (3600, "1時間0分"), (29166.7, "8時間6分")]
+)
+def test_a_long_time_is_said_in_hours_and_minutes(page, seconds, said):
+    assert page.call("hayasaLive.longTime", seconds) == said

@@ -10,6 +10,7 @@ from hayasa.catalog.objects import device_rows
 from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
+from tools.page.climb import climb_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -94,6 +95,45 @@ def pipes_data() -> dict[str, object]:
     }
 
 
+SLOW_MACHINES = {
+    "A100": ("HBM", 40e9, 1.5e12, 312e12),
+    "Mac mini M4": ("メモリ", 16e9, 120e9, 4.04e12),
+}
+"""Chapter 1's: kind and bytes of the memory, bandwidth, and FLOP/s, which of the M4 is that of chapter 5."""
+
+LOAD_BYTES, INT4_BYTES = 20e6, 0.5
+"""What the A100's SRAM holds, and a weight."""
+
+
+def slow_data() -> dict[str, object]:
+    """Return how long chapter 1's machines bring the weights of a token, and a load of them, and compute with it."""
+    weights, load = SEVEN_B, LOAD_BYTES / INT4_BYTES
+    machines = []
+    for name, (kind, capacity, bandwidth, peak) in SLOW_MACHINES.items():
+        machines.append(
+            {
+                "name": name,
+                "memory": f"{kind} {capacity / 1e9:.0f}\N{NO-BREAK SPACE}GB",
+                "pipe": f"{bandwidth / 1e9:,.0f}\N{NO-BREAK SPACE}GB/s",
+                "compute": f"{peak / 1e12:.3g}\N{NO-BREAK SPACE}TFLOPS",
+                "capacity": capacity,
+                "bandwidth": bandwidth,
+                "peak": peak,
+                "token_s": hayasa.memory_latency_s(weights, INT4_BYTES, bandwidth),
+                "transfer_s": hayasa.memory_latency_s(load, INT4_BYTES, bandwidth),
+                "compute_s": hayasa.compute_latency_s(load, 1, peak),
+            }
+        )
+    return {
+        "bytes": weights * INT4_BYTES,
+        "weights": f"{weights * INT4_BYTES / 1e9:.1f}\N{NO-BREAK SPACE}GB",
+        "load": LOAD_BYTES,
+        "parcel": "100万個（0.5\N{NO-BREAK SPACE}MB）",
+        "parcel_bytes": 1e6 * INT4_BYTES,
+        "machines": machines,
+    }
+
+
 BLOCK = "89 1e cb ee 80 c8 5b 5c 8a 9d 39 3a 99 55 c5 99 96 9c"
 """A Q4_0 block: the first one of the matrix that chapter 6 quantizes."""
 
@@ -161,6 +201,43 @@ def _cache_bytes(model: hayasa.Model, tokens: int) -> float:
     return hayasa.estimate(model, "apple-m4-10c", engine="ideal", context_length=tokens).kv_bytes_per_step
 
 
+FORMATS = ("f16", "q8_0", "q4_0")
+
+
+def macs_data() -> list[dict[str, object]]:
+    """Return what chapter 9 fits: the speeds of Llama 2 7B on Macs up to M4, by the format of the weights."""
+    measured = [row for row in hayasa.measurements() if row["file"] == "llamacpp_apple_4167"]
+    formats = []
+    for name in FORMATS:
+        read = hayasa.weight_bytes_per_step(hayasa.get_model("llama-2-7b"), hayasa.get_weight_format(name))
+        rows = [
+            (hayasa.get_device(row["device"]), row["decode_tokens_per_s"]) for row in measured if row["weights"] == name
+        ]
+        points = [[device.memory_bandwidth_bytes_per_s, speed] for device, speed in rows if device.family != "apple-m5"]
+        formats.append({"name": name.upper(), "bytes": read, "read": unbroken(read, "B"), "rows": points})
+    return formats
+
+
+def least_squares() -> dict[str, float]:
+    """Return the share and the wait for which t = x / share + wait is the least off, relative to t.
+
+    With u = x/t and v = 1/t, (u/share + v wait - 1)² is to be small over all rows: two linear equations.
+    """
+    uu = uv = vv = u_sum = v_sum = 0.0
+    for one in macs_data():
+        for bandwidth, v in one["rows"]:
+            u = one["bytes"] / bandwidth * v
+            uu, uv, vv, u_sum, v_sum = uu + u * u, uv + u * v, vv + v * v, u_sum + u, v_sum + v
+    determinant = uu * vv - uv * uv
+    return {"eta": determinant / (u_sum * vv - v_sum * uv), "wait_s": (v_sum * uu - u_sum * uv) / determinant}
+
+
+def drawing_data() -> dict[str, object]:
+    """Return the speeds that the reader guesses by drawing: those of the smallest format."""
+    (drawn,) = (one for one in macs_data() if one["name"] == "Q4_0")
+    return {"bytes": drawn["bytes"], "rows": drawn["rows"], "fit": least_squares()}
+
+
 def unbroken(value: float, unit: str) -> str:
     """Write a number so that its unit stays on its line."""
     return scaled(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
@@ -169,10 +246,14 @@ def unbroken(value: float, unit: str) -> str:
 def live_data() -> dict[str, object]:
     """Return what `web/live.mjs` imports, by the names of its figures."""
     return {
+        "climb": climb_data(),
+        "drawing": drawing_data(),
         "eight": eight_data(),
         "filling": filling_data(),
+        "fitting": {"formats": macs_data(), "fit": least_squares()},
         "lottery": lottery_data(),
         "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
         "pipes": pipes_data(),
+        "slow": slow_data(),
         "waterfall": waterfall_data(),
     }

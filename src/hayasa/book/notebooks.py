@@ -66,10 +66,13 @@ class Choice(NamedTuple):
         Its letter, such as ``"B"``.
     wrong
         What to tell who chose another, by its letter.
+    why
+        Why the right one is right.
     """
 
     right: str
     wrong: Mapping[str, str]
+    why: str = ""
 
 
 def judge(given: object, answer: Answer | Choice) -> str:
@@ -100,10 +103,10 @@ def judge(given: object, answer: Answer | Choice) -> str:
     × 1 ms：小さすぎます。先に、桁を暗算で見積もってください。
     × '9.33'：数を一つ書いてください（strが書かれています）。
     － まだ書かれていません。
-    >>> faster = Choice("B", {"A": "置く量の比です。"})
+    >>> faster = Choice("B", {"A": "置く量の比です。"}, why="読む量の比です。")
     >>> for given in ("B", "ａ", "C"):
     ...     print(judge(given, faster))
-    ○ B：合っています。
+    ○ B：合っています。読む量の比です。
     × A：置く量の比です。
     × 'C'：AとBから一つ、"A" のように書いてください。
     """
@@ -134,7 +137,8 @@ def _judge_choice(given: object, choice: Choice) -> str:
     letter = unicodedata.normalize("NFKC", given).strip().upper() if isinstance(given, str) else ""
     if letter not in letters:
         return f'× {given!r}：{"と".join(letters)}から一つ、"A" のように書いてください。'
-    return f"○ {letter}：合っています。" if letter == choice.right else f"× {letter}：{choice.wrong[letter]}"
+    right = f"合っています。{choice.why}"
+    return f"× {letter}：{choice.wrong[letter]}" if letter in choice.wrong else f"○ {letter}：{right}"
 
 
 def _common(right: float) -> Iterator[Road]:

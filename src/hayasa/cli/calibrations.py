@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..engine.calibration import calibrations
 from ..engine.drafting import draft_calibrations
+from ..engine.goals import Goal, goals
 from ..engine.offload import offload_calibration
 from ..engine.power import power_calibrations
 from ..engine.prompt import prompt_calibrations
@@ -28,6 +29,17 @@ SHARES = {
 """Columns of shares: mean errors on what was held out, and how much of that lay within its interval."""
 
 
+NAMES = {
+    "decode": "生成",
+    "batches": "複数の系列",
+    "prompt": "プロンプト",
+    "offload": "主記憶に置く",
+    "draft": "下書き",
+    "power": "電力",
+}
+"""What of an estimate a row is about."""
+
+
 def every_calibration() -> Iterator[tuple[str, object]]:
     """Yield what is fitted, each with what of an estimate it is about."""
     for row in calibrations():
@@ -42,28 +54,56 @@ def every_calibration() -> Iterator[tuple[str, object]]:
 
 
 def calibrations_command(arguments: argparse.Namespace) -> None:
-    """Print a table of all calibrations, or JSON."""
+    """Print a table of all calibrations, and how near their goals they are, or JSON."""
     found = [(part, vars(row)) for part, row in every_calibration()]
     if arguments.json:
-        print_json([{"part": part, **row} for part, row in found])
+        against = [{**vars(goal), "part": "goal", "of": goal.part} for goal in goals()]
+        print_json([*({"part": part, **row} for part, row in found), *against])
         return
-    names = {"decode": "生成", "prompt": "プロンプト", "offload": "主記憶に置く", "draft": "下書き", "power": "電力"}
     rows = [
         [
-            names[part],
+            NAMES[part],
             str(row["id"]),
             *[str(_first(row, fields) or "-") for fields in COUNTS.values()],
             str(len(str(row["sources"]).split("|")) if row.get("sources") else "-"),
             f"{row['first_year']}-{row['last_year']}" if row.get("first_year") else "-",
-            *[
-                f"{significant(100 * share, 2)}%" if (share := _first(row, fields)) else "-"
-                for fields in SHARES.values()
-            ],
+            *[_percent(_first(row, fields)) for fields in SHARES.values()],
         ]
         for part, row in found
     ]
     header = ["何の", "id", *COUNTS, "出典", "年", *SHARES]
     print("\n".join(table_lines(rows, header=header, right="ll" + "r" * (len(COUNTS) + 1) + "l" + "r" * len(SHARES))))
+    print()
+    print("\n".join(_goal_lines(goals())))
+
+
+def _goal_lines(found: tuple[Goal, ...]) -> list[str]:
+    """Return a table of goals and what was reached, and why some of them were not."""
+    header = ["何の", "id", "実測", "目標", "外れの最大", "測定どうし", "同じ問い"]
+    rows = [
+        [
+            NAMES[goal.part],
+            f"{goal.id}{f'（{goal.subset}）' if goal.subset else ''}",
+            str(goal.rows),
+            _percent(goal.goal),
+            f"{_percent(goal.reached)}{'' if goal.reached <= goal.goal else ' *'}",
+            _percent(goal.spread),
+            str(goal.spread_rows or "-"),
+        ]
+        for goal in found
+    ]
+    lines = table_lines(rows, header=header, right="llrrrrr")
+    lines.append(
+        "測定どうし: 同じ問いを別の人や別のビルドが測った速さどうしの外れ。どんな見積りも、これより小さくはなりません。"
+    )
+    for goal, row in zip(found, rows, strict=True):
+        if goal.reached > goal.goal:
+            lines.append(f"* {row[0]} {row[1]}: {goal.reason}足りない測定: {goal.needed}")
+    return lines
+
+
+def _percent(share: float) -> str:
+    return f"{significant(100 * share, 2)}%" if share else "-"
 
 
 def _first(row: dict[str, object], fields: str) -> float:

@@ -147,6 +147,16 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 """The keys that say a field of `Model`; the first that is there counts."""
 
+LINEAR_KEYS = (
+    ("state_heads", "num_heads"),
+    ("state_groups", "num_heads"),
+    ("state_head_dim", "head_dim"),
+    ("state_dim", "head_dim"),
+    ("conv_kernel", "short_conv_kernel_size"),
+)
+"""Fields of layers with a state, and where ``linear_attn_config`` says them."""
+
+
 LAYER_TYPES: dict[str, str] = {
     "full_attention": "A",
     "attention": "A",
@@ -242,10 +252,10 @@ def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
             fields[field] = number
     linear = config.get("linear_attn_config")
     if isinstance(linear, dict):
-        heads, width = _whole(linear.get("num_heads")), _whole(linear.get("head_dim"))
-        kernel = _whole(linear.get("short_conv_kernel_size"))
-        fields |= {"state_heads": heads, "state_groups": heads, "conv_kernel": kernel}
-        fields |= {"state_head_dim": width, "state_dim": width}
+        for field, key in LINEAR_KEYS:
+            number = _whole(linear.get(key))
+            if number is not None:
+                fields[field] = number
     wide, wide_heads = _whole(config.get("global_head_dim")), _whole(config.get("num_global_key_value_heads"))
     if wide:  # layers that see everything have heads of their own
         fields |= {"window_head_dim": fields.get("head_dim", 0), "head_dim": wide}

@@ -1,0 +1,176 @@
+// A guess that is drawn: the reader bends the line of what physics allows to where the measured speeds may be.
+
+import { h, s } from "./dom.mjs";
+import { curve, smallMarker, swatch } from "./marks.mjs";
+import { meanError, percent, speedBy, speedPaper, WIDEST } from "./speeds.mjs";
+import { settable, stage } from "./stage.mjs";
+
+const APART = 20e9; // bytes/s from one point of the line to the next
+const HANDLES = [100e9, 200e9, 400e9, 600e9, WIDEST]; // where it can be set by a slider
+const FINEST = 2; // tokens/s that a slider moves by
+const MINE = 1; // colours as in every other guess
+const MEASURED = 0;
+
+/**
+ * Read a drawn line.
+ * @param {number[]} line - Speeds at multiples of the step, from 0.
+ * @param {number} bandwidth
+ * @returns {number} The speed there.
+ */
+export function lineAt(line, bandwidth) {
+  const at = Math.min(bandwidth / APART, line.length - 1);
+  const before = Math.min(Math.floor(at), line.length - 2);
+  return line[before] + (at - before) * (line[before + 1] - line[before]);
+}
+
+/**
+ * Draw over a line, straight from one place to another.
+ * @param {number[]} line
+ * @param {[number, number]} from - Bandwidth and speed.
+ * @param {[number, number]} to
+ * @returns {number[]} Another line, which starts at 0 as this one does.
+ */
+export function drawnOver(line, from, to) {
+  const [[left, start], [right, end]] = from[0] <= to[0] ? [from, to] : [to, from];
+  const [first, last] = [Math.round(left / APART), Math.round(right / APART)];
+  return line.map((speed, i) => {
+    if (i === 0 || i < first || i > last) return speed;
+    const share = right > left ? Math.min(1, Math.max(0, (i * APART - left) / (right - left))) : 1;
+    return start + share * (end - start);
+  });
+}
+
+/** Move a line at one of the handles: it goes straight to the handles beside that. */
+export function bent(line, handle, speed) {
+  const place = (i) => (i < 0 ? [0, 0] : [HANDLES[i], lineAt(line, HANDLES[i])]);
+  const here = [HANDLES[handle], speed];
+  const before = drawnOver(line, place(handle - 1), here);
+  return handle + 1 < HANDLES.length ? drawnOver(before, here, place(handle + 1)) : before;
+}
+
+/** Build the figure; `data` holds measured rows, the bytes of a token, and the two numbers of the chapter's formula. */
+export function mountDrawing(root, { rows, bytes, fit }) {
+  const bound = Array.from({ length: WIDEST / APART + 1 }, (_, i) => (i * APART) / bytes);
+  const errorOf = (line) => meanError(rows, (bandwidth) => lineAt(line, bandwidth));
+  const errors = {
+    bound: errorOf(bound),
+    formula: meanError(rows, (bandwidth) => speedBy(bytes, bandwidth, fit)),
+  };
+  let [line, decided, set] = [bound, false, null];
+  const fastest = Math.ceil(bound.at(-1) / FINEST) * FINEST;
+  const handles = HANDLES.map((bandwidth, i) =>
+    settable({
+      label: `${gbPerS(bandwidth)}のとき`,
+      values: Array.from({ length: fastest / FINEST + 1 }, (_, k) => k * FINEST),
+      value: lineAt(bound, bandwidth),
+      text: (speed) => `${Math.round(speed)} トークン/秒`,
+      onvalue: (speed) => take(bent(line, i, speed)),
+    }),
+  );
+  const button = h("button.hy-button", { type: "button", onclick: () => take(decided ? bound : line, !decided) });
+
+  function take(drawn, decide = false) {
+    [line, decided] = [drawn, decide];
+    button.textContent = decided ? "はじめから引きなおす" : "この線に決める";
+    HANDLES.forEach((bandwidth, i) => {
+      handles[i].set(lineAt(line, bandwidth));
+      handles[i].element.querySelector("input").disabled = decided;
+    });
+    set({ line, decided });
+  }
+
+  stage(root, {
+    title: "実測の通るところに、線を引く",
+    intro:
+      "破線は上限です。その線を指かマウスでなぞりなおして、実測が通りそうなところに引いてください。決めると、実測が現れます。",
+    initial: { line, decided },
+    controls(given) {
+      set = given;
+      button.textContent = "この線に決める";
+      return [
+        h(
+          "details.hy-more",
+          {},
+          h("summary", {}, "つまみで引く"),
+          h(
+            "div.hy-handles",
+            {},
+            handles.map((one) => one.element),
+          ),
+        ),
+        h("p.hy-actions", {}, button),
+      ];
+    },
+    draw: (state, width) => drawingOf(state, { width, rows, bound, errorOf, errors, drawn: take }),
+  });
+}
+
+const gbPerS = (bandwidth) => `${bandwidth / 1e9} GB/s`;
+
+function drawingOf({ line, decided }, { width, rows, bound, errorOf, errors, drawn }) {
+  const paper = speedPaper({ width, top: bound.at(-1), title: "帯域幅と速さ" });
+  const { x, y } = paper;
+  const placed = (speeds) => speeds.map((speed, i) => [x(i * APART), y(speed)]);
+  const mine = curve(MINE, placed(line));
+  const label = Math.round(bound.length * 0.7);
+  const figure = paper.pictureOf(
+    s("polyline.hy-chosen", { points: placed(bound).join(" "), fill: "none" }),
+    s("text.hy-tick", { x: x(label * APART) - 12, y: y(bound[label]), "text-anchor": "end" }, "上限"),
+    mine,
+    decided && s("g.hy-revealed", {}, paper.points(rows, MEASURED)),
+  );
+  if (!decided) {
+    figure.classList.add("hy-drawable");
+    draggable(figure, {
+      placeOf: ({ clientX, clientY }) => placeOn(figure, paper, clientX, clientY),
+      started: line,
+      moved: (now) => mine.setAttribute("points", placed(now).join(" ")),
+      drawn,
+    });
+    const said = HANDLES.map((bandwidth) => `${gbPerS(bandwidth)}で${Math.round(lineAt(line, bandwidth))}`).join("、");
+    return { figure, lines: [{ mark: swatch(MINE), text: `あなたの線（トークン/秒）：${said}` }] };
+  }
+  const verdict = `あなたの線は、実測から平均で${percent(errorOf(line))}外れました。`;
+  const others = `上限の線なら${percent(errors.bound)}、この章でこれから作る式なら${percent(errors.formula)}です。`;
+  return {
+    figure,
+    lines: [
+      { mark: swatch(MINE), text: verdict },
+      { mark: smallMarker(MEASURED, { "aria-hidden": "true" }), text: `点は、実測の${rows.length}行です。${others}` },
+    ],
+    news: verdict + others,
+  };
+}
+
+// Where a finger is on the paper, no farther than its ends.
+function placeOn(figure, { area, x, end }, clientX, clientY) {
+  const box = figure.getBoundingClientRect();
+  const scale = figure.viewBox.baseVal.width / box.width;
+  const share = ((clientX - box.left) * scale - area.left) / (x(WIDEST) - area.left);
+  const height = (area.bottom - (clientY - box.top) * scale) / (area.bottom - area.top);
+  const within = (value) => Math.min(1, Math.max(0, value));
+  return [within(share) * WIDEST, within(height) * end];
+}
+
+// One stroke of a finger or a mouse; that of a finger that scrolls the page is none.
+function draggable(figure, { placeOf, started, moved, drawn }) {
+  let [line, last] = [started, null];
+  const to = (event) => {
+    const place = placeOf(event);
+    line = drawnOver(line, last, place);
+    last = place;
+    moved(line);
+  };
+  figure.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    figure.setPointerCapture(event.pointerId);
+    last = placeOf(event);
+    to(event);
+  });
+  figure.addEventListener("pointermove", (event) => last && to(event));
+  figure.addEventListener("pointerup", () => last && drawn(line));
+  figure.addEventListener("pointercancel", () => {
+    [line, last] = [started, null];
+    moved(line);
+  });
+}
