@@ -78,6 +78,7 @@ epub: ready
 
 # 足りないものだけを一度取ってくる (Pyodide は npm から)。二度目からはネットワークは要らない。
 lite: ready
+	@$(VENV_PYTHON) tools/web.py
 	@$(VENV_PYTHON) -m tools.lite
 
 slides: ready
@@ -99,6 +100,7 @@ lab: ready
 ifneq ($(filter 1 true,$(AUTHOR)),)
 	@$(VENV_PYTHON) -m jupyterlab chapters
 else
+	@$(VENV_PYTHON) tools/web.py
 	@$(VENV_PYTHON) tools/readers.py --own
 	@$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/my-notebooks
 endif

@@ -38,7 +38,7 @@ function Pandoc(doc)
   if quarto and exists(pandoc.path.join({folder, '..', lite})) or text(doc.meta['whole']):find(lite, 1, true) then
     local open = '../' .. lite .. '?path='
     links:insert(pandoc.Para({
-      pandoc.Strong('ブラウザで開く'), pandoc.Str('（ネットワークが要ります）：'),
+      pandoc.Strong('ブラウザで開く'), pandoc.Str('（ネットワークが要ります。初めは数十MBを読み込みます）：'),
       pandoc.Link('解答つき', open .. name), table.unpack(item('学ぶ人用', open .. 'students/' .. name)),
     }))
   end

@@ -7,7 +7,6 @@ is fetched by a cell that imports it, from the address at which Pyodide publishe
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -302,8 +301,6 @@ def jupyter_lite(work: Path) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "jupyterlite_core", "build"],
         cwd=work,
-        # The day that zip files begin with: the same sources give the same bytes.
-        env=os.environ | {"SOURCE_DATE_EPOCH": "315532800"},
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -14,10 +14,11 @@ from itertools import product
 
 from tools import venv
 
+JUPYTER = "requirements-lab.txt"
 GROUPS = {
     "requirements.txt": ["cells", "kernel", "press", "web", "test", "api", "build"],
     "requirements-uv.txt": ["installer"],
-    "requirements-lab.txt": ["lab"],
+    JUPYTER: ["lab"],
     "requirements-pdf.txt": ["pdf"],
     "requirements-slides.txt": ["slides"],
     "requirements-lite.txt": ["lite"],
@@ -67,6 +68,7 @@ def compile_pins() -> list[str]:
         arguments += [part for group in groups for part in ("--group", group)]
         arguments += ["--no-deps"] if name in ALONE else []
         arguments += ["--constraint", "requirements.txt"] if name not in ("requirements.txt", *ELSEWHERE) else []
+        arguments += ["--constraint", JUPYTER] if name == "requirements-lite.txt" else []  # the same packages, in part
         file = venv.ROOT / name
         before = file.read_text(encoding="utf-8") if file.exists() else ""
         # uv would keep the hashes of a pin that stays, also where files were added to its release.

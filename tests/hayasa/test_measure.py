@@ -164,6 +164,12 @@ def test_missing_numpy_is_said_before_anything_is_measured(monkeypatch: pytest.M
         measure.run()
 
 
+def test_a_browser_is_told_where_it_can_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    with pytest.raises(hayasa.HayasaError, match="この機械を測る"):
+        measure.run()
+
+
 def test_the_module_can_be_imported_without_numpy() -> None:
     code = "import sys; sys.modules['numpy'] = None; import hayasa.measure, hayasa.cli"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -135,6 +135,13 @@ def test_quarto_sees_the_sources_and_no_old_site(project):
     assert book.main(project) == 0
 
 
+def test_quarto_sees_what_only_beside_the_book_is_not_worth_copying(project):
+    for folder in ("build", "notebooks/lite/build"):
+        (project / folder).mkdir(parents=True)
+    install_quarto(project, f"test -d notebooks/lite/build && test ! -e build && {RENDER}")
+    assert book.main(project) == 0
+
+
 def test_quarto_runs_the_scripts_of_the_book_with_this_python(project, tmp_path):
     for folder in ("tools", "src", "data", "web"):
         (project / folder).mkdir()

@@ -288,7 +288,7 @@ _NOT_THERE = """\
 def prepare_browser() -> None:
     """Make a notebook ready that runs in a browser's own Jupyter: figures show, and a missing package says why."""
     from IPython import get_ipython
-    from pyodide_js import lockfile  # type: ignore[import-not-found]
+    from pyodide_js import lockfile
 
     show_figures_untrusted()
     known = {name for package in lockfile.packages.to_py().values() for name in package["imports"]}

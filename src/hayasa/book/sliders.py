@@ -64,7 +64,7 @@ def slider_figure(kind: str, *, models: str, machines: str, weights: str = "f16"
     shown: Any = display(drawing(moving, moving.start), raw=True, display_id=True)  # type: ignore[no-untyped-call]
     if find_spec("ipywidgets") is None:
         return
-    import ipywidgets  # type: ignore[import-not-found]
+    import ipywidgets
 
     slider = ipywidgets.SelectionSlider(
         options=[(moving.text(value), value) for value in moving.values],

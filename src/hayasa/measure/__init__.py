@@ -57,8 +57,19 @@ def require_numpy() -> None:
 
 
 def run() -> Record:
-    """Measure this machine in a fresh process whose BLAS uses one thread."""
+    """Measure this machine in a fresh process whose BLAS uses one thread.
+
+    Raises
+    ------
+    HayasaError
+        Without numpy, in a browser, where there is no process to start, or if the measurement ends half-way.
+    """
     require_numpy()
+    if sys.platform == "emscripten":
+        raise HayasaError(
+            "ブラウザの中のPythonでは測れません。ノートブックをダウンロードして手元のJupyterで動かすか、"
+            "本の「この機械を測る」のページで測ってください。"
+        )
     done = subprocess.run(
         [sys.executable, "-m", "hayasa.measure._run"],
         env={**os.environ, **ONE_THREAD, "PYTHONIOENCODING": "utf-8"},
