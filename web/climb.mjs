@@ -68,7 +68,9 @@ export function mountClimb(root, data) {
         ...climbWords(data, state),
         drag(x) {
           const [slider] = root.getElementsByClassName("hy-slider");
-          slider.value = nearest(reached, intensityAt(x));
+          const size = nearest(reached, intensityAt(x));
+          if (size === state.size) return;
+          slider.value = size;
           slider.dispatchEvent(new Event("input"));
         },
       };
