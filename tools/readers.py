@@ -18,14 +18,16 @@ if sys.version_info < (3, 11):  # noqa: UP036
 import argparse
 import ast
 import base64
+import hashlib
 import io
+import json
 import lzma
 import re
 import subprocess
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -37,6 +39,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, STUDENTS = "notebooks", "notebooks/students"
+BOOK_HOST = "https://book.invalid/"  # stands for the site in a browser's own Jupyter (lite/page.js)
 OWN = "my-notebooks"  # never overwritten
 ANSWERS = "teaching/answers.toml"
 SVG = "image/svg+xml"
@@ -46,11 +49,14 @@ ROAD_KEYS = {"say": True, "times": False, "said": False}
 CHOSEN_KEYS = {"ask": True, "said": True, "choices": True}
 CHOICE_KEYS = {"text": True, "right": False, "say": False}
 LINKS = "notebook-links"  # the box by which a page offers its notebooks
+FIGURE = "hayasa-figure"  # a figure that the page's own script draws, and a slider moves
 
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-if missing := [name for name in ("panflute", "pypandoc", "nbformat") if find_spec(name) is None]:
+if missing := [name for name in ("panflute", "pypandoc", "nbformat", "matplotlib") if find_spec(name) is None]:
     print(f"{'、'.join(missing)} がないので、読者のノートブックは作りません（make book で作れます）。")
     sys.exit()
+
+import panflute as pf  # noqa: E402
 
 from hayasa.book.notebooks import Answer, Choice, Road, pack, picture  # noqa: E402
 from press.build import read, resolve  # noqa: E402
@@ -70,9 +76,10 @@ CARRIED = """\
 import base64, io, lzma, sys, tempfile, zipfile
 
 hayasa_wheel = "{wheel}"
-hayasa_folder = tempfile.TemporaryDirectory()
-zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
-sys.path.insert(0, hayasa_folder.name)
+if "hayasa_folder" not in globals():
+    hayasa_folder = tempfile.TemporaryDirectory()
+    zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(hayasa_wheel)))).extractall(hayasa_folder.name)
+    sys.path.insert(0, hayasa_folder.name)
 """
 FROM_SITE = """\
 # この本の道具を用意します。最初に一度だけ実行してください。
@@ -84,6 +91,19 @@ from hayasa.book.notebooks import missing, show_figures_untrusted
 show_figures_untrusted()
 if packages := missing("{pins}"):
     %pip install -q {{packages}}
+"""
+SLIDERS = """\
+# ウェブのページで動かせる図です。ipywidgets（jupyterに付いてきます）があれば、ここでもつまみで動かせます。
+from hayasa.book.sliders import slider_figure
+
+slider_figure({arguments})
+"""
+IN_BROWSER = """\
+# この本の道具を用意します。最初に一度だけ実行してください。
+# Pythonもhayasaもこのサイトから読み込みました。numpyなどは、使うセルを実行したときにPyodideの配布元から取ってきます。
+from hayasa.book.notebooks import prepare_browser
+
+prepare_browser()
 """
 CHECKER = """
 from hayasa.book.notebooks import Checker
@@ -102,12 +122,9 @@ def write_notebooks(root: Path) -> None:
     """
     problems = Problems()
     book = read_book(root, problems)
-    for entry in chapters(book):  # the pages link to them, and press looks whether they are there
-        for folder in (FOLDER, STUDENTS):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            (root / folder / Path(entry.source).name).touch()
     wheel_name, wheel = build_wheel()
-    for path, cells in editions(book, bringing(wheel_name, wheel, book.site_url), problems).items():
+    bring = bringing(wheel_name, wheel, book.site_url)
+    for path, cells in editions(book, lambda cells: bring + packages_source(cells), problems).items():
         site = f"{book.site_url.rstrip('/')}/" if book.site_url else "../" * path.count("/")
         write_if_changed(root / path, notebook_text(cells, site))
     if book.site_url:
@@ -124,11 +141,27 @@ def write_own(root: Path) -> None:
     """
     problems = Problems()
     book = read_book(root, problems)
-    for path, cells in editions(book, bringing(*build_wheel(), ""), problems).items():
+    bring = bringing(*build_wheel(), "")
+    for path, cells in editions(book, lambda cells: bring + packages_source(cells), problems).items():
         mine = root / OWN / Path(path).relative_to(FOLDER)
         mine.parent.mkdir(parents=True, exist_ok=True)
         if not mine.exists():
             mine.write_text(notebook_text(cells, "../" * path.count("/") + f"{book.output_dir}/"), encoding="utf-8")
+
+
+def browser_notebooks(root: Path) -> dict[str, str]:
+    """Return both editions of every chapter as a browser's own Jupyter opens them, by their place in it.
+
+    Raises
+    ------
+    BookError
+        With every problem found.
+    """
+    problems = Problems()
+    book = read_book(root, problems)
+    made = editions(book, lambda cells: IN_BROWSER, problems)
+    site = f"{book.site_url.rstrip('/')}/" if book.site_url else BOOK_HOST
+    return {path.removeprefix(f"{FOLDER}/"): notebook_text(cells, site, "python") for path, cells in made.items()}
 
 
 def chapters(book: Book) -> list[Entry]:
@@ -136,8 +169,12 @@ def chapters(book: Book) -> list[Entry]:
     return [entry for entry in book.entries if entry.source.endswith(".ipynb")]
 
 
-def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]]:
-    """Return the cells of both editions of every chapter, by their address on the site."""
+def editions(book: Book, setup_for: Callable[[list[Cell]], str], problems: Problems) -> dict[str, list[Cell]]:
+    """Return the cells of both editions of every chapter, by their address on the site; `setup_for` writes the first."""
+    for entry in chapters(book):  # the pages link to them, and press looks whether they are there
+        for folder in (FOLDER, STUDENTS):
+            (book.root / folder).mkdir(parents=True, exist_ok=True)
+            (book.root / folder / Path(entry.source).name).touch()
     kept = Cache(book.root / ".press" / "cache")
     pages = resolve(book, read(book, kept, problems), kept, problems)
     resolve_links(book, pages, problems)
@@ -152,7 +189,7 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
                 name, cells = Path(page.entry.source).name, _cells(book, page, kept, problems)
                 answers = _answers(page, cells, given, problems)
                 asked |= {cell.poses for cell in cells}
-                setup = bring + packages_source(cells)
+                setup = setup_for(cells)
                 made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
                 choices = choices_of(quizzes, Path(name).stem)
                 setup += CHECKER.format(answers=pack(answers | choices)) if answers or choices else ""
@@ -201,13 +238,49 @@ def _answer_problems(said: Any) -> Iterator[tuple[str, str]]:
 
 def _cells(book: Book, page: Page, kept: Cache, problems: Problems) -> list[Cell]:
     page.blocks = [block for block in page.blocks if LINKS not in getattr(block, "classes", [])]
+    figures = []
+    for block in page.blocks:
+        if FIGURE in getattr(block, "classes", []):
+            block.content = [pf.Para(pf.Str(f"{FIGURE}-{len(figures)}"))]  # where its cell will stand
+            figures.append(slider_cell(block.attributes, len(figures), kept))
     try:
-        return page_cells(book, page, kept)
+        return list(_with_figures(page_cells(book, page, kept), figures))
     except NoFormError as error:
         place = page.manuscript.place(*error.needles)
         problems.add(page.entry.source, place, f"{error.construct} は、読者のノートブックに写せません",
                      "ふつうの Markdown で書くか、press/write/notebook.py に書き方を加えてください")  # fmt: skip
     return []
+
+
+def slider_cell(attributes: Mapping[str, str], number: int, kept: Cache) -> Cell:
+    """Return the cell that shows a figure of the page with its sliders; what it stores is the figure at rest."""
+    asked = {key.removeprefix("data-"): value for key, value in attributes.items() if key.startswith("data-")}
+    kind = asked.pop("figure")
+
+    def draw() -> str:
+        from hayasa.book.sliders import drawing, moving_figure  # takes seconds, for what hardly ever changes
+
+        moving = moving_figure(kind, **asked)
+        return json.dumps(drawing(moving, moving.start))
+
+    drawn_by = [version("matplotlib"), hashlib.sha256(build_wheel()[1]).hexdigest()]
+    data = json.loads(kept.text("sliders", [kind, json.dumps(asked), *drawn_by], draw))
+    arguments = ", ".join([f'"{kind}"', *(f'{key}="{value}"' for key, value in asked.items())])
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    return Cell(f"slider-{number + 1}", SLIDERS.format(arguments=arguments).rstrip("\n"), [output])
+
+
+def _with_figures(cells: Iterable[Cell], figures: list[Cell]) -> Iterator[Cell]:
+    """Yield the cells with each figure's where the text has left a place for it."""
+    count = 1
+    for cell in cells:
+        count = cell.count or count
+        before, *pieces = re.split(rf"\s*{FIGURE}-(\d+)\s*", cell.source)
+        yield replace(cell, source=before)
+        for at in range(0, len(pieces), 2):
+            yield replace(figures[int(pieces[at])], count=count)  # as if run there: nbval asks for it
+            if pieces[at + 1]:
+                yield replace(cell, id=f"{cell.id}-{at // 2 + 2}", source=pieces[at + 1])
 
 
 def with_setup(cells: list[Cell], setup: str) -> list[Cell]:
@@ -230,6 +303,7 @@ def shown(output: dict[str, Any]) -> dict[str, Any]:
 # ---- what a notebook brings ------------------------------------------------------------------------
 
 
+@cache
 def build_wheel() -> tuple[str, bytes]:
     """Return the name and the bytes of hayasa's wheel; the same sources give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:

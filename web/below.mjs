@@ -5,10 +5,11 @@ import { speedPanel } from "./charts.mjs";
 import { furtherFields } from "./further.mjs";
 import { foldedRoom } from "./later.mjs";
 import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
+import { findNames } from "./names.mjs";
 import { ownDevice, ownModel } from "./own.mjs";
 import { timeFacts } from "./prompts.mjs";
 import { rooflinePanel } from "./rooflines.mjs";
-import { marksFor, mayBeSplit, remediesFor, waysOut } from "./ways.mjs";
+import { marksFor, mayBeSplit, remediesFor, usualWeights, waysOut } from "./ways.mjs";
 
 const NEAR = "600px"; // measurements are asked for when what shows them is as near as this to the part of the page in view
 
@@ -78,4 +79,15 @@ export function lowerRooms(tables, view, { change, announce }) {
   };
 }
 
-export { furtherFields, marksFor, mayBeSplit, ownDevice, ownModel, remediesFor, timeFacts, waysOut };
+export {
+  findNames,
+  furtherFields,
+  marksFor,
+  mayBeSplit,
+  ownDevice,
+  ownModel,
+  remediesFor,
+  timeFacts,
+  usualWeights,
+  waysOut,
+};

@@ -2,7 +2,14 @@
 
 import { answersTo } from "./answers.mjs";
 import { shortVerdict } from "./cards.mjs";
-import { first_that_fits, formats_to_try, may_hold, speed_per_sequence, stored_formats } from "./choosing-formulas.mjs";
+import {
+  first_that_fits,
+  formats_to_try,
+  may_hold,
+  speed_per_sequence,
+  stored_formats,
+  total_parameters,
+} from "./choosing-formulas.mjs";
 import { h, nextTask, replace } from "./dom.mjs";
 import { GIB, gibibytes, makeDevice, significant } from "./estimator.mjs";
 import { menu, numberField } from "./fields.mjs";
@@ -42,8 +49,8 @@ const SEARCHED = {
   models: {
     columns: ["モデル", "形式"],
     cells: ({ model, weights }) => [model.name, weights.name],
-    caption: "形式は、入って速さの足りるもののうち、いちばんビットの多いものです。",
-    best: bySpeed,
+    caption: "大きいモデルから並べました。形式は、入って速さの足りるもののうち、いちばんビットの多いものです。",
+    best: (a, b) => (b.fits === true) - (a.fits === true) || total_parameters(b.model) - total_parameters(a.model),
     candidates({ models, engines, devices }, { engine, backend, machines }) {
       const formats = formats_to_try(stored_formats(engines.get(engine), backend));
       const { device, memory_bytes, devices: count } = machines[0];

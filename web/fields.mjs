@@ -1,7 +1,8 @@
 // Labelled fields that say beside themselves what is wrong with what was typed.
 
-import { h, replace } from "./dom.mjs";
+import { h } from "./dom.mjs";
 import { plainNumber, readNumber } from "./input.mjs";
+import { later } from "./later.mjs";
 
 let ids = 0;
 
@@ -99,41 +100,57 @@ export function textField({ label, value, onvalue }) {
  * @param {Array<[string, Array<[string, string]>]>} options.groups - Titles and pairs of value and text; an untitled
  *   group stands on its own.
  * @param {string} options.value
- * @param {boolean} [options.long] - Whether a field above it leaves only what has the words that are typed there.
+ * @param {boolean} [options.long] - Whether a value may also be found by words of its name, in a field before it.
  * @param {(value: string) => void} options.onvalue
  * @returns {{element: HTMLElement, select: HTMLSelectElement, mark: (say: (value: string) => string) => void,
  *   set: (value: string) => void}} `mark` writes behind every text what there is to say of its value.
  */
 export function menu({ label, groups, value, long = false, onvalue }) {
   const id = freshId();
-  let marks = () => "";
-  const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text + marks(name)));
-  const select = h("select", { id, onchange: () => onvalue(select.value) });
-  const offer = (chosen, words) => {
-    const has = ([name, text]) =>
-      name === chosen || words.every((word) => `${name} ${text}`.toLowerCase().includes(word));
-    const left = groups.map(([title, pairs]) => [title, pairs.filter(has)]).filter(([, pairs]) => pairs.length);
-    replace(
-      select,
-      left.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
-    );
-    select.value = chosen;
+  const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text));
+  const select = h(
+    "select",
+    { id, onchange: () => onvalue(select.value) },
+    groups.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
+  );
+  const set = (wanted) => {
+    select.value = wanted;
   };
-  const narrow = h("input", {
-    type: "text",
-    autocomplete: "off",
-    placeholder: "しぼる",
-    "aria-label": `${label}を名前の一部でしぼる`,
-    oninput: () => offer(select.value, narrow.value.normalize("NFKC").toLowerCase().split(/\s+/)),
-  });
-  offer(value, []);
-  const texts = new Map(groups.flatMap(([, pairs]) => pairs));
+  set(value);
+  const take = (found) => {
+    set(found);
+    select.focus(); // which says what was taken; a phone puts its keys away
+    onvalue(found);
+  };
+  const pairs = groups.flatMap((group) => group[1]);
+  const texts = new Map(pairs);
   const mark = (say) => {
-    marks = say;
     for (const option of select.options) option.textContent = texts.get(option.value) + say(option.value);
   };
-  const set = (wanted) => {
-    if (select.value !== wanted) offer(wanted, []);
-  };
-  return { element: h("div.hy-field", {}, h("label", { for: id }, label), long && narrow, select), select, mark, set };
+  const found = long && finder(label, `${id}-found`, (input, list) => ({ input, list, pairs, take }));
+  return { element: h("div.hy-field", {}, h("label", { for: id }, label), found, select), select, mark, set };
+}
+
+// A field for words of a name; what finds with them comes with what is below the answers.
+function finder(label, id, given) {
+  const list = h("div", { id, role: "listbox", "aria-label": `${label}の候補`, hidden: true });
+  const have = () =>
+    later("below").then(
+      ({ findNames }) => findNames(given(input, list)),
+      () => {}, // that it has not come is said there
+    );
+  const input = h("input", {
+    type: "text",
+    role: "combobox",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "名前で探す",
+    "aria-label": `${label}を名前で探す`,
+    "aria-autocomplete": "list",
+    "aria-controls": id,
+    "aria-expanded": "false",
+    onfocus: have,
+    oninput: have,
+  });
+  return [input, list];
 }

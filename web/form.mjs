@@ -29,9 +29,10 @@ export function conditionsForm(tables, change) {
     let after;
     change((state) => {
       before = state;
-      after = withModel(state, model, weights);
+      after = withModel(state, model, weights ?? parts.below?.usualWeights(tables, state, model));
       return after;
     });
+    marked.weights.set(after.weights);
     // What a file has stands in the menus only as long as its model does.
     if (isFromFile(model) || isFromFile(before.model)) {
       fill(after);

@@ -1,7 +1,7 @@
 // What does not go together, and what may be chosen instead.
 
 import { answersTo } from "./answers.mjs";
-import { host_weight_bytes, placement_of, remedies, split_that_fits } from "./below-formulas.mjs";
+import { _usual_weights, host_weight_bytes, placement_of, remedies, split_that_fits } from "./below-formulas.mjs";
 import { brought } from "./brought.mjs";
 import { meantBy, significant } from "./estimator.mjs";
 import { parts } from "./later.mjs";
@@ -39,6 +39,21 @@ export function waysOut(tables, state, { index, result }) {
     .filter(([, values]) => answersTo(tables, { ...state, ...values, machines })[0].result)
     .slice(0, WAYS_SHOWN)
     .map(([text, values]) => ({ text, state: { ...state, ...values } }));
+}
+
+/**
+ * The format to compute another model with: the one that it is usually run in, unless the reader has chosen one.
+ * @param {object} tables - Those of `estimator.mjs`.
+ * @param {object} state - What the reader has chosen, with the model before.
+ * @param {string|object} model - The other one.
+ * @returns {?string} Its id; null where the format stays as it is.
+ */
+export function usualWeights(tables, { engine, machines, model, weights }, other) {
+  const [machine] = machines;
+  const runs = tables.engines.get(engine);
+  const [backend = ""] = runs.backends_on(listedDevice(tables, machine) ?? { family: "", ...machine.device });
+  const usual = (one) => _usual_weights(tables.models.get(one) ?? { usual_format: "" }, runs, backend).id;
+  return weights === usual(model) ? usual(other) : null;
 }
 
 const USUAL_HOST = "ddr5-5600-dual";

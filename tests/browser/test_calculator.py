@@ -366,19 +366,6 @@ def test_a_machine_that_the_model_does_not_fit_is_not_called_the_fastest(calcula
     assert [change for change in differences(calculator.read(), View.read(calculator.query))] == []
 
 
-def test_words_above_a_long_menu_leave_what_has_them_and_what_is_chosen(calculator):
-    page = calculator.open("?model=llama-3.1-8b&machine=rtx-4090").page
-    offered = "() => Array.from(document.querySelector('.hy-machine select').options, ({ value }) => value)"
-    everything = page.evaluate(offered)
-    words = page.get_by_label("機種を名前の一部でしぼる")
-    words.fill("Ｍ４ max")
-    assert page.evaluate(offered) == ["apple-m4-max-32c", "apple-m4-max-40c", "rtx-4090"]
-    page.get_by_label("機種", exact=True).select_option("apple-m4-max-40c")
-    wait_until(page, "() => location.search.includes('machine=apple-m4-max-40c')")
-    words.fill("")
-    assert page.evaluate(offered) == everything
-
-
 # ---------------------------------------------------------------- the same on the command line
 
 COMMANDS = [

@@ -179,7 +179,7 @@ def test_everything_works_by_keyboard_alone(calculator):
     folded.evaluate("part => { part.open = false; }")
     reader = Keyboard(calculator)
     reader.enter()
-    assert reader.at()["name"] == "モデルを名前の一部でしぼる"
+    assert reader.at()["name"] == "モデルを名前で探す"
     assert reader.press("Tab")["name"] == "モデル"
     reader.keyboard.type("Llama 3.1 8B")
     view.model = "llama-3.1-8b"

@@ -6,6 +6,7 @@ import pytest
 
 import hayasa
 from hayasa.answer.choose import speed_per_sequence
+from hayasa.model.tensors import total_parameters
 from tests.web.javascript import Estimator
 from tests.web.states import machine, state
 
@@ -33,6 +34,10 @@ def same(found: list[list], results, rank) -> bool:
 
 def row(one) -> list:
     return [one.model.id, one.weights.id, one.device.id, one.device.memory_capacity_bytes]
+
+
+def largest(one) -> tuple[bool, float]:
+    return one.fits is not True, -total_parameters(one.model)
 
 
 def memory(one) -> float:
@@ -89,4 +94,6 @@ def test_the_page_finds_the_same_models(estimator, changed, device, speed):
     chosen = state(**changed, machines=[machine(device)])
     expected = hayasa.choose_models(device, at_least_tokens_per_s=speed, **question_of(chosen, "split"))
     assert len(expected) > 10
-    assert same(found(estimator, chosen, "models", speed), expected, speed_per_sequence)
+    # As the command lists them: who asks what runs here hardly means the smallest.
+    expected = sorted(expected, key=largest)
+    assert same(found(estimator, chosen, "models", speed), expected, largest)

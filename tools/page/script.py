@@ -80,6 +80,7 @@ LATER = {
     "below": Later(
         (
             "hayasa.answer.duration.answer_time",
+            "hayasa.answer.estimate._usual_weights",
             "hayasa.answer.fit.remedies",
             "hayasa.answer.fit.split_that_fits",
             "hayasa.answer.prompt.prompt_time",
@@ -94,9 +95,12 @@ LATER = {
     "measurements": Later(beside="below"),
     "sums": Later(("hayasa.answer.explain.explanation",), beside="below"),
     "choosing": Later(
-        tuple(
-            f"hayasa.answer.choose.{name}"
-            for name in ("first_that_fits", "formats_to_try", "may_hold", "speed_per_sequence", "stored_formats")
+        (
+            *(
+                f"hayasa.answer.choose.{name}"
+                for name in ("first_that_fits", "formats_to_try", "may_hold", "speed_per_sequence", "stored_formats")
+            ),
+            "hayasa.model.tensors.total_parameters",
         ),
         beside="below",
     ),

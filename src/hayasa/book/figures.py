@@ -63,7 +63,7 @@ _RC: dict[Any, Any] = {
 }
 
 # No date and no program version: the same input has to give the same bytes.
-_SVG_METADATA: Any = {"Date": None, "Creator": None, "Format": None, "Type": None}
+SVG_METADATA: Any = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def use_book_style() -> None:
@@ -89,6 +89,6 @@ def _store_svg(shell: InteractiveShell) -> None:
     # The magic comes first: activating the backend would undo the settings below.
     shell.run_line_magic("matplotlib", "inline")
     backend = InlineBackend.instance(parent=shell)
-    save: Any = {"bbox_inches": None, "metadata": _SVG_METADATA}
+    save: Any = {"bbox_inches": None, "metadata": SVG_METADATA}
     backend.print_figure_kwargs = save
     backend.figure_formats = {"svg"}

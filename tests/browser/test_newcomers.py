@@ -1,0 +1,325 @@
+"""Ten questions that newcomers ask, each answered on a phone as a finger would find it; and the names that they type."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import hayasa
+from hayasa.model.tensors import total_parameters
+from hayasa.units import significant
+from tests.browser.calculator import PAGE, SETTLED, Calculator, Machine, View, differences
+from tests.browser.test_pages import violations
+from tests.checks.report import expect_none
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+ON_A_PHONE = pytest.mark.parametrize("visitor", [PHONE], ids=["390"], indirect=True)
+MOST_TAPS, MOST_SCREENS = 6, 4.0  # in a minute a finger does many more
+
+
+@dataclass
+class Phone:
+    """A reader with one finger: it taps what is in sight, or scrolls there first."""
+
+    page: Any
+    path: list[str] = field(default_factory=list)
+    scrolled: float = 0.0
+
+    @property
+    def taps(self) -> int:
+        return sum(not step.startswith("（") for step in self.path)
+
+    def see(self, what) -> None:
+        """Scroll until a thing is in the middle of the screen, unless the screen has it."""
+        moved = what.evaluate(
+            """(one) => {
+              const box = one.getBoundingClientRect();
+              if (box.top >= 60 && box.bottom <= innerHeight) return 0;
+              const before = scrollY;
+              one.scrollIntoView({ block: "center", behavior: "instant" });
+              return Math.abs(scrollY - before) / innerHeight;
+            }"""
+        )
+        self.scrolled += moved
+
+    def tap(self, what, name: str) -> None:
+        self.see(what)
+        what.tap()
+        self.path.append(name)
+
+    def find(self, label: str, typed: str, name: str) -> None:
+        """Type a part of a name, and tap the one that is meant."""
+        field = self.page.get_by_label(f"{label}を名前で探す", exact=True).last
+        self.tap(field, f"{label}を探す")
+        field.fill(typed)
+        self.path.append(f"（「{typed}」と打つ）")
+        self.tap(self.page.get_by_role("listbox").get_by_role("option", name=name, exact=True), name)
+
+    def choose(self, label: str, text: str) -> None:
+        """Choose of a menu: it is tapped, and then the line that is meant."""
+        menu = self.page.get_by_label(label, exact=True)
+        self.tap(menu, label)
+        menu.select_option(label=text)
+        self.path.append(text)
+
+    def write(self, label: str, text: str) -> None:
+        number = self.page.get_by_role("textbox", name=re.compile(f"^{label}(（.*）)?$"))
+        self.tap(number, label)
+        number.fill(text)
+        number.blur()
+        self.path.append(f"（「{text}」と打つ）")
+
+    def unfold(self, title: str) -> None:
+        self.tap(self.page.locator(".hayasa-calculator summary").get_by_text(title), title)
+
+    def read(self, what, name: str) -> str:
+        """Return what stands somewhere, when it has been calculated and is in sight."""
+        self.page.evaluate(f"async () => {{ {SETTLED} }}")
+        self.see(what)
+        assert what.evaluate("one => one.scrollWidth <= innerWidth"), f"{name} が画面からはみ出します"
+        self.path.append(f"（{name}を読む）")
+        return re.sub(r"\s+", " ", what.inner_text())
+
+    def card(self, number: int = 1):
+        return self.page.locator(".hy-machine").nth(number - 1).locator(".hy-output")
+
+
+@dataclass
+class Question:
+    """A question, how a finger answers it, and what hayasa says."""
+
+    asked: str
+    way: Callable[[Phone], str]
+    view: Callable[[], View]
+    says: Callable[[View], list[str]]
+
+
+def on(device: str, gb: float | None = None, model: str = "llama-3.1-8b", **chosen: Any) -> Callable[[], View]:
+    return lambda: View(model, **{"context_length": 2048, "machines": [Machine(device, gb)]} | chosen)
+
+
+def speed_and_memory(view: View) -> list[str]:
+    (shown,) = view.cards()
+    return [f"{shown['kind']} {shown['number']} トークン/秒", shown["memory"].partition("：")[2][:5]]
+
+
+def fact(name: str) -> Callable[[View], list[str]]:
+    return lambda view: [view.cards()[0]["facts"][name]]
+
+
+def macbook(phone: Phone) -> str:
+    phone.find("機種", "MacBook Air M2", "Apple M2 (8 コア GPU)")
+    phone.choose("メモリ", "16 GB")
+    return phone.read(phone.card(), "見積りと、入るか")
+
+
+def seventy(phone: Phone) -> str:
+    phone.find("モデル", "llama 3.3", "Llama 3.3 70B")
+    phone.find("機種", "４０９０", "NVIDIA GeForce RTX 4090")
+    return phone.read(phone.card(), "見積りと、入るか")
+
+
+def tight(phone: Phone) -> str:
+    phone.find("モデル", "gptoss 20", "gpt-oss-20b")
+    phone.tap(phone.page.get_by_role("button", name="RTX 3060"), "お使いの機械は：RTX 3060")
+    return phone.read(phone.card(), "見積りと、入るか")
+
+
+def processor(phone: Phone) -> str:
+    phone.tap(phone.page.get_by_role("button", name="GPUのないPC"), "お使いの機械は：GPUのないPC")
+    return phone.read(phone.card(), "見積りと、入るか")
+
+
+def long_talk(phone: Phone) -> str:
+    phone.unfold("くわしい条件")
+    phone.write("文脈長", "32000")
+    return phone.read(phone.card(), "見積りと、入るか")
+
+
+def compared(phone: Phone) -> str:
+    phone.tap(phone.page.get_by_role("button", name="機械を加えて比べる"), "機械を加えて比べる")
+    phone.find("機種", "mac mini m4 10", "Apple M4 (10 コア GPU)")
+    return phone.read(phone.page.locator(".hy-verdict"), "どちらが何倍か")
+
+
+def finer(phone: Phone) -> str:
+    phone.choose("重みの形式", "GGUF Q8_0")
+    return phone.read(phone.card(), "見積りと、入るか")
+
+
+def prompt(phone: Phone) -> str:
+    phone.unfold("くわしい条件")
+    phone.write("プロンプトの長さ", "8000")
+    return phone.read(phone.card(), "最初のトークンまで")
+
+
+def answer(phone: Phone) -> str:
+    phone.unfold("くわしい条件")
+    phone.write("答えの長さ", "500")
+    return phone.read(phone.card(), "書き終えるまで")
+
+
+def models(phone: Phone) -> str:
+    phone.unfold("機械、形式、モデルを探す")
+    phone.choose("探すもの", "機械1で動くモデル")
+    phone.write("1系列あたりの速さ", "10")
+    return phone.read(phone.page.locator("[data-part=choosing] tbody tr").first, "いちばん大きいモデル")
+
+
+def largest_model(view: View) -> list[str]:
+    found = hayasa.choose_models("rtx-4060", context_length=2048, at_least_tokens_per_s=10, engine="llama.cpp")
+    best = max((one for one in found if one.fits), key=lambda one: total_parameters(one.model))
+    return [f"{best.model.name} {best.weights.name} {significant(best.decode_tokens_per_s)}"]
+
+
+QUESTIONS = [
+    Question(
+        "16 GBのMacBook Air（M2）でLlama 3.1 8Bは動く？ 何トークン/秒？",
+        macbook,
+        on("apple-m2-8c", 16),
+        speed_and_memory,
+    ),
+    Question("RTX 4090でLlama 3.3 70Bは動く？", seventy, on("rtx-4090", model="llama-3.3-70b"), speed_and_memory),
+    Question(
+        "RTX 3060（12 GB）にgpt-oss-20bは入る？",
+        tight,
+        on("rtx-3060", 12, "gpt-oss-20b", weights="mxfp4"),
+        speed_and_memory,
+    ),
+    Question("GPUのないパソコンでも動く？", processor, on("ddr5-5600-dual"), speed_and_memory),
+    Question("会話が長くなると遅くなる？", long_talk, on("rtx-4060", context_length=32000), speed_and_memory),
+    Question(
+        "RTX 4060のPCとMac mini M4、どちらが速い？",
+        compared,
+        on("", machines=[Machine("rtx-4060"), Machine("apple-m4-10c")]),
+        lambda view: [view.verdict()],
+    ),
+    Question("量子化を8ビットにすると、どれだけ遅い？", finer, on("rtx-4060", weights="q8_0"), speed_and_memory),
+    Question(
+        "8000トークンの文書を読ませると、何秒で書き始める？",
+        prompt,
+        on("rtx-4060", prompt_length=8000),
+        fact("最初のトークンまで"),
+    ),
+    Question(
+        "500トークンの答えは、何秒で書き終わる？",
+        answer,
+        on("rtx-4060", answer_length=500),
+        fact("答え 500 トークンを書き終えるまで"),
+    ),
+    Question("この機械で、10トークン/秒より速く動く、いちばん大きいモデルは？", models, on("rtx-4060"), largest_model),
+]
+
+
+def without_blanks(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+@ON_A_PHONE
+def test_ten_questions_are_answered_with_a_finger(visitor, record_property):
+    found, told = [], []
+    for question in QUESTIONS:
+        page = visitor.page
+        page.goto(visitor.address + PAGE, wait_until="commit")
+        page.wait_for_selector("html[data-hayasa-ready]", state="attached")
+        phone = Phone(page)
+        shown = without_blanks(question.way(phone))
+        found += [
+            f"{question.asked} {text} とありません：{shown}"
+            for text in question.says(question.view())
+            if without_blanks(text) not in shown
+        ]
+        if phone.taps > MOST_TAPS or phone.scrolled > MOST_SCREENS:
+            found.append(f"{question.asked} {phone.taps}回、{phone.scrolled:.1f}画面：{phone.path}")
+        told.append(f"{question.asked} → {' → '.join(phone.path)}（{phone.taps}回、{phone.scrolled:.1f}画面）")
+    record_property("note", "速度計算機、指で：\n" + "\n".join(told))
+    expect_none(found + visitor.problems)
+
+
+# ---------------------------------------------------------------- the names that they type
+
+
+@pytest.fixture
+def calculator(visitor):
+    yield Calculator(visitor)
+    expect_none(visitor.problems)
+
+
+MACHINE, MODEL = "機種を名前で探す", "モデルを名前で探す"
+CARD = "?model=llama-3.1-8b&weights=q4_k_m&engine=llama.cpp&batch=1&context=2048&machine=rtx-4090"
+
+
+def test_names_are_found_however_they_are_typed(calculator):
+    page = calculator.open(CARD).page
+    offered = page.get_by_role("listbox").get_by_role("option")
+    for label, typed, first, count in (
+        (MACHINE, "ＲＴＸ５０９０", "NVIDIA GeForce RTX 5090", 3),
+        (MACHINE, "ノート 4060", "NVIDIA GeForce RTX 4060 Laptop GPU", 1),
+        (MACHINE, "MacBook Pro 14インチ M3 Max", "Apple M3 Max (30 コア GPU)", 2),
+        (MACHINE, "マックミニ m4 pro", "Apple M4 Pro (16 コア GPU)", 2),
+        (MACHINE, "ラズパイ", "Raspberry Pi 5", 2),
+        (MACHINE, "rtx 9090", None, 0),
+        (MODEL, "ラマ 3.1 8b", "Llama 3.1 8B", 1),
+        (MODEL, "gpt oss", "gpt-oss-20b", 2),
+    ):
+        field = page.get_by_label(label, exact=True)
+        field.fill(typed)
+        if first:
+            assert offered.first.text_content() == first
+            assert offered.count() == count, typed
+        else:
+            assert offered.all_text_contents() == ["この名前のものはありません。"]
+            field.press("ArrowDown")
+            field.press("Enter")
+        field.fill("")
+    assert differences(calculator.read(), View.read(CARD)) == []
+
+
+@pytest.mark.parametrize("visitor", [{}, PHONE | {"color_scheme": "dark"}], ids=["light", "dark phone"], indirect=True)
+def test_keys_go_through_the_names_that_are_found(calculator, axe):
+    page = calculator.open(CARD).page
+    field = page.get_by_label(MACHINE, exact=True)
+    found = page.get_by_role("listbox")
+    assert (field.get_attribute("role"), field.get_attribute("aria-expanded"), found.count()) == (
+        "combobox",
+        "false",
+        0,
+    )
+    field.press_sequentially("m4 max")
+    assert field.get_attribute("aria-expanded") == "true"
+    assert field.get_attribute("aria-controls") == found.get_attribute("id")
+    names = found.get_by_role("option")
+
+    def chosen() -> str:
+        (one,) = [name for name in names.all() if name.get_attribute("aria-selected") == "true"]
+        assert field.get_attribute("aria-activedescendant") == one.get_attribute("id")
+        return one.text_content()
+
+    walked = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowUp"):
+        field.press(key)
+        walked.append(chosen())
+    assert walked == ["Apple M4 Max (32 コア GPU)", "Apple M4 Max (40 コア GPU)"] * 2
+    assert violations(page, axe, "'.hayasa-calculator'") == []
+    # Enter while an input method puts words together is not the page's.
+    field.evaluate("one => one.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true }))")
+    assert found.is_visible()
+    field.press("Escape")
+    assert (field.input_value(), found.count(), field.get_attribute("aria-expanded")) == ("", 0, "false")
+    field.press_sequentially("m4 max")
+    field.press("ArrowUp")
+    field.press("Enter")
+    view = View.read(CARD)
+    view.machines = [Machine("apple-m4-max-40c")]
+    assert page.evaluate("document.activeElement.selectedOptions[0].textContent") == "Apple M4 Max (40 コア GPU)"
+    assert differences(calculator.read(), view) == []
+    # Whoever leaves the field leaves everything as it is.
+    field.fill("a100")
+    assert found.is_visible()
+    field.blur()
+    assert found.count() == 0
+    assert differences(calculator.read(), view) == []
