@@ -68,7 +68,9 @@ export function mountClimb(root, data) {
         ...climbWords(data, state),
         drag(x) {
           const [slider] = root.getElementsByClassName("hy-slider");
-          slider.value = nearest(reached, intensityAt(x));
+          const size = nearest(reached, intensityAt(x));
+          if (size === state.size) return;
+          slider.value = size;
           slider.dispatchEvent(new Event("input"));
         },
       };
@@ -144,7 +146,7 @@ function climbWords(data, state) {
   const { intensity, machines } = climbed(one, state);
   const first = `${workText(place)}：算術強度${digits(intensity)}\u00a0FLOP/B`;
   const kinds = machines.map(({ ridge }) => (intensity < ridge ? "メモリバウンド" : "計算バウンド"));
-  const lines = machines.map(({ tokens_per_s }, i) => {
+  const lines = machines.flatMap(({ tokens_per_s }, i) => {
     const { name, room, memory } = one.machines[i];
     const each = place.work === WRITING && place.size > 1 ? `（1系列あたり${digits(tokens_per_s / place.size)}）` : "";
     const most = room[state.context];
@@ -153,10 +155,11 @@ function climbWords(data, state) {
         ? `${memory}に入るのは${most.toLocaleString("en-US")}系列までです。`
         : "";
     const row = besides(one.machines[i], place);
-    return {
+    const bound = {
       mark: smallMarker(i, { "aria-hidden": "true" }),
-      text: [`${name}：${kinds[i]}。上限は${inASecond(tokens_per_s)}${each}です。${beyond}`, row && measuredText(row)],
+      text: `${name}：${kinds[i]}。上限は${inASecond(tokens_per_s)}${each}です。${beyond}`,
     };
+    return row ? [bound, { text: measuredText(row) }] : [bound];
   });
   const tooLong =
     place.context > one.longest ? [{ text: `${one.name}が扱える文脈長は、${tokens(one.longest)}までです。` }] : [];

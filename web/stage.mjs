@@ -39,7 +39,7 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
     drawn = draw(state, Math.max(LEAST_CHART_WIDTH, width || 640));
     drawn.figure.setAttribute("aria-describedby", words);
     replace(chart, drawn.figure);
-    replace(readout, drawn.lines.map(lineOf));
+    refill(readout, drawn.lines.map(lineOf));
     drawn.at?.(moment);
     chart.classList.toggle("hy-draggable", Boolean(drawn.drag));
   };
@@ -85,6 +85,13 @@ function followPointer(chart, drag) {
     follow(event);
   });
   chart.addEventListener("pointermove", (event) => chart.hasPointerCapture(event.pointerId) && follow(event));
+}
+
+// Lines that say the same stay, so that the browser need not set them anew.
+function refill(place, lines) {
+  const before = [...place.children];
+  if (before.length !== lines.length) replace(place, lines);
+  else for (const [i, line] of lines.entries()) if (!before[i].isEqualNode(line)) before[i].replaceWith(line);
 }
 
 const lineOf = ({ mark, text }) => h("p", {}, mark && [mark, " "], text);
