@@ -6,9 +6,10 @@ SHELL = /bin/sh
 VENV_PYTHON = .venv/bin/python
 
 # CI=true または BROWSER=1 のとき、ブラウザと PDF のテストに使うものも入れる。
-REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt requirements-pdf.txt requirements-slides.txt)
+REQUIREMENTS = requirements.txt $(if $(filter true 1,$(CI) $(BROWSER)),requirements-ci.txt requirements-pdf.txt requirements-slides.txt requirements-lite.txt)
 pdf: REQUIREMENTS += requirements-pdf.txt
 slides: REQUIREMENTS += requirements-pdf.txt requirements-slides.txt
+lite: REQUIREMENTS += requirements-lite.txt
 lab: REQUIREMENTS += requirements-lab.txt
 
 # 計算機にもともとある設定が、本を変えたり、検査を壊したりしないようにする。
@@ -27,7 +28,7 @@ export AUTHOR =
 # エンジンを選ぶとき: make book ENGINE=quarto (または press)
 export ENGINE =
 
-.PHONY: help book pdf epub slides test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
+.PHONY: help book pdf epub lite slides test preview notebooks lab calibrate compare api calculator-table teaching bench measure-engine pin clean ready
 
 help:
 	@echo '使い方: make <目標>'
@@ -35,6 +36,7 @@ help:
 	@echo '  make book       本を作る (_book/index.html)'
 	@echo '  make pdf        本を一冊の PDF にする (book.pdf。次の make book から、サイトにも載る)'
 	@echo '  make epub       本を一冊の EPUB にする (book.epub。次の make book から、サイトにも載る)'
+	@echo '  make lite       章をブラウザの中で動かせるようにする (JupyterLite。次の make book から、サイトにも載る)'
 	@echo '  make slides     授業のスライドを、本の中に作る (_book/slides/。先に make book)'
 	@echo '  make test       すべての章を実行し直し、本と道具を確かめる'
 	@echo '  make preview    本を作ってブラウザで見る。原稿を保存すると作り直す (PORT=8001 で番号を選べる)'
@@ -73,6 +75,10 @@ pdf: ready
 
 epub: ready
 	@$(VENV_PYTHON) -m press epub
+
+# 足りないものだけを一度取ってくる (Pyodide は npm から)。二度目からはネットワークは要らない。
+lite: ready
+	@$(VENV_PYTHON) -m tools.lite
 
 slides: ready
 	@$(VENV_PYTHON) -m press slides slides

@@ -277,7 +277,7 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Prompt], bool]], ...] = (
         ),
     ),
     (
-        "エキスパートをまとめて計算しない 2023 年のビルド",
+        "専門家をまとめて計算しない 2023 年のビルド",
         lambda m: m.model.experts > 0 and m.month < "2024-03",
     ),
     (

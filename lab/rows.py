@@ -264,7 +264,7 @@ EXCLUSIONS: tuple[tuple[str, Callable[[Measurement], bool]], ...] = (
         ),
     ),
     (
-        "SGLang 0.4.6 の GPTQ のエキスパート（まとめた命令がなかった）",
+        "SGLang 0.4.6 の GPTQ の専門家（まとめた命令がなかった）",
         lambda m: m.source == "qwen3_speed" and m.model.experts > 0 and "gptq" in m.weights.id,
     ),
 )

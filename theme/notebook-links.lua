@@ -1,5 +1,5 @@
 -- 章の題の下に、読者のノートブック（tools/readers.py が作るもの）への道を置きます。
--- Both engines run this: Quarto says itself which file it renders, press says so in the metadata.
+-- Both engines run this: Quarto says itself which file it renders, press says so in the metadata, and which files beside it there are to offer.
 
 local function text(value)
   return value and pandoc.utils.stringify(value) or ''
@@ -32,10 +32,20 @@ function Pandoc(doc)
     line:extend(item('Colab', 'https://colab.research.google.com/github/' .. owner .. '/blob/notebooks/' .. name))
     line:extend(item('Binder', 'https://mybinder.org/v2/gh/' .. owner .. '/notebooks?labpath=' .. name))
   end
+  local links = pandoc.Blocks({pandoc.Para(line)})
+  -- What `make lite` makes: JupyterLite, which the site carries with these notebooks.
+  local lite = 'notebooks/lite/notebooks/index.html'
+  if quarto and exists(pandoc.path.join({folder, '..', lite})) or text(doc.meta['whole']):find(lite, 1, true) then
+    local open = '../' .. lite .. '?path='
+    links:insert(pandoc.Para({
+      pandoc.Strong('ブラウザで開く'), pandoc.Str('（ネットワークが要ります）：'),
+      pandoc.Link('解答つき', open .. name), table.unpack(item('学ぶ人用', open .. 'students/' .. name)),
+    }))
+  end
   local first = doc.blocks[1]
   local below = first and first.t == 'Header' and first.level == 1
-  local links = pandoc.Div({pandoc.Para(line)}, {class = 'notebook-links'})
+  local box = pandoc.Div(links, {class = 'notebook-links'})
   -- A printed book opens no notebook.
-  doc.blocks:insert(below and 2 or 1, pandoc.Div({links}, {class = 'content-visible', ['when-format'] = 'html'}))
+  doc.blocks:insert(below and 2 or 1, pandoc.Div({box}, {class = 'content-visible', ['when-format'] = 'html'}))
   return doc
 end

@@ -19,8 +19,9 @@ from tools import venv
 ROOT = Path(__file__).resolve().parent.parent
 SITE = "_book"
 ENGINES = ("quarto", "press")
-# Neither sources nor worth copying for Quarto.
-NOT_COPIED = shutil.ignore_patterns(".*", SITE, "node_modules", "__pycache__", "tests", "my-notebooks", "dist", "build")
+# Neither sources nor worth copying for Quarto: anywhere, and beside the book's description.
+NOT_COPIED = (".*", "node_modules", "__pycache__")
+NOT_COPIED_AT_ROOT = (*NOT_COPIED, SITE, "tests", "my-notebooks", "dist", "build")
 WARNING = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*\[?(?:WARN|WARNING)\b", re.IGNORECASE)
 
 QUARTO_MISSING = """\
@@ -121,7 +122,9 @@ def build_with_quarto(root: Path) -> None:
     assert quarto is not None
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / "book"
-        shutil.copytree(root, copy, ignore=NOT_COPIED)
+        ignored = {str(root): shutil.ignore_patterns(*NOT_COPIED_AT_ROOT)}
+        anywhere = shutil.ignore_patterns(*NOT_COPIED)
+        shutil.copytree(root, copy, ignore=lambda folder, names: ignored.get(folder, anywhere)(folder, names))
         process = subprocess.Popen(
             [quarto, "render", "--no-execute"],
             cwd=copy,

@@ -20,15 +20,19 @@ GROUPS = {
     "requirements-lab.txt": ["lab"],
     "requirements-pdf.txt": ["pdf"],
     "requirements-slides.txt": ["slides"],
+    "requirements-lite.txt": ["lite"],
+    "requirements-pyodide.txt": ["pyodide"],
     "requirements-ci.txt": ["ci"],
     "requirements-quarto.txt": ["quarto"],
     ".binder/requirements.txt": ["cells"],
 }
 # Quarto's package asks for Jupyter, which the book's Quarto never runs; the slides take files of theirs, and
-# nothing that runs.
-ALONE = ["requirements-quarto.txt", "requirements-slides.txt"]
-# What is no wheel: Quarto's package.
-WHEELS = [name for name in GROUPS if name != "requirements-quarto.txt"]
+# nothing that runs; Python in the browser has its own list of what needs what.
+ALONE = ["requirements-quarto.txt", "requirements-slides.txt", "requirements-pyodide.txt"]
+# What no machine installs from wheels: Quarto's package, and what runs in the browser.
+WHEELS = [name for name in GROUPS if name not in ("requirements-quarto.txt", "requirements-pyodide.txt")]
+# For the Python that runs there, and in the versions that it names.
+ELSEWHERE = {"requirements-pyodide.txt": "3.14"}
 
 HASH = re.compile(r" \\\n +--hash=\S+")
 
@@ -57,11 +61,12 @@ def compile_pins() -> list[str]:
     """Write every requirement file; pins that still fit stay. Return what went wrong."""
     complaints = []
     for name, groups in GROUPS.items():
-        arguments = ["--universal", "--python-version", PYTHONS[0], "--fork-strategy", "fewest", "--generate-hashes"]
+        arguments = ["--universal", "--python-version", ELSEWHERE.get(name, PYTHONS[0])]
+        arguments += ["--fork-strategy", "fewest", "--generate-hashes"]
         arguments += ["--custom-compile-command", "make pin", "--no-emit-index-url", "--output-file", name]
         arguments += [part for group in groups for part in ("--group", group)]
         arguments += ["--no-deps"] if name in ALONE else []
-        arguments += ["--constraint", "requirements.txt"] if name != "requirements.txt" else []
+        arguments += ["--constraint", "requirements.txt"] if name not in ("requirements.txt", *ELSEWHERE) else []
         file = venv.ROOT / name
         before = file.read_text(encoding="utf-8") if file.exists() else ""
         # uv would keep the hashes of a pin that stays, also where files were added to its release.

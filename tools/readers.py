@@ -27,7 +27,7 @@ import subprocess
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -39,6 +39,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, STUDENTS = "notebooks", "notebooks/students"
+BOOK_HOST = "https://book.invalid/"  # stands for the site in a browser's own Jupyter (lite/page.js)
 OWN = "my-notebooks"  # never overwritten
 ANSWERS = "teaching/answers.toml"
 SVG = "image/svg+xml"
@@ -97,6 +98,13 @@ from hayasa.book.sliders import slider_figure
 
 slider_figure({arguments})
 """
+IN_BROWSER = """\
+# この本の道具を用意します。最初に一度だけ実行してください。
+# Pythonもhayasaもこのサイトから読み込みました。numpyなどは、使うセルを実行したときにPyodideの配布元から取ってきます。
+from hayasa.book.notebooks import prepare_browser
+
+prepare_browser()
+"""
 CHECKER = """
 from hayasa.book.notebooks import Checker
 
@@ -114,12 +122,9 @@ def write_notebooks(root: Path) -> None:
     """
     problems = Problems()
     book = read_book(root, problems)
-    for entry in chapters(book):  # the pages link to them, and press looks whether they are there
-        for folder in (FOLDER, STUDENTS):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            (root / folder / Path(entry.source).name).touch()
     wheel_name, wheel = build_wheel()
-    for path, cells in editions(book, bringing(wheel_name, wheel, book.site_url), problems).items():
+    bring = bringing(wheel_name, wheel, book.site_url)
+    for path, cells in editions(book, lambda cells: bring + packages_source(cells), problems).items():
         site = f"{book.site_url.rstrip('/')}/" if book.site_url else "../" * path.count("/")
         write_if_changed(root / path, notebook_text(cells, site))
     if book.site_url:
@@ -136,11 +141,27 @@ def write_own(root: Path) -> None:
     """
     problems = Problems()
     book = read_book(root, problems)
-    for path, cells in editions(book, bringing(*build_wheel(), ""), problems).items():
+    bring = bringing(*build_wheel(), "")
+    for path, cells in editions(book, lambda cells: bring + packages_source(cells), problems).items():
         mine = root / OWN / Path(path).relative_to(FOLDER)
         mine.parent.mkdir(parents=True, exist_ok=True)
         if not mine.exists():
             mine.write_text(notebook_text(cells, "../" * path.count("/") + f"{book.output_dir}/"), encoding="utf-8")
+
+
+def browser_notebooks(root: Path) -> dict[str, str]:
+    """Return both editions of every chapter as a browser's own Jupyter opens them, by their place in it.
+
+    Raises
+    ------
+    BookError
+        With every problem found.
+    """
+    problems = Problems()
+    book = read_book(root, problems)
+    made = editions(book, lambda cells: IN_BROWSER, problems)
+    site = f"{book.site_url.rstrip('/')}/" if book.site_url else BOOK_HOST
+    return {path.removeprefix(f"{FOLDER}/"): notebook_text(cells, site, "python") for path, cells in made.items()}
 
 
 def chapters(book: Book) -> list[Entry]:
@@ -148,8 +169,12 @@ def chapters(book: Book) -> list[Entry]:
     return [entry for entry in book.entries if entry.source.endswith(".ipynb")]
 
 
-def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]]:
-    """Return the cells of both editions of every chapter, by their address on the site."""
+def editions(book: Book, setup_for: Callable[[list[Cell]], str], problems: Problems) -> dict[str, list[Cell]]:
+    """Return the cells of both editions of every chapter, by their address on the site; `setup_for` writes the first."""
+    for entry in chapters(book):  # the pages link to them, and press looks whether they are there
+        for folder in (FOLDER, STUDENTS):
+            (book.root / folder).mkdir(parents=True, exist_ok=True)
+            (book.root / folder / Path(entry.source).name).touch()
     kept = Cache(book.root / ".press" / "cache")
     pages = resolve(book, read(book, kept, problems), kept, problems)
     resolve_links(book, pages, problems)
@@ -164,7 +189,7 @@ def editions(book: Book, bring: str, problems: Problems) -> dict[str, list[Cell]
                 name, cells = Path(page.entry.source).name, _cells(book, page, kept, problems)
                 answers = _answers(page, cells, given, problems)
                 asked |= {cell.poses for cell in cells}
-                setup = bring + packages_source(cells)
+                setup = setup_for(cells)
                 made[f"{FOLDER}/{name}"] = with_setup(cells, setup)
                 choices = choices_of(quizzes, Path(name).stem)
                 setup += CHECKER.format(answers=pack(answers | choices)) if answers or choices else ""

@@ -10,8 +10,8 @@ const SQUARE = 96; // pixels: sides of the largest squares, where there is room
 const THICKEST = 0.6; // of that side, the widest pipe
 const PARCEL = 8; // pixels, the length of a parcel in the widest pipe
 const FILLED = 0.7; // of a parcel's length
-const ABOVE = 46; // pixels above and below the squares
-const BELOW = 76;
+const TITLE_ROWS = 46; // pixels above and below the squares
+const WORD_ROWS = 76;
 
 /**
  * Tell how far a machine has come.
@@ -62,8 +62,8 @@ const micro = (seconds) => `${Number((seconds * 1e6).toPrecision(3))}マイク�
 function slowMotion(data, width) {
   const { machines, bytes } = data;
   const unit = Math.min(SQUARE, width * 0.2);
-  const each = ABOVE + unit + BELOW;
-  const drawn = machines.map((machine, i) => machineAt(machine, data, { width, unit, top: i * each + ABOVE }));
+  const each = TITLE_ROWS + unit + WORD_ROWS;
+  const drawn = machines.map((machine, i) => machineAt(machine, data, { width, unit, top: i * each + TITLE_ROWS }));
   const load = `${data.load / 1e6}\u00a0MB`;
   const at = (machine, t) => carried(machine, data, t / STRETCHED);
   return {

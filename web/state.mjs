@@ -63,7 +63,7 @@ export function numberRules(constants) {
     answer_length: { label: "答えの長さ", ...context, minimum: 1, optional: true },
     host_memory_bytes: { label: "主記憶の量", minimum: 0, maximum: 1e18, optional: true },
     gpu_layers: { label: "GPUに置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
-    cpu_moe_layers: { label: "エキスパートを主記憶に置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
+    cpu_moe_layers: { label: "専門家を主記憶に置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
     find_speed: { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 },
     yen_per_kwh: { label: "電気の値段", minimum: 0.01, maximum: 1e6, optional: true },
     hours_per_day: { label: "1日に使う時間", minimum: 0.01, maximum: 24, optional: true },

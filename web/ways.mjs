@@ -71,7 +71,7 @@ function splitsFor(tables, state, index, result) {
     best && (result.fits === false || best.result.decode_tokens_per_s > 1.005 * result.decode_tokens_per_s);
   if (!gained) return where ? [{ text: where, state: other }] : [];
   const { gpu_layers, cpu_moe_layers } = best.result.offload;
-  const how = cpu_moe_layers ? `${cpu_moe_layers} 層のエキスパートを主記憶に` : `GPUに ${gpu_layers} 層`;
+  const how = cpu_moe_layers ? `${cpu_moe_layers} 層の専門家を主記憶に` : `GPUに ${gpu_layers} 層`;
   const speed = `${significant(best.result.decode_tokens_per_s)} トークン/秒`;
   return [
     { text: where ? `${where}（${how}、${speed}）` : `いちばん速い分け方（${how}、${speed}）`, state: best.state },

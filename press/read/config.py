@@ -18,6 +18,7 @@ CONFIG = "_quarto.yml"
 NOT_UTF8 = ("UTF-8 として読めません", "文字コードを UTF-8 にして保存し直してください")
 # The book in one file, where `python -m press pdf` and `epub` have put it; the site may offer it.
 PDF, EPUB = "book.pdf", "book.epub"
+LITE = "notebooks/lite/notebooks/index.html"  # a Jupyter for the browser
 CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")  # of a whole book or chapter
 
 

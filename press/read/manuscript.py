@@ -17,7 +17,7 @@ from press import pandoc
 from press.cache import Cache
 from press.problems import Problems
 from press.read.cell_options import read_options, split_options
-from press.read.config import EPUB, NOT_UTF8, PDF, Book, Entry, yaml_place, yaml_reason
+from press.read.config import EPUB, LITE, NOT_UTF8, PDF, Book, Entry, yaml_place, yaml_reason
 from press.read.images import is_image
 from press.read.settings import checked
 
@@ -331,9 +331,9 @@ def _load_front_matter(entry: Entry, here: str, text: str, problems: Problems) -
 def _parse(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems) -> None:
     markdown = "\n\n".join(_cell_markdown(cell) for cell in manuscript.cells) + "\n"
     filters = [book.root / path for path in book.filters]
-    # What Quarto tells filters, of which press tells only this much; and which files of the whole book there are to offer.
+    # What Quarto tells filters, of which press tells only this much; and which other forms of the book there are to offer.
     told = {"input-file": str(book.root / manuscript.entry.source), "repo-url": book.repo_url}
-    told["whole"] = " ".join(name for name in (PDF, EPUB) if (book.root / name).is_file())
+    told["whole"] = " ".join(name for name in (PDF, EPUB, LITE) if (book.root / name).is_file())
     options = [f"--metadata={key}:{value}" for key, value in told.items() if filters]
     key = [pandoc.DIALECT, markdown, *options, *(path.read_text(encoding="utf-8") for path in filters)]
     options += [option for path in filters for option in ("--lua-filter", str(path))]

@@ -36,8 +36,6 @@ IMAGE = "press-image:"  # what the address of an image begins with until it is c
 SITE = "press-site:"  # what an address inside the book begins with until the notebook's own is known
 IMAGE_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
                ".gif": "image/gif", ".webp": "image/webp"}  # fmt: skip
-METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"}}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Cell:
     answers: str = ""  # the label of the one whose solution this is a piece of
 
 
-def notebook_text(cells: Iterable[Cell], site: str) -> str:
+def notebook_text(cells: Iterable[Cell], site: str, kernel: str = "python3") -> str:
     """The file of a notebook of these cells; `site` is what its links to the site begin with."""
     written = []
     for cell in cells:
@@ -64,7 +62,9 @@ def notebook_text(cells: Iterable[Cell], site: str) -> str:
         else:
             made |= {"cell_type": "code", "execution_count": cell.count, "outputs": cell.outputs}
         written.append(made)
-    notebook = {"cells": written, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
+    metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": kernel},
+                "language_info": {"name": "python"}}  # fmt: skip
+    notebook = {"cells": written, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 

@@ -53,7 +53,12 @@ class Page:
 
 def pages(site: Path) -> list[Page]:
     """Return every page of a site."""
-    return [Page(site, path) for path in sorted(site.rglob("*.html"))]
+    return [Page(site, path) for path in own(site, "*.html")]
+
+
+def own(site: Path, pattern: str) -> list[Path]:
+    """Return the files of a site that are the book's: JupyterLite, where it was made, goes ways of its own."""
+    return [path for path in sorted(site.rglob(pattern)) if not path.is_relative_to(site / "notebooks" / "lite")]
 
 
 def is_elsewhere(address: str) -> bool:
@@ -99,19 +104,19 @@ def external_requests(site: Path) -> list[str]:
             result += [
                 f"{page.name}: スクリプトが外を読みます: {address}" for address in script_addresses(script.text or "")
             ]
-    for path in sorted(site.rglob("*.css")):
+    for path in own(site, "*.css"):
         text = path.read_text(encoding="utf-8")
         result += [
             f"{path.relative_to(site)}: 外から読み込みます: {address}"
             for address in css_addresses(text)
             if is_elsewhere(address)
         ]
-    for path in sorted([*site.rglob("*.js"), *site.rglob("*.mjs")]):
+    for path in [*own(site, "*.js"), *own(site, "*.mjs")]:
         text = path.read_text(encoding="utf-8")
         result += [
             f"{path.relative_to(site)}: スクリプトが外を読みます: {address}" for address in script_addresses(text)
         ]
-    for path in sorted(site.rglob("*.svg")):
+    for path in own(site, "*.svg"):
         text = path.read_text(encoding="utf-8")
         found = [*css_addresses(text), *re.findall(r'<(?:image|use)[^>]*href="([^"]+)"', text)]
         result += [
@@ -147,7 +152,7 @@ def dead_links(site: Path) -> list[str]:
                 fragment = unquote(parts.fragment)
                 if fragment not in every[target].anchors and not fragment.startswith("__"):
                     result.append(f"{page.name}: リンク先に #{fragment} がありません: {link}")
-    for path in sorted(site.rglob("*.css")):
+    for path in own(site, "*.css"):
         for address in css_addresses(path.read_text(encoding="utf-8")):
             parts = urlsplit(address)
             if (

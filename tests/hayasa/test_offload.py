@@ -165,7 +165,7 @@ def test_what_a_reader_sees_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     for wait in result.waits:
         if wait.seconds and wait.kind.place in ("host", "links"):
             assert wait.kind.label in text
-    assert "前から 26 層のエキスパート" in text
+    assert "前から 26 層の専門家" in text
     assert main(["estimate", "--model", "gpt-oss-120b", "--device", "rtx-3090", "--host", HOST, "--json"]) == 0
     offload = json.loads(capsys.readouterr().out)["offload"]
     best = best_split("gpt-oss-120b", "rtx-3090", host=HOST).offload
@@ -175,7 +175,7 @@ def test_what_a_reader_sees_of_it(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("option", [["-ngl", "99", "--cpu-moe"], ["--n-cpu-moe", "99"], ["-ncmoe", "36"]])
 def test_llama_cpps_own_options(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(["estimate", "--model", "gpt-oss-120b", "--device", "rtx-3090", "--host", HOST, *option])
-    assert "前から 36 層のエキスパート" in capsys.readouterr().out
+    assert "前から 36 層の専門家" in capsys.readouterr().out
 
 
 # ---- which split

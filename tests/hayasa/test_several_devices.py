@@ -205,7 +205,7 @@ def test_experts_dealt_out_whole_wait_for_the_fullest_device(devices: int, batch
 
 
 def test_experts_are_dealt_out_only_where_there_are_any() -> None:
-    with pytest.raises(InvalidValueError, match="エキスパート"):
+    with pytest.raises(InvalidValueError, match="専門家"):
         hayasa.estimate("llama-3.1-8b", "rtx-3090", devices=2, split="expert")
 
 

@@ -13,7 +13,7 @@ from books import CONFIG, code_cell, make_book, notebook, printed, text_cell
 
 from hayasa.book.notebooks import Answer, Checker, Choice, Road
 from press.problems import Problems
-from press.read.config import read_book
+from press.read.config import LITE, read_book
 from tools import nbval_figures, notebooks, readers
 
 CHAPTERS = notebooks.chapter_paths()
@@ -162,10 +162,13 @@ def test_what_a_reader_changed_is_kept(small):
 
 
 @by_chapter
-def test_each_chapter_offers_its_notebooks(site, path):
+def test_each_chapter_offers_its_notebooks(site, root, path):
     page = (site / "chapters" / f"{path.stem}.html").read_text(encoding="utf-8")
     (box,) = re.findall(r'<div class="notebook-links">(.*?)</div>', page, flags=re.DOTALL)
-    assert re.findall(r'href="([^"]*)"', box) == [f"../notebooks/{path.name}", f"../notebooks/students/{path.name}"]
+    offered = [f"../notebooks/{path.name}", f"../notebooks/students/{path.name}"]
+    if (root / LITE).is_file():
+        offered += [f"../{LITE}?path={path.name}", f"../{LITE}?path=students/{path.name}"]
+    assert re.findall(r'href="([^"]*)"', box) == offered
     assert "github" not in box
 
 
@@ -177,6 +180,9 @@ def test_a_repository_offers_colab_and_binder(root):
     assert f"https://colab.research.google.com/github/someone/hayasa/blob/notebooks/{chapter.name}" in html
     assert f"https://mybinder.org/v2/gh/someone/hayasa/notebooks?labpath={chapter.name}" in html
     assert html.index("<h1") < html.index("notebook-links") < html.index("本文")
+    assert "ブラウザで開く" not in html and "ネットワークが要ります" in readers_pandoc(
+        "--lua-filter", str(lua), *told, f"--metadata=whole:{LITE}"
+    )
     assert "notebook-links" not in readers_pandoc(
         "--lua-filter", str(lua), f"--metadata=input-file:{root / 'index.qmd'}"
     )

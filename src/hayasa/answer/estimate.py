@@ -997,7 +997,7 @@ def _settle(
     backend = "" if engine.id == "ideal" else backend_that_reads(engine, backends, weights, kv_cache, device)
     if split == "expert" and not model.experts:
         raise InvalidValueError(
-            f"split expert は、エキスパートのあるモデルに使えます（model {model.id} にはありません）。"
+            f"split expert は、専門家のあるモデルに使えます（model {model.id} にはありません）。"
         )
     chosen = None
     if engine.id != "ideal":

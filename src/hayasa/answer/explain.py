@@ -125,7 +125,7 @@ def split_text(offload: Offload, model: Model) -> str:
     >>> from hayasa import estimate
     >>> result = estimate("gpt-oss-120b", "rtx-3090", cpu_moe_layers=24, host="ddr5-6000 x2")
     >>> split_text(result.offload, result.model)
-    'CPU の側（ddr5-6000 x2）に、前から 24 層のエキスパート（40.7 GB）'
+    'CPU の側（ddr5-6000 x2）に、前から 24 層の専門家（40.7 GB）'
     """
     whole = model.layers + 1 - offload.gpu_layers
     parts = []
@@ -134,7 +134,7 @@ def split_text(offload: Offload, model: Model) -> str:
     elif whole > 0:
         parts.append(f"前から {whole} 層")
     if offload.cpu_moe_layers > whole:
-        parts.append(f"前から {offload.cpu_moe_layers} 層のエキスパート")
+        parts.append(f"前から {offload.cpu_moe_layers} 層の専門家")
     amount = scaled(offload.part.weights.resident_bytes, "B")
     return f"CPU の側（{offload.host.name or offload.host.id}）に、{'と、'.join(parts) or 'なし'}（{amount}）"
 
@@ -146,7 +146,7 @@ def _weights(result: Estimate) -> list[str]:
         f"1 トークンの計算に使うもの P_active = {_in_oku(active_parameters(model))}"
     ]
     if model.experts:
-        lines.append(f"エキスパートは 1 層あたり {model.experts} 個、1 トークンが使うのは {model.experts_per_token} 個")
+        lines.append(f"専門家は 1 層あたり {model.experts} 個、1 トークンが使うのは {model.experts_per_token} 個")
     resident = weight_bytes_resident(model, result.weights)
     lines.append(
         f"メモリに置く重み = {scaled(resident, 'B')} = {gibibytes(resident)}"
@@ -318,7 +318,7 @@ def _wait_lines(wait: Wait) -> list[str]:
     load = f"{wait.load_s / unit_s:,.0f}" if unit_s else _tiny(wait.load_s)
     lines = [f"{label}: {factor} {wait.kind.unit} × {load} = {duration(wait.seconds)}"]
     if wait.kind.name == UNPACK_WEIGHTS.name:
-        lines.append("重みは、読むのとほどくのとが並んで進むので、遅いほうだけを数える")
+        lines.append("重みの読み出しと引き取りは並んで進むので、遅いほうだけを数える")
     elif wait.kind.name == MULTIPLY.name:
         lines.append("これも重みを読むのと並んで進む")
     elif wait.kind.name == HOST_CORES.name:

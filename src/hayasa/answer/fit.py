@@ -549,7 +549,7 @@ def remedies(
             devices=devices,
         )
         if split:
-            what = "エキスパート" if split.cpu_moe_layers else "層"
+            what = "専門家" if split.cpu_moe_layers else "層"
             text = f"{what}の一部を CPU の側に置けば動きますが、そのぶん遅くなります（llama.cpp の {split.options}）。"
             found.append(Remedy(text, f'{split.options} --host "ddr5-5600 x2"'))
     return found

@@ -188,7 +188,7 @@ def require_split(
     experts = placement.expert_layers
     if experts and not model.moe_layers:
         raise InvalidValueError(
-            f"cpu_moe_layers は、エキスパートのある model で指定してください。{model.id} にはありません"
+            f"cpu_moe_layers は、専門家のある model で指定してください。{model.id} にはありません"
             f"（与えられた値: {cpu_moe_layers}）。gpu_layers を使えます。"
         )
     if experts and way == SENDS:

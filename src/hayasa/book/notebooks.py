@@ -273,3 +273,32 @@ def show_figures_untrusted() -> None:
     publisher: Any = getattr(get_ipython(), "display_pub", None)
     if hasattr(publisher, "register_hook"):
         publisher.register_hook(add)
+
+
+# Pyodide tells only the browser's console that it could not fetch a package.
+_NOT_FETCHED = """\
+{name}を取ってこられませんでした。
+numpyやpandasなどは、それを使うセルを実行したときに、Pyodideの配布元（cdn.jsdelivr.net）から取ってきます。
+ネットワークにつながっているかを確かめて、このセルをもう一度実行してください。"""
+_NOT_THERE = """\
+{name}は、ブラウザの中のPythonにはありません。
+綴りを確かめてください。正しければ、ノートブックをダウンロードして、手元のJupyterで実行してください。"""
+
+
+def prepare_browser() -> None:
+    """Make a notebook ready that runs in a browser's own Jupyter: figures show, and a missing package says why."""
+    from IPython import get_ipython
+    from pyodide_js import lockfile  # type: ignore[import-not-found]
+
+    show_figures_untrusted()
+    known = {name for package in lockfile.packages.to_py().values() for name in package["imports"]}
+
+    def explain(
+        shell: Any, kind: type, error: ModuleNotFoundError, trace: Any, tb_offset: int | None = None
+    ) -> list[str]:
+        name = (error.name or str(error)).partition(".")[0]
+        lines = [(_NOT_FETCHED if name in known else _NOT_THERE).format(name=name)]
+        shell._showtraceback(kind, error, lines)
+        return lines
+
+    get_ipython().set_custom_exc((ModuleNotFoundError,), explain)

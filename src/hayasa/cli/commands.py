@@ -88,9 +88,9 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
         help="GPU に置く層の数。llama.cpp と同じく、出力の行列を 1 つと数えます",
     )
     experts = parser.add_mutually_exclusive_group()
-    experts.add_argument("--n-cpu-moe", "-ncmoe", metavar="数", help="前から何層のエキスパートを CPU の側に置くか")
+    experts.add_argument("--n-cpu-moe", "-ncmoe", metavar="数", help="前から何層の専門家を CPU の側に置くか")
     experts.add_argument(
-        "--cpu-moe", "-cmoe", action="store_true", help="すべての層のエキスパートを CPU の側に置きます"
+        "--cpu-moe", "-cmoe", action="store_true", help="すべての層の専門家を CPU の側に置きます"
     )
 
 

@@ -430,7 +430,7 @@ def choose_calibration(
     elif split and not messages[split]:
         notes.append("デバイス間の通信の実測がないため、通信の時間を数えていません。")
     elif split == "expert":
-        notes.append("エキスパートを分けた複数台の実測はなく、必要なエキスパートの偏りを確率で見積りました。")
+        notes.append("専門家を分けた複数台の実測はなく、必要な専門家の偏りを確率で見積りました。")
     elif split in ("tensor", "row") and not nearest.split_rows:
         notes.append("行列を分けた複数台の速さは、1 台の見積りに通信の待ちを足したものです。")
     low, high = nearest.low_factor, nearest.high_factor

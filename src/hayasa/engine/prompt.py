@@ -25,7 +25,7 @@ from .waits import ATTENTION, LAYERS, READ_WEIGHTS, WaitKind, clock_hz, core_cyc
 MULTIPLY_BY_CORES = WaitKind("multiply_by_cores", "重みを掛ける", "cores", "サイクル")
 MULTIPLY_AT_PEAK = WaitKind("multiply_at_peak", "重みを掛ける", "cores", "倍")
 ATTENTION_AT_PEAK = WaitKind("attention_at_peak", "注意機構の計算", "cores", "倍")
-EXPERT_ROWS = WaitKind("expert_rows", "エキスパートごとに埋まらない行", "cores", "サイクル")
+EXPERT_ROWS = WaitKind("expert_rows", "専門家ごとに埋まらない行", "cores", "サイクル")
 ACTIVATIONS = WaitKind("activations", "行列のあいだの値を読み書きする", "memory", "倍")
 
 WIDEST_INTERVAL = 0.15, 7.0

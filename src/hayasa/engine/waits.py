@@ -204,25 +204,25 @@ def _nanosecond(device: Device, weights: WeightFormat, launch_hz: float) -> floa
 
 
 READ_WEIGHTS = WaitKind("read_weights", "重みを読む", "memory", "倍")
-UNPACK_WEIGHTS = WaitKind("unpack_weights", "重みをほどいて掛ける", "cores", "サイクル")
+UNPACK_WEIGHTS = WaitKind("unpack_weights", "重みを引き取って掛ける", "cores", "サイクル")
 UNPACK_BEFORE_TURING = WaitKind(
-    "unpack_before_turing", "Turing より前のコアで、重みをほどいて掛ける", "cores", "サイクル"
+    "unpack_before_turing", "Turing より前のコアで、重みを引き取って掛ける", "cores", "サイクル"
 )
 ATTENTION = WaitKind("attention", "注意機構の計算", "cores", "サイクル")
 READ_CACHE = WaitKind("read_cache", "KV キャッシュを読む", "memory", "倍")
 LAYERS = WaitKind("layers", "層ごとの固定の待ち", "launches", "サイクル")
-MOE_LAYERS = WaitKind("moe_layers", "エキスパートのある層の待ち", "launches", "サイクル")
+MOE_LAYERS = WaitKind("moe_layers", "専門家のある層の待ち", "launches", "サイクル")
 STATE_LAYERS = WaitKind("state_layers", "状態を持つ層の余分な待ち", "launches", "サイクル")
 DIES = WaitKind("dies", "ダイをまたぐ層の待ち", "launches", "サイクル")
 BUILDS_TO_2025 = WaitKind("builds_to_2025", "2025 年 7 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 BUILDS_OF_2025 = WaitKind("builds_of_2025", "2026 年 2 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 MULTIPLY = WaitKind("multiply", "重みと掛ける計算", "cores", "倍")
 READ_PADDING = WaitKind("read_padding", "窓の後ろに残る KV キャッシュを読む", "memory", "倍")
-FURTHER_EXPERTS = WaitKind("further_experts", "2 系列目からのエキスパートを読む", "memory", "倍")
+FURTHER_EXPERTS = WaitKind("further_experts", "2 系列目からの専門家を読む", "memory", "倍")
 VECTORS = WaitKind("vectors", "2 系列目からの計算（ベクトル演算器）", "cores", "サイクル")
 TILES = WaitKind("tiles", "全系列の計算（行列演算器）", "cores", "サイクル")
-TILE_UNPACK = WaitKind("tile_unpack", "行列演算器のために重みをほどく", "cores", "サイクル")
-EXPERT_ROUTES = WaitKind("expert_routes", "エキスパートの層で、1 系列だけの速い道を離れる", "launches", "µs")
+TILE_UNPACK = WaitKind("tile_unpack", "行列演算器のために重みを逆量子化する", "cores", "サイクル")
+EXPERT_ROUTES = WaitKind("expert_routes", "専門家の層で、1 系列だけの速い道を離れる", "launches", "µs")
 SEQUENCES = WaitKind("sequences", "系列ごとの待ち", "host", "µs")
 SAMPLING = WaitKind("sampling", "サーバーが語彙から次のトークンを選ぶ", "host", "ns")
 ALL_REDUCES = WaitKind("all_reduces", "全デバイスで足し合わせる", "links", "µs")

@@ -278,7 +278,7 @@ def _stored(tensors: tuple[StoredTensor, ...], layers: int, experts: int, used: 
             shared += n_bytes
             active += tensor.parameters
     if routed and not 0 < used <= experts:
-        raise InvalidValueError("エキスパートの数が書かれていません。")
+        raise InvalidValueError("専門家の数が書かれていません。")
     active += round(routed_parameters * used / experts) if routed else 0
     parts = WeightBytes(aside, row, shared, routed / experts if routed else 0.0, experts, used if experts else 0)
     return parts, active
