@@ -111,7 +111,7 @@ function knownNames({ devices, weight_formats, engines, backends, models, drafti
     backend: new Set(backends),
     kv: weight_formats,
     split: new Set(["pipeline", "tensor"]),
-    host: new Set([...devices.values()].filter(({ family }) => isProcessor(family)).map(({ id }) => id)),
+    host: new Set(devices.rows.filter(({ family }) => isProcessor(family)).map(({ id }) => id)),
     find: new Set(Object.keys(SEARCHES)),
     draft: new Set([...Object.keys(drafting.ways), ...models.keys()]),
     text: new Set(Object.keys(drafting.texts)),

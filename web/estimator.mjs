@@ -65,8 +65,28 @@ const FIRST_SYMBOL = 40;
 const BACKSLASH = 92;
 const SYMBOLS = 83;
 
+// Objects by id, each made when it is first asked for: of hundreds a page begins with a few.
+class Table {
+  constructor(rows, make) {
+    Object.assign(this, { rows, make, made: new Map(), places: new Map(rows.map((row) => [row.id, row])) });
+  }
+  has(id) {
+    return this.places.has(id);
+  }
+  get(id) {
+    if (this.has(id) && !this.made.has(id)) this.made.set(id, this.make(this.places.get(id)));
+    return this.made.get(id);
+  }
+  keys() {
+    return this.places.keys();
+  }
+  *values() {
+    for (const id of this.keys()) yield this.get(id);
+  }
+}
+
 /**
- * Maps by id, in the order of menus: `devices`, `models`, `weight_formats`, `engines`; `backends`, `calibrations`,
+ * By id, in the order of menus: `devices`, `models`, `weight_formats`, each with its `rows` as they stand, `engines`; `backends`, `calibrations`,
  * `device_factors`, `memory_reserves`, `engine_memories`, `presets`, `shelves` (titles in menus, and how many stand
  * beneath each), `drafting` (`ways` and kinds of `texts`, with what they are called), `constants`.
  */
@@ -78,8 +98,8 @@ function loadTables({ presets, shelves, drafting, ...packed }) {
   const calibrations = rowsOf(packed.calibrations).map((row) => new hayasa.Calibration(row));
   return Object.freeze({
     constants: Object.freeze({ MAX_BATCH_SIZE, MAX_CONTEXT_LENGTH, MAX_DEVICES }),
-    devices: byId(devices.map(deviceOf)),
-    models: byId(rowsOf(packed.models).map(makeModel)),
+    devices: new Table(devices, deviceOf),
+    models: new Table(rowsOf(packed.models), makeModel),
     weight_formats: weightFormatsOf(packed.weight_formats, packed.mixes),
     engines: enginesOf(packed.engines),
     backends: hayasa.BACKENDS,
@@ -104,10 +124,6 @@ export function rowsOf({ text, numbers }) {
     ...Object.entries(numbers).map(([name, column]) => [name, column.split(",").map(Number)]),
   ];
   return columns[0][1].map((_, index) => Object.fromEntries(columns.map(([name, column]) => [name, column[index]])));
-}
-
-function byId(rows) {
-  return new Map(rows.map((row) => [row.id, row]));
 }
 
 function deviceOf({ memory_capacity_gib, memory_options_gb, estimated, notes, ...fields }) {
@@ -177,7 +193,7 @@ function weightFormatsOf(table, { roles, conditions, layers, blocks }) {
       return new hayasa.TensorRule(roles[role], conditions[condition], layers[which], made[block]);
     });
   };
-  return byId(rowsOf(table).map((row) => makeWeightFormat({ ...row, rules: Object.freeze(rulesOf(row.rules)) })));
+  return new Table(rowsOf(table), (row) => makeWeightFormat({ ...row, rules: Object.freeze(rulesOf(row.rules)) }));
 }
 
 function placesIn(text) {

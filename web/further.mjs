@@ -129,11 +129,7 @@ function hostFields(tables, rules, state, set) {
 }
 
 function hostGroups(tables) {
-  const all = shelvesOf(tables, "devices");
-  const processors = all.map(([title, pairs]) => [
-    title,
-    pairs.filter(([id]) => isProcessor(tables.devices.get(id).family)),
-  ]);
+  const processors = shelvesOf(tables, "devices", ({ family }) => isProcessor(family));
   return [["", [["", "使わない"]]], ...processors.filter(([, pairs]) => pairs.length)];
 }
 

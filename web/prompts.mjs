@@ -8,12 +8,7 @@ import { promptData } from "./prompt-data.mjs";
 const promptCalibrations = Object.freeze(
   rowsOf(promptData.prompt_calibrations).map((row) => new PromptCalibration(row)),
 );
-const promptFactors = factorsOf(
-  promptData.prompt_factors,
-  [...tables.devices.values()],
-  promptCalibrations,
-  PromptFactor,
-);
+const promptFactors = factorsOf(promptData.prompt_factors, tables.devices.rows, promptCalibrations, PromptFactor);
 
 Object.assign(brought, {
   prompt_time,

@@ -1,10 +1,12 @@
 // The tables as menus offer them: titles, and pairs of value and text.
 
-export function shelvesOf(tables, name) {
-  const rows = tables[name].values(); // each shelf takes the next ones
+export function shelvesOf(tables, name, wanted = () => true) {
+  const rows = tables[name].rows.values(); // each shelf takes the next ones
   return tables.shelves[name].map(([title, count]) => [
     title,
-    Array.from({ length: count }, () => pairOf(rows.next().value)),
+    Array.from({ length: count }, () => rows.next().value)
+      .filter(wanted)
+      .map(pairOf),
   ]);
 }
 

@@ -279,6 +279,18 @@ def test_names_are_found_however_they_are_typed(calculator):
     assert differences(calculator.read(), View.read(CARD)) == []
 
 
+def test_a_model_comes_in_its_usual_format_unless_another_was_chosen(calculator):
+    calculator.open(CARD).page.wait_for_selector("[data-part=choosing]", state="attached")
+    weights = calculator.field("重みの形式")
+    for model in ("gpt-oss-20b", "deepseek-r1", "own", "gpt-oss-120b", "qwen3-8b"):
+        calculator.choose("モデル", model)
+        usual = "q4_k_m" if model == "own" else hayasa.estimate(model, "rtx-4090", engine="llama.cpp").weights.id
+        assert weights.input_value() == usual
+    calculator.choose("重みの形式", "q8_0")
+    calculator.choose("モデル", "gpt-oss-20b")
+    assert weights.input_value() == "q8_0"
+
+
 @pytest.mark.parametrize("visitor", [{}, PHONE | {"color_scheme": "dark"}], ids=["light", "dark phone"], indirect=True)
 def test_keys_go_through_the_names_that_are_found(calculator, axe):
     page = calculator.open(CARD).page
