@@ -123,8 +123,11 @@ def write_notebooks(root: Path) -> None:
     problems = Problems()
     book = read_book(root, problems)
     wheel_name, wheel = build_wheel()
-    bring = bringing(wheel_name, wheel, book.site_url)
-    for path, cells in editions(book, lambda cells: bring + packages_source(cells), problems).items():
+
+    def setup(cells: list[Cell]) -> str:
+        return bringing(wheel_name, wheel, book.site_url, cells) + packages_source(cells)
+
+    for path, cells in editions(book, setup, problems).items():
         site = f"{book.site_url.rstrip('/')}/" if book.site_url else "../" * path.count("/")
         write_if_changed(root / path, notebook_text(cells, site))
     if book.site_url:
@@ -141,8 +144,12 @@ def write_own(root: Path) -> None:
     """
     problems = Problems()
     book = read_book(root, problems)
-    bring = bringing(*build_wheel(), "")
-    for path, cells in editions(book, lambda cells: bring + packages_source(cells), problems).items():
+    wheel_name, wheel = build_wheel()
+
+    def setup(cells: list[Cell]) -> str:
+        return bringing(wheel_name, wheel, "", cells) + packages_source(cells)
+
+    for path, cells in editions(book, setup, problems).items():
         mine = root / OWN / Path(path).relative_to(FOLDER)
         mine.parent.mkdir(parents=True, exist_ok=True)
         if not mine.exists():
@@ -313,43 +320,54 @@ def build_wheel() -> tuple[str, bytes]:
         return path.name, path.read_bytes()
 
 
-def squeezed(wheel: bytes) -> str:
-    """Return a wheel as text: packed as a whole, it is a third smaller than file by file."""
+@cache
+def squeezed(wheel: bytes, without: str = "") -> str:
+    """Return a wheel as text, without a folder of it: packed as a whole, it is a third smaller than file by file."""
     stored = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(wheel)) as files, zipfile.ZipFile(stored, "w") as copy:
         for name in sorted(files.namelist()):
-            copy.writestr(zipfile.ZipInfo(name), files.read(name))
+            if not without or not name.startswith(without):
+                copy.writestr(zipfile.ZipInfo(name), files.read(name))
     return base64.b85encode(lzma.compress(stored.getvalue(), preset=9)).decode()
 
 
-def bringing(name: str, wheel: bytes, site: str) -> str:
+def bringing(name: str, wheel: bytes, site: str, cells: Iterable[Cell]) -> str:
     """Return the code that brings hayasa: from the site if there is one, else from what the code carries."""
     if site:
         return FROM_SITE.format(address=f"{site.rstrip('/')}/{FOLDER}/{name}")
-    return CARRIED.format(version=version("hayasa"), wheel=squeezed(wheel))
+    without = "" if "lab" in imported(code_of(cells)) else "lab/"
+    return CARRIED.format(version=version("hayasa"), wheel=squeezed(wheel, without))
+
+
+def code_of(cells: Iterable[Cell]) -> str:
+    """Return the code of some cells."""
+    return "\n".join(cell.source for cell in cells if cell.outputs is not None)
 
 
 def packages_source(cells: Iterable[Cell]) -> str:
     """Return the code that brings the packages which the cells import, as the book was made with them."""
-    code = "\n".join(cell.source for cell in cells if cell.outputs is not None)
-    pins = " ".join(f"{name}=={version(name)}" for name in sorted(packages(code)))
+    pins = " ".join(f"{name}=={version(name)}" for name in sorted(packages(code_of(cells))))
     return PACKAGES.format(pins=pins) if pins else ""
 
 
 def packages(code: str) -> set[str]:
-    """Return what code imports, itself or by way of `hayasa.book`, as packages of an index."""
+    """Return what code imports, itself or by way of the book's own modules, as packages of an index."""
+    return imported(code) & chapter_packages()
+
+
+def imported(code: str, package: str = "") -> set[str]:
+    """Return what code of a package imports, itself or by way of the book's own modules."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(code)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
+            names = [f"{package}.{node.module}" if node.level == 1 else node.module] if node.level < 2 else []
         for name in names:
-            path = ROOT / "src" / Path(*name.split(".")).with_suffix(".py")
-            if name.startswith("hayasa.book.") and path.is_file():
-                found |= packages(path.read_text(encoding="utf-8"))
-            else:
-                found.add(name.partition(".")[0].replace("_", "-").lower())
-    return found & chapter_packages()
+            path = (ROOT / "src" if name.startswith("hayasa.") else ROOT) / Path(*name.split(".")).with_suffix(".py")
+            if name.startswith(("hayasa.book.", "lab.")) and path.is_file():
+                found |= imported(path.read_text(encoding="utf-8"), name.rpartition(".")[0])
+            found.add(name.partition(".")[0].replace("_", "-").lower())
+    return found
 
 
 @cache

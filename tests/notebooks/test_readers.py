@@ -1,10 +1,14 @@
 """The notebooks for readers, as the site carries them: plain, complete, and running without the book."""
 
+import base64
+import io
+import lzma
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from urllib.parse import unquote
 
 import nbformat
@@ -118,6 +122,16 @@ def test_hayasa_is_the_one_that_the_notebook_carries(site, root, tmp_path):
         tmp_path, setup, "import hayasa", setup, "print(hayasa.__file__, hayasa.get_model('llama-2-7b').layers)"
     ).split()
     assert not where.startswith(str(root)) and answer == "32"
+
+
+@by_chapter
+def test_what_the_code_imports_of_this_book_is_carried(site, root, path):
+    setup, *sources = [cell.source for cell in codes(nbformat.read(site / readers.FOLDER / path.name, as_version=4))]
+    carried = re.search(r'hayasa_wheel = "(.*)"', setup)[1]
+    with zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b85decode(carried)))) as wheel:
+        brought = {name.partition("/")[0] for name in wheel.namelist()}
+    ours = {"hayasa"} | {folder.name for folder in root.iterdir() if any(folder.glob("*.py"))}
+    assert ours & readers.imported("\n".join(sources)) <= brought
 
 
 ANSWERS = """
