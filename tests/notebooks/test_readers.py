@@ -226,7 +226,7 @@ def test_packages_are_those_that_the_code_imports():
 
 
 def test_the_right_value_is_read_from_the_solution(small):
-    made = readers.editions(read_book(small, Problems()), "", Problems())
+    made = readers.editions(read_book(small, Problems()), lambda cells: "", Problems())
     setup = codes(
         nbformat.from_dict(
             {"cells": [vars(cell) | {"cell_type": "code"} for cell in made["notebooks/students/a.ipynb"]]}

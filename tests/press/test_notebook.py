@@ -102,7 +102,7 @@ def test_what_has_no_form_is_refused(tmp_path, source, construct):
 def test_the_refusal_names_file_cell_and_construct(tmp_path):
     make_book(tmp_path, **{"a.ipynb": notebook(text_cell(TITLE), text_cell("一。\n\n::: {.strange}\n中\n:::\n"))})
     with pytest.raises(BookError) as caught:
-        readers.editions(read_book(tmp_path, Problems()), "", Problems())
+        readers.editions(read_book(tmp_path, Problems()), lambda cells: "", Problems())
     (problem,) = caught.value.problems
     assert (problem.file, problem.place) == ("a.ipynb", "セル 2（3 行目）")
     assert "囲み .strange" in problem.message and "写せません" in problem.message
