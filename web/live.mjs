@@ -11,6 +11,7 @@ import { draw, mountLottery } from "./lottery.mjs";
 import { whenNear } from "./near.mjs";
 import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
 import { levels, mountPipes } from "./pipes.mjs";
+import { mountQueue, queued, whole } from "./queue.mjs";
 import { carried, longTime, mountSlow } from "./slow.mjs";
 import { meanError, speedBy } from "./speeds.mjs";
 import { mountWaterfall, pile } from "./waterfall.mjs";
@@ -24,6 +25,7 @@ const LIVE_FIGURES = {
   lottery: mountLottery,
   nibbles: mountNibbles,
   pipes: mountPipes,
+  queue: mountQueue,
   slow: mountSlow,
   waterfall: mountWaterfall,
 };
@@ -59,7 +61,9 @@ export {
   nearest,
   passing,
   pile,
+  queued,
   schedule,
   speedBy,
   weightsIn,
+  whole,
 };

@@ -15,7 +15,7 @@ from py_mini_racer import MiniRacer
 from hayasa.catalog.objects import device_rows
 from tests.web import questions
 from tests.web.javascript import one_after_another, page_script, same
-from tools.page import script
+from tools.page import script, serving
 from tools.page.bundle import BundleError, bundle, bundles, quoted
 from tools.page.tables import calculator_data, compact_json, measurement_data
 
@@ -269,6 +269,9 @@ def book(tmp_path, root):
     """A copy of what the command needs."""
     for name in ("web", "src", "data", "tools"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "hayasa*.js"))
+    chapter = serving.NOTEBOOK.relative_to(root)
+    (tmp_path / chapter).parent.mkdir()
+    shutil.copy(root / chapter, tmp_path / chapter)
     return tmp_path
 
 

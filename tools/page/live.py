@@ -11,6 +11,7 @@ from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
 from tools.page.climb import climb_data
+from tools.page.serving import queue_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -254,6 +255,7 @@ def live_data() -> dict[str, object]:
         "lottery": lottery_data(),
         "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
         "pipes": pipes_data(),
+        "queue": queue_data(),
         "slow": slow_data(),
         "waterfall": waterfall_data(),
     }
