@@ -2,6 +2,7 @@
 
 import { s } from "./dom.mjs";
 import { axes, curve, linearTicks, marker, picture, swatch, tickText } from "./marks.mjs";
+import { queueData } from "./queue-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
 const AT_FIRST = { seats: 1, rate: 2 }; // of the lists
@@ -41,7 +42,7 @@ export function whole(run) {
 }
 
 /** Build the figure; `data` holds what the chapter's scheduler does, by the number of seats and the rate. */
-export function mountQueue(root, data) {
+export function mountQueue(root, data = queueData) {
   const { rates, seats, seconds } = data;
   const runs = data.runs.map((row) => row.map(whole));
   const seen = seats.map(() => new Set()); // rates that the reader has followed to the end
@@ -239,7 +240,7 @@ function queueWords(data, state, run, t) {
   ];
   if (t > 0)
     lines.push({
-      text: `ここまでに、平均で毎秒${Math.round(written / t).toLocaleString("en-US")}トークンを書きました。`,
+      text: `ここまでに、平均で毎秒${Number((written / t).toPrecision(2)).toLocaleString("en-US")}トークンを書きました。`,
     });
   if (t < seconds) return lines;
   const per_s = run.requests / run.until_s;

@@ -490,7 +490,7 @@ def test_the_queue_is_drawn_as_long_as_the_scheduler_says_and_its_knee_as_it_is_
         shown = svg.evaluate(HOUSE)
         assert (shown["waiting"], shown["running"], shown["seats"]) == (waiting, running, data["seats"][which])
         assert shown["ends"] == pytest.approx([running, waiting], abs=1.5)
-        assert shown["filled"] == pytest.approx(10 * cached * data["bytes"] / 6e9, abs=0.01)
+        assert shown["filled"] == pytest.approx(data["grain"] * cached * data["bytes"] / 6e9, abs=0.01)
         said = root.locator(".hy-readout").text_content()
         assert f"席で書いている依頼：{running}件" in said and f"列で待つ依頼：{waiting}件" in said
         assert ("待った時間は、平均" in said) == last == (shown["dots"] > 0)

@@ -25,8 +25,8 @@ PROMPT, ANSWER = 1000, 250
 
 RATES, SEATS = tuple(range(2, 13)), (8, 16, 32)
 SECONDS, STEP_S = 20, 0.25
-GRAIN = 10
-"""Tokens are told in tens, which no figure shows more exactly."""
+GRAIN = 50
+"""Tokens are told in fifties: the figure shows them no more exactly."""
 
 
 @cache
