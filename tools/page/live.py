@@ -13,6 +13,7 @@ from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
 from tools.page.climb import climb_data
 from tools.page.serving import queue_data
+from tools.page.splitting import split_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -266,6 +267,7 @@ LIVE: dict[str, Callable[[], object]] = {
     "pipes": pipes_data,
     "queue": queue_data,
     "slow": slow_data,
+    "split": split_data,
     "waterfall": waterfall_data,
 }
 """By the module of each live figure, what it runs with."""
