@@ -15,6 +15,7 @@ const LIVE_FIGURES = {
   lottery: ({ mountLottery }) => mountLottery,
   nibbles: ({ mountNibbles }) => mountNibbles,
   pipes: ({ mountPipes }) => mountPipes,
+  queue: ({ mountQueue }) => mountQueue,
   slow: ({ mountSlow }) => mountSlow,
   waterfall: ({ mountWaterfall }) => mountWaterfall,
 };

@@ -20,7 +20,7 @@ from hayasa.machine.split import pipeline_step_s
 from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
-from tools.page import script
+from tools.page import script, serving
 from tools.page.climb import CONTEXTS, MODELS, SIZES, climb_data
 from tools.page.live import (
     BLOCK,
@@ -558,3 +558,65 @@ def test_a_load_is_computed_with_as_soon_as_it_is_there(page):
 )
 def test_a_long_time_is_said_in_hours_and_minutes(page, seconds, said):
     assert page.call("hayasaLive.parts.slow.longTime", seconds) == said
+
+
+# ---- the queue
+
+
+def cells_of(manuscripts, number: str, *names: str) -> str:
+    """Return the code of some cells of a chapter."""
+    (found,) = (one for one in manuscripts if one.name.startswith(f"chapters/{number}"))
+    return "\n".join(cell.source for cell in found.code_cells if cell.get("id") in names)
+
+
+@pytest.fixture(scope="module")
+def chapter_15(manuscripts):
+    """What chapter 15 defines, as its reader has it."""
+    names = {"hayasa": hayasa, "np": np}
+    h100, model, weights = "h100-80gb-sxm", "llama-3.1-8b", "bf16"
+    names |= {"h100": hayasa.get_device(h100), "llama": hayasa.get_model(model)}
+    names["bf16"] = hayasa.get_weight_format(weights)
+    cells = ("four-numbers-1", "four-numbers-2", "four-numbers-3", "scheduler-1", "scheduler-3", "scheduler-5")
+    exec(cells_of(manuscripts, "15", *cells), names)
+    return names
+
+
+def test_the_queue_is_what_the_chapter_s_scheduler_makes_of_it(page, chapter_15):
+    data, draw = serving.queue_data(), random.Random(33)
+    times = tuple(chapter_15[name] for name in ("t_W", "t_B", "t_kv", "t_n"))
+    assert serving.times() == times
+    assert (serving.PROMPT, serving.ANSWER) == (chapter_15["n"], chapter_15["n_answer"])
+    for _ in range(3):
+        which, rate = draw.randrange(len(data["seats"])), draw.randrange(len(data["rates"]))
+        run = page.call("hayasaLive.parts.queue.whole", data["runs"][which][rate])
+        asked = serving.requests(data["rates"][rate])
+        log = chapter_15["serve"](asked, data["seats"][which], times)
+        for t in [0, data["seconds"], *(draw.uniform(0, data["seconds"]) for _ in range(30))]:
+            shown = page.call("hayasaLive.parts.queue.queued", run, data, t)
+            now = int(t / data["step"]) * data["step"]
+            arrived = [one for one in asked if one["at"] <= now]
+            inside = [one for one in arrived if one["tokens"][-1] > now]
+            steps = log[log[:, 0] <= now]
+            waiting, running = steps[-1, 1:] if inside and len(steps) else (0, 0)
+            assert (shown["waiting"], shown["running"]) == (waiting, running)
+            written = [sum(token <= now for token in one["tokens"]) for one in asked]
+            assert shown["written"] == pytest.approx(sum(written), abs=serving.GRAIN / 2)
+            cached = sum(
+                one["prompt"] + count for one, count in zip(asked, written, strict=True) if 0 < count < one["answer"]
+            )
+            assert shown["cached"] == pytest.approx(cached, abs=serving.GRAIN / 2)
+        assert run["wait_s"] == pytest.approx(np.mean([one["tokens"][0] - one["at"] for one in asked]), rel=1e-3)
+
+
+def test_the_queue_begins_where_the_seats_do_not_suffice_and_obeys_little_s_law(chapter_15):
+    data = serving.queue_data()
+    assert serving.capacity(256) == pytest.approx(chapter_15["X_full"] / chapter_15["n_answer"])
+    for served_per_s, runs in zip(data["capacity"], data["runs"], strict=True):
+        waits = [run["wait_s"] for run in runs]
+        assert waits == sorted(waits)
+        for per_s, run in zip(data["rates"], runs, strict=True):
+            if per_s < 0.7 * served_per_s:
+                assert run["wait_s"] < 0.1
+            if per_s > 1.2 * served_per_s:
+                assert run["wait_s"] > 1
+            assert run["inside"] == pytest.approx(run["requests"] / run["until_s"] * run["stay_s"], rel=0.03)

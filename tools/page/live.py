@@ -12,6 +12,7 @@ from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
 from tools.page.climb import climb_data
+from tools.page.serving import queue_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -263,6 +264,7 @@ LIVE: dict[str, Callable[[], object]] = {
     "lottery": lottery_data,
     "nibbles": nibbles_data,
     "pipes": pipes_data,
+    "queue": queue_data,
     "slow": slow_data,
     "waterfall": waterfall_data,
 }
