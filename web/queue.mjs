@@ -96,7 +96,7 @@ function queueOf(data, state, width) {
       house.at(now);
       time.at(t);
       const ended = t >= seconds;
-      if (ended) seen[state.seats].add(rates[state.rate]);
+      if (ended) seen[state.seats].add(rates[state.rate]); // as long as the page is open
       if (ended !== known) knee.replaceChildren(...kneeOf(data, state, area, ended));
       known = ended;
     },

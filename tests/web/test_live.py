@@ -608,6 +608,14 @@ def test_the_queue_is_what_the_chapter_s_scheduler_makes_of_it(page, chapter_15)
         assert run["wait_s"] == pytest.approx(np.mean([one["tokens"][0] - one["at"] for one in asked]), rel=1e-3)
 
 
+def test_a_scheduler_that_is_gone_is_missed_by_its_name(monkeypatch, tmp_path):
+    notebook = tmp_path / serving.NOTEBOOK.name
+    notebook.write_text(serving.NOTEBOOK.read_text(encoding="utf-8").replace('"scheduler-5"', '"other"'), "utf-8")
+    monkeypatch.setattr(serving, "NOTEBOOK", notebook)
+    with pytest.raises(ValueError, match=r"chapters/15-serving.ipynb に、セル scheduler-5 がありません"):
+        serving.chapter.__wrapped__()
+
+
 def test_the_queue_begins_where_the_seats_do_not_suffice_and_obeys_little_s_law(chapter_15):
     data = serving.queue_data()
     assert serving.capacity(256) == pytest.approx(chapter_15["X_full"] / chapter_15["n_answer"])
