@@ -17,6 +17,7 @@ const LIVE_FIGURES = {
   pipes: ({ mountPipes }) => mountPipes,
   queue: ({ mountQueue }) => mountQueue,
   slow: ({ mountSlow }) => mountSlow,
+  walk: ({ mountWalk }) => mountWalk,
   waterfall: ({ mountWaterfall }) => mountWaterfall,
 };
 
