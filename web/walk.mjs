@@ -128,7 +128,7 @@ function walkOf(model, context, width) {
 }
 
 function whereabouts({ steps, layers }, { layers: done, step }, t) {
-  if (t === 0) return "埋め込みの表から、1行を引いたところ";
+  if (t === 0) return "埋め込みの表を引いたところ";
   if (t < LAYER_S) return `1層目、${steps[step].name}${steps[step].size}`;
   if (t < LAYER_S + OTHERS_S) return `早送り：${Math.min(layers, Math.floor(done) + 1)}層目`;
   return t < LAYER_S + OTHERS_S + HEAD_S ? "出力の行列" : "次のトークンの点数が出ました";
