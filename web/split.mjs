@@ -38,7 +38,7 @@ export function mountSplit(root, data = splitData) {
   stage(root, {
     title: "層を、GPUとCPU側のどちらに置くか",
     intro:
-      "RTX 4090（24\u00a0GB）に載らないモデルです。外に置いた層をGPUへ戻していくと、どこまで速くなるでしょうか。MoEでは、層ごと外に置くのと、専門家だけを外に置くのを比べます。",
+      "RTX 4090（24\u00a0GB）に載らないモデルです。外に置いた層をGPUへ戻していくと、どこまで速くなるでしょうか。MoEでは、層ごと外に置くのと、専門家だけを外に置くのを比べます。CPU側のメモリが足りなければ、あふれた分はSSDから読みます。",
     initial,
     controls(set) {
       let { outside } = initial;
