@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import log10
 
@@ -11,6 +12,8 @@ from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
 from hayasa.units import GIB, scaled
 from tools.page.climb import climb_data
+from tools.page.serving import queue_data
+from tools.page.splitting import split_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -138,6 +141,11 @@ BLOCK = "89 1e cb ee 80 c8 5b 5c 8a 9d 39 3a 99 55 c5 99 96 9c"
 """A Q4_0 block: the first one of the matrix that chapter 6 quantizes."""
 
 
+def nibbles_data() -> dict[str, object]:
+    """Return the bytes of a block."""
+    return {"block": [*bytes.fromhex(BLOCK)]}
+
+
 LOTTERY_PEOPLE = tuple(2**power for power in range(8))
 
 
@@ -232,6 +240,11 @@ def least_squares() -> dict[str, float]:
     return {"eta": determinant / (u_sum * vv - v_sum * uv), "wait_s": (v_sum * uu - u_sum * uv) / determinant}
 
 
+def fitting_data() -> dict[str, object]:
+    """Return the measured rows of each format, and what least squares finds."""
+    return {"formats": macs_data(), "fit": least_squares()}
+
+
 def drawing_data() -> dict[str, object]:
     """Return the speeds that the reader guesses by drawing: those of the smallest format."""
     (drawn,) = (one for one in macs_data() if one["name"] == "Q4_0")
@@ -243,17 +256,18 @@ def unbroken(value: float, unit: str) -> str:
     return scaled(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def live_data() -> dict[str, object]:
-    """Return what `web/live.mjs` imports, by the names of its figures."""
-    return {
-        "climb": climb_data(),
-        "drawing": drawing_data(),
-        "eight": eight_data(),
-        "filling": filling_data(),
-        "fitting": {"formats": macs_data(), "fit": least_squares()},
-        "lottery": lottery_data(),
-        "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
-        "pipes": pipes_data(),
-        "slow": slow_data(),
-        "waterfall": waterfall_data(),
-    }
+LIVE: dict[str, Callable[[], object]] = {
+    "climb": climb_data,
+    "drawing": drawing_data,
+    "eight": eight_data,
+    "filling": filling_data,
+    "fitting": fitting_data,
+    "lottery": lottery_data,
+    "nibbles": nibbles_data,
+    "pipes": pipes_data,
+    "queue": queue_data,
+    "slow": slow_data,
+    "split": split_data,
+    "waterfall": waterfall_data,
+}
+"""By the module of each live figure, what it runs with."""
