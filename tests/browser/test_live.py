@@ -13,11 +13,13 @@ from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS, bound_of
+from tests.web.test_live import GUESS, bound_of, flop_by_kind, walked_at
 from tools.page import serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import (
     BLOCK,
+    WALK_CONTEXTS,
+    WALK_MODELS,
     drawing_data,
     eight_data,
     filling_data,
@@ -37,6 +39,7 @@ PLACES = {
     "slow": "chapters/01-memory-hierarchy.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
+    "walk": "chapters/04-flops-per-token.html",
     "nibbles": "chapters/06-quantization.html",
     "filling": "chapters/07-kv-cache.html",
     "queue": "chapters/15-serving.html",
@@ -409,6 +412,40 @@ LOGARITHMIC = """(root) => {
     return { intensity: x(at[0]), flop_per_s: y(at[1]), at };
   });
 }"""
+
+
+@pytest.mark.parametrize("visitor", [NARROW], ids=["390"], indirect=True)
+def test_a_token_has_walked_as_far_as_is_counted(visitor):
+    _, root = live(visitor, "walk")
+    draw = random.Random(32)
+    svg = root.locator("svg.hy-plot")
+    for _ in range(10):
+        which, place, t = draw.randrange(2), draw.randrange(len(WALK_CONTEXTS)), round(draw.uniform(0, 16), 1)
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("slider", name="参照するトークン").fill(str(place))
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        model, context = hayasa.get_model(WALK_MODELS[which]), WALK_CONTEXTS[place]
+        flop, read = walked_at(model, context, t)
+        marks = root.evaluate(BARS)
+        bars = [mark for mark in marks if "from" in mark]
+        zero, scale = axis(marks, bars[0]["top"])
+        ends = [zero + scale * end / 1e9 for end in np.cumsum([0, *flop])]
+        assert [bar["from"] for bar in bars] == pytest.approx(ends[:-1], abs=1)
+        assert [bar["to"] for bar in bars] == pytest.approx(ends[1:], abs=1)
+        said = svg.text_content()
+        assert f"計算 {sum(flop) / 1e9:.3f}\u00a0GFLOP" in said and f"読んだ重み {read / 1e9:.3f}\u00a0GB" in said
+        # The token stands in the layer where it has come to, the layer in the model.
+        whole = flop_by_kind(model, context)
+        circle, strip, box = svg.evaluate(
+            """(svg) => [svg.querySelector("circle").cx.baseVal.value,
+              svg.querySelector("rect.hy-walked").getBBox().width, svg.viewBox.baseVal.width - 16]"""
+        )
+        assert circle == pytest.approx(8 + box * min(1, t / 10), abs=0.1)
+        assert strip == pytest.approx(box * sum(flop) / sum(whole), abs=0.1)
+        lines = root.locator(".hy-readout").text_content()
+        for part in whole:
+            assert f"{part / 1e9:.2f}\u00a0GFLOP、{100 * part / sum(whole):.0f}%" in lines
+    expect_none(visitor.problems)
 
 
 @pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)
