@@ -6,7 +6,7 @@ import { splitData } from "./split-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
 const AT_ONCE = { model: 1, ram: 0 };
-const STRIP = 26; // heights in pixels
+const LAYER_STRIP = 26; // heights in pixels
 const ROOM = 12;
 const WAY = 140;
 const SPEEDS = 120;
@@ -120,7 +120,7 @@ function splitOf(data, model, place, width) {
 function wayRows(data, model, way, { parts, token_s, left }, { ram, outside, top, x, width }) {
   const { layers, experts } = model;
   const wide = (width - 16) / layers;
-  const cut = way.name === "層ごと" ? 0 : Math.max(THINNEST, (1 - experts) * STRIP);
+  const cut = way.name === "層ごと" ? 0 : Math.max(THINNEST, (1 - experts) * LAYER_STRIP);
   const onHost = way.on_host[outside];
   const onDisk = onHost ? Math.max(0, 1 - data.rams[ram].usable / onHost) * outside : 0;
   const strip = (series, from, to, y, height) =>
@@ -143,26 +143,26 @@ function wayRows(data, model, way, { parts, token_s, left }, { ram, outside, top
       { x: width - 12, y: top + 16, "text-anchor": "end" },
       fits ? perSecond(token_s) : "GPUに入りません",
     ),
-    strip(1, 0, outside - onDisk, y, STRIP - cut),
-    strip(3, outside - onDisk, outside, y, STRIP - cut),
-    cut > 0 && strip(0, 0, outside, y + STRIP - cut, cut),
-    strip(0, outside, layers, y, STRIP),
+    strip(1, 0, outside - onDisk, y, LAYER_STRIP - cut),
+    strip(3, outside - onDisk, outside, y, LAYER_STRIP - cut),
+    cut > 0 && strip(0, 0, outside, y + LAYER_STRIP - cut, cut),
+    strip(0, outside, layers, y, LAYER_STRIP),
     s("rect", {
       class: fits ? "hy-work hy-series-0" : "hy-over",
       x: 8,
-      y: y + STRIP + 8,
+      y: y + LAYER_STRIP + 8,
       width: room(way.on_gpu[outside]),
       height: ROOM,
     }),
-    s("rect.hy-tank", { x: 8, y: y + STRIP + 8, width: room(data.usable), height: ROOM }),
-    s("text.hy-tick", { x: 8, y: y + STRIP + 36 }, `GPUに${gb(way.on_gpu[outside])}（使えるのは${gb(data.usable)}）`),
+    s("rect.hy-tank", { x: 8, y: y + LAYER_STRIP + 8, width: room(data.usable), height: ROOM }),
+    s("text.hy-tick", { x: 8, y: y + LAYER_STRIP + 36 }, `GPUに${gb(way.on_gpu[outside])}（使えるのは${gb(data.usable)}）`),
     fits &&
       parts.map((part, i) => {
         const from = end;
         end += part;
         return (
           part > 0 &&
-          s(`rect.hy-wait.hy-series-${i}`, { x: x(from), y: y + STRIP + 46, width: x(end) - x(from), height: 24 })
+          s(`rect.hy-wait.hy-series-${i}`, { x: x(from), y: y + LAYER_STRIP + 46, width: x(end) - x(from), height: 24 })
         );
       }),
   ];
