@@ -17,6 +17,8 @@ const LIVE_FIGURES = {
   pipes: ({ mountPipes }) => mountPipes,
   queue: ({ mountQueue }) => mountQueue,
   slow: ({ mountSlow }) => mountSlow,
+  split: ({ mountSplit }) => mountSplit,
+  walk: ({ mountWalk }) => mountWalk,
   waterfall: ({ mountWaterfall }) => mountWaterfall,
 };
 

@@ -48,7 +48,7 @@ export function mountQueue(root, data = queueData) {
   const seen = seats.map(() => new Set()); // rates that the reader has followed to the end
   stage(root, {
     title: "列は、どこで伸びはじめるか",
-    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はできないでしょうか。見当をつけてから、始めてください（本当の速さで、${seconds}秒間）。終わりまで見たあとは、つまみを動かすだけで、その速さでの${seconds}秒後が見られます。`,
+    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はほとんどできないでしょうか。見当をつけてから、始めてください（本当の速さで、${seconds}秒間）。終わりまで見たあとは、つまみを動かすだけで、その速さでの${seconds}秒後が見られます。`,
     initial: AT_FIRST,
     controls: (set) => [
       control({

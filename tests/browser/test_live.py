@@ -13,11 +13,13 @@ from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS, bound_of
-from tools.page import serving
+from tests.web.test_live import GUESS, bound_of, flop_by_kind, walked_at
+from tools.page import serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import (
     BLOCK,
+    WALK_CONTEXTS,
+    WALK_MODELS,
     drawing_data,
     eight_data,
     filling_data,
@@ -37,9 +39,11 @@ PLACES = {
     "slow": "chapters/01-memory-hierarchy.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
+    "walk": "chapters/04-flops-per-token.html",
     "nibbles": "chapters/06-quantization.html",
     "filling": "chapters/07-kv-cache.html",
     "queue": "chapters/15-serving.html",
+    "split": "chapters/13-does-not-fit.html",
     "lottery": "chapters/08-moe-and-clusters.html",
     "eight": "chapters/08-moe-and-clusters.html",
     "drawing": "chapters/09-measured.html",
@@ -410,6 +414,40 @@ LOGARITHMIC = """(root) => {
 }"""
 
 
+@pytest.mark.parametrize("visitor", [NARROW], ids=["390"], indirect=True)
+def test_a_token_has_walked_as_far_as_is_counted(visitor):
+    _, root = live(visitor, "walk")
+    draw = random.Random(32)
+    svg = root.locator("svg.hy-plot")
+    for _ in range(10):
+        which, place, t = draw.randrange(2), draw.randrange(len(WALK_CONTEXTS)), round(draw.uniform(0, 16), 1)
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("slider", name="参照するトークン").fill(str(place))
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        model, context = hayasa.get_model(WALK_MODELS[which]), WALK_CONTEXTS[place]
+        flop, read = walked_at(model, context, t)
+        marks = root.evaluate(BARS)
+        bars = [mark for mark in marks if "from" in mark]
+        zero, scale = axis(marks, bars[0]["top"])
+        ends = [zero + scale * end / 1e9 for end in np.cumsum([0, *flop])]
+        assert [bar["from"] for bar in bars] == pytest.approx(ends[:-1], abs=1)
+        assert [bar["to"] for bar in bars] == pytest.approx(ends[1:], abs=1)
+        said = svg.text_content()
+        assert f"計算 {sum(flop) / 1e9:.3f}\u00a0GFLOP" in said and f"読んだ重み {read / 1e9:.3f}\u00a0GB" in said
+        # The token stands in the layer where it has come to, the layer in the model.
+        whole = flop_by_kind(model, context)
+        circle, strip, box = svg.evaluate(
+            """(svg) => [svg.querySelector("circle").cx.baseVal.value,
+              svg.querySelector("rect.hy-walked").getBBox().width, svg.viewBox.baseVal.width - 16]"""
+        )
+        assert circle == pytest.approx(8 + box * min(1, t / 10), abs=0.1)
+        assert strip == pytest.approx(box * sum(flop) / sum(whole), abs=0.1)
+        lines = root.locator(".hy-readout").text_content()
+        for part in whole:
+            assert f"{part / 1e9:.2f}\u00a0GFLOP、{100 * part / sum(whole):.0f}%" in lines
+    expect_none(visitor.problems)
+
+
 @pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)
 def test_the_work_is_drawn_where_hayasa_says_and_follows_the_finger(visitor):
     page, root = live(visitor, "climb")
@@ -498,6 +536,44 @@ def test_the_queue_is_drawn_as_long_as_the_scheduler_says_and_its_knee_as_it_is_
     root.get_by_role("slider", name="1秒に来る依頼").press("Home")
     root.get_by_role("slider", name="1秒に来る依頼").press("ArrowRight")
     assert svg.evaluate(HOUSE)["dots"] >= 3
+    expect_none(visitor.problems)
+
+
+# ---- the split between GPU and host
+
+
+@WIDTHS
+def test_the_bar_of_a_token_is_as_long_as_the_split_says(visitor):
+    _, root = live(visitor, "split")
+    data, draw = splitting.split_data(), random.Random(17)
+    for _ in range(8):
+        which, ram = draw.randrange(2), draw.randrange(2)
+        model = data["models"][which]
+        outside = draw.randint(model["layers"] // 2, model["layers"])
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("radio").nth(2 + ram).check()
+        root.get_by_role("slider", name="外に置く層").fill(str(outside))
+        marks = root.evaluate(BARS)
+        bars = [mark for mark in marks if "from" in mark]
+        zero, scale = axis(marks, max([bar["top"] for bar in bars], default=0))
+        said = root.locator(".hy-readout").text_content()
+        for way in model["ways"]:
+            parts = [way["gpu"], way["host"], way["hand_over"], way["disk"][ram]]
+            waits = [1000 * one[outside] for one in parts if one[outside]]
+            if way["on_gpu"][outside] > data["usable"]:
+                assert (
+                    f"GPUに{(way['on_gpu'][outside] - data['usable']) / 1e9:.1f}\N{NO-BREAK SPACE}GB入りきりません"
+                    in said
+                )
+                continue
+            end = 0.0
+            for wait, bar in zip(waits, bars[: len(waits)], strict=True):
+                assert (bar["from"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+                end += wait
+                assert (bar["to"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+            assert f"で、毎秒{float(f'{1000 / end:.3g}'):g}トークン" in said
+            bars = bars[len(waits) :]
+        assert bars == []
     expect_none(visitor.problems)
 
 

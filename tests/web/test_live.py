@@ -17,15 +17,17 @@ import hayasa
 from hayasa.book.blocks import quantize_q4_0
 from hayasa.engine.waits import COMPUTE, READ_WEIGHTS
 from hayasa.machine.split import pipeline_step_s
+from hayasa.model.flops import attention_flop_per_token, weight_flop_per_token
 from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
-from tools.page import script, serving
+from tools.page import script, serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES, climb_data
 from tools.page.live import (
     BLOCK,
     FILLING_MODELS,
     LIVE,
+    WALK_MODELS,
     drawing_data,
     eight_data,
     filling_data,
@@ -34,6 +36,7 @@ from tools.page.live import (
     macs_data,
     pipes_data,
     slow_data,
+    walk_data,
     waterfall_data,
 )
 
@@ -620,3 +623,118 @@ def test_the_queue_begins_where_the_seats_do_not_suffice_and_obeys_little_s_law(
             if per_s > 1.2 * served_per_s:
                 assert run["wait_s"] > 1
             assert run["inside"] == pytest.approx(run["requests"] / run["until_s"] * run["stay_s"], rel=0.03)
+
+
+# ---- the split between GPU and host
+
+
+def test_a_split_waits_as_hayasa_says_wherever_it_is(page):
+    data, draw = splitting.split_data(), random.Random(34)
+    for _ in range(60):
+        which, ram = draw.randrange(len(splitting.SPLITS)), draw.randrange(len(splitting.RAMS))
+        split, model = splitting.SPLITS[which], data["models"][which]
+        (name, way), outside = draw.choice([*split.ways.items()]), draw.randint(0, model["layers"])
+        (shown,) = (one for one in model["ways"] if one["name"] == name)
+        given = page.call("hayasaLive.parts.split.waited", shown, data["usable"], ram, outside)
+        layers = hayasa.get_model(split.model).layers
+        result = hayasa.estimate(
+            split.model,
+            "RTX 4090",
+            weights=split.weights,
+            engine="llama.cpp",
+            context_length=8192,
+            host=f"ddr5-6000 x2 {splitting.RAMS[ram]}GB",
+            **{way: layers + 1 - outside if way == "gpu_layers" else outside},
+        )
+        assert 1 / given["token_s"] == pytest.approx(result.decode_tokens_per_s, rel=1e-3)
+        assert given["left"] == pytest.approx(result.fit.left_bytes, abs=1e7)
+        slow = [wait for wait in (result.offload.step_waits() if outside else []) if not wait.hidden]
+        gpu, *others = given["parts"]
+        assert gpu == pytest.approx(result.step_latency_s - sum(wait.seconds for wait in slow), rel=1e-3)
+        places = {"read_host": 0, "host_cores": 0, "hand_overs": 1, "read_disk": 2}
+        for place, part in enumerate(others):
+            assert part == pytest.approx(sum(wait.seconds for wait in slow if places[wait.name] == place), rel=1e-3)
+
+
+def test_the_fastest_split_is_the_one_that_hayasa_chooses(page):
+    data = splitting.split_data()
+    for split, model in zip(splitting.SPLITS, data["models"], strict=True):
+        for ram, size in enumerate(splitting.RAMS):
+            best = hayasa.best_split(
+                split.model,
+                "RTX 4090",
+                weights=split.weights,
+                engine="llama.cpp",
+                context_length=8192,
+                host=f"ddr5-6000 x2 {size}GB",
+            )
+            found = {}
+            for (_, way), one in zip(split.ways.items(), model["ways"], strict=True):
+                outside = page.call("hayasaLive.parts.split.fewest", one, data["usable"])
+                assert page.call("hayasaLive.parts.split.waited", one, data["usable"], ram, outside - 1)["left"] < 0
+                given = page.call("hayasaLive.parts.split.waited", one, data["usable"], ram, outside)
+                found[1 / given["token_s"]] = way, outside
+            way, outside = found[max(found)]
+            assert max(found) == pytest.approx(best.decode_tokens_per_s, rel=1e-3)
+            layers = hayasa.get_model(split.model).layers
+            assert getattr(best.offload, way) == (layers + 1 - outside if way == "gpu_layers" else outside)
+
+
+# ---- the token that walks
+
+
+def flop_by_kind(model: hayasa.Model, context: int) -> list[float]:
+    """Return the FLOP of a token as chapter 4 counts them by hand: its two equations."""
+    d, heads = model.hidden_size, model.head_dim * np.array([model.attention_heads, model.kv_heads])
+    return [
+        2 * model.layers * 2 * d * heads.sum(),
+        4 * model.layers * context * heads[0],
+        2 * model.layers * 3 * d * model.intermediate_size,
+        2 * model.vocab_size * d,
+    ]
+
+
+def walked_at(model: hayasa.Model, context: int, t: float) -> tuple[list[float], float]:
+    """Return the FLOP by kind, and the bytes of weights, that are behind a token at a moment of the film."""
+    d, kv = model.hidden_size, model.kv_heads * model.head_dim
+    dots = 4 * context * model.attention_heads * model.head_dim
+    square = 2 * d * model.attention_heads * model.head_dim
+    ffn = 2 * d * model.intermediate_size
+    layer = [(0, square), (0, 2 * d * kv), (0, 2 * d * kv), (1, dots), (0, square), *[(2, ffn)] * 3]
+    ends = np.cumsum([0.0, *(flop for _, flop in layer)])
+    now = ends[-1] * min(1, t / 10)
+    others = (model.layers - 1) * np.clip((t - 10) / 4, 0, 1)
+    flop = [0.0, 0.0, 0.0, 2 * model.vocab_size * d * np.clip((t - 14) / 2, 0, 1)]
+    for (kind, whole), start in zip(layer, ends, strict=False):
+        flop[kind] += np.clip(now - start, 0, whole) + whole * others
+    return flop, sum(flop) - flop[1]  # a weight has two bytes, and two FLOP
+
+
+def test_a_token_that_walks_meets_all_of_hayasa_s_flop(page):
+    data, draw = walk_data(), random.Random(31)
+    for name, given in zip(WALK_MODELS, data["models"], strict=True):
+        model = hayasa.get_model(name)
+        for _ in range(60):
+            context, t = draw.randrange(1, 2**17), draw.uniform(0, 16)
+            shown = page.call("hayasaLive.parts.walk.walked", given, context, t)
+            flop, read = walked_at(model, context, t)
+            assert [*shown["flop"]] == pytest.approx(flop) and shown["bytes"] == pytest.approx(read)
+            end = page.call("hayasaLive.parts.walk.walked", given, context, 16)
+            assert [*end["flop"]] == pytest.approx(flop_by_kind(model, context))
+            assert end["layers"] == model.layers
+            # Hayasa also counts the weights of the normalizations.
+            counted = weight_flop_per_token(model) + attention_flop_per_token(model, context)
+            assert sum(end["flop"]) == pytest.approx(counted, rel=5e-5)
+            read = hayasa.weight_bytes_per_step(model, hayasa.get_weight_format("f16"))
+            assert end["bytes"] == pytest.approx(read, rel=5e-5)
+
+
+def test_the_walk_ends_at_the_chapter_s_table(page, manuscripts):
+    (chapter_4,) = (one for one in manuscripts if one.name.startswith("chapters/04"))
+    (cell,) = (cell for cell in chapter_4.code_cells if cell.get("id") == "tbl-breakdown")
+    table = cell.outputs[0]["data"]["text/markdown"]
+    for column, given in enumerate(walk_data()["models"]):
+        flop = [*page.call("hayasaLive.parts.walk.walked", given, 1, 16)["flop"]]
+        for name, counted in {"gate、up、down": flop[2], "出力": flop[3], "合計": sum(flop) - flop[1]}.items():
+            (row,) = re.findall(rf"^\| {name} +\|(.*)$", table, re.MULTILINE)
+            assert row.split("|")[column].split("（")[0].strip() == f"{counted / 1e9:.2f}"
