@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,11 +92,16 @@ def load(ast: str) -> pf.Doc:
     return pf.load(io.StringIO(ast))
 
 
-def dump(blocks: list[pf.Element], metadata: dict[str, str] | None = None) -> str:
-    """Blocks (and plain-string metadata) as the JSON that pandoc reads."""
+def dump(blocks: list[pf.Element], metadata: Mapping[str, str | list[pf.Element]] | None = None) -> str:
+    """Blocks and metadata (plain strings, or blocks) as the JSON that pandoc reads."""
     ast = {
         "pandoc-api-version": _api_version(),
-        "meta": {key: {"t": "MetaString", "c": value} for key, value in (metadata or {}).items()},
+        "meta": {
+            key: {"t": "MetaString", "c": value}
+            if isinstance(value, str)
+            else {"t": "MetaBlocks", "c": [block.to_json() for block in value]}
+            for key, value in (metadata or {}).items()
+        },
         "blocks": [block.to_json() for block in blocks],
     }
     return json.dumps(ast, ensure_ascii=False)

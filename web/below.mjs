@@ -56,11 +56,13 @@ export function lowerRooms(tables, view, { change, announce }) {
     { rootMargin: NEAR },
   );
   for (const room of [speed, comparison]) nearness.observe(room.element);
-  // Charts are drawn as wide as the page is.
+  // Charts are drawn as wide as the page is, a frame later: what resizes while it is observed is an error in WebKit.
   const resize = new ResizeObserver(([{ contentRect }]) => {
     if (Math.abs(contentRect.width - view.width) <= 1) return;
     view.width = contentRect.width;
-    for (const room of [speed, roofline]) room.show(view);
+    requestAnimationFrame(() => {
+      for (const room of [speed, roofline]) room.show(view);
+    });
   });
   resize.observe(speed.chart);
   view.measurements = UNASKED;

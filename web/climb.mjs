@@ -1,5 +1,6 @@
 // The roofline to be touched: the tokens of a step slide along it, from the writing of one to the reading of many.
 
+import { climbData } from "./climb-data.mjs";
 import { h } from "./dom.mjs";
 import { smallMarker } from "./marks.mjs";
 import { rooflineChart, roofOf } from "./plot.mjs";
@@ -26,7 +27,7 @@ export function climbed({ works, machines }, { work, size, context }) {
 }
 
 /** Build the figure; `data` holds models with their machines, their work, and what was measured. */
-export function mountClimb(root, data) {
+export function mountClimb(root, data = climbData) {
   const { sizes, contexts, models } = data;
   stage(root, {
     title: "動かしてみる：仕事をルーフラインの上で動かす",

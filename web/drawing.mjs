@@ -1,6 +1,7 @@
 // A guess that is drawn: the reader bends the line of what physics allows to where the measured speeds may be.
 
 import { h, s } from "./dom.mjs";
+import { drawingData } from "./drawing-data.mjs";
 import { curve, smallMarker, swatch } from "./marks.mjs";
 import { meanError, percent, speedBy, speedPaper, WIDEST } from "./speeds.mjs";
 import { settable, stage } from "./stage.mjs";
@@ -49,7 +50,7 @@ export function bent(line, handle, speed) {
 }
 
 /** Build the figure; `data` holds measured rows, the bytes of a token, and the two numbers of the chapter's formula. */
-export function mountDrawing(root, { rows, bytes, fit }) {
+export function mountDrawing(root, { rows, bytes, fit } = drawingData) {
   const bound = Array.from({ length: WIDEST / APART + 1 }, (_, i) => (i * APART) / bytes);
   const errorOf = (line) => meanError(rows, (bandwidth) => lineAt(line, bandwidth));
   const errors = {

@@ -1,6 +1,7 @@
 // Eight machines that pass a token on: one works, seven wait, until more people ask.
 
 import { s } from "./dom.mjs";
+import { eightData } from "./eight-data.mjs";
 import { axes, linearTicks, picture, swatch } from "./marks.mjs";
 import { control, stage } from "./stage.mjs";
 
@@ -48,7 +49,7 @@ export function passing({ machines, messages, part_s, people, link_s }) {
 }
 
 /** Build the figure; `data` says how long a part takes and what was measured. */
-export function mountEight(root, { measured_tokens_per_s, ...pipeline }) {
+export function mountEight(root, { measured_tokens_per_s, ...pipeline } = eightData) {
   stage(root, {
     title: "8台が1トークンを渡していく",
     intro: `DeepSeek-V3を8台のMac mini（M4 Pro）に分けて置きました。いくつの台が、同時に働くでしょうか。思い浮かべてから、始めてください（${SLOWER}分の1の速さで見せます）。`,

@@ -1,6 +1,7 @@
 // A talk that goes on: its cache fills the memory beside the weights, and every token is slower than the one before.
 
 import { s } from "./dom.mjs";
+import { fillingData } from "./filling-data.mjs";
 import { axes, linearTicks, picture, swatch, tickText } from "./marks.mjs";
 import { choices, stage } from "./stage.mjs";
 
@@ -29,7 +30,7 @@ export function boundAt(model, bandwidth, tokens) {
 }
 
 /** Build the figure; `data` says what fills the memory of one machine. */
-export function mountFilling(root, data) {
+export function mountFilling(root, data = fillingData) {
   const { models, machine } = data;
   stage(root, {
     title: `会話が続くと、メモリが埋まる（${machine}）`,

@@ -1,6 +1,7 @@
 // Two numbers for all Macs: the reader moves them until the lines run through what was measured.
 
 import { h, s } from "./dom.mjs";
+import { fittingData } from "./fitting-data.mjs";
 import { curve, smallMarker } from "./marks.mjs";
 import { meanError, percent, speedBy, speedPaper, WIDEST } from "./speeds.mjs";
 import { control, stage } from "./stage.mjs";
@@ -19,7 +20,7 @@ export function errorOfFit(formats, fit) {
 const formatError = ({ bytes, rows }, fit) => meanError(rows, (bandwidth) => speedBy(bytes, bandwidth, fit));
 
 /** Build the figure; `data` holds the measured rows of each format, and the two numbers of least squares. */
-export function mountFitting(root, { formats, fit }) {
+export function mountFitting(root, { formats, fit } = fittingData) {
   const bound = { eta: 1, wait_s: 0 };
   stage(root, {
     title: "二つの数を、手で探す",

@@ -1,31 +1,25 @@
-// The live figures that need no estimator: their numbers are computed when the book is made.
+// The live figures that need no estimator: their numbers are computed when the book is made. Each comes in a script of
+// its own, with its numbers, as the reader comes near.
 
-import { besides, climbed, mountClimb, nearest } from "./climb.mjs";
-import { nextTask } from "./dom.mjs";
-import { bent, drawnOver, lineAt, mountDrawing } from "./drawing.mjs";
-import { mountEight, passing, schedule } from "./eight.mjs";
-import { boundAt, cacheBytes, mountFilling } from "./filling.mjs";
-import { errorOfFit, mountFitting } from "./fitting.mjs";
-import { live } from "./live-data.mjs";
-import { draw, mountLottery } from "./lottery.mjs";
+import { h, nextTask, replace } from "./dom.mjs";
+import { later, lost, parts } from "./later.mjs";
 import { whenNear } from "./near.mjs";
-import { dequantized, half, mountNibbles, weightsIn } from "./nibbles.mjs";
-import { levels, mountPipes } from "./pipes.mjs";
-import { carried, longTime, mountSlow } from "./slow.mjs";
-import { meanError, speedBy } from "./speeds.mjs";
-import { mountWaterfall, pile } from "./waterfall.mjs";
 
+// By the name of the module.
 const LIVE_FIGURES = {
-  climb: mountClimb,
-  drawing: mountDrawing,
-  eight: mountEight,
-  filling: mountFilling,
-  fitting: mountFitting,
-  lottery: mountLottery,
-  nibbles: mountNibbles,
-  pipes: mountPipes,
-  slow: mountSlow,
-  waterfall: mountWaterfall,
+  climb: ({ mountClimb }) => mountClimb,
+  drawing: ({ mountDrawing }) => mountDrawing,
+  eight: ({ mountEight }) => mountEight,
+  filling: ({ mountFilling }) => mountFilling,
+  fitting: ({ mountFitting }) => mountFitting,
+  lottery: ({ mountLottery }) => mountLottery,
+  nibbles: ({ mountNibbles }) => mountNibbles,
+  pipes: ({ mountPipes }) => mountPipes,
+  queue: ({ mountQueue }) => mountQueue,
+  slow: ({ mountSlow }) => mountSlow,
+  split: ({ mountSplit }) => mountSplit,
+  walk: ({ mountWalk }) => mountWalk,
+  waterfall: ({ mountWaterfall }) => mountWaterfall,
 };
 
 async function startLive() {
@@ -34,32 +28,16 @@ async function startLive() {
     const { live: kind } = root.dataset;
     if (!LIVE_FIGURES[kind])
       throw new Error(`data-live="${kind}" は、${Object.keys(LIVE_FIGURES).join("、")} のどれかです。`);
-    whenNear(root, () => LIVE_FIGURES[kind](root, live[kind]));
+    whenNear(root, () => bringLive(root, kind));
   }
+}
+
+async function bringLive(root, kind) {
+  const part = await later(kind).catch(() => null);
+  if (part) LIVE_FIGURES[kind](part)(root);
+  else replace(root, h("p.hy-problem", {}, lost(kind)));
 }
 
 if (globalThis.document) startLive();
 
-export {
-  bent,
-  besides,
-  boundAt,
-  cacheBytes,
-  carried,
-  climbed,
-  dequantized,
-  draw,
-  drawnOver,
-  errorOfFit,
-  half,
-  levels,
-  lineAt,
-  longTime,
-  meanError,
-  nearest,
-  passing,
-  pile,
-  schedule,
-  speedBy,
-  weightsIn,
-};
+export { parts };

@@ -1,6 +1,7 @@
 // The lottery of experts: everyone draws some of them, and what anyone has drawn must be read.
 
 import { h, s } from "./dom.mjs";
+import { lotteryData } from "./lottery-data.mjs";
 import { axes, curve, picture, swatch, tickText } from "./marks.mjs";
 import { control, stage } from "./stage.mjs";
 
@@ -41,7 +42,7 @@ export function draw({ experts, each }, people, seed) {
 const woken = (drawn) => drawn.filter(Boolean).length;
 
 /** Build the figure; `data` holds the router, the formula's values and what is read. */
-export function mountLottery(root, { router, people: choices, expected, read }) {
+export function mountLottery(root, { router, people: choices, expected, read } = lotteryData) {
   stage(root, {
     title: "専門家のくじ引き",
     intro: `専門家は${router.experts}組あり、1人が${router.each}組を引きます。引かれた組の重みは、読み出さなければなりません。何組になるかを思い浮かべてから、人を増やしてください。`,
@@ -88,7 +89,7 @@ export function mountLottery(root, { router, people: choices, expected, read }) 
           {
             text: `引いたのはのべ${(people * router.each).toLocaleString("en-US")}組です。重なった分は、一度しか読みません。`,
           },
-          { text: `1回に読む重みは、共有の分も合わせて${read[at]}です。` },
+          { text: `1回に読み出す重みは、共有の分も合わせて${read[at]}です。` },
           { text: "本物のルーターは、このくじのように均等には選びません。" },
         ],
         news: `${people}人で${count}組が起きました。式の平均は${expected[at].toFixed(1)}組です。`,

@@ -2,6 +2,7 @@
 
 import { h, replace, s } from "./dom.mjs";
 import { axes, linearTicks, picture, tickText } from "./marks.mjs";
+import { nibblesData } from "./nibbles-data.mjs";
 import { stage } from "./stage.mjs";
 
 const WEIGHTS = 32;
@@ -39,7 +40,7 @@ export function weightsIn(byte) {
 }
 
 /** Build the figure; `data` holds the block. */
-export function mountNibbles(root, { block }) {
+export function mountNibbles(root, { block } = nibblesData) {
   stage(root, {
     title: "Q4_0の18バイトをさわる",
     intro: "重み32個が入った1ブロックです。どのビットを反転すると、重みがいちばん大きく変わるでしょうか。",

@@ -2,6 +2,7 @@
 
 import { s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch } from "./marks.mjs";
+import { pipesData } from "./pipes-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
 const FILM_S = 6; // in which the slower one runs empty
@@ -23,7 +24,7 @@ export function levels(ends_s, share) {
 }
 
 /** Build the figure; `data` holds the times of both pipes for what can be chosen. */
-export function mountPipes(root, { bits, batches, machines, ...amounts }) {
+export function mountPipes(root, { bits, batches, machines, ...amounts } = pipesData) {
   stage(root, {
     title: "二つの管、空になるのはどちらが後か",
     intro: "左の管は重みを運び、右の管は計算します。どちらのタンクが後まで残るでしょうか。",

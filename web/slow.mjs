@@ -2,6 +2,7 @@
 
 import { s } from "./dom.mjs";
 import { picture, swatch } from "./marks.mjs";
+import { slowData } from "./slow-data.mjs";
 import { stage } from "./stage.mjs";
 
 const STRETCHED = 1e6; // a microsecond is shown as a second
@@ -46,7 +47,7 @@ export function longTime(seconds) {
 }
 
 /** Build the figure; `data` holds the machines and what they bring. */
-export function mountSlow(root, data) {
+export function mountSlow(root, data = slowData) {
   stage(root, {
     title: "1マイクロ秒を、1秒に引き延ばす",
     intro:

@@ -18,11 +18,12 @@ let stages = 0;
  * @param {string} [kind.intro] - What to do with it.
  * @param {object} [kind.initial] - Its first state, which is never changed: each change makes another.
  * @param {(set: (change: object) => void) => Array} [kind.controls] - Makes what changes the state.
- * @param {(state: object, width: number) => {figure: SVGElement, lines: Array<{index?: number, mark?: Node,
- *   text: string|Array}>, news?: string, at?: (t: number) => void, said?: (t: number) => string,
- *   drag?: (x: number) => void}} kind.draw - The picture of a state and the same in words; `news` is what a screen
- *   reader hears of the change, `at` moves the picture to a moment, `said` says what has happened until then, `drag`
- *   takes where a finger or a mouse is on the picture, in its pixels: it moves a slider, which keys move as well.
+ * @param {(state: object, width: number) => {figure: SVGElement, lines: Lines|((t: number) => Lines), news?: string,
+ *   at?: (t: number) => void, said?: (t: number) => string, drag?: (x: number) => void}} kind.draw - The picture of a
+ *   state and the same in words, which may be those of a moment; `Lines` is `Array<{mark?: Node, text: string|Array}>`.
+ *   `news` is what a screen reader hears of the change, `at` moves the picture to a moment, `said` says what has
+ *   happened until then, `drag` takes where a finger or a mouse is on the picture, in its pixels: it moves a slider,
+ *   which keys move as well.
  * @param {number} [kind.duration] - Seconds that it moves.
  */
 export function stage(root, { title, intro, initial = {}, controls = () => [], draw, duration = 0 }) {
@@ -34,12 +35,14 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   let state = Object.freeze(initial);
   let [drawn, width, moment] = [null, 0, 0];
 
+  const moving = () => typeof drawn.lines === "function";
+  const tell = () => refill(readout, (moving() ? drawn.lines(moment) : drawn.lines).map(lineOf));
   const show = () => {
     width = chart.clientWidth;
     drawn = draw(state, Math.max(LEAST_CHART_WIDTH, width || 640));
     drawn.figure.setAttribute("aria-describedby", words);
     replace(chart, drawn.figure);
-    refill(readout, drawn.lines.map(lineOf));
+    tell();
     drawn.at?.(moment);
     chart.classList.toggle("hy-draggable", Boolean(drawn.drag));
   };
@@ -47,11 +50,12 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   const to = (t) => {
     moment = t;
     drawn.at(t);
+    if (moving()) tell();
   };
   const set = (change) => {
     state = Object.freeze({ ...state, ...change });
     show();
-    announce(drawn.news ?? drawn.lines.map((line) => line.text).join("。"));
+    announce(drawn.news ?? (moving() ? drawn.said(moment) : drawn.lines.map((line) => line.text).join("。")));
   };
   const movie = duration ? film({ duration, draw: to, said: (_, t) => announce(drawn.said(t)) }) : null;
   root.setAttribute("role", "group");

@@ -3,6 +3,7 @@
 import { h, s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch } from "./marks.mjs";
 import { stage } from "./stage.mjs";
+import { waterfallData } from "./waterfall-data.mjs";
 
 const HEAD = 30; // heights in pixels
 const BAR = 30;
@@ -19,7 +20,7 @@ export function pile(waits_ms, count) {
 }
 
 /** Build the figure; `data` holds the waits and, for each machine, how long each is. */
-export function mountWaterfall(root, { waits, machines }) {
+export function mountWaterfall(root, { waits, machines } = waterfallData) {
   const last = waits.length;
   stage(root, {
     title: "上限から実測まで、待ち時間を積む",

@@ -125,7 +125,7 @@ TABLE: dict[str, dict[str, str]] = {
     "chapter": _keys(
         room="execute",
         language="lang",
-        text="title subtitle description abstract code-summary page-layout",
+        text="title subtitle description abstract code-summary page-layout nocite",
         strings="bibliography aliases keywords",
         day="date",
         picture="image",

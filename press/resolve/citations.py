@@ -1,9 +1,10 @@
-"""[@key] against the bibliography: one run of citeproc for the whole book."""
+"""[@key] against the bibliography, by citeproc."""
 
 from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -19,39 +20,55 @@ from press.resolve.tree import descend, replace
 
 
 def resolve_citations(book: Book, pages: list[Page], cache: Cache, problems: Problems) -> None:
-    """Fill in every citation and the reference list (the Div `refs`).
+    """Fill in every citation and the lists of references.
 
-    The citations are lifted out of all pages into one small document, so that a style
-    that tells years apart (2022a, 2022b) does so over the whole book, and citeproc runs once.
+    Where a page holds the Div `refs`, the list of the whole book stands there, and a style that tells
+    years apart (2022a, 2022b) does so over the whole book. Otherwise, as in Quarto, each page is by
+    itself: its own list stands at its end, and a style with numbers counts on each page from one.
     """
-    cites = [(page, cite) for page in pages for cite in _cites(page)]
     before = len(problems)
     known = _known_keys(book, cache, problems)
     if len(problems) > before:
         return  # what cannot be read is no reason to say of every citation that it is missing
-    for page, cite in cites:
-        for citation in cite.citations:
+    for page in pages:
+        for citation in (citation for cite in _cites(page) for citation in cite.citations):
             if citation.id not in known:
                 _complain(page, citation.id, bool(book.bibliography), problems)
-    if cites and book.bibliography and all(_refs_div(page) is None for page in pages):
-        problems.add("_quarto.yml", "", "文献を引いていますが、文献表を置くページがありません",
-                     "::: {#refs} ::: を書いた references.qmd を book: chapters に加えてください")  # fmt: skip
     if len(problems) or not book.bibliography:
         return
+    home = next((page for page in pages if _refs_div(page) is not None), None)
+    groups = [(pages, book.nocite)] if home else [([page], _nocite(book, page)) for page in pages]
     try:
-        answered = _citeproc(book, [cite for _, cite in cites], cache)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda group: _fill(book, group[0], group[1], home, cache), groups))
     except pandoc.PandocError as error:
         problems.add(book.csl or "_quarto.yml", "", f"文献を書き出せません（{' '.join(str(error).split())[:200]}）",
                      "csl: のファイルが CSL の書式かを確かめてください")  # fmt: skip
+
+
+def _nocite(book: Book, page: Page) -> str:
+    """What a page lists without citing it: `nocite: "@*"` is all."""
+    return str(page.manuscript.front_matter.get("nocite", book.nocite))
+
+
+def _fill(book: Book, pages: list[Page], nocite: str, home: Page | None, cache: Cache) -> None:
+    """One run of citeproc: the citations of some pages, and the list of what they cite."""
+    cites = [(page, cite) for page in pages for cite in _cites(page)]
+    if not cites and not nocite:
         return
-    blocks = list(pandoc.load(answered).content)
-    home = next((page.href for page in pages if _refs_div(page) is not None), "")
-    for (page, cite), block in zip(cites, blocks, strict=False):
+    *blocks, listed = pandoc.load(_citeproc(book, [cite for _, cite in cites], nocite, cache)).content
+    for (page, cite), block in zip(cites, blocks, strict=True):
         done = block.content[0]
-        done.walk(lambda el, doc, page=page: _aim(el, page, home))
+        done.walk(lambda el, doc, page=page: _aim(el, page, home or page))
         cite.content = list(done.content)
         _unwrap(cite)
-    _fill_references(pages, blocks[len(cites) :])
+    place = home or pages[0]
+    div = _refs_div(place)
+    if div is None:
+        place.blocks.append(listed)
+    else:
+        div.content, div.classes, div.attributes = list(listed.content), list(listed.classes), dict(listed.attributes)
+    place.anchors |= {entry.identifier for entry in listed.content}
 
 
 def _cites(page: Page) -> list[pf.Cite]:
@@ -84,24 +101,16 @@ def _complain(page: Page, key: str, has_bibliography: bool, problems: Problems) 
     problems.add(manuscript.entry.source, manuscript.place(f"@{key}"), f"文献 @{key} が文献表にありません", advice)
 
 
-def _citeproc(book: Book, cites: list[pf.Cite], cache: Cache) -> str:
+def _citeproc(book: Book, cites: list[pf.Cite], nocite: str, cache: Cache) -> str:
     blocks: list[pf.Element] = [pf.Para(pf.Cite(*cite.content, citations=list(cite.citations))) for cite in cites]
     blocks.append(pf.Div(identifier="refs"))
     options = ["--citeproc", "--metadata=link-citations:true", f"--metadata=lang:{book.lang}"]
-    if book.nocite:
-        options.append(f"--metadata=nocite:{book.nocite}")
     if book.csl:
         options.append(f"--csl={book.root / book.csl}")
     options += [f"--bibliography={book.root / path}" for path in book.bibliography]
-    text = pandoc.dump(blocks)
+    text = pandoc.dump(blocks, {"nocite": list(pandoc.load(pandoc.parse(nocite)).content)} if nocite else None)
     read = [*book.bibliography, *([book.csl] if book.csl else [])]
-    key = [
-        text,
-        *options[:2],
-        book.nocite,
-        book.lang,
-        *((book.root / path).read_text(encoding="utf-8") for path in read),
-    ]
+    key = [text, book.lang, *((book.root / path).read_text(encoding="utf-8") for path in read)]
     return cache.text("citations", key, lambda: pandoc.run("-f", "json", "-t", "json", *options, text=text))
 
 
@@ -109,25 +118,10 @@ def _refs_div(page: Page) -> pf.Div | None:
     return next((b for b in page.blocks if isinstance(b, pf.Div) and b.identifier == "refs"), None)
 
 
-def _fill_references(pages: list[Page], blocks: list[pf.Element]) -> None:
-    listed = next((b for b in blocks if isinstance(b, pf.Div) and b.identifier == "refs"), None)
-    for page in pages:
-        here = _refs_div(page)
-        if here is not None and listed is not None:
-            here.content, here.classes, here.attributes = (
-                list(listed.content),
-                list(listed.classes),
-                dict(listed.attributes),
-            )
-            page.anchors |= {entry.identifier for entry in listed.content}
-
-
-def _aim(el: pf.Element, page: Page, home: str) -> Any:
+def _aim(el: pf.Element, page: Page, home: Page) -> Any:
     """A link to a reference leads to the page that holds the list."""
-    if isinstance(el, pf.Link) and re.match(r"#ref-", el.url):
-        if not home:
-            return list(el.content)
-        el.url = el.url if page.href == home else relative(page.href, home) + el.url
+    if isinstance(el, pf.Link) and re.match(r"#ref-", el.url) and page is not home:
+        el.url = relative(page.href, home.href) + el.url
     return None
 
 

@@ -113,7 +113,9 @@ def _source_links(book: Book, page: Page) -> str:
 def _mathml(found: re.Match[str]) -> str:
     """MathML with its TeX as alternative text instead of an annotation that search would read."""
     display, body, tex = found.groups()
-    return f'<math display="{display}" alttext="{tex.replace(chr(34), "&quot;").strip()}">{body}</math>'
+    formula = f'<math display="{display}" alttext="{tex.replace(chr(34), "&quot;").strip()}">{body}</math>'
+    # Only Chromium scrolls a formula itself: Gecko and WebKit need a box around it.
+    return f'<span class="math display">{formula}</span>' if display == "block" else formula
 
 
 def _scrollable(found: re.Match[str]) -> str:

@@ -15,7 +15,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,8 @@ from press.read.config import Book
 from press.resolve.page import Page
 from press.write.generator import Generator, SiteError
 from press.write.mathfont import math_characters, math_font
+from press.write.theme import Repair, check_repairs, finish_assets, finish_page, theme_changed
 
-STYLE = re.compile(r'<link rel="stylesheet" href="[^"]*?assets/([^"]+)">')
-SCRIPT = re.compile(r'<script (?:defer )?src="[^"]*?assets/([^"]+)"></script>')
 INLINE_SCRIPT = re.compile(r"<script(?![^>]* src=)(?![^>]* type=.application/)[^>]*>(.*?)</script>", flags=re.S | re.I)
 CHARSET = '<meta charset="utf-8">'
 # What a page may load and run: what is on its own site or in the page itself; from elsewhere nothing.
@@ -40,50 +38,6 @@ POLICY = (
 )
 DESCRIPTION_LENGTH = 120  # what search engines show of it in Japanese
 STAGE = ".press-site-"  # what a site is called beside its place until it is put there
-
-
-@dataclass(frozen=True)
-class Repair:
-    """One thing that the theme of the pinned version gets wrong."""
-
-    files: str
-    wrong: str  # regular expression
-    right: str
-    why: str
-    always: bool = True  # found in every site; if not, the theme has changed: look again
-
-
-REPAIRS = [
-    Repair("*.html", r'(<input class="md-toggle"[^>]*?) autocomplete="off"', r"\1",
-           "HTML: autocomplete is not for checkboxes"),
-    Repair("*.html", r'(<label class="md-overlay"[^>]*?) aria-hidden="true"', r"\1",
-           "HTML: a label of a control is not to be hidden"),
-    Repair("*.html", r'(<label class="md-nav__link[^>]*?) tabindex=""', r"\1",
-           "HTML: tabindex needs a number", always=False),
-    Repair("bundle.*.js", r'\("nav",\{class:"md-code__nav"\}', '("div",{class:"md-code__nav"}',
-           "accessibility: a copy button is no landmark"),
-    Repair("bundle.*.js", r'=Se\("\.md-search"\)\?Af\(\):Ze;',
-           '=Se(".md-search")?R(fe().searchParams.has("h")?U(0):w,b(xt("header"),"pointerenter"),b(xt("header"),"focusin"),'
-           'b(xt("search"),"click"),b(Y("#__search"),"change"),b(window,"keydown").pipe(S(e=>e.ctrlKey||e.metaKey)))'
-           '.pipe(de(1),g(()=>Af()),ne(1)):Ze;',
-           "speed: the index of the search, most of what a page weighs, comes when a reader goes there"),
-    Repair("bundle.*.js", r'me\(t\)\.subscribe\(i=>\{for\(let a of i\.items\)', r"au(N(Op,{}),o),\g<0>",
-           "the dialog of the search takes letters also while the index is on its way"),
-    Repair("bundle.*.js", r',document\.body\.setAttribute\("data-md-color-switching",""\);'
-           r'for\(let\[f,p\]of Object\.entries\(a\.color\)\)document\.body\.setAttribute\(`data-md-color-\$\{f\}`,p\)',
-           ';for(let[f,p]of Object.entries(a.color))document.body.getAttribute(`data-md-color-${f}`)!==p&&'
-           '(f!=="media"&&document.body.setAttribute("data-md-color-switching",""),document.body.setAttribute(`data-md-color-${f}`,p))',
-           "speed: every element's style was computed two times more on each load, though no color changed"),
-    Repair("bundle.*.js", r'(let n=C\("meta",\{name:"color-scheme"\}\);)document\.head\.appendChild\(n\);', r"\1",
-           "speed: once more for each time that this element changes; chrome.css says the same"),
-    Repair("*.html", r'(?=document\.documentElement\.setAttribute\("data-platform")',
-           'document.documentElement.classList.replace("no-js","js"),',
-           "speed: and once more if this is found out only after the page was drawn"),
-    Repair("*.html", r'(<script) (src="[^"]*/bundle\.[^"]*">)', r"\1 defer \2",
-           "speed: the page is drawn before the script has come"),
-    Repair("*.html", r' data-size="(\d+)x(\d+)"', r' width="\1" height="\2"',
-           "pandoc would print them as a style", always=False),
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -339,28 +293,17 @@ def _generate(book: Book, pages: list[Page], work: Path, generator: Generator) -
 
 
 def _finish(site: Path, book: Book) -> None:
-    """Mend what the theme gets wrong, join its style sheets and its scripts, and close each page to the outside."""
-    _join(site)
+    """Mend and lighten what the theme brings, and close each page to the outside."""
     found: Counter[Repair] = Counter()
+    finish_assets(site, found)
     for path in site.rglob("*.html"):
         address = path.relative_to(site).as_posix()
         path.write_text(_finish_page(path.read_text(encoding="utf-8"), found, book, address), encoding="utf-8")
-    for path in site.rglob("bundle.*.js"):
-        path.write_text(_mend(path.name, path.read_text(encoding="utf-8"), found), encoding="utf-8")
-    for repair in REPAIRS:
-        if repair.always and not found[repair]:
-            raise SiteError(
-                f"Zensical の版が変わったようです。press/write/site.py の REPAIRS を見直してください（{repair.why}）"
-            )
+    check_repairs(found)
 
 
 def _finish_page(text: str, found: Counter[Repair], book: Book, address: str) -> str:
-    text = _mend("page.html", text, found)
-    for pattern in (STYLE, SCRIPT):
-        *others, _ = pattern.finditer(text)
-        for link in others:
-            text = text.replace(link[0], "", 1)
-    return _with_policy(_with_card(text, book, address))
+    return _with_policy(_with_card(finish_page(text, found), book, address))
 
 
 def _with_card(text: str, book: Book, address: str) -> str:
@@ -390,36 +333,13 @@ def _address_of(path: str, book: Book, address: str) -> str:
     return f"{book.site_url.rstrip('/')}/{path}" if book.site_url else "../" * address.count("/") + path
 
 
-def _mend(name: str, text: str, found: Counter[Repair]) -> str:
-    for repair in REPAIRS:
-        if fnmatch(name, repair.files):
-            text, count = re.subn(repair.wrong, repair.right, text)
-            found[repair] += count
-    return text
-
-
-def _join(site: Path) -> None:
-    """One style sheet instead of three and one script instead of two; the last of them has it all.
-
-    A page is not drawn before the last of its style sheets has come, and each request costs a
-    phone the time to the host and back.
-    """
-    page = (site / "index.html").read_text(encoding="utf-8")
-    for pattern in (STYLE, SCRIPT):
-        paths = [site / "assets" / link[1] for link in pattern.finditer(page)]
-        joined = "\n".join(path.read_text(encoding="utf-8") for path in paths)
-        for path in paths[:-1]:
-            path.unlink()
-        paths[-1].write_text(joined, encoding="utf-8")
-
-
 def _with_policy(text: str) -> str:
     """Let the page run the scripts that were written into it, and load nothing from elsewhere."""
     digests = (hashlib.sha256(script.encode()).digest() for script in INLINE_SCRIPT.findall(text))
     inline = " ".join(dict.fromkeys(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests))
     before, charset, after = text.partition(CHARSET)
     if not charset:
-        raise SiteError(f"Zensical の版が変わったようです。ページに {CHARSET} がありません")
+        raise theme_changed(CHARSET)
     policy = POLICY.format(inline=inline)
     return f'{before}{charset}\n      <meta http-equiv="Content-Security-Policy" content="{policy}">{after}'
 

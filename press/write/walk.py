@@ -23,7 +23,7 @@ from press.resolve.tree import descend
 # A page's own machinery: it does nothing without the page.
 MACHINERY = re.compile(r"\s*(<!--.*?-->|<(script|style)\b[^>]*>.*?</\2>|<link\b[^>]*>)\s*", flags=re.S | re.I)
 # Boxes that are no more than what is in them.
-OPEN = {"captions", "tabset", "layout", "aside", "fold", "column", "columns"}
+OPEN = {"captions", "tabset", "layout", "aside", "fold", "column", "columns", "references", "csl-entry"}
 # Elements that stay as they are, but for what is in them.
 PLAIN = (pf.Para, pf.Plain, pf.Str, pf.Space, pf.SoftBreak, pf.LineBreak, pf.Emph, pf.Strong, pf.Code, pf.Math,
          pf.Quoted, pf.Superscript, pf.Subscript, pf.Strikeout, pf.BlockQuote, pf.BulletList, pf.OrderedList,

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from tests.checks import references
-from tests.checks.chapters import Manuscript
+from tests.checks.chapters import Manuscript, without_code
 from tests.checks.report import expect_none
 
 ENTRY = "@online{jiang2025,\n  title = {題},\n  url = {https://example.org/},\n  urldate = {2026-11-22},\n}\n"
@@ -47,38 +47,15 @@ def test_gaps_are_found(tmp_path, markdown, bibliography, complaint):
     assert any(complaint in problem for problem in found), found
 
 
-def test_citations_tell_their_sources_apart(root):
-    expect_none(references.ambiguous(root / "references.bib", root / "references.csl"))
-
-
-TWO_OF_A_YEAR = (
-    "@online{first, author = {{Apple}}, title = {One}, date = {2024-05}, urldate = {2026-11-22}}\n"
-    "@online{second, author = {{Apple}}, title = {Two}, SHORT date = {2024}, urldate = {2026-11-22}}\n"
-)
-TWO_WITHOUT_A_YEAR = TWO_OF_A_YEAR.replace("date = {2024-05},", "").replace("date = {2024},", "")
-
-
-@pytest.mark.parametrize(
-    ("bibliography", "shown"),
-    [(TWO_OF_A_YEAR, "（Apple 2024）"), (TWO_WITHOUT_A_YEAR, "（Apple、2026年参照）")],
-)
-def test_sources_that_look_the_same_are_found(tmp_path, root, bibliography, shown):
-    path = tmp_path / "references.bib"
-    path.write_text(bibliography.replace("SHORT", ""), encoding="utf-8")
-    (found,) = references.ambiguous(path, root / "references.csl")
-    assert "@first、@second" in found
-    assert shown in found
-    path.write_text(bibliography.replace("SHORT", "shorttitle = {Two},"), encoding="utf-8")
-    assert references.ambiguous(path, root / "references.csl") == []
-
-
-def test_suffixes_to_years_are_found(tmp_path, root):
-    style = (root / "references.csl").read_text(encoding="utf-8")
-    path = tmp_path / "suffixes.csl"
-    path.write_text(style.replace("<citation ", '<citation disambiguate-add-year-suffix="true" '), encoding="utf-8")
-    assert any(
-        "disambiguate-add-year-suffix" in problem for problem in references.ambiguous(root / "references.bib", path)
-    )
+def test_the_list_of_references_stands_beneath_its_heading(manuscripts):
+    """Both engines put a page's list at its end, under whatever heading stands there."""
+    last = {
+        one.name: re.findall(r"(?m)^## (\S+)", without_code(one.markdown))[-1:]
+        for one in manuscripts
+        if references.cited_keys(one)
+    }
+    assert len(last) > 10
+    expect_none(f"{name}: 最後の節は「出典」ではなく{heading}" for name, heading in last.items() if heading != ["出典"])
 
 
 def doubled_words(markdown: str) -> list[str]:

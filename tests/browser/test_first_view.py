@@ -10,14 +10,34 @@ CHAPTER = "chapters/03-a100-vs-macmini.html"
 SCHEME = "getComputedStyle(document.documentElement).colorScheme"
 
 
-def test_the_index_of_the_search_comes_when_a_reader_goes_there(visitor):
+def test_the_search_comes_when_a_reader_goes_there(visitor):
     asked = []
     visitor.page.on("request", lambda request: asked.append(request.url.removeprefix(visitor.address)))
     page = visitor.visit(CHAPTER)
-    assert asked and "search.json" not in asked
-    with page.expect_request("**/search.json"):
+    assert asked and not [name for name in asked if "search" in name]
+    with page.expect_request("**/search.json"), page.expect_request("**/search-dialog.*.js"):
         page.keyboard.press("Tab")  # the link that skips the header; it stands in the page before it
         page.locator(".md-search__button").focus()
+    assert visitor.problems == []
+
+
+def test_what_is_typed_before_the_dialog_of_the_search_is_there_is_typed_into_it(visitor):
+    page = visitor.page
+    waiting = []
+    page.route("**/search-dialog.*.js", lambda route: waiting.append(route))
+    page = visitor.visit(CHAPTER)
+    with page.expect_request("**/search-dialog.*.js"):
+        page.locator(".md-search__button").press("Enter")
+    page.keyboard.type("帯域")
+    assert page.get_by_role("combobox").count() == 0
+    for route in waiting:
+        route.continue_()
+    page.get_by_role("combobox").wait_for()
+    page.keyboard.type("幅")
+    assert page.get_by_role("combobox").input_value() == "帯域幅"
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.press("Escape")
+    wait_until(page, "document.activeElement.matches('.md-search__button')")
     assert visitor.problems == []
 
 

@@ -13,10 +13,13 @@ from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS, bound_of
+from tests.web.test_live import GUESS, bound_of, flop_by_kind, walked_at
+from tools.page import serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import (
     BLOCK,
+    WALK_CONTEXTS,
+    WALK_MODELS,
     drawing_data,
     eight_data,
     filling_data,
@@ -36,8 +39,11 @@ PLACES = {
     "slow": "chapters/01-memory-hierarchy.html",
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
+    "walk": "chapters/04-flops-per-token.html",
     "nibbles": "chapters/06-quantization.html",
     "filling": "chapters/07-kv-cache.html",
+    "queue": "chapters/15-serving.html",
+    "split": "chapters/13-does-not-fit.html",
     "lottery": "chapters/08-moe-and-clusters.html",
     "eight": "chapters/08-moe-and-clusters.html",
     "drawing": "chapters/09-measured.html",
@@ -408,6 +414,40 @@ LOGARITHMIC = """(root) => {
 }"""
 
 
+@pytest.mark.parametrize("visitor", [NARROW], ids=["390"], indirect=True)
+def test_a_token_has_walked_as_far_as_is_counted(visitor):
+    _, root = live(visitor, "walk")
+    draw = random.Random(32)
+    svg = root.locator("svg.hy-plot")
+    for _ in range(10):
+        which, place, t = draw.randrange(2), draw.randrange(len(WALK_CONTEXTS)), round(draw.uniform(0, 16), 1)
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("slider", name="参照するトークン").fill(str(place))
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        model, context = hayasa.get_model(WALK_MODELS[which]), WALK_CONTEXTS[place]
+        flop, read = walked_at(model, context, t)
+        marks = root.evaluate(BARS)
+        bars = [mark for mark in marks if "from" in mark]
+        zero, scale = axis(marks, bars[0]["top"])
+        ends = [zero + scale * end / 1e9 for end in np.cumsum([0, *flop])]
+        assert [bar["from"] for bar in bars] == pytest.approx(ends[:-1], abs=1)
+        assert [bar["to"] for bar in bars] == pytest.approx(ends[1:], abs=1)
+        said = svg.text_content()
+        assert f"計算 {sum(flop) / 1e9:.3f}\u00a0GFLOP" in said and f"読んだ重み {read / 1e9:.3f}\u00a0GB" in said
+        # The token stands in the layer where it has come to, the layer in the model.
+        whole = flop_by_kind(model, context)
+        circle, strip, box = svg.evaluate(
+            """(svg) => [svg.querySelector("circle").cx.baseVal.value,
+              svg.querySelector("rect.hy-walked").getBBox().width, svg.viewBox.baseVal.width - 16]"""
+        )
+        assert circle == pytest.approx(8 + box * min(1, t / 10), abs=0.1)
+        assert strip == pytest.approx(box * sum(flop) / sum(whole), abs=0.1)
+        lines = root.locator(".hy-readout").text_content()
+        for part in whole:
+            assert f"{part / 1e9:.2f}\u00a0GFLOP、{100 * part / sum(whole):.0f}%" in lines
+    expect_none(visitor.problems)
+
+
 @pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)
 def test_the_work_is_drawn_where_hayasa_says_and_follows_the_finger(visitor):
     page, root = live(visitor, "climb")
@@ -449,6 +489,91 @@ def test_the_work_is_drawn_where_hayasa_says_and_follows_the_finger(visitor):
     assert slider.get_attribute("aria-valuetext") == f"{SIZES[9]}トークン"
     page.mouse.move(*start["at"])
     assert slider.input_value() == "9", "only what is held follows"
+    expect_none(visitor.problems)
+
+
+# ---- the queue
+
+# How many squares wait and are taken, how full the memory is, and how high each line of the first chart ends.
+HOUSE = """(svg) => {
+  const count = (name) => (svg.querySelector(name).getAttribute("d") || "").split("M").length - 1;
+  const wide = (name) => svg.querySelector(name).getBBox().width;
+  const ticks = [...svg.querySelectorAll("text.hy-tick")].filter((one) => Number(one.getAttribute("x")) === 34);
+  const second = ticks.findIndex((one, i) => i && one.textContent === "0"); // of the other chart, where that is below
+  const [zero, top] = [ticks[0], ticks.at(second < 0 ? -1 : second - 1)];
+  const y = (one) => Number(one.getAttribute("y")) - 4;
+  const ends = [...svg.querySelectorAll("polyline")].slice(0, 2).map((line) => [...line.points].at(-1).y);
+  return {
+    waiting: count("path.hy-series-1"), running: count("path.hy-series-0"), seats: count("path.hy-box"),
+    filled: wide("rect.hy-work") / wide("rect.hy-tank"),
+    ends: ends.map((end) => ((end - y(zero)) / (y(top) - y(zero))) * Number(top.textContent)),
+    dots: svg.querySelectorAll("g rect.hy-filled").length,
+  };
+}"""
+
+
+@WIDTHS
+def test_the_queue_is_drawn_as_long_as_the_scheduler_says_and_its_knee_as_it_is_seen(visitor):
+    _, root = live(visitor, "queue")
+    data, draw, svg = serving.queue_data(), random.Random(16), root.locator("svg.hy-plot")
+    assert svg.evaluate(HOUSE)["dots"] == 0, "nothing is shown before it ran"
+    for last in (False, False, True, True):
+        which, rate = draw.randrange(len(data["seats"])), draw.randrange(len(data["rates"]))
+        t = data["seconds"] if last else round(draw.uniform(2, 19), 1)
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("slider", name="1秒に来る依頼").fill(str(rate))
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        run, k = data["runs"][which][rate], int(t / data["step"] + 1e-9) + 1
+        waiting, running, cached = (sum(run[name][:k]) for name in ("waiting", "running", "cached"))
+        shown = svg.evaluate(HOUSE)
+        assert (shown["waiting"], shown["running"], shown["seats"]) == (waiting, running, data["seats"][which])
+        assert shown["ends"] == pytest.approx([running, waiting], abs=1.5)
+        assert shown["filled"] == pytest.approx(data["grain"] * cached * data["bytes"] / 6e9, abs=0.01)
+        said = root.locator(".hy-readout").text_content()
+        assert f"席で書いている依頼：{running}件" in said and f"列で待つ依頼：{waiting}件" in said
+        assert ("待った時間は、平均" in said) == last == (shown["dots"] > 0)
+    # At the end, each rate leaves its mark.
+    root.get_by_role("slider", name="1秒に来る依頼").press("Home")
+    root.get_by_role("slider", name="1秒に来る依頼").press("ArrowRight")
+    assert svg.evaluate(HOUSE)["dots"] >= 3
+    expect_none(visitor.problems)
+
+
+# ---- the split between GPU and host
+
+
+@WIDTHS
+def test_the_bar_of_a_token_is_as_long_as_the_split_says(visitor):
+    _, root = live(visitor, "split")
+    data, draw = splitting.split_data(), random.Random(17)
+    for _ in range(8):
+        which, ram = draw.randrange(2), draw.randrange(2)
+        model = data["models"][which]
+        outside = draw.randint(model["layers"] // 2, model["layers"])
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("radio").nth(2 + ram).check()
+        root.get_by_role("slider", name="外に置く層").fill(str(outside))
+        marks = root.evaluate(BARS)
+        bars = [mark for mark in marks if "from" in mark]
+        zero, scale = axis(marks, max([bar["top"] for bar in bars], default=0))
+        said = root.locator(".hy-readout").text_content()
+        for way in model["ways"]:
+            parts = [way["gpu"], way["host"], way["hand_over"], way["disk"][ram]]
+            waits = [1000 * one[outside] for one in parts if one[outside]]
+            if way["on_gpu"][outside] > data["usable"]:
+                assert (
+                    f"GPUに{(way['on_gpu'][outside] - data['usable']) / 1e9:.1f}\N{NO-BREAK SPACE}GB入りきりません"
+                    in said
+                )
+                continue
+            end = 0.0
+            for wait, bar in zip(waits, bars[: len(waits)], strict=True):
+                assert (bar["from"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+                end += wait
+                assert (bar["to"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+            assert f"で、毎秒{float(f'{1000 / end:.3g}'):g}トークン" in said
+            bars = bars[len(waits) :]
+        assert bars == []
     expect_none(visitor.problems)
 
 

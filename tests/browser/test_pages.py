@@ -33,6 +33,8 @@ def violations(page, axe, part: str = "document") -> list[str]:
     ]
 
 
+# Only Chromium lets a formula scroll itself: what must scroll in every browser stands in a box.
+ELSEWHERE = "math { overflow: visible !important }"
 UNFOLD = "document.querySelectorAll('main details').forEach(part => part.open = true)"
 
 
@@ -52,6 +54,7 @@ def test_a_phone_never_scrolls_sideways_and_paper_cuts_nothing_off(visitor, page
     for name in page_names:
         page = visitor.visit(name, until="load")
         page.evaluate(UNFOLD)
+        page.add_style_tag(content=ELSEWHERE)
         page.evaluate("window.scrollTo(10_000, 0)")
         width, scrolled = page.evaluate("[document.documentElement.scrollWidth, window.scrollX]")
         if width > PHONE["viewport"]["width"] or scrolled:

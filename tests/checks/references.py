@@ -47,32 +47,3 @@ def problems(manuscripts: Iterable[Manuscript], bibliography: Path) -> list[str]
         if key not in cited:
             result.append(f"{bibliography.name}: @{key} はどこからも引かれていません")
     return result
-
-
-def in_text(bibliography: Path, style: Path) -> dict[str, str]:
-    """Return what a citation of each entry looks like in the text, by key."""
-    keys = list(read_bibliography(bibliography))
-    source = "\n\n".join(f"[@{key}]" for key in keys)
-    options = ["--citeproc", f"--bibliography={bibliography}", f"--csl={style}", "--metadata=suppress-bibliography"]
-    text = pandoc.run("-f", "markdown", "-t", "plain", *options, "--wrap=none", text=source)
-    return dict(zip(keys, text.split("\n\n"), strict=True))
-
-
-def ambiguous(bibliography: Path, style: Path) -> list[str]:
-    """Return the groups of entries that a reader cannot tell apart in the text.
-
-    Quarto runs citeproc once per page. What a style adds to tell entries apart (2024a, 2024b)
-    therefore differs from page to page and from the list, so it must not add anything.
-    """
-    result = [
-        f"{style.name}: {name} は使えません"
-        for name in re.findall(r"disambiguate-[\w-]+", style.read_text(encoding="utf-8"))
-    ]
-    same: dict[str, list[str]] = {}
-    for key, text in in_text(bibliography, style).items():
-        same.setdefault(text.strip(), []).append(f"@{key}")
-    return result + [
-        f"{bibliography.name}: {'、'.join(keys)} はどれも本文で{text}になります。shorttitle を付けてください"
-        for text, keys in same.items()
-        if len(keys) > 1
-    ]

@@ -184,7 +184,6 @@ BROKEN = {
     "two files for one page": ({"_quarto.yml": config("a.ipynb", "a.ipynb, a.qmd"), "a.qmd": "# 題\n"}, "_quarto.yml", "", "同じページ"),
     "chapter outside the book": ({"_quarto.yml": config("a.ipynb", "../a.ipynb")}, "_quarto.yml", "", "外にあります"),
     "date that changes": ({"_quarto.yml": config("title: 見本", "title: 見本\n  date: today")}, "_quarto.yml", "", "today"),
-    "citations but no reference list": ({"references.qmd": "# 文献\n", "a.ipynb": chapter(text_cell("[@dao2022]"))}, "_quarto.yml", "", "文献表を置くページ"),
     "unreadable layout": ({"a.ipynb": chapter(text_cell('::: {layout="[[1,"}\n![](a.svg)\n:::')), "a.svg": PIXEL}, "a.ipynb", "セル 2", "layout"),
     "raw TeX": ({"a.ipynb": chapter(text_cell("\\newpage"))}, "a.ipynb", "セル 2", "newpage"),
     "formula that is no TeX": ({"a.ipynb": chapter(text_cell("$\\frac{1}$"))}, "a.ipynb", "セル 2", "frac"),

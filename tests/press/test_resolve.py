@@ -157,6 +157,13 @@ def test_a_stored_html_table_becomes_a_table_with_its_label(tmp_path: Path) -> N
     assert (table.identifier, pf.stringify(table.caption).replace("\u00a0", " ")) == ("tbl-a", "表 1.1: 題")
 
 
+NUMBERS = """<style xmlns="http://purl.org/net/xbiblio/csl" class="in-text" version="1.0">
+<info><title>n</title><id>n</id><updated>2026-01-01T00:00:00+00:00</updated></info>
+<citation><layout delimiter=","><text variable="citation-number"/></layout></citation>
+<bibliography><layout><text variable="citation-number" suffix=" "/><text variable="title"/></layout></bibliography>
+</style>"""
+
+
 def test_years_are_told_apart_over_the_whole_book(tmp_path: Path) -> None:
     bibliography = "@article{a, title={A}, author={Dao, Tri}, year={2022}}\n@article{b, title={B}, author={Dao, Tri}, year={2022}}\n"
     make_book(
@@ -171,6 +178,42 @@ def test_years_are_told_apart_over_the_whole_book(tmp_path: Path) -> None:
     assert links(first) == [("references.html#ref-a", "Dao 2022年a")]
     assert links(second) == [("references.html#ref-b", "Dao 2022年b")]
     assert len([d for d in all_of(listed, pf.Div) if "csl-entry" in d.classes]) == 2
+
+
+def test_without_a_place_for_the_whole_books_list_each_page_has_its_own(tmp_path: Path) -> None:
+    """As in Quarto 1.10: numbers begin anew on each page, and `nocite` lists what is not cited."""
+    bibliography = "".join(f"@online{{{key}, title={{{key.upper()}}}}}\n" for key in "abc")
+    make_book(
+        tmp_path,
+        **{
+            "index.qmd": "# 序 {.unnumbered}\n\n[@a; @c]\n",
+            "a.ipynb": notebook(text_cell("# 題\n\n[@b] と [@a]\n\n## 出典")),
+            "references.qmd": '---\nnocite: "@*"\n---\n\n# 参考文献 {.unnumbered}\n',
+            "references.bib": bibliography,
+            "numbers.csl": NUMBERS,
+            "_quarto.yml": CONFIG + "csl: numbers.csl\n",
+        },
+    )
+    first, second, listed = pages_of(tmp_path)
+    assert links(first) == [("#ref-a", "1"), ("#ref-c", "2")]
+    assert links(second) == [("#ref-b", "1"), ("#ref-a", "2")]
+    entries = [
+        [pf.stringify(el).strip() for el in all_of(page, pf.Div) if "csl-entry" in el.classes]
+        for page in (first, second, listed)
+    ]
+    assert entries == [["1 A", "2 C"], ["1 B", "2 A"], ["1 A", "2 B", "3 C"]]
+    assert second.anchors >= {"ref-a", "ref-b"}
+    assert second.blocks[-1].identifier == "refs"  # beneath the last heading
+
+
+def test_a_page_without_citations_has_no_list(tmp_path: Path) -> None:
+    make_book(tmp_path, **{"a.ipynb": notebook(text_cell("# 題\n\n[@dao2022]")), "references.qmd": "# 索引\n"})
+    first, second, last = pages_of(tmp_path)
+    assert [bool([d for d in all_of(page, pf.Div) if d.identifier == "refs"]) for page in (first, second, last)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_only_what_is_for_html_is_left(tmp_path: Path) -> None:

@@ -17,23 +17,26 @@ import hayasa
 from hayasa.book.blocks import quantize_q4_0
 from hayasa.engine.waits import COMPUTE, READ_WEIGHTS
 from hayasa.machine.split import pipeline_step_s
+from hayasa.model.flops import attention_flop_per_token, weight_flop_per_token
 from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
-from tools.page import script
+from tools.page import script, serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES, climb_data
 from tools.page.live import (
     BLOCK,
     FILLING_MODELS,
+    LIVE,
+    WALK_MODELS,
     drawing_data,
     eight_data,
     filling_data,
     least_squares,
-    live_data,
     lottery_data,
     macs_data,
     pipes_data,
     slow_data,
+    walk_data,
     waterfall_data,
 )
 
@@ -45,8 +48,8 @@ CHOICE = re.compile(r"^(?:\d\.|-) (.*)$", re.MULTILINE)
 @pytest.fixture(scope="module")
 def page() -> MiniRacer:
     context = MiniRacer()
-    for name in ("chapter", "live"):
-        context.eval(script.plain_script(ROOT, name))
+    for one in (script.plain_script(ROOT, "chapter"), *script.live_scripts(ROOT).values()):
+        context.eval(one)
     return context
 
 
@@ -212,7 +215,7 @@ def test_the_two_numbers_and_their_errors_are_chapter_9_s(page, manuscripts):
     assert output_of(manuscripts, "measured-data-3").startswith(f"{count}行、")
     table = dict(re.findall(r"^\| (\S+)（.*?\|\s*([\d.]+)% ", output_of(manuscripts, "tbl-held-out"), re.MULTILINE))
     for name, numbers in (("上限", {"eta": 1, "wait_s": 0}), ("二つの数", fit)):
-        assert f"{100 * page.call('hayasaLive.errorOfFit', formats, numbers):.1f}" == table[name]
+        assert f"{100 * page.call('hayasaLive.parts.fitting.errorOfFit', formats, numbers):.1f}" == table[name]
 
 
 def test_the_reader_s_own_line_is_as_far_off_as_it_is(page):
@@ -221,14 +224,14 @@ def test_the_reader_s_own_line_is_as_far_off_as_it_is(page):
     places = np.arange(0, 821e9, 20e9)
     for _ in range(30):
         line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
-        shown = [page.call("hayasaLive.lineAt", line, one) for one in bandwidth]
+        shown = [page.call("hayasaLive.parts.drawing.lineAt", line, one) for one in bandwidth]
         assert shown == pytest.approx(np.interp(bandwidth, places, line))
         fit = {"eta": draw.uniform(0.4, 1), "wait_s": draw.uniform(0, 0.012)}
-        given = [page.call("hayasaLive.speedBy", data["bytes"], one, fit) for one in bandwidth]
+        given = [page.call("hayasaLive.shared.speedBy", data["bytes"], one, fit) for one in bandwidth]
         assert given == pytest.approx(1 / (data["bytes"] / bandwidth / fit["eta"] + fit["wait_s"]))
         formats = [{"bytes": data["bytes"], "rows": data["rows"]}]
         off = np.abs(np.array(given) / speed - 1).mean()
-        assert page.call("hayasaLive.errorOfFit", formats, fit) == pytest.approx(off)
+        assert page.call("hayasaLive.parts.fitting.errorOfFit", formats, fit) == pytest.approx(off)
 
 
 def test_a_stroke_changes_the_line_only_where_it_passes(page):
@@ -237,7 +240,7 @@ def test_a_stroke_changes_the_line_only_where_it_passes(page):
     for _ in range(100):
         line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
         ends = sorted((draw.uniform(0, 820e9), draw.uniform(0, 250)) for _ in range(2))
-        there, back = ([*page.call("hayasaLive.drawnOver", line, *way)] for way in (ends, ends[::-1]))
+        there, back = ([*page.call("hayasaLive.parts.drawing.drawnOver", line, *way)] for way in (ends, ends[::-1]))
         assert there == pytest.approx(back)
         (left, start), (right, end) = ends
         for i, place in enumerate(places):
@@ -249,7 +252,7 @@ def test_a_stroke_changes_the_line_only_where_it_passes(page):
     for _ in range(40):
         line = [0.0, *(draw.uniform(0, 250) for _ in places[1:])]
         which, speed = draw.randrange(5), draw.uniform(0, 250)
-        moved = [*page.call("hayasaLive.bent", line, which, speed)]
+        moved = [*page.call("hayasaLive.parts.drawing.bent", line, which, speed)]
         before, here, after = handles[which], handles[which + 1], handles[min(which + 2, 5)]
         assert moved[here] == pytest.approx(speed)
         assert (moved[:before], moved[after + 1 :]) == (line[:before], line[after + 1 :])
@@ -266,7 +269,7 @@ def test_a_token_takes_what_hayasa_says(page):
     assert 1 / whole == pytest.approx(13.15, abs=0.01)
     draw = random.Random(3)
     for link_s in [0.0, *(draw.uniform(0, 0.02) for _ in range(200))]:
-        given = page.call("hayasaLive.passing", {**data, "people": 1, "link_s": link_s})
+        given = page.call("hayasaLive.parts.eight.passing", {**data, "people": 1, "link_s": link_s})
         assert given["token_s"] == pytest.approx(pipeline_step_s(whole, 8, link_latency_s=link_s))
         assert given["tokens_per_s"] == pytest.approx(1 / given["token_s"])
 
@@ -277,7 +280,7 @@ def test_the_schedule_is_one_of_work_that_nobody_does_twice(page):
         people, link_s = draw.randint(1, 8), draw.choice([0.0, draw.uniform(0, 0.02)])
         part_s, until_s = draw.uniform(0.002, 0.02), draw.uniform(0.5, 2.0)
         given = {"machines": 8, "messages": draw.choice([7, 8]), "part_s": part_s, "people": people, "link_s": link_s}
-        work = [dict(one) for one in page.call("hayasaLive.schedule", given, until_s)]
+        work = [dict(one) for one in page.call("hayasaLive.parts.eight.schedule", given, until_s)]
         for machine in range(8):
             own = [one for one in work if one["machine"] == machine]
             assert all(b["from"] >= a["to"] - 1e-12 for a, b in itertools.pairwise(own))
@@ -289,7 +292,7 @@ def test_the_schedule_is_one_of_work_that_nobody_does_twice(page):
                 assert after["from"] >= before["to"] + waited - 1e-12
         # As many come out as the closed form says.
         done = sum(one["machine"] == 7 and one["to"] <= until_s for one in work)
-        closed = page.call("hayasaLive.passing", given)
+        closed = page.call("hayasaLive.parts.eight.passing", given)
         assert done == pytest.approx((until_s - closed["token_s"]) * closed["tokens_per_s"], abs=people + 1)
 
 
@@ -306,7 +309,7 @@ def test_the_waits_are_those_of_chapter_3(page, manuscripts):
     for k, wait in enumerate(data["waits"]):
         row = [wait]
         for machine in data["machines"]:
-            end = page.call("hayasaLive.pile", machine["waits_ms"], k + 1)
+            end = page.call("hayasaLive.parts.waterfall.pile", machine["waits_ms"], k + 1)
             row += [f"{machine['waits_ms'][k]:.2f}", f"{1000 / end:.0f}"]
         shown.append(row)
     assert shown == table
@@ -314,7 +317,7 @@ def test_the_waits_are_those_of_chapter_3(page, manuscripts):
 
 def test_data_is_json_of_the_figures_that_the_chapters_name(manuscripts):
     named = {kind for one in manuscripts for kind in re.findall(r'data-live="([\w-]+)"', one.markdown)}
-    assert named <= live_data().keys()
+    assert named <= LIVE.keys()
     assert named
 
 
@@ -340,10 +343,10 @@ def test_the_later_tank_is_empty_at_the_end(page):
     draw = random.Random(9)
     for _ in range(100):
         ends, share = [draw.uniform(1e-5, 1), draw.uniform(1e-5, 1)], draw.uniform(0, 1)
-        for end, level in zip(ends, page.call("hayasaLive.levels", ends, share), strict=True):
+        for end, level in zip(ends, page.call("hayasaLive.parts.pipes.levels", ends, share), strict=True):
             assert level == pytest.approx(max(0.0, 1 - share * max(ends) / end))
-        assert max([*page.call("hayasaLive.levels", ends, 1)]) == pytest.approx(0)
-        assert [*page.call("hayasaLive.levels", ends, 0)] == [1, 1]
+        assert max([*page.call("hayasaLive.parts.pipes.levels", ends, 1)]) == pytest.approx(0)
+        assert [*page.call("hayasaLive.parts.pipes.levels", ends, 0)] == [1, 1]
 
 
 # ---- the bytes of a block
@@ -365,26 +368,28 @@ def test_a_block_is_read_as_gguf_reads_it(page):
     for _ in range(200):
         block = [*half_bytes(draw), *(draw.randrange(256) for _ in range(16))]
         (scale,) = struct.unpack("<e", bytes(block[:2]))
-        assert page.call("hayasaLive.half", block[0], block[1]) == scale
-        given = [*page.call("hayasaLive.dequantized", block)]
+        assert page.call("hayasaLive.parts.nibbles.half", block[0], block[1]) == scale
+        given = [*page.call("hayasaLive.parts.nibbles.dequantized", block)]
         library = quants.dequantize(np.array([block], np.uint8), GGMLQuantizationType.Q4_0)[0]
         assert given == pytest.approx(library.tolist(), rel=1e-6)
 
 
 def test_what_16_bits_cannot_write_is_no_number(page):
-    assert page.eval("hayasaLive.half(0, 0x7c) === Infinity && hayasaLive.half(0, 0xfc) === -Infinity")
-    assert page.eval("Number.isNaN(hayasaLive.half(1, 0xfc))")
+    assert page.eval(
+        "hayasaLive.parts.nibbles.half(0, 0x7c) === Infinity && hayasaLive.parts.nibbles.half(0, 0xfc) === -Infinity"
+    )
+    assert page.eval("Number.isNaN(hayasaLive.parts.nibbles.half(1, 0xfc))")
 
 
 def test_a_bit_changes_the_weights_of_its_byte_and_no_other(page):
-    block = live_data()["nibbles"]["block"]
-    before = [*page.call("hayasaLive.dequantized", block)]
+    block = LIVE["nibbles"]()["block"]
+    before = [*page.call("hayasaLive.parts.nibbles.dequantized", block)]
     for byte in range(18):
         for bit in range(8):
             turned = [value ^ (1 << bit) if i == byte else value for i, value in enumerate(block)]
-            after = [*page.call("hayasaLive.dequantized", turned)]
+            after = [*page.call("hayasaLive.parts.nibbles.dequantized", turned)]
             moved = {i for i in range(32) if after[i] != before[i]}
-            weights = [*page.call("hayasaLive.weightsIn", byte)]
+            weights = [*page.call("hayasaLive.parts.nibbles.weightsIn", byte)]
             # A weight of the middle step is 0 whatever the scale.
             wanted = {i for i in weights if before[i]} if byte < 2 else {weights[bit >= 4]}
             assert moved == wanted
@@ -396,12 +401,12 @@ def test_a_bit_changes_the_weights_of_its_byte_and_no_other(page):
 def test_a_draw_is_the_same_whenever_it_is_drawn_and_nobody_draws_twice(page):
     router = {"experts": 256, "each": 8}
     for people in (1, 5, 40):
-        drawn = [*page.call("hayasaLive.draw", router, people, 17)]
-        assert drawn == [*page.call("hayasaLive.draw", router, people, 17)]
-        assert drawn != [*page.call("hayasaLive.draw", router, people, 18)]
+        drawn = [*page.call("hayasaLive.parts.lottery.draw", router, people, 17)]
+        assert drawn == [*page.call("hayasaLive.parts.lottery.draw", router, people, 17)]
+        assert drawn != [*page.call("hayasaLive.parts.lottery.draw", router, people, 18)]
         assert sum(drawn) == people * 8
         assert max(drawn) <= people
-    assert sorted(page.call("hayasaLive.draw", router, 1, 3))[-9:] == [0, *[1] * 8]
+    assert sorted(page.call("hayasaLive.parts.lottery.draw", router, 1, 3))[-9:] == [0, *[1] * 8]
 
 
 def test_the_draws_agree_with_the_formula(page):
@@ -409,7 +414,9 @@ def test_the_draws_agree_with_the_formula(page):
     router = data["router"]
     assert data["expected"] == pytest.approx([256 * (1 - (1 - 8 / 256) ** people) for people in data["people"]])
     for people, expected in zip(data["people"], data["expected"], strict=True):
-        counts = [sum(map(bool, page.call("hayasaLive.draw", router, people, seed))) for seed in range(1, 201)]
+        counts = [
+            sum(map(bool, page.call("hayasaLive.parts.lottery.draw", router, people, seed))) for seed in range(1, 201)
+        ]
         mean = sum(counts) / len(counts)
         spread = (sum((count - mean) ** 2 for count in counts) / len(counts)) ** 0.5
         assert abs(mean - expected) <= 3 * spread / len(counts) ** 0.5 + 1e-9
@@ -430,8 +437,10 @@ def test_the_cache_and_the_speed_are_hayasa_s_at_any_length(page):
     for name, model in zip(FILLING_MODELS, data["models"], strict=True):
         for tokens in [0, 1, 1023, 1024, 1025, *(draw.randrange(data["longest"]) for _ in range(60))]:
             result = hayasa.estimate(name, "apple-m4-10c", weights="q4_k_m", engine="ideal", context_length=tokens)
-            assert page.call("hayasaLive.cacheBytes", model, tokens) == pytest.approx(result.kv_bytes_per_step)
-            given = page.call("hayasaLive.boundAt", model, data["bandwidth"], tokens)
+            assert page.call("hayasaLive.parts.filling.cacheBytes", model, tokens) == pytest.approx(
+                result.kv_bytes_per_step
+            )
+            given = page.call("hayasaLive.parts.filling.boundAt", model, data["bandwidth"], tokens)
             assert given == pytest.approx(result.decode_tokens_per_s_bound, rel=1e-6)
 
 
@@ -440,7 +449,10 @@ def test_a_talk_fits_as_long_as_hayasa_says(page):
     device = replace(hayasa.get_device("apple-m4-10c"), memory_capacity_bytes=16 * 2**30)
     for name, model in zip(FILLING_MODELS, data["models"], strict=True):
         longest = hayasa.max_context_length(hayasa.get_model(name), device, hayasa.get_weight_format("q4_k_m"))
-        filled = [model["resident"] + page.call("hayasaLive.cacheBytes", model, longest + more) for more in (0, 1000)]
+        filled = [
+            model["resident"] + page.call("hayasaLive.parts.filling.cacheBytes", model, longest + more)
+            for more in (0, 1000)
+        ]
         assert filled[0] <= model["usable"] < filled[1]
 
 
@@ -473,7 +485,7 @@ def test_the_work_lies_where_hayasa_says_wherever_it_is_dragged(page):
         which, work = draw.randrange(len(MODELS)), draw.randrange(2)
         size, context = draw.randrange(len(SIZES)), draw.randrange(len(CONTEXTS))
         shown, one = MODELS[which], data["models"][which]
-        given = page.call("hayasaLive.climbed", one, {"work": work, "size": size, "context": context})
+        given = page.call("hayasaLive.parts.climb.climbed", one, {"work": work, "size": size, "context": context})
         for (device, _), machine in zip(shown.machines.values(), given["machines"], strict=True):
             intensity, speed, kind = bound_of(shown, device, work, SIZES[size], CONTEXTS[context])
             assert given["intensity"] == pytest.approx(intensity, rel=1e-4)
@@ -493,7 +505,7 @@ def test_what_was_measured_lies_under_the_roof_where_it_was_measured(page):
                 assert point["intensity"] == pytest.approx(intensity, rel=1e-4)
                 assert point["share"] == pytest.approx(point["tokens_per_s"] / speed, rel=2e-4)
                 assert point["share"] < 1 and point["source"].startswith("https://")
-                beside = page.call("hayasaLive.besides", machine, {**point, "source": ""})
+                beside = page.call("hayasaLive.parts.climb.besides", machine, {**point, "source": ""})
                 assert beside["tokens_per_s"] == point["tokens_per_s"]
 
 
@@ -502,7 +514,7 @@ def test_the_nearest_place_is_the_fewest_times_away(page):
     for _ in range(100):
         values, wanted = sorted(draw.uniform(0.1, 1e3) for _ in range(9)), draw.uniform(0.01, 1e4)
         best = min(range(9), key=lambda i: max(values[i] / wanted, wanted / values[i]))
-        assert page.call("hayasaLive.nearest", values, wanted) == best
+        assert page.call("hayasaLive.parts.climb.nearest", values, wanted) == best
 
 
 # ---- slow motion
@@ -531,7 +543,7 @@ def test_a_load_is_computed_with_as_soon_as_it_is_there(page):
         assert machine["token_s"] == pytest.approx(transfer_s * data["bytes"] / data["load"])
         for _ in range(200):
             seconds = draw.choice([draw.uniform(0, 4e-5), draw.uniform(0, machine["token_s"])])
-            given = page.call("hayasaLive.carried", machine, data, seconds)
+            given = page.call("hayasaLive.parts.slow.carried", machine, data, seconds)
             ends = [transfer_s * (load + 1) for load in range(1 + int(seconds / transfer_s))]
             there = [end for end in ends if end <= seconds]
             assert given["moved"] == pytest.approx(machine["bandwidth"] * seconds)
@@ -539,7 +551,7 @@ def test_a_load_is_computed_with_as_soon_as_it_is_there(page):
             assert given["filled"] == pytest.approx(seconds / transfer_s - len(there), abs=1e-6)
             assert given["computing"] == any(end <= seconds < end + compute_s for end in there)
             assert given["worked_s"] == pytest.approx(sum(min(compute_s, seconds - end) for end in there), abs=1e-15)
-        done = page.call("hayasaLive.carried", machine, data, machine["token_s"] * 2)
+        done = page.call("hayasaLive.parts.slow.carried", machine, data, machine["token_s"] * 2)
         assert done["moved"] == data["bytes"] and done["loads"] == 175 and not done["computing"]
         assert done["worked_s"] == pytest.approx(175 * compute_s)
 
@@ -548,4 +560,181 @@ def test_a_load_is_computed_with_as_soon_as_it_is_there(page):
     ("seconds", "said"), [(0, "0秒"), (59.6, "1分0秒"), (2333.3, "38分53秒"), (3600, "1時間0分"), (29166.7, "8時間6分")]
 )
 def test_a_long_time_is_said_in_hours_and_minutes(page, seconds, said):
-    assert page.call("hayasaLive.longTime", seconds) == said
+    assert page.call("hayasaLive.parts.slow.longTime", seconds) == said
+
+
+# ---- the queue
+
+
+def cells_of(manuscripts, number: str, *names: str) -> str:
+    """Return the code of some cells of a chapter."""
+    (found,) = (one for one in manuscripts if one.name.startswith(f"chapters/{number}"))
+    return "\n".join(cell.source for cell in found.code_cells if cell.get("id") in names)
+
+
+@pytest.fixture(scope="module")
+def chapter_15(manuscripts):
+    """What chapter 15 defines, as its reader has it."""
+    names = {"hayasa": hayasa, "np": np}
+    h100, model, weights = "h100-80gb-sxm", "llama-3.1-8b", "bf16"
+    names |= {"h100": hayasa.get_device(h100), "llama": hayasa.get_model(model)}
+    names["bf16"] = hayasa.get_weight_format(weights)
+    cells = ("four-numbers-1", "four-numbers-2", "four-numbers-3", "scheduler-1", "scheduler-3", "scheduler-5")
+    exec(cells_of(manuscripts, "15", *cells), names)
+    return names
+
+
+def test_the_queue_is_what_the_chapter_s_scheduler_makes_of_it(page, chapter_15):
+    data, draw = serving.queue_data(), random.Random(33)
+    times = tuple(chapter_15[name] for name in ("t_W", "t_B", "t_kv", "t_n"))
+    assert serving.times() == times
+    assert (serving.PROMPT, serving.ANSWER) == (chapter_15["n"], chapter_15["n_answer"])
+    for _ in range(3):
+        which, rate = draw.randrange(len(data["seats"])), draw.randrange(len(data["rates"]))
+        run = page.call("hayasaLive.parts.queue.whole", data["runs"][which][rate])
+        asked = serving.requests(data["rates"][rate])
+        log = chapter_15["serve"](asked, data["seats"][which], times)
+        for t in [0, data["seconds"], *(draw.uniform(0, data["seconds"]) for _ in range(30))]:
+            shown = page.call("hayasaLive.parts.queue.queued", run, data, t)
+            now = int(t / data["step"]) * data["step"]
+            arrived = [one for one in asked if one["at"] <= now]
+            inside = [one for one in arrived if one["tokens"][-1] > now]
+            steps = log[log[:, 0] <= now]
+            waiting, running = steps[-1, 1:] if inside and len(steps) else (0, 0)
+            assert (shown["waiting"], shown["running"]) == (waiting, running)
+            written = [sum(token <= now for token in one["tokens"]) for one in asked]
+            assert shown["written"] == pytest.approx(sum(written), abs=serving.GRAIN / 2)
+            cached = sum(
+                one["prompt"] + count for one, count in zip(asked, written, strict=True) if 0 < count < one["answer"]
+            )
+            assert shown["cached"] == pytest.approx(cached, abs=serving.GRAIN / 2)
+        assert run["wait_s"] == pytest.approx(np.mean([one["tokens"][0] - one["at"] for one in asked]), rel=1e-3)
+
+
+def test_the_queue_begins_where_the_seats_do_not_suffice_and_obeys_little_s_law(chapter_15):
+    data = serving.queue_data()
+    assert serving.capacity(256) == pytest.approx(chapter_15["X_full"] / chapter_15["n_answer"])
+    for served_per_s, runs in zip(data["capacity"], data["runs"], strict=True):
+        waits = [run["wait_s"] for run in runs]
+        assert waits == sorted(waits)
+        for per_s, run in zip(data["rates"], runs, strict=True):
+            if per_s < 0.7 * served_per_s:
+                assert run["wait_s"] < 0.1
+            if per_s > 1.2 * served_per_s:
+                assert run["wait_s"] > 1
+            assert run["inside"] == pytest.approx(run["requests"] / run["until_s"] * run["stay_s"], rel=0.03)
+
+
+# ---- the split between GPU and host
+
+
+def test_a_split_waits_as_hayasa_says_wherever_it_is(page):
+    data, draw = splitting.split_data(), random.Random(34)
+    for _ in range(60):
+        which, ram = draw.randrange(len(splitting.SPLITS)), draw.randrange(len(splitting.RAMS))
+        split, model = splitting.SPLITS[which], data["models"][which]
+        (name, way), outside = draw.choice([*split.ways.items()]), draw.randint(0, model["layers"])
+        (shown,) = (one for one in model["ways"] if one["name"] == name)
+        given = page.call("hayasaLive.parts.split.waited", shown, data["usable"], ram, outside)
+        layers = hayasa.get_model(split.model).layers
+        result = hayasa.estimate(
+            split.model,
+            "RTX 4090",
+            weights=split.weights,
+            engine="llama.cpp",
+            context_length=8192,
+            host=f"ddr5-6000 x2 {splitting.RAMS[ram]}GB",
+            **{way: layers + 1 - outside if way == "gpu_layers" else outside},
+        )
+        assert 1 / given["token_s"] == pytest.approx(result.decode_tokens_per_s, rel=1e-3)
+        assert given["left"] == pytest.approx(result.fit.left_bytes, abs=1e7)
+        slow = [wait for wait in (result.offload.step_waits() if outside else []) if not wait.hidden]
+        gpu, *others = given["parts"]
+        assert gpu == pytest.approx(result.step_latency_s - sum(wait.seconds for wait in slow), rel=1e-3)
+        places = {"read_host": 0, "host_cores": 0, "hand_overs": 1, "read_disk": 2}
+        for place, part in enumerate(others):
+            assert part == pytest.approx(sum(wait.seconds for wait in slow if places[wait.name] == place), rel=1e-3)
+
+
+def test_the_fastest_split_is_the_one_that_hayasa_chooses(page):
+    data = splitting.split_data()
+    for split, model in zip(splitting.SPLITS, data["models"], strict=True):
+        for ram, size in enumerate(splitting.RAMS):
+            best = hayasa.best_split(
+                split.model,
+                "RTX 4090",
+                weights=split.weights,
+                engine="llama.cpp",
+                context_length=8192,
+                host=f"ddr5-6000 x2 {size}GB",
+            )
+            found = {}
+            for (_, way), one in zip(split.ways.items(), model["ways"], strict=True):
+                outside = page.call("hayasaLive.parts.split.fewest", one, data["usable"])
+                assert page.call("hayasaLive.parts.split.waited", one, data["usable"], ram, outside - 1)["left"] < 0
+                given = page.call("hayasaLive.parts.split.waited", one, data["usable"], ram, outside)
+                found[1 / given["token_s"]] = way, outside
+            way, outside = found[max(found)]
+            assert max(found) == pytest.approx(best.decode_tokens_per_s, rel=1e-3)
+            layers = hayasa.get_model(split.model).layers
+            assert getattr(best.offload, way) == (layers + 1 - outside if way == "gpu_layers" else outside)
+
+
+# ---- the token that walks
+
+
+def flop_by_kind(model: hayasa.Model, context: int) -> list[float]:
+    """Return the FLOP of a token as chapter 4 counts them by hand: its two equations."""
+    d, heads = model.hidden_size, model.head_dim * np.array([model.attention_heads, model.kv_heads])
+    return [
+        2 * model.layers * 2 * d * heads.sum(),
+        4 * model.layers * context * heads[0],
+        2 * model.layers * 3 * d * model.intermediate_size,
+        2 * model.vocab_size * d,
+    ]
+
+
+def walked_at(model: hayasa.Model, context: int, t: float) -> tuple[list[float], float]:
+    """Return the FLOP by kind, and the bytes of weights, that are behind a token at a moment of the film."""
+    d, kv = model.hidden_size, model.kv_heads * model.head_dim
+    dots = 4 * context * model.attention_heads * model.head_dim
+    square = 2 * d * model.attention_heads * model.head_dim
+    ffn = 2 * d * model.intermediate_size
+    layer = [(0, square), (0, 2 * d * kv), (0, 2 * d * kv), (1, dots), (0, square), *[(2, ffn)] * 3]
+    ends = np.cumsum([0.0, *(flop for _, flop in layer)])
+    now = ends[-1] * min(1, t / 10)
+    others = (model.layers - 1) * np.clip((t - 10) / 4, 0, 1)
+    flop = [0.0, 0.0, 0.0, 2 * model.vocab_size * d * np.clip((t - 14) / 2, 0, 1)]
+    for (kind, whole), start in zip(layer, ends, strict=False):
+        flop[kind] += np.clip(now - start, 0, whole) + whole * others
+    return flop, sum(flop) - flop[1]  # a weight has two bytes, and two FLOP
+
+
+def test_a_token_that_walks_meets_all_of_hayasa_s_flop(page):
+    data, draw = walk_data(), random.Random(31)
+    for name, given in zip(WALK_MODELS, data["models"], strict=True):
+        model = hayasa.get_model(name)
+        for _ in range(60):
+            context, t = draw.randrange(1, 2**17), draw.uniform(0, 16)
+            shown = page.call("hayasaLive.parts.walk.walked", given, context, t)
+            flop, read = walked_at(model, context, t)
+            assert [*shown["flop"]] == pytest.approx(flop) and shown["bytes"] == pytest.approx(read)
+            end = page.call("hayasaLive.parts.walk.walked", given, context, 16)
+            assert [*end["flop"]] == pytest.approx(flop_by_kind(model, context))
+            assert end["layers"] == model.layers
+            # Hayasa also counts the weights of the normalizations.
+            counted = weight_flop_per_token(model) + attention_flop_per_token(model, context)
+            assert sum(end["flop"]) == pytest.approx(counted, rel=5e-5)
+            read = hayasa.weight_bytes_per_step(model, hayasa.get_weight_format("f16"))
+            assert end["bytes"] == pytest.approx(read, rel=5e-5)
+
+
+def test_the_walk_ends_at_the_chapter_s_table(page, manuscripts):
+    (chapter_4,) = (one for one in manuscripts if one.name.startswith("chapters/04"))
+    (cell,) = (cell for cell in chapter_4.code_cells if cell.get("id") == "tbl-breakdown")
+    table = cell.outputs[0]["data"]["text/markdown"]
+    for column, given in enumerate(walk_data()["models"]):
+        flop = [*page.call("hayasaLive.parts.walk.walked", given, 1, 16)["flop"]]
+        for name, counted in {"gate、up、down": flop[2], "出力": flop[3], "合計": sum(flop) - flop[1]}.items():
+            (row,) = re.findall(rf"^\| {name} +\|(.*)$", table, re.MULTILINE)
+            assert row.split("|")[column].split("（")[0].strip() == f"{counted / 1e9:.2f}"

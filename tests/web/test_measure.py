@@ -71,3 +71,23 @@ def test_machines_are_found_by_what_browsers_call_them() -> None:
     }
     for text, ids in called.items():
         assert sorted(json.loads(context.eval(f"JSON.stringify(hayasa.called({json.dumps(text)}))"))) == ids, text
+
+
+COARSE = """
+  const step = 0.1, shown = %s;
+  let looks = 0;
+  globalThis.performance = { now: () => { looks += 1; return Math.floor((looks * step) / shown) * shown; } };
+  const part = hayasa.processorPart();
+  part({ prepare: 2 ** 20 }).then(() => { looks = 130; return part({ run: "read", ms: 40 }); })
+    .then(({ bytes, ms }) => { globalThis.rate = bytes / ms; });
+"""
+
+
+@pytest.mark.parametrize("shown_ms", [0.1, 1, 16.7, 20])
+def test_a_coarse_clock_makes_no_machine_slower(shown_ms: float) -> None:
+    """Between two looks at the clock, which are 0.1 ms apart, 256 KiB are read, however seldom the clock moves on."""
+    context = MiniRacer()
+    entry = 'import { processorPart } from "./measure-cpu.mjs";\nexport { processorPart };\n'
+    context.eval(bundle(ROOT / "web", {"main.mjs": entry}))
+    context.eval(COARSE % shown_ms)
+    assert context.eval("rate") == pytest.approx(2**18 / 0.1, rel=0.01)

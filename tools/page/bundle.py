@@ -144,8 +144,10 @@ def _script(body: str, result: str, exported: str) -> str:
     return f'{HEADER}(() => {{\n"use strict";\n{body}\nglobalThis.{result} = {{ {exported} }};\n}})();\n'
 
 
-def bundles(folder: Path, made: Mapping[str, str], later: Mapping[str, str]) -> list[str]:
-    """Return the script that does what `main.mjs` does, and those that may come later.
+def bundles(
+    folder: Path, made: Mapping[str, str], later: Mapping[str, str], entry: str = ENTRY, result: str = "hayasa"
+) -> list[str]:
+    """Return the script that does what a module does, and those that may come later.
 
     Parameters
     ----------
@@ -156,12 +158,16 @@ def bundles(folder: Path, made: Mapping[str, str], later: Mapping[str, str]) -> 
     later : mapping of str to str
         The modules whose exports come in scripts of their own, without ``.mjs``, each with the one
         that has come before; ``""`` where that is the first script alone.
+    entry : str
+        The module.
+    result : str
+        The global object that it sets.
 
     Returns
     -------
     list of str
-        Classic scripts.  The first sets ``globalThis.hayasa`` to what `main.mjs` exports.  Each of
-        the others puts what its module exports into ``hayasa.parts``, which `main.mjs` has to
+        Classic scripts.  The first sets the global object to what `entry` exports.  Each of the
+        others puts what its module exports into the object's ``parts``, which `entry` has to
         export, under the module's name.  It does nothing among scripts that it was not made with,
         as while a new edition is put in the place of an old one.
 
@@ -171,13 +177,13 @@ def bundles(folder: Path, made: Mapping[str, str], later: Mapping[str, str]) -> 
         If a module is missing, imports what is not exported, imports itself by a detour, has a
         name that another has, or is written in a form that is not supported.
     """
-    entries = {"": ENTRY, **{name: f"{name}.mjs" for name in later}}
+    entries = {"": entry, **{name: f"{name}.mjs" for name in later}}
     modules = Modules(folder, made, entries.values())
     ways = {name: [name] for name in entries}  # to the first script
     for way in ways.values():
         while way[-1]:
             way.append(later[way[-1]])
-    needed = {name: modules.needed_by(entry) for name, entry in entries.items()}
+    needed = {name: modules.needed_by(its) for name, its in entries.items()}
     owner = {module: common([way for name, way in ways.items() if module in needed[name]]) for module in modules.bodies}
     taken: dict[str, set[str]] = {name: set() for name in entries}
     shared: dict[str, set[str]] = {name: set() for name in entries}
@@ -190,17 +196,17 @@ def bundles(folder: Path, made: Mapping[str, str], later: Mapping[str, str]) -> 
         name: "\n".join(body for module, body in modules.bodies.items() if owner[module] == name) for name in entries
     }
     edition = quoted(sha256("\n".join(bodies[name] for name in entries if shared[name]).encode()).hexdigest()[:12])
-    exported = ", ".join(modules.exports[ENTRY])
+    exported = ", ".join(modules.exports[entry])
     if later:
         exported += f", edition: {edition}, shared: {{ {', '.join(sorted(shared['']))} }}"
-    scripts = [_script(bodies[""], "hayasa", exported)]
+    scripts = [_script(bodies[""], result, exported)]
     for name in later:
         given = f"Object.assign(shared, {{ {', '.join(sorted(shared[name]))} }});\n" if shared[name] else ""
         scripts.append(
-            f'{HEADER}(() => {{\n"use strict";\nconst {{ edition, shared }} = globalThis.hayasa;\n'
+            f'{HEADER}(() => {{\n"use strict";\nconst {{ edition, shared }} = globalThis.{result};\n'
             f"if (edition !== {edition}) return;\n"
             f"const {{ {', '.join(sorted(taken[name]))} }} = shared;\n{bodies[name]}\n{given}"
-            f"globalThis.hayasa.parts[{quoted(name)}] = {{ {', '.join(modules.exports[entries[name]])} }};\n}})();\n"
+            f"globalThis.{result}.parts[{quoted(name)}] = {{ {', '.join(modules.exports[entries[name]])} }};\n}})();\n"
         )
     return scripts
 

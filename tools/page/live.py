@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import log10
 
@@ -9,8 +10,12 @@ import hayasa
 from hayasa.catalog.objects import device_rows
 from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
+from hayasa.model.flops import attention_flop_per_token_and_layer
+from hayasa.model.tensors import weight_tensors
 from hayasa.units import GIB, scaled
 from tools.page.climb import climb_data
+from tools.page.serving import queue_data
+from tools.page.splitting import split_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -138,6 +143,11 @@ BLOCK = "89 1e cb ee 80 c8 5b 5c 8a 9d 39 3a 99 55 c5 99 96 9c"
 """A Q4_0 block: the first one of the matrix that chapter 6 quantizes."""
 
 
+def nibbles_data() -> dict[str, object]:
+    """Return the bytes of a block."""
+    return {"block": [*bytes.fromhex(BLOCK)]}
+
+
 LOTTERY_PEOPLE = tuple(2**power for power in range(8))
 
 
@@ -232,6 +242,11 @@ def least_squares() -> dict[str, float]:
     return {"eta": determinant / (u_sum * vv - v_sum * uv), "wait_s": (v_sum * uu - u_sum * uv) / determinant}
 
 
+def fitting_data() -> dict[str, object]:
+    """Return the measured rows of each format, and what least squares finds."""
+    return {"formats": macs_data(), "fit": least_squares()}
+
+
 def drawing_data() -> dict[str, object]:
     """Return the speeds that the reader guesses by drawing: those of the smallest format."""
     (drawn,) = (one for one in macs_data() if one["name"] == "Q4_0")
@@ -243,17 +258,66 @@ def unbroken(value: float, unit: str) -> str:
     return scaled(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def live_data() -> dict[str, object]:
-    """Return what `web/live.mjs` imports, by the names of its figures."""
-    return {
-        "climb": climb_data(),
-        "drawing": drawing_data(),
-        "eight": eight_data(),
-        "filling": filling_data(),
-        "fitting": {"formats": macs_data(), "fit": least_squares()},
-        "lottery": lottery_data(),
-        "nibbles": {"block": [*bytes.fromhex(BLOCK)]},
-        "pipes": pipes_data(),
-        "slow": slow_data(),
-        "waterfall": waterfall_data(),
-    }
+WALK_MODELS = ("llama-2-7b", "llama-3.1-8b")
+WALK_CONTEXTS = (1, 256, 1024, 4096, 8192, 16384, 28672, 65536, 131072)
+WALK_STEPS = {
+    "attn_q": ("Q", 0),
+    "attn_k": ("K", 0),
+    "attn_v": ("V", 0),
+    "": ("内積と平均", 1),
+    "attn_output": ("O", 0),
+    "ffn_gate": ("gate", 2),
+    "ffn_up": ("up", 2),
+    "ffn_down": ("down", 2),
+}
+"""What a token does in a layer, in turn, by the role of the matrix: how chapter 4 calls it, and its kind."""
+
+
+def walk_data() -> dict[str, object]:
+    """Return the matrices that a token is multiplied with on its way through chapter 4's models."""
+    models = []
+    for name in WALK_MODELS:
+        model = hayasa.get_model(name)
+        (head,) = (one for one in weight_tensors(model) if one.role == "output")
+        layer = {one.role: one for one in weight_tensors(model) if one.layer == 0}
+        steps = [
+            {
+                "name": step,
+                "kind": kind,
+                "weights": matrix.parameters,
+                "size": f"（{matrix.columns:,}×{matrix.rows:,}）",
+            }
+            if (matrix := layer.get(role))
+            else {"name": step, "kind": kind, "weights": 0, "size": ""}
+            for role, (step, kind) in WALK_STEPS.items()
+        ]
+        models.append(
+            {
+                "name": model.name,
+                "layers": model.layers,
+                "longest": model.context_length_max,
+                "steps": steps,
+                "each": attention_flop_per_token_and_layer(model),
+                "head": head.parameters,
+                "two_p": 2 * hayasa.total_parameters(model),
+            }
+        )
+    return {"contexts": WALK_CONTEXTS, "models": models}
+
+
+LIVE: dict[str, Callable[[], object]] = {
+    "climb": climb_data,
+    "drawing": drawing_data,
+    "eight": eight_data,
+    "filling": filling_data,
+    "fitting": fitting_data,
+    "lottery": lottery_data,
+    "nibbles": nibbles_data,
+    "pipes": pipes_data,
+    "queue": queue_data,
+    "slow": slow_data,
+    "split": split_data,
+    "walk": walk_data,
+    "waterfall": waterfall_data,
+}
+"""By the module of each live figure, what it runs with."""

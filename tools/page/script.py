@@ -9,7 +9,7 @@ from textwrap import indent
 from typing import NamedTuple
 
 from tools.page.bundle import HEADER, NAME, bundle, bundles, quoted, shortened
-from tools.page.live import live_data
+from tools.page.live import LIVE
 from tools.page.measure import measure_data
 from tools.page.package import Package
 from tools.page.race import race_data
@@ -248,11 +248,8 @@ def made_modules(source: Path) -> dict[str, str]:
     runtime = Runtime()
     here = runtime.needed({*first.runtime, *USED_BY_HAND})
     return {
-        "data.mjs": f"export const data = JSON.parse({quoted(compact_json(calculator_data()))});\n",
-        **{
-            f"{name}-data.mjs": f"export const {name}Data = JSON.parse({quoted(compact_json(data()))});\n"
-            for name, data in LATER_DATA.items()
-        },
+        "data.mjs": data_module("data", calculator_data()),
+        **{f"{name}-data.mjs": data_module(f"{name}Data", data()) for name, data in LATER_DATA.items()},
         "formulas.mjs": formulas_module(first, BROUGHT_NAMES),
         "runtime.mjs": runtime.module(here),
         **{
@@ -261,6 +258,11 @@ def made_modules(source: Path) -> dict[str, str]:
             if formulas.results
         },
     }
+
+
+def data_module(name: str, data: object) -> str:
+    """Write the module of data under a name."""
+    return f"export const {name} = JSON.parse({quoted(compact_json(data))});\n"
 
 
 def later_module(name: str, formulas: Formulas, runtime: Runtime, here: set[str]) -> str:
@@ -324,20 +326,28 @@ def script_names() -> list[str]:
     return ["hayasa.js", *(f"hayasa-{name}.js" for name in LATER)]
 
 
+def live_scripts(root: Path) -> dict[str, str]:
+    """Return the script of all live figures by file name, and that of each, which the first asks for."""
+    made = {f"{name}-data.mjs": data_module(f"{name}Data", data()) for name, data in LIVE.items()}
+    scripts = bundles(root / "web", made, dict.fromkeys(LIVE, ""), "live.mjs", "hayasaLive")
+    return dict(zip(["hayasa-live.js", *(f"hayasa-{name}.js" for name in LIVE)], scripts, strict=True))
+
+
 # Scripts of their own, which need nothing of the others, and what each imports under its name.
-ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "chapter": None, "live": live_data, "thread": None}
+ALONE: dict[str, Callable[[], object] | None] = {"race": race_data, "chapter": None, "thread": None}
 
 
 def plain_script(root: Path, name: str) -> str:
-    """Return a script that stands alone: the race, what a chapter begins with, its live figures, a thread."""
+    """Return a script that stands alone: the race, what a chapter begins with, a thread."""
     data = ALONE[name]
-    made = f"export const {name} = JSON.parse({quoted(compact_json(data()))});\n" if data else ""
+    made = data_module(name, data()) if data else ""
     return bundle(root / "web", {f"{name}-data.mjs": made}, f"{name}.mjs", f"hayasa{name.title()}")
 
 
 def scripts_alone(root: Path) -> dict[str, str]:
-    """Return all of these by file name, shortened."""
-    return {f"hayasa-{name}.js": shortened(plain_script(root, name)) for name in ALONE}
+    """Return all of these and those of the live figures by file name, shortened."""
+    scripts = {f"hayasa-{name}.js": plain_script(root, name) for name in ALONE} | live_scripts(root)
+    return {name: shortened(script) for name, script in scripts.items()}
 
 
 def tables_script() -> str:
