@@ -183,11 +183,13 @@ def test_code_stands_with_its_outputs(tmp_path):
     table = shown(markdown="| 列 |\n|:--|\n| 値 |", text="")
     read = made(
         tmp_path,
-        code_cell("#| label: fig-a\n#| fig-cap: 題\n#| fig-alt: 見たもの\n#| code-fold: true\nshow()", shown(svg=SVG, text="<Figure>")),
+        code_cell("#| label: fig-a\n#| fig-cap: 題\n#| fig-alt: 見たもの\n#| code-fold: show\nshow()", shown(svg=SVG, text="<Figure>")),
         code_cell("#| label: tbl-a\n#| tbl-cap: 表の題\nprint(2)", printed("二\n"), table),
         code_cell("#| echo: false\nsecret", printed("出力\n")),
+        code_cell("#| code-fold: true\nfolded", printed("折りたたみ\n")),
     )  # fmt: skip
-    assert "show() 絵の字 図 1.1: 題 print(2) 二 表 1.1: 表の題 列 値 出力" in read.text and "secret" not in read.text
+    assert "show() 絵の字 図 1.1: 題 print(2) 二 表 1.1: 表の題 列 値 出力 折りたたみ" in read.text
+    assert "secret" not in read.text and "folded" not in read.text
 
 
 def test_links_lead_inside_and_out(tmp_path):
