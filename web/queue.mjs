@@ -5,7 +5,7 @@ import { axes, curve, linearTicks, marker, picture, swatch, tickText } from "./m
 import { queueData } from "./queue-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
-const AT_FIRST = { seats: 1, rate: 2 }; // of the lists
+const AT_FIRST = { seats: 1, rate: 6 }; // of the lists: 16 seats, and more requests than they can serve
 const DEEP = 8;
 const LARGEST_CELL = 18;
 const ABOVE = 26; // heights in pixels
