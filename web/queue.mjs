@@ -8,7 +8,7 @@ import { choices, control, stage } from "./stage.mjs";
 const AT_FIRST = { seats: 1, rate: 6 }; // of the lists: 16 seats, and more requests than they can serve
 const DEEP = 8;
 const LARGEST_CELL = 18;
-const ABOVE = 26; // heights in pixels
+const ABOVE_SEATS = 26; // heights in pixels
 const CACHE_BAR = 16;
 const PLOT = 130;
 const UNDER = 46;
@@ -119,11 +119,11 @@ function houseOf(data, state, width) {
   const squares = (count, x) =>
     Array.from({ length: count }, (_, i) => {
       const [column, row] = [Math.floor(i / DEEP), i % DEEP];
-      return `M${x(column)} ${ABOVE + row * cell}h${cell - 1.5}v${cell - 1.5}h${1.5 - cell}z`;
+      return `M${x(column)} ${ABOVE_SEATS + row * cell}h${cell - 1.5}v${cell - 1.5}h${1.5 - cell}z`;
     }).join("");
   const seat = (column) => door + (column + 1) * cell;
   const inQueue = (column) => door - (column + 1) * cell;
-  const bottom = ABOVE + DEEP * cell;
+  const bottom = ABOVE_SEATS + DEEP * cell;
   const most = linearTicks(Math.max(...all.flatMap(({ cached }) => cached)) * data.grain * bytes, 3).at(-1);
   const wide = width - 16;
   const bar = { x: 8, y: bottom + 34, height: CACHE_BAR };
@@ -139,7 +139,7 @@ function houseOf(data, state, width) {
     parts: [
       s("text.hy-label", { x: seat(0), y: 16 }, `${seats[state.seats]}席`),
       s("path.hy-box", { d: squares(seats[state.seats], seat) }),
-      s("line.hy-limit", { x1: door + cell / 2, x2: door + cell / 2, y1: ABOVE, y2: bottom }),
+      s("line.hy-limit", { x1: door + cell / 2, x2: door + cell / 2, y1: ABOVE_SEATS, y2: bottom }),
       queue,
       taken,
       cache,

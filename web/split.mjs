@@ -5,7 +5,7 @@ import { axes, linearTicks, picture, swatch, tickText } from "./marks.mjs";
 import { splitData } from "./split-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
-const AT_ONCE = { model: 1, ram: 0 };
+const DRAWN_AT_ONCE = { model: 1, ram: 0 };
 const LAYER_STRIP = 26; // heights in pixels
 const ROOM = 12;
 const WAY = 140;
@@ -34,7 +34,7 @@ export function fewest(way, usable) {
 /** Build the figure; `data` says what lies where, and what is waited for, by model, way and number of layers. */
 export function mountSplit(root, data = splitData) {
   const { models, rams } = data;
-  const initial = { ...AT_ONCE, outside: models.map(({ layers }) => layers) };
+  const initial = { ...DRAWN_AT_ONCE, outside: models.map(({ layers }) => layers) };
   stage(root, {
     title: "層を、GPUとCPU側のどちらに置くか",
     intro:
@@ -76,16 +76,16 @@ export function mountSplit(root, data = splitData) {
         sliders,
       ];
     },
-    draw: ({ model, ram, outside }, width) => splitOf(data, models[model], { ram, outside: outside[model] }, width),
+    draw: ({ model, ram, outside }, width) => chosenSplit(data, models[model], { ram, outside: outside[model] }, width),
   });
 }
 
 const asMs = (seconds) => `${Number((seconds * 1000).toPrecision(seconds < 1e-3 ? 1 : 3))}\u00a0ms`;
 const gb = (bytes) => `${(bytes / 1e9).toFixed(1)}\u00a0GB`;
-const perSecond = (token_s) => `毎秒${Number((1 / token_s).toPrecision(3))}トークン`;
+const splitSpeed = (token_s) => `毎秒${Number((1 / token_s).toPrecision(3))}トークン`;
 const wayName = (name) => (name === "層ごと" ? "層ごと外に置く" : "専門家だけを外に置く");
 
-function splitOf(data, model, place, width) {
+function chosenSplit(data, model, place, width) {
   const { ways, layers } = model;
   const { ram, outside } = place;
   const now = ways.map((way) => waited(way, data.usable, ram, outside));
@@ -141,7 +141,7 @@ function wayRows(data, model, way, { parts, token_s, left }, { ram, outside, top
     s(
       "text.hy-label",
       { x: width - 12, y: top + 16, "text-anchor": "end" },
-      fits ? perSecond(token_s) : "GPUに入りません",
+      fits ? splitSpeed(token_s) : "GPUに入りません",
     ),
     strip(1, 0, outside - onDisk, y, LAYER_STRIP - cut),
     strip(3, outside - onDisk, outside, y, LAYER_STRIP - cut),
@@ -223,7 +223,7 @@ function splitWords(data, { ways, layers }, { ram, outside }, now) {
         ? "これより多くはGPUに戻せないので、この置き方では、いちばん速い分け方です。"
         : `GPUには、あと${gb(left)}入ります。`;
     const disk = parts[3] > 0 ? "SSDの分は、うまくいったときの値です。" : "";
-    return `${where}${sum} ＝ ${asMs(token_s)}で、${perSecond(token_s)}。${disk}${verdict}`;
+    return `${where}${sum} ＝ ${asMs(token_s)}で、${splitSpeed(token_s)}。${disk}${verdict}`;
   });
   return {
     lines: [{ text: legend }, ...told.map((text) => ({ text }))],

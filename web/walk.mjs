@@ -10,12 +10,12 @@ const OTHERS_S = 4;
 const HEAD_S = 2;
 const FIRST_CONTEXT = 1024; // as in the still figure
 const FIRST_MODEL = 1;
-const KINDS = ["Q、K、V、Oの行列", "内積と平均", "gate、up、downの行列", "出力の行列"];
+const WALK_KINDS = ["Q、K、V、Oの行列", "内積と平均", "gate、up、downの行列", "出力の行列"];
 const DOTS = 1; // of the kinds
 const OUTPUT = 3;
 const BYTES = 2; // of a weight, in 16 bits
 const NAMED = 9; // pixels that a letter of a name needs in its box
-const EDGE = 8; // heights and places in pixels
+const WALK_EDGE = 8; // heights and places in pixels
 const STRIP = { top: 76, bottom: 94 };
 const LAYER = { top: 112, bottom: 158 };
 const SUM = { top: 206, bottom: 232 };
@@ -49,7 +49,7 @@ export function walked(model, context, t) {
   const now = flopOf(layer) * Math.min(1, t / LAYER_S);
   const more = (model.layers - 1) * share(t - LAYER_S, OTHERS_S);
   const head = model.head * share(t - LAYER_S - OTHERS_S, HEAD_S);
-  const flop = KINDS.map(() => 0);
+  const flop = WALK_KINDS.map(() => 0);
   let [before, bytes, step] = [0, BYTES * head, 0];
   for (const [i, one] of layer.entries()) {
     const passed = share(now - before, one.flop);
@@ -98,10 +98,10 @@ const giga = (value, unit, digits = 2) => `${(value / 1e9).toFixed(digits)}\u00a
 
 function walkOf(model, context, width) {
   const whole = walked(model, context, Infinity);
-  const area = { ...SUM, left: EDGE, right: width - EDGE };
+  const area = { ...SUM, left: WALK_EDGE, right: width - WALK_EDGE };
   const [strip, layer] = [stripOf(model, context, area), stepsOf(model, context, area)];
-  const total = sumOf(model, sum(whole.flop), area);
-  const texts = [18, 40, 64].map((y, i) => s(i < 2 ? "text.hy-count" : "text.hy-tick", { x: EDGE, y }));
+  const total = walkedSum(model, sum(whole.flop), area);
+  const texts = [18, 40, 64].map((y, i) => s(i < 2 ? "text.hy-count" : "text.hy-tick", { x: WALK_EDGE, y }));
   const at = (t) => {
     const state = walked(model, context, t);
     strip.show(sum(state.flop) / sum(whole.flop));
@@ -211,10 +211,10 @@ function stepsOf(model, context, { left, right }) {
 }
 
 // What has been counted, by kind, on one axis with the chapter's 2P.
-function sumOf({ two_p }, most, area) {
+function walkedSum({ two_p }, most, area) {
   const ticks = linearTicks(Math.max(most, two_p) / 1e9, 4);
   const x = (flop) => area.left + (flop / 1e9 / ticks.at(-1)) * (area.right - area.left - 24);
-  const bars = KINDS.map((_, kind) =>
+  const bars = WALK_KINDS.map((_, kind) =>
     s(`rect.hy-wait.hy-series-${kind}`, { y: area.top + 2, height: area.bottom - area.top - 4 }),
   );
   return {
@@ -246,7 +246,7 @@ function walkWords({ name, layers, longest, two_p }, context, { flop, bytes }) {
   const last = `${layers}層と出力の合計は${giga(total, "GFLOP")}で、2Pの${giga(two_p, "GFLOP")}の${(total / two_p).toFixed(2)}倍です。`;
   return {
     lines: [
-      ...KINDS.map((kind, i) => ({
+      ...WALK_KINDS.map((kind, i) => ({
         mark: swatch(i),
         text: `${kind}${back(i)}：${giga(flop[i], "GFLOP")}、${percent(flop[i])}`,
       })),
