@@ -112,12 +112,21 @@ function drawingOf({ line, decided }, { width, rows, bound, errorOf, errors, dra
   const paper = speedPaper({ width, top: bound.at(-1), title: "帯域幅と速さ" });
   const { x, y } = paper;
   const placed = (speeds) => speeds.map((speed, i) => [x(i * APART), y(speed)]);
-  const mine = curve(MINE, placed(line));
+  const mine = curve(MINE, []);
+  const grip = s("circle.hy-mark.hy-hollow.hy-series-1", { r: 7 });
+  const move = (speeds) => {
+    const [cx, cy] = placed(speeds)[HANDLES[2] / APART];
+    mine.setAttribute("points", placed(speeds).join(" "));
+    grip.setAttribute("cx", cx);
+    grip.setAttribute("cy", cy);
+  };
+  move(line);
   const label = Math.round(bound.length * 0.7);
   const figure = paper.pictureOf(
+    mine,
     s("polyline.hy-chosen", { points: placed(bound).join(" "), fill: "none" }),
     s("text.hy-tick", { x: x(label * APART) - 12, y: y(bound[label]), "text-anchor": "end" }, "上限"),
-    mine,
+    !decided && grip,
     decided && s("g.hy-revealed", {}, paper.points(rows, MEASURED)),
   );
   if (!decided) {
@@ -125,7 +134,7 @@ function drawingOf({ line, decided }, { width, rows, bound, errorOf, errors, dra
     draggable(figure, {
       placeOf: ({ clientX, clientY }) => placeOn(figure, paper, clientX, clientY),
       started: line,
-      moved: (now) => mine.setAttribute("points", placed(now).join(" ")),
+      moved: move,
       drawn,
     });
     const said = HANDLES.map((bandwidth) => `${gbPerS(bandwidth)}で${Math.round(lineAt(line, bandwidth))}`).join("、");

@@ -29,6 +29,12 @@ export function boundAt(model, bandwidth, tokens) {
   return bandwidth / (model.read + cacheBytes(model, tokens));
 }
 
+/** Tell with how many tokens the memory is full: those of layers with a window take no more beyond it. */
+export function fullAt({ full, windowed, window, resident, usable }) {
+  const room = usable - resident;
+  return Math.max(room / (full + windowed), (room - windowed * window) / full);
+}
+
 /** Build the figure; `data` says what fills the memory of one machine. */
 export function mountFilling(root, data = fillingData) {
   const { models, machine } = data;
@@ -52,6 +58,36 @@ export function mountFilling(root, data = fillingData) {
 const inGb = (bytes) => `${(bytes / 1e9).toPrecision(3)}\u00a0GB`;
 const talk = (tokens) => `${Math.round(tokens).toLocaleString("en-US")}トークン`;
 
+const overSwatch = () =>
+  s(
+    "svg",
+    { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" },
+    s("rect.hy-over", { x: 1, y: 1, width: 14, height: 14 }),
+  );
+
+const usableMark = (x) => [
+  s("line.hy-limit", { x1: x, x2: x, y1: BAR_TOP - 8, y2: BAR_TOP + BAR_HEIGHT + 4 }),
+  s("text.hy-tick", { x: x - 4, y: BAR_TOP - 10, "text-anchor": "end" }, "ここまで使える"),
+];
+
+const axesOf = (area, x, y, { longest, yTicks }) =>
+  axes(area, {
+    xLabel: "会話の長さ（トークン）",
+    xTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({
+      at: x(share * longest),
+      text: talk(share * longest).slice(0, -4),
+    })),
+    yTicks: yTicks.map((tick) => ({ at: y(tick), text: tickText(tick) })),
+  });
+
+const wallAt = (x, { top, bottom }, text) =>
+  s(
+    "g",
+    {},
+    s("line.hy-limit", { x1: x, x2: x, y1: top, y2: bottom }),
+    s("text.hy-tick.hy-over-lines", { x: x + 5, y: top + 12 }, text),
+  );
+
 function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
   const tokensAt = (t) => (t / TALK_S) * longest;
   const area = { left: 44, right: width - 16, top: CURVE_TOP, bottom: CURVE_TOP + CURVE_HEIGHT };
@@ -62,6 +98,9 @@ function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
   const y = (speed) => area.bottom - (speed / yTicks.at(-1)) * CURVE_HEIGHT;
   const sample = Array.from({ length: POINTS + 1 }, (_, i) => (i / POINTS) * longest);
   const line = s("polyline.hy-roof.hy-series-2", {});
+  const beyond = s("polyline.hy-chosen", { fill: "none" });
+  const until = fullAt(model);
+  const wall = wallAt(x(until), area, `約${talk(until.toPrecision(3))}まで`);
   const cache = s("rect.hy-cache", { x: bytes(model.resident), y: BAR_TOP, height: BAR_HEIGHT });
   const at = s("line.hy-chosen", { y1: area.top, y2: area.bottom });
   const said = s("text.hy-label", { x: 8, y: BAR_TOP + BAR_HEIGHT + 20 });
@@ -72,24 +111,13 @@ function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
     s("rect.hy-kept", { x: bytes(model.usable), width: bytes(capacity) - bytes(model.usable), ...bar }),
     cache,
     s("rect.hy-tank", { x: bytes(0), width: bytes(capacity) - bytes(0), ...bar }),
-    s("line.hy-limit", {
-      x1: bytes(model.usable),
-      x2: bytes(model.usable),
-      y1: BAR_TOP - 8,
-      y2: BAR_TOP + BAR_HEIGHT + 4,
-    }),
-    s("text.hy-tick", { x: bytes(model.usable) - 4, y: BAR_TOP - 10, "text-anchor": "end" }, "ここまで使える"),
+    usableMark(bytes(model.usable)),
     said,
     s("text.hy-tick", { x: 8, y: area.top - 12 }, "速さの上限（トークン/秒）"),
-    axes(area, {
-      xLabel: "会話の長さ（トークン）",
-      xTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({
-        at: x(share * longest),
-        text: talk(share * longest).slice(0, -4),
-      })),
-      yTicks: yTicks.map((tick) => ({ at: y(tick), text: tickText(tick) })),
-    }),
+    axesOf(area, x, y, { longest, yTicks }),
     line,
+    beyond,
+    wall,
     at,
   );
   const state = (t) => {
@@ -102,6 +130,7 @@ function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
     lines: [
       { mark: swatch(0), text: `重み：${inGb(model.resident)}。会話が続いても変わりません。` },
       { mark: swatch(1), text: `KVキャッシュ：${model.kept}` },
+      { mark: overSwatch(), text: "メモリに入りきらないKVキャッシュ" },
     ],
     at(t) {
       const { tokens, filled, fits, speed } = state(t);
@@ -109,8 +138,13 @@ function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
       cache.setAttribute("class", fits ? "hy-cache" : "hy-cache hy-over");
       at.setAttribute("x1", x(tokens));
       at.setAttribute("x2", x(tokens));
-      const passed = [...sample.filter((one) => one < tokens), tokens];
-      line.setAttribute("points", passed.map((one) => `${x(one)},${y(boundAt(model, bandwidth, one))}`).join(" "));
+      const way = (from, to) =>
+        [from, ...sample.filter((one) => one > from && one < to), to].map(
+          (one) => `${x(one)},${y(boundAt(model, bandwidth, one))}`,
+        );
+      line.setAttribute("points", way(0, Math.min(tokens, until)).join(" "));
+      beyond.setAttribute("points", fits ? "" : way(until, tokens).join(" "));
+      wall.setAttribute("visibility", fits ? "hidden" : "visible"); // how long it may be is for the reader to find
       said.textContent = `${talk(tokens)}で${inGb(filled)}、${fits ? `毎秒${speed.toFixed(1)}トークンまで` : "入りきりません"}`;
     },
     said(t) {

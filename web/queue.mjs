@@ -1,6 +1,6 @@
 // Requests that come, wait for a seat, are written together and leave: the queue, and where it begins to grow.
 
-import { s } from "./dom.mjs";
+import { replace, s } from "./dom.mjs";
 import { axes, curve, linearTicks, marker, picture, swatch, tickText } from "./marks.mjs";
 import { queueData } from "./queue-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
@@ -48,7 +48,7 @@ export function mountQueue(root, data = queueData) {
   const seen = seats.map(() => new Set()); // rates that the reader has followed to the end
   stage(root, {
     title: "列は、どこで伸びはじめるか",
-    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はほとんどできないでしょうか。見当をつけてから、始めてください（本当の速さで、${seconds}秒間）。終わりまで見たあとは、つまみを動かすだけで、その速さでの${seconds}秒後が見られます。`,
+    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はほとんどできないでしょうか。見当をつけてから、始めてください（本当の速さで、${seconds}秒間）。見おわったあとは、つまみを動かすだけで、${seconds}秒後が見られます。`,
     initial: AT_FIRST,
     controls: (set) => [
       control({
@@ -84,7 +84,7 @@ function queueOf(data, state, width) {
     { width, height: area.bottom + UNDER, title: "列と席と、待つ時間" },
     house.parts,
     time.parts,
-    kneeAxes(data, state, area),
+    kneeAxes(data, area),
     knee,
   );
   let known = null;
@@ -97,13 +97,13 @@ function queueOf(data, state, width) {
       time.at(t);
       const ended = t >= seconds;
       if (ended) seen[state.seats].add(rates[state.rate]); // as long as the page is open
-      if (ended !== known) knee.replaceChildren(...kneeOf(data, state, area, ended));
+      if (ended !== known) replace(knee, kneeOf(data, state, area, ended));
       known = ended;
     },
     said(t) {
       const { waiting, running } = queued(run, data, t);
       const waited = t >= seconds ? `待った時間は、平均${waitText(run.wait_s)}です。` : "";
-      return `${t.toFixed(1)}秒の時点です。${running}件を書いていて、列は${waiting}件です。${waited}`;
+      return `${t.toFixed(1)}秒の時点です。${running}件を書き、列は${waiting}件です。${waited}`;
     },
   };
 }
@@ -189,8 +189,9 @@ function timeOf({ runs, seconds, step }, run, area) {
   };
 }
 
-const kneeScale = ({ rates, runs }, { seats }, area) => {
-  const ticks = linearTicks(Math.max(...runs[seats].map(({ wait_s }) => wait_s)), 4);
+// The same for any number of seats, so that they can be compared.
+const kneeScale = ({ rates, runs }, area) => {
+  const ticks = linearTicks(Math.max(...runs.flat().map(({ wait_s }) => wait_s)), 4);
   return {
     ticks,
     x: (rate) => area.left + (rate / rates.at(-1)) * (area.right - area.left),
@@ -198,8 +199,8 @@ const kneeScale = ({ rates, runs }, { seats }, area) => {
   };
 };
 
-function kneeAxes(data, state, area) {
-  const { ticks, x, y } = kneeScale(data, state, area);
+function kneeAxes(data, area) {
+  const { ticks, x, y } = kneeScale(data, area);
   return [
     s("text.hy-tick", { x: area.left - 32, y: area.top - 12 }, "待つ時間の平均（秒）"),
     axes(area, {
@@ -213,18 +214,29 @@ function kneeAxes(data, state, area) {
 // The waits at those rates that were followed to the end; where the seats are all taken is said only then.
 function kneeOf(data, state, area, ended) {
   const { seen, rates, capacity } = data;
-  const { x, y } = kneeScale(data, state, area);
-  const point = (k) => [x(rates[k]), y(data.runs[state.seats][k].wait_s)];
-  const points = rates.flatMap((rate, k) => (seen[state.seats].has(rate) ? [point(k)] : []));
+  const { x, y } = kneeScale(data, area);
+  const point = (k, which = state.seats) => [x(rates[k]), y(data.runs[which][k].wait_s)];
+  const followed = (which) => rates.flatMap((rate, k) => (seen[which].has(rate) ? [point(k, which)] : []));
+  const others = data.seats.map((count, which) => {
+    const points = followed(which);
+    return (
+      which !== state.seats && [
+        s("polyline.hy-roof.hy-chosen", { points: points.join(" ") }),
+        points.slice(-1).map(([cx, cy]) => s("text.hy-tick", { x: cx - 9, y: cy, "text-anchor": "end" }, `${count}席`)),
+      ]
+    );
+  });
+  const points = followed(state.seats);
   const dots = points.map(([cx, cy]) => marker(1, cx, cy, "filled", 4));
-  if (!ended) return [curve(1, points), ...dots];
+  if (!ended) return [others, curve(1, points), dots];
   const full = x(capacity[state.seats]);
   const label = { x: full - 5, y: area.top + 14, "text-anchor": "end" };
   return [
+    others,
     s("line.hy-limit", { x1: full, x2: full, y1: area.top, y2: area.bottom }),
     s("text.hy-tick.hy-over-lines", label, "さばける数"),
     curve(1, points),
-    ...dots,
+    dots,
     marker(1, ...point(state.rate), "filled", 6),
   ];
 }
@@ -248,10 +260,10 @@ function queueWords(data, state, run, t) {
     ...lines,
     { text: `${seconds}秒間に来た${run.requests}件が最初の一文字まで待った時間は、平均${waitText(run.wait_s)}です。` },
     {
-      text: `${seats[state.seats]}席がいつも埋まっているとき、さばけるのは1秒に${capacity[state.seats].toFixed(1)}件です。${rates[state.rate] > capacity[state.seats] ? "それより多く来ているので、列は伸びつづけます。" : ""}`,
+      text: `${seats[state.seats]}席がいつも埋まっているとき、さばけるのは1秒に${capacity[state.seats].toFixed(1)}件です。${rates[state.rate] > capacity[state.seats] ? "それより多いので、列は伸びつづけます。" : ""}`,
     },
     {
-      text: `最後の一人が書き終わるまで数えると、中にいたのは平均${run.inside.toFixed(1)}件です。1秒に${per_s.toFixed(2)}件 × 一人${run.stay_s.toFixed(1)}秒 ＝ ${(per_s * run.stay_s).toFixed(1)}件と、ほぼ同じになります（次の節のリトルの法則）。`,
+      text: `中にいたのは平均${run.inside.toFixed(1)}件です。1秒に${per_s.toFixed(2)}件 × 一人${run.stay_s.toFixed(1)}秒 ＝ ${(per_s * run.stay_s).toFixed(1)}件と、ほぼ同じです（リトルの法則）。書き終わるまでの時間で割るので、件数はつまみより減ります。`,
     },
   ];
 }

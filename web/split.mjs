@@ -1,6 +1,6 @@
 // A model that does not fit: its layers, or their experts alone, in the GPU's memory, in the host's, on the SSD.
 
-import { h, s } from "./dom.mjs";
+import { s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch, tickText } from "./marks.mjs";
 import { splitData } from "./split-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
@@ -190,6 +190,8 @@ function speedsOf(data, { ways, layers }, { ram, outside }, area) {
   const least = Math.min(...ways.map((way) => fewest(way, data.usable)));
   const without = { x: x(least / 2), y: (area.top + area.bottom) / 2 + 14, "text-anchor": "middle" };
   return [
+    s("line.hy-limit", { x1: x(least), x2: x(least), y1: area.top, y2: area.bottom }),
+    s("text.hy-tick.hy-over-lines", { x: x(least) + 5, y: area.bottom - 6 }, `${least}層で、GPUは満杯`),
     s("text.hy-tick.hy-over-lines", without, "GPUに入りません"),
     s("text.hy-tick", { x: 8, y: area.top - 12 }, `速さ（トークン/秒${ways.length > 1 ? "。点線は専門家だけ" : ""}）`),
     axes(area, {
@@ -208,9 +210,7 @@ const PARTS = ["GPU側", "CPU側", "受け渡し", "SSD"];
 
 function splitWords(data, { ways, layers }, { ram, outside }, now) {
   const legend = PARTS.flatMap((text, i) =>
-    ways.some((way) => waited(way, data.usable, ram, layers).parts[i] > 0)
-      ? [h("span.hy-time", {}, swatch(i), ` ${text}`), "　"]
-      : [],
+    ways.some((way) => waited(way, data.usable, ram, layers).parts[i] > 0) ? [swatch(i), `\u00a0${text}　`] : [],
   );
   const told = ways.map((way, i) => {
     const { parts, token_s, left } = now[i];

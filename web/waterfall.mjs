@@ -24,7 +24,8 @@ export function mountWaterfall(root, { waits, machines } = waterfallData) {
   const last = waits.length;
   stage(root, {
     title: "上限から実測まで、待ち時間を積む",
-    intro: "次の待ち時間が長いのは、どちらの機械でしょうか。予想しながら、一つずつ積んでください。",
+    intro:
+      "次の待ち時間で、棒が割合として大きく伸びるのは、どちらでしょうか。予想しながら、一つずつ積んでください。枠は、実測までの待ち時間の全体です。",
     initial: { count: 1, same: false },
     controls(set) {
       let count = 1;
@@ -51,7 +52,7 @@ export function mountWaterfall(root, { waits, machines } = waterfallData) {
       );
       const parts = waits.slice(0, count).map((wait, k) => ({
         mark: swatch(k),
-        text: `${k + 1}. ${wait}：${machines.map(({ name, waits_ms }) => `${name} ${waits_ms[k].toFixed(2)}`).join("、")} ミリ秒`,
+        text: `${k + 1}. ${wait}：${machines.map(({ name, waits_ms }) => `${name} ${waits_ms[k].toFixed(2)}ミリ秒（${shareOf(waits_ms, k)}%）`).join("、")}`,
       }));
       const sum = `ここまで：${ends.join("、")}`;
       return { figure: chartOf(machines, { count, same, width }), lines: [{ text: sum }, ...parts], news: sum };
@@ -59,6 +60,7 @@ export function mountWaterfall(root, { waits, machines } = waterfallData) {
   });
 }
 
+const shareOf = (waits_ms, k) => ((100 * waits_ms[k]) / pile(waits_ms, waits_ms.length)).toFixed(0);
 const speedOf = (waits_ms, count) => (1000 / pile(waits_ms, count)).toFixed(0);
 
 function chartOf(machines, { count, same, width }) {
@@ -68,10 +70,10 @@ function chartOf(machines, { count, same, width }) {
     { width, height: machines.length * each, title: "待ち時間を積んだ図" },
     machines.map(({ name, waits_ms }, i) => {
       const whole = same ? Math.max(...wholes) : wholes[i];
-      const ticks = linearTicks(whole, 4);
+      const ticks = linearTicks(whole, 4).filter((tick) => tick <= whole); // the whole reaches to the end
       const top = i * each + HEAD;
       const area = { left: 8, right: width - 40, top, bottom: top + BAR };
-      const x = (value) => area.left + (value / ticks.at(-1)) * (area.right - area.left);
+      const x = (value) => area.left + (value / whole) * (area.right - area.left);
       const axis = {
         xLabel: "ミリ秒",
         yTicks: [],
@@ -89,6 +91,7 @@ function chartOf(machines, { count, same, width }) {
             wide > 14 && s("text.hy-inside", number, String(k + 1)),
           ];
         }),
+        s("rect.hy-tank", { x: x(0), y: top + 3, width: x(wholes[i]) - x(0), height: BAR - 6 }),
       ];
     }),
   );

@@ -454,6 +454,7 @@ def test_a_talk_fits_as_long_as_hayasa_says(page):
             for more in (0, 1000)
         ]
         assert filled[0] <= model["usable"] < filled[1]
+        assert longest <= page.call("hayasaLive.parts.filling.fullAt", model) < longest + 1000
 
 
 # ---- the roofline
