@@ -85,8 +85,9 @@ slides: ready
 	@$(VENV_PYTHON) -m press slides slides
 
 # ファイルごとに分けて並べて動かす。章のセルは、一つの章の中では順に動く。
+# テストの多いファイルからではなく、名前の順に配る。長いファイルはテストが少なく、終わりに残ると、ほかが待つ。
 test: ready
-	@$(VENV_PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@$(VENV_PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 preview: ready
 	@$(VENV_PYTHON) -m press preview $(if $(PORT),--port $(PORT))

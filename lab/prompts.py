@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,12 +108,12 @@ class Prompt:
         """Name of the file."""
         return self.row["file"]
 
-    @property
+    @cached_property
     def month(self) -> str:
         """When it was measured; of a year without a month the end counts."""
         return (self.row["measured_on"] + "-12")[:7]
 
-    @property
+    @cached_property
     def configuration(self) -> tuple[Hashable, ...]:
         """What counts once in a fit, however many rows it has."""
         deep, several = self.cached_tokens > 0, self.row["batch_size"] > 1
@@ -413,8 +414,10 @@ class Fit:
         """Return what prediction needs of the rows, one line per prompt length."""
         lines = [(index, m, line) for index, m in enumerate(prompts) for line in range(len(m.tokens))]
         before = [self.form.is_before(m) and m.row["flash_attention"] == 0 for _, m, _ in lines]
+        counts = np.array([len(m.tokens) for m in prompts])
         return Tables(
-            np.array([index for index, _, _ in lines]),
+            np.cumsum(counts) - counts,
+            counts,
             np.array([m.loads_s[line] for _, m, line in lines]),
             np.array([m.bound_s[line] for _, m, line in lines]),
             np.array([m.tokens[line] for _, m, line in lines], dtype=float),
@@ -440,9 +443,7 @@ class Fit:
             seconds += load_s * fitted[..., place, None] * by_family * old
         seconds = np.maximum(seconds * numbers[..., tables.device], tables.bound_s) * numbers[..., tables.harness]
         seconds += tables.is_served * numbers[..., self.places[REQUEST], None]
-        # The lines of a row follow each other.
-        _, first, lines = np.unique(tables.row, return_index=True, return_counts=True)
-        speeds = np.add.reduceat(tables.tokens / seconds, first, axis=-1) / lines
+        speeds = np.add.reduceat(tables.tokens / seconds, tables.first, axis=-1) / tables.lines
         result: Floats = -np.log(speeds)
         return result
 
@@ -451,6 +452,15 @@ class Fit:
         tables = self._tables(prompts)
         measured = -np.log([m.tokens_per_s for m in prompts])
         importance = configuration_weights(prompts)
+        # No row depends on two vendors, generations or devices: what all of them do is learned from one change of all.
+        size = len(self.places)
+        alone = sorted(set(range(size)).difference(tables.vendor, tables.family, tables.device))
+        mine = [column[tables.first] for column in (tables.vendor, tables.family, tables.device)]
+        places = np.column_stack([*(np.full(len(prompts), place) for place in alone), *mine])
+        changes = np.zeros((places.shape[1], size))
+        for change, column in zip(changes, places.T, strict=True):
+            change[column] = 1e-5
+        pairs = (places[:, :, None] * size + places[:, None, :]).ravel()
 
         def cost(logs: Floats) -> tuple[float, Floats]:
             error = (self._log_s_per_token(tables, logs) - measured) / NOISE
@@ -464,10 +474,12 @@ class Fit:
         least, error = cost(logs)
         for _ in range(MAX_ROUNDS):
             base = self._log_s_per_token(tables, logs)
-            slopes = (self._log_s_per_token(tables, logs + 1e-5 * np.eye(len(logs))) - base).T / 1e-5
-            weight = importance / np.sqrt(1 + error**2) / NOISE**2
-            curvature = (slopes * weight[:, None]).T @ slopes + np.diag(1 / self.spread**2)
-            gradient = slopes.T @ (weight * (base - measured)) + (logs - self.prior) / self.spread**2
+            slopes = (self._log_s_per_token(tables, logs + changes) - base).T / 1e-5
+            weighted = slopes * (importance / np.sqrt(1 + error**2) / NOISE**2)[:, None]
+            products = (weighted[:, :, None] * slopes[:, None, :]).ravel()
+            curvature = np.bincount(pairs, products, size**2).reshape(size, size) + np.diag(1 / self.spread**2)
+            gradient = np.bincount(places.ravel(), (weighted * (base - measured)[:, None]).ravel(), size)
+            gradient += (logs - self.prior) / self.spread**2
             before = least
             while True:  # Levenberg and Marquardt: as long a step as makes it better
                 step = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), gradient)
@@ -488,9 +500,10 @@ class Fit:
 
 
 class Tables(NamedTuple):
-    """Columns of the rows of a fit, one line per prompt length."""
+    """Columns of the rows of a fit, one line per prompt length; where the lines of each row begin, and how many it has."""
 
-    row: Places
+    first: Places
+    lines: Places
     loads_s: Floats
     bound_s: Floats
     tokens: Floats

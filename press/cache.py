@@ -13,7 +13,7 @@ from pathlib import Path
 
 # The packages whose work is kept. Another version of one of them, or a change in press itself, may
 # make something else of the same book.
-TOOLS = ("fonttools", "panflute", "pypandoc_binary", "ziamath")
+TOOLS = ("fonttools", "panflute", "pypandoc_binary", "tinycss2", "ziamath")
 
 
 @lru_cache(maxsize=1)

@@ -90,7 +90,7 @@ function costParts(price, answerLength) {
         "書くときの電力",
         withInterval(spent.decode_power.best_w, spent.decode_power.low_w, spent.decode_power.high_w, "W"),
       ],
-      ["プロンプトを読むときの電力", `${significant(spent.prompt_power.best_w)} W`],
+      ["プロンプトを処理するときの電力", `${significant(spent.prompt_power.best_w)} W`],
       [
         "1トークンを書くエネルギー",
         withInterval(

@@ -132,7 +132,7 @@ function bitsFigure({ machines, models: [model] }) {
         xTicks: [2, 4, 8, 12, 16].map((n) => [n, String(n)]),
       }),
       lines: [
-        { text: `1トークンで読む重み：${scaled(ask(machines[0], chosen).weight_bytes_per_step, "B")}` },
+        { text: `1トークンで読み出す重み：${scaled(ask(machines[0], chosen).weight_bytes_per_step, "B")}` },
         ...machines.map((device, index) => ({
           index,
           text: `${device.name}：${significant(memorySpeed(device, chosen))} トークン/秒`,

@@ -18,6 +18,7 @@ const LIVE_FIGURES = {
   queue: ({ mountQueue }) => mountQueue,
   rounds: ({ mountRounds }) => mountRounds,
   slow: ({ mountSlow }) => mountSlow,
+  split: ({ mountSplit }) => mountSplit,
   walk: ({ mountWalk }) => mountWalk,
   waterfall: ({ mountWaterfall }) => mountWaterfall,
 };

@@ -89,7 +89,7 @@ export function mountLottery(root, { router, people: choices, expected, read } =
           {
             text: `引いたのはのべ${(people * router.each).toLocaleString("en-US")}組です。重なった分は、一度しか読みません。`,
           },
-          { text: `1回に読む重みは、共有の分も合わせて${read[at]}です。` },
+          { text: `1回に読み出す重みは、共有の分も合わせて${read[at]}です。` },
           { text: "本物のルーターは、このくじのように均等には選びません。" },
         ],
         news: `${people}人で${count}組が起きました。式の平均は${expected[at].toFixed(1)}組です。`,

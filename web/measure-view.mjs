@@ -157,7 +157,7 @@ function decodingPart(tables, { decoding }, device, record, width) {
     h(
       "p",
       {},
-      "重みを読んで掛けるだけで、文脈を読み返す計算や、次の言葉を選ぶ計算はしていません。その分、本物のエンジンより速く出ることもあれば、エンジンほど磨いていないので、遅く出ることもあります。",
+      "重みを読み出して掛けるだけで、文脈を読み返す計算や、次の言葉を選ぶ計算はしていません。その分、本物のエンジンより速く出ることもあれば、エンジンほど磨いていないので、遅く出ることもあります。",
     ),
     device && h("div.hy-chart", {}, shareChart(rows, Math.max(LEAST_CHART, width - 40))),
     device &&
@@ -198,7 +198,7 @@ function productPart(tables, { product }, device, record) {
   const peak = device?.peak_fp32_flop_per_s;
   const matrix = device?.peak_fp16_dense_flop_per_s;
   return panel(
-    "行列の積（プロンプトを読むときの計算、GPU）",
+    "行列の積（プロンプトを処理するときの計算、GPU）",
     h("p.hy-number", {}, scaled(product, "FLOP/s")),
     record?.product &&
       h("p", {}, `32ビットの行列の積（${record.product.size.join(" × ")}）。`, spread(record.product, "FLOP/s")),
@@ -212,7 +212,7 @@ function productPart(tables, { product }, device, record) {
     h(
       "p",
       {},
-      `この速さで${name}のプロンプトを読むと、1秒に${significant(product / step.flop_per_step)}トークンまでです。`,
+      `この速さで${name}のプロンプトを処理すると、1秒に${significant(product / step.flop_per_step)}トークンまでです。`,
     ),
   );
 }
@@ -259,7 +259,7 @@ function othersPart(tables, bandwidth) {
     `${scaled(bandwidth, "B/s")} を使いきれたら`,
     table(
       "測った帯域幅での上限の表",
-      ["モデル", "1トークンで読む量", "上限（トークン/秒）"],
+      ["モデル", "1トークンで読み出す量", "上限（トークン/秒）"],
       OTHER_MODELS.map((model) => {
         const { bytes_per_step, decode_tokens_per_s_bound } = estimate({
           model,

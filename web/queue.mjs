@@ -5,7 +5,7 @@ import { axes, curve, linearTicks, marker, picture, swatch, tickText } from "./m
 import { queueData } from "./queue-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
-const AT_FIRST = { seats: 1, rate: 2 }; // of the lists
+const AT_FIRST = { seats: 1, rate: 6 }; // of the lists: 16 seats, and more requests than they can serve
 const DEEP = 8;
 const LARGEST_CELL = 18;
 const ABOVE = 26; // heights in pixels
@@ -48,7 +48,7 @@ export function mountQueue(root, data = queueData) {
   const seen = seats.map(() => new Set()); // rates that the reader has followed to the end
   stage(root, {
     title: "列は、どこで伸びはじめるか",
-    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はできないでしょうか。見当をつけてから、始めてください（本当の速さで、${seconds}秒間）。終わりまで見たあとは、つまみを動かすだけで、その速さでの${seconds}秒後が見られます。`,
+    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はほとんどできないでしょうか。見当をつけてから、始めてください（本当の速さで、${seconds}秒間）。終わりまで見たあとは、つまみを動かすだけで、その速さでの${seconds}秒後が見られます。`,
     initial: AT_FIRST,
     controls: (set) => [
       control({
@@ -96,7 +96,7 @@ function queueOf(data, state, width) {
       house.at(now);
       time.at(t);
       const ended = t >= seconds;
-      if (ended) seen[state.seats].add(rates[state.rate]);
+      if (ended) seen[state.seats].add(rates[state.rate]); // as long as the page is open
       if (ended !== known) knee.replaceChildren(...kneeOf(data, state, area, ended));
       known = ended;
     },

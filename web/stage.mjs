@@ -55,7 +55,15 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   const set = (change) => {
     state = Object.freeze({ ...state, ...change });
     show();
-    announce(drawn.news ?? (moving() ? drawn.said(moment) : drawn.lines.map((line) => line.text).join("。")));
+    announce(
+      drawn.news ??
+        (moving()
+          ? drawn.said(moment)
+          : drawn.lines
+              .map((line) => line.text)
+              .join("。")
+              .replaceAll("。。", "。")),
+    );
   };
   const movie = duration ? film({ duration, draw: to, said: (_, t) => announce(drawn.said(t)) }) : null;
   root.setAttribute("role", "group");

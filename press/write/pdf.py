@@ -7,7 +7,6 @@ a figure or a formula that cannot be read aloud.
 
 from __future__ import annotations
 
-import io
 import re
 import tempfile
 from collections.abc import Iterable
@@ -26,6 +25,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths, image_size
+from press.write.pack import packed
 from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of
 
 TEMPLATE = Path(__file__).with_name("book.typ")
@@ -79,22 +79,7 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
         problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が{what}",
                      "短くするか、改行できるように書いてください")  # fmt: skip
     problems.stop_if_any()
-    return _packed(pdf)
-
-
-def _packed(pdf: bytes) -> bytes:
-    """The same with its many small objects, above all those that say what is what on a page, compressed together.
-
-    Where the package that does it is missing, the file stays as it is: twice as large.
-    """
-    if find_spec("pikepdf") is None:
-        return pdf
-    import pikepdf  # not needed for the site
-
-    packed = io.BytesIO()
-    with pikepdf.open(io.BytesIO(pdf)) as document:
-        document.save(packed, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
-    return packed.getvalue()
+    return packed(pdf)
 
 
 # ---- one document ----------------------------------------------------------------------------------
@@ -218,10 +203,10 @@ class _Drawing(WholeBook):
 
     def title(self, number: str) -> list[pf.Element]:
         head = [pf.Str(number + IDEOGRAPHIC_SPACE)] if number else []
-        return self._heading(1, "chapter", self.page.href, [*head, *self.inlines(self.page.title)])
+        return self._heading(1, "章", self.page.href, [*head, *self.inlines(self.page.title)])
 
     def solutions(self, word: str) -> list[pf.Element]:
-        return self._heading(2, "section", f"{self.page.href}#?answers", [pf.Str(word)])
+        return self._heading(2, "節", f"{self.page.href}#?answers", [pf.Str(word)])
 
     # ---- places ----
 
@@ -250,7 +235,7 @@ class _Drawing(WholeBook):
         if el.level > self.level + 1:  # PDF/UA
             raise NoFormError("段を飛ばした見出し", el.identifier, f"{'#' * el.level} ")
         self.level = el.level
-        kind = "section" if el.level == 2 else "subsection"
+        kind = "節" if el.level == 2 else "項"
         first, *rest = el.content
         if isinstance(first, pf.Span) and "header-section-number" in first.classes:
             content = [*first.content, pf.Str(EN_SPACE), *self.inlines(rest[1:])]  # in the place of a space

@@ -27,9 +27,11 @@ from press.read.config import Book
 from press.resolve.page import Page
 from press.write.generator import Generator, SiteError
 from press.write.mathfont import math_characters, math_font
+from press.write.style import WORD, used_style
 from press.write.theme import Repair, check_repairs, finish_assets, finish_page, theme_changed
 
 INLINE_SCRIPT = re.compile(r"<script(?![^>]* src=)(?![^>]* type=.application/)[^>]*>(.*?)</script>", flags=re.S | re.I)
+ASSET = re.compile(r'<(?:script[^>]* src|link rel="stylesheet" href)="([^":]+)"')
 CHARSET = '<meta charset="utf-8">'
 # What a page may load and run: what is on its own site or in the page itself; from elsewhere nothing.
 POLICY = (
@@ -86,6 +88,7 @@ def write_site(book: Book, pages: list[Page], content: Files, output: Path, cach
         site = _generate(book, pages, work, generator)
         _finish(site, book)
         _add_files(book, site, content)
+        _lighten_style(site, content, cache)
         swap(site, output)
 
 
@@ -353,6 +356,22 @@ def _add_files(book: Book, site: Path, content: Files) -> None:
         (site / address).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(book.root / address, site / address)
     (site / ".nojekyll").touch()  # GitHub Pages serves the folder as it is
+
+
+def _lighten_style(site: Path, content: Files, cache: Cache) -> None:
+    """Leave in the style sheet what the pages, or scripts and style sheets beside those that they name, have use for."""
+    pages = [site / address for address in content.pages]
+    texts = {page: page.read_text(encoding="utf-8") for page in [*pages, site / "404.html"]}
+    folders = {(page.parent / name).parent.resolve() for page, text in texts.items() for name in ASSET.findall(text)}
+    style = site / "assets" / "book.css"
+    beside = {path for folder in folders for path in folder.glob("*.*s") if path.suffix in (".js", ".css")} - {
+        style.resolve()
+    }
+    words = {word for text in texts.values() for word in WORD.findall(text)}
+    words |= {word for path in beside for word in WORD.findall(path.read_text(encoding="utf-8"))}
+    whole = style.read_text(encoding="utf-8")
+    named = sorted(words & {*WORD.findall(whole)} | {word for word in words if word[-1] in "-_"})
+    style.write_text(cache.text("style", [whole, *named], lambda: used_style(whole, named)), encoding="utf-8")
 
 
 def swap(new: Path, output: Path) -> None:

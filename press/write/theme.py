@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from importlib.resources import files
 from pathlib import Path
 
 from press.write.generator import SiteError
@@ -59,16 +60,8 @@ REPAIRS = [
 ]  # fmt: skip
 
 # The dialog of the search and what draws it, a third of the theme's script, stand there in two pieces. They become a
-# script of their own that is handed what it uses of the rest, and that comes when a reader goes to the search. Who
-# cannot wait for it finds it open.
+# script of their own, which is handed what it uses of the rest; search-later.js takes their place.
 DIALOG = re.compile(r"var zl=Object\.create,.*?(?=function Lp\()|var Tc=.*?(?=var Oc=Er\()", flags=re.S)
-NEEDS = "Ae,M,wr,Pe,C,nt,me,b,Fn,we,Y,Ze"
-COME_LATER = """var Dr=()=>!0,Sc=(e,t)=>{
-let wished=!1,wishes=R(b(e,"click"),Fn("search").pipe(we(1)),b(window,"keydown").pipe(\
-S(i=>(i.ctrlKey||i.metaKey)&&i.key==="k"),A(i=>i.preventDefault()))).subscribe(()=>{wished=!0});
-return searchAsked.pipe(g(()=>ct(`${new URL("assets/javascripts/%s",zn.base)}`)),\
-g(()=>(wishes.unsubscribe(),[Dr,Sc]=searchDialog(%s),Sc(e,t),wished&&e.click(),Ze)),le(()=>Ze))};
-"""
 
 
 def mend(name: str, text: str, found: Counter[Repair]) -> str:
@@ -112,13 +105,21 @@ def finish_assets(site: Path, found: Counter[Repair]) -> None:
     _join(site)
     for path in site.rglob("bundle.*.js"):
         script = mend(path.name, path.read_text(encoding="utf-8"), found)
-        dialog = path.with_name(path.name.replace("bundle", "search-dialog"))
-        pieces = DIALOG.findall(script)
-        if len(pieces) != 2:
-            raise theme_changed("the dialog of the search in two pieces")
-        dialog.write_text(f"window.searchDialog=({NEEDS})=>{{{''.join(pieces)}return[Dr,Sc]}};\n", encoding="utf-8")
-        script = script.replace(pieces[0], COME_LATER % (dialog.name, NEEDS)).replace(pieces[1], "")
+        script, dialog = _split(script)
         path.write_text(script, encoding="utf-8")
+        path.with_name(path.name.replace("bundle", "search-dialog")).write_text(dialog, encoding="utf-8")
+
+
+def _split(script: str) -> tuple[str, str]:
+    """Return the theme's script without the dialog of the search, and the script that is the dialog."""
+    pieces = DIALOG.findall(script)
+    if len(pieces) != 2:
+        raise theme_changed("the dialog of the search in two pieces")
+    later = files("press.write").joinpath("search-later.js").read_text(encoding="utf-8")
+    handed = re.search(r"searchDialog\((.*?)\)", later)
+    assert handed
+    dialog = f"window.searchDialog=({handed[1]})=>{{{''.join(pieces)}return[Dr,Sc]}};\n"
+    return script.replace(pieces[0], later).replace(pieces[1], ""), dialog
 
 
 def _join(site: Path) -> None:

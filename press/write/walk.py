@@ -215,7 +215,8 @@ class Walk:
 class WholeBook(Walk):
     """A page into its place in one document that holds the whole book, where nothing folds.
 
-    Solutions stand behind their chapter; links from page to page stay in the document.
+    Solutions stand behind their chapter; links from page to page stay in the document. Code that the
+    page folds is not printed, as it is not when the page itself is printed: whoever reads goes on to what it shows.
     """
 
     folds = False
@@ -237,6 +238,9 @@ class WholeBook(Walk):
             for exercise, pieces in solutions.items():
                 blocks += self.at(answer_anchor(exercise)) + self.blocks(pieces)
         return blocks
+
+    def box(self, el: pf.Div) -> list[pf.Element]:
+        return [] if "fold" in el.classes and el.attributes["open"] == "false" else super().box(el)
 
     def link(self, el: pf.Link) -> list[pf.Element]:
         content, inside = self.inlines(el.content), self.inside(el.url)

@@ -107,12 +107,16 @@ def chapter(markdown="", *sources):
     return Manuscript("chapters/00-test.ipynb", tuple(cells))
 
 
-@pytest.mark.parametrize("text", ["速いマシンです。", "レイテンシが長い。", "30 t/sです。", "仮想マシンとマシン。"])
+@pytest.mark.parametrize(
+    "text", ["速いマシンです。", "レイテンシが長い。", "30 t/sです。", "仮想マシンとマシン。", "1回に読む量です。"]
+)
 def test_a_word_is_noticed(rules, text):
     assert len([*word_problems(chapter(text), rules)]) == 1
 
 
-@pytest.mark.parametrize("text", ["速い機械です。", "レイテンシーが長い。", "仮想マシンです。", "`tok/s` と書く。"])
+@pytest.mark.parametrize(
+    "text", ["速い機械です。", "レイテンシーが長い。", "仮想マシンです。", "`tok/s` と書く。", "重みを読み出す量。"]
+)
 def test_other_words_pass(rules, text):
     assert [*word_problems(chapter(text), rules)] == []
 

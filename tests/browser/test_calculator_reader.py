@@ -463,7 +463,7 @@ def figure_lines(asked: dict, values: list[float]) -> list[str]:
     weights = hayasa.WeightFormat(id="bits", bits_per_weight=values[0])
     model = hayasa.Model(id="model", stated_parameters=float(models[0]))
     results = [hayasa.estimate(model, machine, weights=weights, engine="ideal") for machine in machines]
-    return [f"1トークンで読む重み：{scaled(results[0].weight_bytes_per_step, 'B')}"] + [
+    return [f"1トークンで読み出す重み：{scaled(results[0].weight_bytes_per_step, 'B')}"] + [
         f"{result.device.name}：{significant(1 / result.memory_latency_s)} トークン/秒" for result in results
     ]
 

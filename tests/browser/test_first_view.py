@@ -21,19 +21,23 @@ def test_the_search_comes_when_a_reader_goes_there(visitor):
     assert visitor.problems == []
 
 
-def test_who_cannot_wait_for_the_dialog_of_the_search_finds_it_open(visitor):
+def test_what_is_typed_before_the_dialog_of_the_search_is_there_is_typed_into_it(visitor):
     page = visitor.page
     waiting = []
     page.route("**/search-dialog.*.js", lambda route: waiting.append(route))
     page = visitor.visit(CHAPTER)
     with page.expect_request("**/search-dialog.*.js"):
-        page.locator(".md-search__button").click()
+        page.locator(".md-search__button").press("Enter")
+    page.keyboard.type("帯域")
     assert page.get_by_role("combobox").count() == 0
     for route in waiting:
         route.continue_()
     page.get_by_role("combobox").wait_for()
+    page.keyboard.type("幅")
+    assert page.get_by_role("combobox").input_value() == "帯域幅"
+    page.get_by_role("option").first.wait_for()
     page.keyboard.press("Escape")
-    page.get_by_role("combobox").wait_for(state="detached")
+    wait_until(page, "document.activeElement.matches('.md-search__button')")
     assert visitor.problems == []
 
 

@@ -14,7 +14,7 @@ from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
 from tests.web.test_live import GUESS, bound_of, flop_by_kind, rounds_by_hand, rounds_given, walked_at
-from tools.page import serving
+from tools.page import serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import (
     BLOCK,
@@ -44,6 +44,7 @@ PLACES = {
     "nibbles": "chapters/06-quantization.html",
     "filling": "chapters/07-kv-cache.html",
     "queue": "chapters/15-serving.html",
+    "split": "chapters/13-does-not-fit.html",
     "lottery": "chapters/08-moe-and-clusters.html",
     "eight": "chapters/08-moe-and-clusters.html",
     "drawing": "chapters/09-measured.html",
@@ -592,6 +593,44 @@ def test_the_queue_is_drawn_as_long_as_the_scheduler_says_and_its_knee_as_it_is_
     root.get_by_role("slider", name="1秒に来る依頼").press("Home")
     root.get_by_role("slider", name="1秒に来る依頼").press("ArrowRight")
     assert svg.evaluate(HOUSE)["dots"] >= 3
+    expect_none(visitor.problems)
+
+
+# ---- the split between GPU and host
+
+
+@WIDTHS
+def test_the_bar_of_a_token_is_as_long_as_the_split_says(visitor):
+    _, root = live(visitor, "split")
+    data, draw = splitting.split_data(), random.Random(17)
+    for _ in range(8):
+        which, ram = draw.randrange(2), draw.randrange(2)
+        model = data["models"][which]
+        outside = draw.randint(model["layers"] // 2, model["layers"])
+        root.get_by_role("radio").nth(which).check()
+        root.get_by_role("radio").nth(2 + ram).check()
+        root.get_by_role("slider", name="外に置く層").fill(str(outside))
+        marks = root.evaluate(BARS)
+        bars = [mark for mark in marks if "from" in mark]
+        zero, scale = axis(marks, max([bar["top"] for bar in bars], default=0))
+        said = root.locator(".hy-readout").text_content()
+        for way in model["ways"]:
+            parts = [way["gpu"], way["host"], way["hand_over"], way["disk"][ram]]
+            waits = [1000 * one[outside] for one in parts if one[outside]]
+            if way["on_gpu"][outside] > data["usable"]:
+                assert (
+                    f"GPUに{(way['on_gpu'][outside] - data['usable']) / 1e9:.1f}\N{NO-BREAK SPACE}GB入りきりません"
+                    in said
+                )
+                continue
+            end = 0.0
+            for wait, bar in zip(waits, bars[: len(waits)], strict=True):
+                assert (bar["from"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+                end += wait
+                assert (bar["to"] - zero) / scale == pytest.approx(end, abs=1 / scale)
+            assert f"で、毎秒{float(f'{1000 / end:.3g}'):g}トークン" in said
+            bars = bars[len(waits) :]
+        assert bars == []
     expect_none(visitor.problems)
 
 

@@ -97,6 +97,15 @@ def test_every_section_can_be_linked_to(visitor, page_names):
     assert unlinked == {}
 
 
+FEATURES = """() => [...document.querySelectorAll("body, body *")]
+    .filter(one => getComputedStyle(one).fontFeatureSettings !== "normal").map(one => one.tagName)"""
+
+
+def test_no_part_of_a_page_asks_for_features_of_its_font(visitor):
+    """Where a page asks for "kern" by name, Gecko squeezes 、 and 。 of Japanese fonts to half their width."""
+    assert visitor.visit(CHAPTER).evaluate(FEATURES) == []
+
+
 def test_pages_lead_to_each_other(visitor):
     page = visitor.visit("index.html")
     page.get_by_role("link", name="次").last.click()

@@ -26,6 +26,10 @@ BLOCK = re.compile(r"^### (?P<start>\d+)–(?P<end>\d+)分　(?P<title>[^（\n]+
 ROW = re.compile(r"^\| (?P<start>\d+)–(?P<end>\d+) \| (?P<title>[^|]+?) \|", re.MULTILINE)
 SESSION = re.compile(r"^## (?P<title>第\d+回.*)$", re.MULTILINE)
 SPENT = re.compile(r"^\| (?P<minutes>\d+) \|", re.MULTILINE)
+# Exercises that are set by name, of which a title may hold a quotation; and how a chapter names its own.
+QUOTED = r"「(?:[^「」]|「[^」]*」)*」"
+SET = re.compile(rf"第(?P<chapter>\d+)章の\[?演習(?:\]\([^)]*\))?(?P<names>(?:{QUOTED})+)")
+EXERCISE = re.compile(r"\{#exr-[^\n]*\n+## (?P<title>.+)")
 # A sheet of A4 with margins of 2 cm: letters of 10 points and lines of 6 mm.
 LETTERS, LINES = 48, 42
 RAW_QUARTO = re.compile(r"\{#|\[-?@|^:::|@(?:sec|fig|tbl|eq|exr)-", re.MULTILINE)
@@ -91,6 +95,18 @@ def chapters_of(file: Path, manuscripts: Iterable[Manuscript]) -> list[Manuscrip
     sources = {source_of(path.resolve()) for path in targets if path.resolve().is_relative_to(SITE)}
     names = {source.relative_to(ROOT).as_posix() for source in sources if source}
     return [manuscript for manuscript in manuscripts if manuscript.name in names]
+
+
+def exercise_problems(text: str, manuscripts: Iterable[Manuscript]) -> Iterator[str]:
+    """Yield the exercises that a text sets and its chapter does not have."""
+    titles = {
+        Path(manuscript.name).name[:2]: {found["title"] for found in EXERCISE.finditer(manuscript.markdown)}
+        for manuscript in manuscripts
+    }
+    for found in SET.finditer(text):
+        for name in re.findall(QUOTED, found["names"]):
+            if name[1:-1] not in titles.get(found["chapter"].zfill(2), ()):
+                yield f"第{found['chapter']}章に、演習{name}はありません"
 
 
 def numbers_of(manuscripts: Iterable[Manuscript]) -> Computed:

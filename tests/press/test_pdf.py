@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -73,6 +74,43 @@ class Read:
         """The alternative texts."""
         found = {str(item.Alt) for item in self.objects.objects if _is_dictionary(item) and "/Alt" in item}
         return {" ".join(text.split()) for text in found}
+
+    def marks(self) -> list[tuple[int, int]]:
+        """The page and number of every mark by which something on a page is found from the tree of what is what."""
+        found = [re.findall(rb"/MCID (\d+)", page.Contents.read_bytes()) for page in self.objects.pages]
+        return [(number, int(mark)) for number, marks in enumerate(found) for mark in marks]
+
+    def told(self) -> list[tuple[str, int]]:
+        """What the tree of what is what says, in the order of reading, with how often it finds something on a page.
+
+        A mark after another one of the same element is not counted; each has to be there, and to know its element.
+        """
+        import pikepdf
+
+        root = self.objects.Root.StructTreeRoot
+        owners = dict(zip(root.ParentTree.Nums[::2], root.ParentTree.Nums[1::2], strict=True))
+        pages = {page.obj.objgen: (number, page.obj) for number, page in enumerate(self.objects.pages)}
+        told, seen = [], set()
+
+        def walk(element) -> None:
+            told.append((str(element.S), 0))
+            kids = element.get("/K", [])
+            for kid in kids if isinstance(kids, pikepdf.Array) else [kids]:
+                if isinstance(kid, int) or "/MCID" in kid:
+                    mark = kid if isinstance(kid, int) else int(kid.MCID)
+                    number, page = pages[
+                        (element if isinstance(kid, int) else kid).get("/Pg", element.get("/Pg")).objgen
+                    ]
+                    assert owners[page.StructParents][mark].objgen == element.objgen
+                    seen.add((number, mark))
+                    told[-1] = (told[-1][0], 1)
+                elif "/S" in kid:
+                    walk(kid)
+                    told.append((str(element.S), 0))
+
+        walk(root.K if not isinstance(root.K, pikepdf.Array) else root.K[0])
+        assert seen == set(self.marks()) and len(seen) == len(self.marks())
+        return told
 
     def _links(self) -> Iterator:
         for page in self.objects.pages:
@@ -145,11 +183,13 @@ def test_code_stands_with_its_outputs(tmp_path):
     table = shown(markdown="| 列 |\n|:--|\n| 値 |", text="")
     read = made(
         tmp_path,
-        code_cell("#| label: fig-a\n#| fig-cap: 題\n#| fig-alt: 見たもの\n#| code-fold: true\nshow()", shown(svg=SVG, text="<Figure>")),
+        code_cell("#| label: fig-a\n#| fig-cap: 題\n#| fig-alt: 見たもの\n#| code-fold: show\nshow()", shown(svg=SVG, text="<Figure>")),
         code_cell("#| label: tbl-a\n#| tbl-cap: 表の題\nprint(2)", printed("二\n"), table),
         code_cell("#| echo: false\nsecret", printed("出力\n")),
+        code_cell("#| code-fold: true\nfolded", printed("折りたたみ\n")),
     )  # fmt: skip
-    assert "show() 絵の字 図 1.1: 題 print(2) 二 表 1.1: 表の題 列 値 出力" in read.text and "secret" not in read.text
+    assert "show() 絵の字 図 1.1: 題 print(2) 二 表 1.1: 表の題 列 値 出力 折りたたみ" in read.text
+    assert "secret" not in read.text and "folded" not in read.text
 
 
 def test_links_lead_inside_and_out(tmp_path):
@@ -195,6 +235,22 @@ def test_what_is_bold_is_bold_and_every_font_is_inside(tmp_path):
 def test_the_same_book_gives_the_same_bytes(tmp_path):
     first, second = (section(tmp_path / name, "![題](p.svg)\n\n文[@dao2022]。", **{"p.svg": SVG}) for name in "ab")
     assert first.data == second.data
+
+
+def test_fewer_bytes_show_and_say_the_same(tmp_path, monkeypatch):
+    source = '漢字かな、`x = 1`と**太字**、$\\frac{a}{b}$。[外](https://example.org/)\n\n```python\nfor at in range(10):\n    print(at, [1, 2], "三")\n```\n\n- 一つ\n- 二つ\n\n| 甲 | 乙 |\n|--|--|\n| 1 | 2 |\n\n![題](p.svg)'
+    path = "".join(f"L{at * 0.123456:.6f} {at % 7}.987654" for at in range(200))
+    svg = SVG.replace("</svg>", f'<path d="M0 0{path}" fill="none" stroke="#123456"/></svg>')
+    short = section(tmp_path / "a", source, **{"p.svg": svg})
+    monkeypatch.setattr(writer, "packed", lambda pdf: pdf)
+    long = section(tmp_path / "b", source, **{"p.svg": svg})
+    assert len(short.data) < 0.75 * len(long.data)  # the fonts are the most of so short a book
+    assert short.pages == long.pages and short.spoken() == long.spoken()
+    for page, before in zip(short.document, long.document, strict=True):
+        seen, was = (sheet.render(scale=2, grayscale=True).to_numpy().astype(int) for sheet in (page, before))
+        assert (abs(seen - was) > 100).mean() < 0.001
+    assert short.told() == long.told()
+    assert len(short.marks()) < 0.6 * len(long.marks())
 
 
 # ---- what is refused ---------------------------------------------------------------------------------
@@ -303,7 +359,7 @@ def whole(folder: Path) -> Read:
 def test_the_whole_book(tmp_path_factory):
     read = whole(tmp_path_factory.mktemp("pdf"))
     assert 150 < len(read.pages) < 450
-    assert len(read.data) / len(read.pages) < 16_000
+    assert len(read.data) < 4e6
     marks = [title for _, title in read.outline]
     assert [title for title in marks if "部 " in title] == [
         "第I部 記事をたどる", "第II部 概算を鍛える", "第III部 実測と突き合わせる", "第IV部 速くする"

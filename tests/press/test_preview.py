@@ -160,6 +160,8 @@ def test_an_interruption_says_nothing(tmp_path: Path, moment: str) -> None:
     with subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
         cwd=Path(__file__).parents[2],
+        # Whoever runs the tests in the background ignores Ctrl-C, and what they start inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:  # fmt: skip
         assert process.stdout is not None and process.stderr is not None
         while moment not in process.stdout.readline():

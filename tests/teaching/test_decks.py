@@ -77,6 +77,9 @@ class TestEveryDeck:
         numbers = teaching.numbers_of([*map(teaching.read, (LESSON, ANSWERS)), *linked])
         expect_none(prose.problems([(own.name, number, line) for number, line in prose.unsupported(own, numbers)], []))
 
+    def test_the_exercises_that_it_sets_are_in_the_book(self, path, manuscripts):
+        expect_none(teaching.exercise_problems(path.read_text(encoding="utf-8"), manuscripts))
+
     def test_its_links_lead_somewhere(self, path):
         as_on_the_site = teaching.SITE / "slides" / path.name
         expect_none(

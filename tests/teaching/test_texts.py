@@ -39,6 +39,9 @@ class TestEveryText:
             if (problem := teaching.link_problem(path, target))
         )
 
+    def test_the_exercises_that_it_sets_are_in_the_book(self, path, manuscripts):
+        expect_none(teaching.exercise_problems(path.read_text(encoding="utf-8"), manuscripts))
+
     def test_it_can_be_read_without_the_book_s_tools(self, path):
         assert teaching.RAW_QUARTO.findall(path.read_text(encoding="utf-8")) == []
 
@@ -159,3 +162,8 @@ def test_a_stale_number_is_noticed():
     assert "552.857" in computed(text, "x")
     with pytest.raises(AssertionError):
         computed("```python\nassert 1 > 2\n```\n\n```text\n```\n", "x")
+
+
+def test_an_exercise_that_no_chapter_has_is_noticed(manuscripts):
+    text = "第3章の演習「どちらを買うか」「そんな演習」、[第6章の演習](x)「宣伝文句を点検する：「4ビットで4倍」」"
+    assert list(teaching.exercise_problems(text, manuscripts)) == ["第3章に、演習「そんな演習」はありません"]

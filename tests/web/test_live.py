@@ -24,7 +24,7 @@ from hayasa.model.flops import attention_flop_per_token, weight_flop_per_token
 from tests.checks.chapters import Manuscript
 from tests.checks.report import expect_none
 from tests.web.javascript import ROOT
-from tools.page import script, serving
+from tools.page import script, serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES, climb_data
 from tools.page.live import (
     BLOCK,
@@ -616,6 +616,14 @@ def test_the_queue_is_what_the_chapter_s_scheduler_makes_of_it(page, chapter_15)
         assert run["wait_s"] == pytest.approx(np.mean([one["tokens"][0] - one["at"] for one in asked]), rel=1e-3)
 
 
+def test_a_scheduler_that_is_gone_is_missed_by_its_name(monkeypatch, tmp_path):
+    notebook = tmp_path / serving.NOTEBOOK.name
+    notebook.write_text(serving.NOTEBOOK.read_text(encoding="utf-8").replace('"scheduler-5"', '"other"'), "utf-8")
+    monkeypatch.setattr(serving, "NOTEBOOK", notebook)
+    with pytest.raises(ValueError, match=r"chapters/15-serving.ipynb に、セル scheduler-5 がありません"):
+        serving.chapter.__wrapped__()
+
+
 def test_the_queue_begins_where_the_seats_do_not_suffice_and_obeys_little_s_law(chapter_15):
     data = serving.queue_data()
     assert serving.capacity(256) == pytest.approx(chapter_15["X_full"] / chapter_15["n_answer"])
@@ -628,6 +636,61 @@ def test_the_queue_begins_where_the_seats_do_not_suffice_and_obeys_little_s_law(
             if per_s > 1.2 * served_per_s:
                 assert run["wait_s"] > 1
             assert run["inside"] == pytest.approx(run["requests"] / run["until_s"] * run["stay_s"], rel=0.03)
+
+
+# ---- the split between GPU and host
+
+
+def test_a_split_waits_as_hayasa_says_wherever_it_is(page):
+    data, draw = splitting.split_data(), random.Random(34)
+    for _ in range(60):
+        which, ram = draw.randrange(len(splitting.SPLITS)), draw.randrange(len(splitting.RAMS))
+        split, model = splitting.SPLITS[which], data["models"][which]
+        (name, way), outside = draw.choice([*split.ways.items()]), draw.randint(0, model["layers"])
+        (shown,) = (one for one in model["ways"] if one["name"] == name)
+        given = page.call("hayasaLive.parts.split.waited", shown, data["usable"], ram, outside)
+        layers = hayasa.get_model(split.model).layers
+        result = hayasa.estimate(
+            split.model,
+            "RTX 4090",
+            weights=split.weights,
+            engine="llama.cpp",
+            context_length=8192,
+            host=f"ddr5-6000 x2 {splitting.RAMS[ram]}GB",
+            **{way: layers + 1 - outside if way == "gpu_layers" else outside},
+        )
+        assert 1 / given["token_s"] == pytest.approx(result.decode_tokens_per_s, rel=1e-3)
+        assert given["left"] == pytest.approx(result.fit.left_bytes, abs=1e7)
+        slow = [wait for wait in (result.offload.step_waits() if outside else []) if not wait.hidden]
+        gpu, *others = given["parts"]
+        assert gpu == pytest.approx(result.step_latency_s - sum(wait.seconds for wait in slow), rel=1e-3)
+        places = {"read_host": 0, "host_cores": 0, "hand_overs": 1, "read_disk": 2}
+        for place, part in enumerate(others):
+            assert part == pytest.approx(sum(wait.seconds for wait in slow if places[wait.name] == place), rel=1e-3)
+
+
+def test_the_fastest_split_is_the_one_that_hayasa_chooses(page):
+    data = splitting.split_data()
+    for split, model in zip(splitting.SPLITS, data["models"], strict=True):
+        for ram, size in enumerate(splitting.RAMS):
+            best = hayasa.best_split(
+                split.model,
+                "RTX 4090",
+                weights=split.weights,
+                engine="llama.cpp",
+                context_length=8192,
+                host=f"ddr5-6000 x2 {size}GB",
+            )
+            found = {}
+            for (_, way), one in zip(split.ways.items(), model["ways"], strict=True):
+                outside = page.call("hayasaLive.parts.split.fewest", one, data["usable"])
+                assert page.call("hayasaLive.parts.split.waited", one, data["usable"], ram, outside - 1)["left"] < 0
+                given = page.call("hayasaLive.parts.split.waited", one, data["usable"], ram, outside)
+                found[1 / given["token_s"]] = way, outside
+            way, outside = found[max(found)]
+            assert max(found) == pytest.approx(best.decode_tokens_per_s, rel=1e-3)
+            layers = hayasa.get_model(split.model).layers
+            assert getattr(best.offload, way) == (layers + 1 - outside if way == "gpu_layers" else outside)
 
 
 # ---- the token that walks

@@ -17,6 +17,7 @@ from hayasa.model.tensors import weight_tensors
 from hayasa.units import GIB, scaled
 from tools.page.climb import climb_data
 from tools.page.serving import queue_data
+from tools.page.splitting import split_data
 
 EIGHT = 8
 """Mac minis of the row `exo_day2-001`."""
@@ -381,6 +382,7 @@ LIVE: dict[str, Callable[[], object]] = {
     "queue": queue_data,
     "rounds": rounds_data,
     "slow": slow_data,
+    "split": split_data,
     "walk": walk_data,
     "waterfall": waterfall_data,
 }

@@ -34,8 +34,18 @@ def chapter() -> dict[str, Any]:
     """Return what the chapter's cells define.
 
     The scheduler needs numpy for nothing but the array that it returns, and the page is made without.
+
+    Raises
+    ------
+    ValueError
+        If the chapter lacks one of `CELLS`.
     """
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]}
+    lacking = [name for name in CELLS if name not in cells]
+    if lacking:
+        raise ValueError(
+            f"chapters/{NOTEBOOK.name} に、セル {'、'.join(lacking)} がありません（列の図が動かすものです）。"
+        )
     h100 = hayasa.get_device("h100-80gb-sxm")
     names: dict[str, Any] = {"hayasa": hayasa, "h100": h100, "deque": deque, "np": SimpleNamespace(array=list)}
     for name in CELLS:
@@ -72,11 +82,15 @@ def run(seats: int, per_s: float) -> dict[str, object]:
     asked = requests(per_s)
     log = chapter()["serve"](asked, seats, times())
     begins = [now for now, *_ in log]
-    arrivals, firsts, lasts = ([one["at"] for one in asked], *(sorted(r["tokens"][k] for r in asked) for k in (0, -1)))
+    arrivals = [one["at"] for one in asked]
     tokens = sorted(token for one in asked for token in one["tokens"])
-    gone = [0, *accumulate(one["prompt"] + one["answer"] for one in sorted(asked, key=lambda one: one["tokens"][-1]))]
+    firsts = sorted(one["tokens"][0] for one in asked)
+    leaving = sorted(asked, key=lambda one: one["tokens"][-1])
+    lasts = [one["tokens"][-1] for one in leaving]
+    gone = [0, *accumulate(one["prompt"] + one["answer"] for one in leaving)]
 
     def at(now: float) -> tuple[int, int, int, int]:
+        """Return who waits and who sits, what is written, and what of it, with its prompts, is kept."""
         begun, left = bisect_right(begins, now), bisect_right(lasts, now)
         _, waiting, running = log[begun - 1] if begun and left < bisect_right(arrivals, now) else (now, 0, 0)
         written = bisect_right(tokens, now)

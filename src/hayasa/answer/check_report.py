@@ -220,8 +220,8 @@ def _expected(run: Run, result: Estimate) -> Expectation | None:
 
 def _why_not(run: Run, result: Estimate) -> str:
     if run.kind == PROMPT and 0 < run.prompt_tokens < SHORTEST_PROMPT:
-        return f"プロンプトが {run.prompt_tokens} トークンと短く、読む速さを比べられません。"
-    return f"{result.device.id} の {result.engine.id} では、プロンプトを読む速さの見積りがありません。"
+        return f"プロンプトが {run.prompt_tokens} トークンと短く、処理する速さを比べられません。"
+    return f"{result.device.id} の {result.engine.id} では、プロンプトを処理する速さの見積りがありません。"
 
 
 def _seen(run: Run, result: Estimate) -> Seen:

@@ -313,7 +313,7 @@ def _notes(rating: str, calibration: PowerCalibration, usual_host: bool, limited
     notes: list[str] = []
     if rating == "machine":
         notes.append(
-            "電力は機械全体で、壁のコンセントでの生成中の実測に合わせました。プロンプトを読む間は測られていません。"
+            "電力は機械全体で、壁のコンセントでの生成中の実測に合わせました。プロンプトを処理する間は測られていません。"
         )
     if rating == "card" and usual_host:
         notes.append(

@@ -153,7 +153,7 @@ def _weights(result: Estimate) -> list[str]:
         f"（{result.weights.id}、"
         f"1 重みあたり平均 {significant(8 * resident / total_parameters(model))} bit）"
     )
-    lines.append(f"1 ステップで読む重み = {scaled(result.weight_bytes_per_step, 'B')}")
+    lines.append(f"1 ステップで読み出す重み = {scaled(result.weight_bytes_per_step, 'B')}")
     return lines
 
 
@@ -220,7 +220,7 @@ def _memory_and_host(result: Estimate, offload: Offload) -> list[str]:
     rate = scaled(offload.bytes_per_step / host_s, "B/s") if host_s else ""
     way = {COMPUTES: "CPU の側", SENDS: "CPU の側から GPU へ"}[offload.way]
     lines = [
-        "読むバイト数 ÷ メモリ帯域幅",
+        "読み出すバイト数 ÷ メモリ帯域幅",
         f"GPU の側 = {scaled(here, 'B')} ÷ {scaled(bandwidth, 'B/s')}{share}"
         f" = {duration(result.memory_latency_s - host_s)}",
     ]
@@ -235,7 +235,7 @@ def _memory(result: Estimate) -> list[str]:
     bandwidth = scaled(result.device.memory_bandwidth_bytes_per_s, "B/s")
     share = f" ÷ {result.devices} 台" if _shared(result) else ""
     return [
-        "読むバイト数 ÷ メモリ帯域幅",
+        "読み出すバイト数 ÷ メモリ帯域幅",
         f"= {scaled(result.bytes_per_step, 'B')} ÷ {bandwidth}{share} = {duration(result.memory_latency_s)}",
     ]
 
@@ -307,7 +307,7 @@ def _wait_lines(wait: Wait) -> list[str]:
         return [f"{label}: × {significant(1 + wait.factor)}"]
     if wait.kind.name == FURTHER_SEQUENCES.name:
         share = significant(100 / wait.factor, 2)
-        return [f"{label}: ピークの {share}%（プロンプトを読むときの実測）で進み、{duration(wait.seconds)}"]
+        return [f"{label}: ピークの {share}%（プロンプトを処理するときの実測）で進み、{duration(wait.seconds)}"]
     if not wait.seconds:
         return []
     if wait.kind.name == MULTIPLY_BY_CORES.name:
@@ -320,7 +320,7 @@ def _wait_lines(wait: Wait) -> list[str]:
     if wait.kind.name == UNPACK_WEIGHTS.name:
         lines.append("重みの読み出しと引き取りは並んで進むので、遅いほうだけを数える")
     elif wait.kind.name == MULTIPLY.name:
-        lines.append("これも重みを読むのと並んで進む")
+        lines.append("これも重みを読み出すのと並んで進む")
     elif wait.kind.name == HOST_CORES.name:
         lines.append("CPU の側でも、読むのと掛けるのとが並んで進むので、遅いほうだけを数える")
     return lines

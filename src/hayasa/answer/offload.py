@@ -273,7 +273,7 @@ def with_host(chosen: ChosenCalibration, offload: Offload, batch_size: int) -> C
         notes.append(
             f"CPU の側の重み {offloaded} を、毎回 GPU へ運ぶものとしました（--cpu-offload-gb）。実測はありません。"
         )
-        notes.append("運ぶ速さは、llama.cpp がプロンプトを読むときの実測で代えました。")
+        notes.append("運ぶ速さは、llama.cpp がプロンプトを処理するときの実測で代えました。")
     elif f"{chosen.calibration.engine}/{chosen.calibration.backend}" != row.id:
         notes.append(f"CPU の側の待ちには、{row.id} の実測を使いました。")
     if not host.link_bandwidth_bytes_per_s:

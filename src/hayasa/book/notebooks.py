@@ -26,6 +26,7 @@ _ROADS = (
     *((1000**power, "単位の接頭辞（m、µ、k、M、G、T）を取り違えていませんか。") for power in (1, 2, 3, 4)),
 )
 _ON_ROAD = 0.005  # as shares: three digits are enough to be known on a common road
+_OF_DETOUR = 0.05  # what is 1.8 % off was rounded, and need not have taken kB for KiB, which are 2.4 % apart
 _NEAR = 0.05
 
 
@@ -120,10 +121,12 @@ def judge(given: object, answer: Answer | Choice) -> str:
     shown = f"{value:.4g} {answer.unit}"
     if _is_close(value, answer.value, answer.within):
         return f"○ {shown}：合っています。"
-    for roads, within in ((answer.wrong, answer.within), (_common(answer.value), _ON_ROAD)):
-        for road in roads:
-            if _is_close(value, road.value, within):
-                return f"× {shown}：{road.say}"
+    for road in answer.wrong:
+        if _is_close(value, road.value, answer.within):
+            return f"× {shown}：{road.say}"
+    for road in _common(answer.value):
+        if abs(value - road.value) <= min(_ON_ROAD * abs(road.value), _OF_DETOUR * abs(road.value - answer.value)):
+            return f"× {shown}：{road.say}"
     if _is_cut(value, answer.value):
         return f"△ {shown}：端数を切り捨てた値です。もう一桁書いてください。"
     if _is_close(value, answer.value, _NEAR):

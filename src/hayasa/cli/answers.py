@@ -45,7 +45,7 @@ def estimate_lines(result: Estimate) -> list[str]:
         ("生成の見積り", _speed(result.decode_tokens_per_s) + ("（メモリに入れば）" if result.fits is False else "")),
         ("90%区間", interval),
         ("何が決めるか", limits[result.bound_by]),
-        ("1 ステップで読む量", scaled(result.bytes_per_step, "B")),
+        ("1 ステップで読み出す量", scaled(result.bytes_per_step, "B")),
         (
             "必要なメモリ",
             _memory_text(result.fit),
@@ -119,7 +119,7 @@ def _context_rows(result: Estimate) -> list[tuple[str, str]]:
 
 def answer_lines(result: Estimate, time: AnswerTime, answer_tokens: int, thinking_tokens: int) -> list[str]:
     """Lay out how long a whole answer takes, step by step."""
-    rows = [(f"プロンプト {result.prompt_length:,} トークンを読む", _time(time.first_token_s))]
+    rows = [(f"プロンプト {result.prompt_length:,} トークンを処理する", _time(time.first_token_s))]
     if thinking_tokens:
         rows.append((f"{thinking_tokens:,} トークン考える", _time(time.thinking_s)))
     rows += [(f"{answer_tokens:,} トークン答える", _time(time.answer_s)), ("合わせて", _time(time.total_s))]
@@ -143,7 +143,7 @@ def cost_lines(price: Cost, answer: AnswerEnergy | None, answer_tokens: int, thi
         ("同時に進める系列", f"{result.batch_size}"),
         ("生成の速さ", _speed(result.decode_tokens_per_s)),
         ("生成中の電力", _watts(spent.decode_power)),
-        ("プロンプトを読む間の電力", _watts(spent.prompt_power)),
+        ("プロンプトを処理する間の電力", _watts(spent.prompt_power)),
         (
             "生成のエネルギー",
             _range(

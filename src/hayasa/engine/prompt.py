@@ -300,7 +300,7 @@ def choose_prompt_calibration(
             by_family = kin.factor if kin and wait.by_family else 1.0
             paces.append(Pace(wait.kind, factor * by_family, wait.amount, pace_s, ""))
     if family is None:
-        notes.append(f"{device.family or device.id} でプロンプトを読む速さの実測がありません。")
+        notes.append(f"{device.family or device.id} でプロンプトを処理する速さの実測がありません。")
     low, high = row.low_factor, row.high_factor
     if single:
         low, high = row.known_low_factor, row.known_high_factor

@@ -203,13 +203,13 @@ def _nanosecond(device: Device, weights: WeightFormat, launch_hz: float) -> floa
     return 1e-9
 
 
-READ_WEIGHTS = WaitKind("read_weights", "重みを読む", "memory", "倍")
+READ_WEIGHTS = WaitKind("read_weights", "重みを読み出す", "memory", "倍")
 UNPACK_WEIGHTS = WaitKind("unpack_weights", "重みを引き取って掛ける", "cores", "サイクル")
 UNPACK_BEFORE_TURING = WaitKind(
     "unpack_before_turing", "Turing より前のコアで、重みを引き取って掛ける", "cores", "サイクル"
 )
 ATTENTION = WaitKind("attention", "注意機構の計算", "cores", "サイクル")
-READ_CACHE = WaitKind("read_cache", "KV キャッシュを読む", "memory", "倍")
+READ_CACHE = WaitKind("read_cache", "KV キャッシュを読み出す", "memory", "倍")
 LAYERS = WaitKind("layers", "層ごとの固定の待ち", "launches", "サイクル")
 MOE_LAYERS = WaitKind("moe_layers", "専門家のある層の待ち", "launches", "サイクル")
 STATE_LAYERS = WaitKind("state_layers", "状態を持つ層の余分な待ち", "launches", "サイクル")
@@ -217,8 +217,8 @@ DIES = WaitKind("dies", "ダイをまたぐ層の待ち", "launches", "サイク
 BUILDS_TO_2025 = WaitKind("builds_to_2025", "2025 年 7 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 BUILDS_OF_2025 = WaitKind("builds_of_2025", "2026 年 2 月までのビルドの、層ごとの余分な待ち", "launches", "サイクル")
 MULTIPLY = WaitKind("multiply", "重みと掛ける計算", "cores", "倍")
-READ_PADDING = WaitKind("read_padding", "窓の後ろに残る KV キャッシュを読む", "memory", "倍")
-FURTHER_EXPERTS = WaitKind("further_experts", "2 系列目からの専門家を読む", "memory", "倍")
+READ_PADDING = WaitKind("read_padding", "窓の後ろに残る KV キャッシュを読み出す", "memory", "倍")
+FURTHER_EXPERTS = WaitKind("further_experts", "2 系列目からの専門家を読み出す", "memory", "倍")
 VECTORS = WaitKind("vectors", "2 系列目からの計算（ベクトル演算器）", "cores", "サイクル")
 TILES = WaitKind("tiles", "全系列の計算（行列演算器）", "cores", "サイクル")
 TILE_UNPACK = WaitKind("tile_unpack", "行列演算器のために重みを逆量子化する", "cores", "サイクル")
@@ -231,9 +231,9 @@ COMPUTE = WaitKind("compute", "計算する", "cores", "倍")
 DEVICE_DIFFERENCE = WaitKind("device_difference", "この機種で実測された違い", "device", "倍")
 FURTHER_SEQUENCES = WaitKind("further_sequences", "2 系列目からの計算", "cores", "倍")
 MESSAGES = WaitKind("messages", "デバイス間の通信", "links", "回")
-READ_HOST = WaitKind("read_host", "CPU の側で読む", "host", "倍")
+READ_HOST = WaitKind("read_host", "CPU の側で読み出す", "host", "倍")
 HOST_CORES = WaitKind("host_cores", "CPU のコアで掛ける", "host", "倍")
-READ_DISK = WaitKind("read_disk", "主記憶に入らない分を SSD から読む", "host", "倍")
+READ_DISK = WaitKind("read_disk", "主記憶に入らない分を SSD から読み出す", "host", "倍")
 FETCH_WEIGHTS = WaitKind("fetch_weights", "CPU の側の重みを GPU へ運ぶ", "links", "倍")
 HAND_OVERS = WaitKind("hand_overs", "CPU と GPU のあいだの受け渡し", "links", "回")
 BOUND = WaitKind("bound", "物理的な上限に届くまで", "device", "倍")
