@@ -16,6 +16,7 @@ const LIVE_FIGURES = {
   nibbles: ({ mountNibbles }) => mountNibbles,
   pipes: ({ mountPipes }) => mountPipes,
   queue: ({ mountQueue }) => mountQueue,
+  rounds: ({ mountRounds }) => mountRounds,
   slow: ({ mountSlow }) => mountSlow,
   split: ({ mountSplit }) => mountSplit,
   walk: ({ mountWalk }) => mountWalk,

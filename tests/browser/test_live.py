@@ -13,7 +13,7 @@ from tests.browser.test_calculator_reader import OVERLAPPING, visit_figures
 from tests.browser.test_pages import violations
 from tests.browser.waiting import wait_until
 from tests.checks.report import expect_none
-from tests.web.test_live import GUESS, bound_of, flop_by_kind, walked_at
+from tests.web.test_live import GUESS, bound_of, flop_by_kind, rounds_by_hand, rounds_given, walked_at
 from tools.page import serving, splitting
 from tools.page.climb import CONTEXTS, MODELS, SIZES
 from tools.page.live import (
@@ -40,6 +40,7 @@ PLACES = {
     "pipes": "chapters/02-latency.html",
     "waterfall": COMPARISON,
     "walk": "chapters/04-flops-per-token.html",
+    "rounds": "chapters/12-tokens-per-read.html",
     "nibbles": "chapters/06-quantization.html",
     "filling": "chapters/07-kv-cache.html",
     "queue": "chapters/15-serving.html",
@@ -445,6 +446,62 @@ def test_a_token_has_walked_as_far_as_is_counted(visitor):
         for part in whole:
             assert f"{part / 1e9:.2f}\u00a0GFLOP、{100 * part / sum(whole):.0f}%" in lines
     expect_none(visitor.problems)
+
+
+@pytest.mark.parametrize("visitor", [NARROW], ids=["390"], indirect=True)
+def test_drafts_are_kept_and_thrown_away_as_the_chapter_s_models_say(visitor):
+    _, root = live(visitor, "rounds")
+    data, draw = rounds_given(), random.Random(34)
+    svg = root.locator("svg.hy-plot")
+    for _ in range(10):
+        who, where, length, t = draw.randrange(2), draw.randrange(2), draw.randrange(1, 9), draw.randrange(151) / 10
+        root.get_by_role("radio").nth(who).check()
+        root.get_by_role("radio").nth(2 + where).check()
+        root.get_by_role("slider", name="下書きの長さγ").fill(str(length - 1))
+        root.get_by_role("slider", name="経過した時間").fill(str(t))
+        drafter, cost = data["drafters"][who], data["machines"][where]["cost"]
+        each, expected = 1 + cost * length, drafter["expected"]
+        rounds = rounds_by_hand(drafter["order"], length)
+        over = rounds[: int(4 * t / each + 1e-9)]
+        letters = sum(kept + 1 for *_, kept in over)
+        seen = svg.evaluate(SEEN_ROUNDS)
+        assert seen["kept"] == "".join(text[:kept] for _, text, kept in over)
+        assert seen["own"] == "".join(data["text"][at + kept] for at, _, kept in over)
+        assert seen["thrown"] == "".join(text[kept:] for _, text, kept in over)
+        alone, drafting = seen["bars"]
+        assert [alone, drafting] == pytest.approx([int(4 * t + 1e-9), letters], abs=0.5)
+        assert seen["curve"] == [[n, pytest.approx(expected[n] / (1 + cost * n), abs=0.02)] for n in range(9)]
+        assert seen["dot"] == (pytest.approx(letters / len(over) / each, abs=0.02) if over else None)
+        said = root.locator(".hy-readout").text_content()
+        gains = [one / (1 + cost * n) for n, one in enumerate(expected)]
+        assert f"速さは{gains[length]:.2f}倍" in said
+        best = gains.index(max(gains))
+        assert (f"{best}文字ずつの下書きがいちばん速く" if best else "下書きしないのがいちばん速く") in said
+        written = len(data["text"]) - data["start"]
+        (mean,) = re.findall(rf"{written}文字に{len(rounds)}回で、平均は一回に([0-9.]+)文字です。", said)
+        assert float(mean) == pytest.approx(written / len(rounds), abs=0.005)
+    expect_none(visitor.problems)
+
+
+# What can be read off the picture: letters by their fate, letters that both have written, gains by the axis.
+SEEN_ROUNDS = """(svg) => {
+  const shown = [...svg.querySelectorAll("g")].filter((one) => one.getAttribute("visibility") === "visible");
+  const text = (kind) => shown.flatMap((one) => [...one.querySelectorAll(kind + " + text")])
+    .map((one) => one.textContent).join("");
+  const at = (one, name) => Number(one.getAttribute(name));
+  const ticks = [...svg.querySelectorAll("text.hy-tick[text-anchor=end]")].filter((one) => at(one, "x") < 40);
+  const [low, high] = [ticks[0], ticks.at(-1)].map((one) => [Number(one.textContent), at(one, "y") - 4]);
+  const gain = (y) => low[0] + ((y - low[1]) / (high[1] - low[1])) * (high[0] - low[0]);
+  const points = [...svg.querySelector("polyline").points];
+  const wide = points.at(-1).x - points[0].x;
+  const dot = svg.querySelector("circle.hy-filled");
+  return {
+    kept: text(".hy-series-2"), own: text(".hy-series-0"), thrown: text("rect.hy-cell:not(.hy-lit)"),
+    bars: [...svg.querySelectorAll("rect.hy-wait")].map((one) => (at(one, "width") / svg.viewBox.baseVal.width) * 150),
+    curve: points.map(({ x, y }) => [Math.round(((x - points[0].x) / wide) * 8), gain(y)]),
+    dot: dot.getAttribute("visibility") === "visible" ? gain(at(dot, "cy")) : null,
+  };
+}"""
 
 
 @pytest.mark.parametrize("visitor", [NARROW | {"has_touch": True}, {}], ids=["390", "1280"], indirect=True)

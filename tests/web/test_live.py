@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import nbformat
 import numpy as np
@@ -15,6 +16,8 @@ from py_mini_racer import MiniRacer
 
 import hayasa
 from hayasa.book.blocks import quantize_q4_0
+from hayasa.book.drafted import drafted
+from hayasa.book.letters import Letters, story
 from hayasa.engine.waits import COMPUTE, READ_WEIGHTS
 from hayasa.machine.split import pipeline_step_s
 from hayasa.model.flops import attention_flop_per_token, weight_flop_per_token
@@ -27,6 +30,7 @@ from tools.page.live import (
     BLOCK,
     FILLING_MODELS,
     LIVE,
+    ROUND_MACHINES,
     WALK_MODELS,
     drawing_data,
     eight_data,
@@ -35,6 +39,7 @@ from tools.page.live import (
     lottery_data,
     macs_data,
     pipes_data,
+    rounds_data,
     slow_data,
     walk_data,
     waterfall_data,
@@ -747,3 +752,62 @@ def test_the_walk_ends_at_the_chapter_s_table(page, manuscripts):
         for name, counted in {"gate、up、down": flop[2], "出力": flop[3], "合計": sum(flop) - flop[1]}.items():
             (row,) = re.findall(rf"^\| {name} +\|(.*)$", table, re.MULTILINE)
             assert row.split("|")[column].split("（")[0].strip() == f"{counted / 1e9:.2f}"
+
+
+# ---- drafts
+
+
+rounds_given = cache(rounds_data)
+
+
+def rounds_by_hand(order: int, length: int) -> list[tuple[int, str, int]]:
+    """Return where each draft begins, what it is and how much of it is kept, as chapter 12's own loop has it."""
+    data, small = rounds_given(), Letters(story(), order=order)
+    text, rounds, at = data["text"], [], data["start"]
+    while at < len(text):
+        draft = ""
+        for _ in range(length):
+            draft += small.answer(text[:at] + draft)
+        kept = 0
+        while kept < length and draft[kept] == text[at + kept : at + kept + 1]:
+            kept += 1
+        rounds.append((at, draft, kept))
+        at += kept + 1
+    return rounds
+
+
+def test_the_drafts_are_those_of_the_chapter_s_models(page, manuscripts):
+    (chapter_12,) = (one for one in manuscripts if one.name.startswith("chapters/12"))
+    printed = "".join("".join(output.get("text", "")) for cell in chapter_12.code_cells for output in cell.outputs)
+    data = rounds_given()
+    told = {key: data[key] for key in ("text", "start")}
+    for drafter in data["drafters"]:
+        for length in range(1, 9):
+            given = page.call("hayasaLive.parts.rounds.roundsOf", told, drafter, length)
+            rounds = [(one["from"], one["draft"], one["kept"]) for one in given]
+            assert rounds == rounds_by_hand(drafter["order"], length)
+            if drafter["order"] == 2 and length in (1, 2, 4, 8):
+                assert f"γ = {length}: {len(rounds)}回、文章は同じ" in printed
+        alpha = drafter["acceptance"]
+        assert f"{drafter['order']}文字を見る下書き: 合格率 {alpha:.2f}、" in printed
+        assert drafter["expected"] == [pytest.approx(sum(alpha**i for i in range(n + 1))) for n in range(9)]
+
+
+def test_the_cost_of_a_round_runs_through_what_was_measured():
+    """The line is off by less than a tenth of a round on the machine with six points, and by a sixth on the other."""
+    rows = {row["id"]: row for row in drafted()}
+    for machine, numbers, off in zip(rounds_given()["machines"], ROUND_MACHINES.values(), (0.1, 1 / 6), strict=True):
+        for number in numbers:
+            row = rows[f"qwen38_mtp-{number}"]
+            measured = row["tokens_per_pass"] / row["measured"]
+            assert 1 + machine["cost"] * row["draft_tokens"] == pytest.approx(measured, rel=off)
+
+
+def test_as_much_is_written_as_the_rounds_that_are_over(page):
+    draw = random.Random(33)
+    for _ in range(60):
+        rounds = [{"kept": draw.randrange(5)} for _ in range(draw.randrange(1, 40))]
+        each, passed = draw.uniform(1, 5), draw.uniform(0, 100)
+        given = page.call("hayasaLive.parts.rounds.writtenAt", rounds, each, passed)
+        done = min(len(rounds), int(passed / each))
+        assert dict(given) == {"done": done, "letters": done + sum(one["kept"] for one in rounds[:done])}

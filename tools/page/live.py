@@ -7,6 +7,8 @@ from dataclasses import replace
 from math import log10
 
 import hayasa
+from hayasa.book.drafted import Drafted, drafted
+from hayasa.book.letters import Letters, story
 from hayasa.catalog.objects import device_rows
 from hayasa.catalog.reader import parse_number
 from hayasa.machine.split import pipeline_step_s
@@ -305,6 +307,69 @@ def walk_data() -> dict[str, object]:
     return {"contexts": WALK_CONTEXTS, "models": models}
 
 
+ROUND_LENGTHS = range(9)
+OPENING, WRITTEN = 10, 400
+LOOKED_BACK = (2, 3)
+ROUND_MACHINES = {"RTX 5090": range(1, 7), "M3 Ultra": range(41, 44)}
+"""Two friends of chapter 12, and their rows ``qwen38_mtp-…``: drafts of several lengths."""
+
+
+def rounds_data() -> dict[str, object]:
+    """Return chapter 12's models of letters, and how long a round takes on two machines."""
+    large = Letters(story(), order=8)
+    text = story()[:OPENING]
+    while len(text) < OPENING + WRITTEN:
+        text += large.answer(text)
+    speeds = {row["id"]: row for row in drafted()}
+    return {
+        "text": text,
+        "start": OPENING,
+        "drafters": [_drafter(large, text, order) for order in LOOKED_BACK],
+        "machines": [
+            {"name": name, "cost": _cost_of_a_letter([speeds[f"qwen38_mtp-{number}"] for number in numbers])}
+            for name, numbers in ROUND_MACHINES.items()
+        ],
+    }
+
+
+def _drafter(large: Letters, text: str, order: int) -> dict[str, object]:
+    """Return what a small model answers on its way, unless the text first goes on so, and the acceptance that chapter 12 counts with drafts of one."""
+    small = Letters(story(), order=order)
+    follows = {text[at - order : at]: text[at] for at in range(len(text) - 1, order - 1, -1)}
+    answers = {}
+    for at in range(OPENING, len(text)):
+        written = text[:at]
+        for _ in ROUND_LENGTHS[1:]:
+            answers[written[-order:]] = small.answer(written)
+            written += answers[written[-order:]]
+    acceptance = 1000 / _passes_of_one(large, small, OPENING + 1000) - 1
+    return {
+        "name": f"{order}文字を見る下書き",
+        "order": order,
+        "answers": {last: answer for last, answer in answers.items() if follows.get(last) != answer},
+        "acceptance": acceptance,
+        "expected": [hayasa.expected_tokens(acceptance, length) for length in ROUND_LENGTHS],
+    }
+
+
+def _passes_of_one(large: Letters, small: Letters, length: int) -> int:
+    """Return how often the large model is asked until a text is so long, with drafts of one letter."""
+    text, passes = story()[:OPENING], 0
+    while len(text) < length:
+        draft = small.answer(text)
+        first, second = large.answers(text, draft)
+        text += draft + second if draft == first else first
+        passes += 1
+    return passes
+
+
+def _cost_of_a_letter(rows: list[Drafted]) -> float:
+    """Return what each drafted token adds to a round, in steps: the slope with the least squares through 1 without any."""
+    lengths = [row["draft_tokens"] for row in rows]
+    more = [row["tokens_per_pass"] / row["measured"] - 1 for row in rows]
+    return sum(length * one for length, one in zip(lengths, more, strict=True)) / sum(length**2 for length in lengths)
+
+
 LIVE: dict[str, Callable[[], object]] = {
     "climb": climb_data,
     "drawing": drawing_data,
@@ -315,6 +380,7 @@ LIVE: dict[str, Callable[[], object]] = {
     "nibbles": nibbles_data,
     "pipes": pipes_data,
     "queue": queue_data,
+    "rounds": rounds_data,
     "slow": slow_data,
     "split": split_data,
     "walk": walk_data,
