@@ -6,16 +6,16 @@ import { roundsData } from "./rounds-data.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
 const PASSES_A_SECOND = 4; // of the large model, one letter each
-const SHOWN = 60; // such passes
+const ROUNDS_SHOWN = 60; // such passes
 const FIRST_LENGTH = 4; // of the drafts
 const SIDEWAYS = 17; // pixels
-const LINE = 24;
+const ROUNDS_LINE = 24;
 const GAP = 5; // between rounds
 const MOST_GAIN = 4; // no round gains more
 const MOST_LETTERS = 150; // nor does any drafter write more while it is watched
 const THICK = 16;
 const CURVE = 170;
-const OWN = 0; // colours: what the large model wrote itself, and what it let stand
+const ROUNDS_OWN = 0; // colours: what the large model wrote itself, and what it let stand
 const KEPT = 2;
 
 /**
@@ -96,7 +96,7 @@ export function mountRounds(root, { drafters, machines, ...story } = roundsData)
         onvalue: (length) => set({ length }),
       }),
     ],
-    duration: SHOWN / PASSES_A_SECOND,
+    duration: ROUNDS_SHOWN / PASSES_A_SECOND,
     draw: ({ drafter, machine, length }, width) =>
       roundsIn({ story, drafter: drafters[drafter], machine: machines[machine], length, width }),
   });
@@ -105,7 +105,7 @@ export function mountRounds(root, { drafters, machines, ...story } = roundsData)
 function roundsIn({ story, drafter, machine, length, width }) {
   const rounds = roundsOf(story, drafter, length);
   const each = roundTime(machine.cost, length);
-  const cells = cellsOf(story, rounds.slice(0, writtenAt(rounds, each, SHOWN).done), width);
+  const cells = cellsOf(story, rounds.slice(0, writtenAt(rounds, each, ROUNDS_SHOWN).done), width);
   const bars = barsOf(cells.bottom + 34, width);
   const gain = gainOf({ drafter, machine, length, top: bars.bottom + 62, width });
   const at = (t) => {
@@ -139,7 +139,7 @@ function cellsOf({ text }, rounds, width) {
   const groups = rounds.map(({ from, draft, kept }) => {
     const letters = [...draft.slice(0, kept), text[from + kept] ?? "", ...draft.slice(kept)];
     const cells = letters.map((letter, i) => {
-      if (x + SIDEWAYS > width) [x, y] = [0, y + LINE];
+      if (x + SIDEWAYS > width) [x, y] = [0, y + ROUNDS_LINE];
       x += SIDEWAYS;
       return cellOf(letter, i - kept, x - SIDEWAYS, y);
     });
@@ -148,7 +148,7 @@ function cellsOf({ text }, rounds, width) {
   });
   return {
     parts: groups,
-    bottom: y + LINE,
+    bottom: y + ROUNDS_LINE,
     show(done) {
       for (const [i, group] of groups.entries()) group.setAttribute("visibility", i < done ? "visible" : "hidden");
     },
@@ -157,9 +157,9 @@ function cellsOf({ text }, rounds, width) {
 
 // A letter of a round, by its place behind the last one that was kept: 0 is the large model's own.
 function cellOf(letter, place, x, y) {
-  const kind = place > 0 ? "" : `.hy-lit.hy-series-${place ? KEPT : OWN}`;
+  const kind = place > 0 ? "" : `.hy-lit.hy-series-${place ? KEPT : ROUNDS_OWN}`;
   return [
-    s(`rect.hy-cell${kind}`, { x: x + 1, y: y + 1, width: SIDEWAYS - 2, height: LINE - 4 }),
+    s(`rect.hy-cell${kind}`, { x: x + 1, y: y + 1, width: SIDEWAYS - 2, height: ROUNDS_LINE - 4 }),
     s(`text.${kind ? "hy-inside" : "hy-thrown"}`, { x: x + SIDEWAYS / 2, y: y + 16, "text-anchor": "middle" }, letter),
   ];
 }
@@ -171,7 +171,7 @@ function barsOf(top, width) {
     return {
       name,
       label: s("text.hy-label", { x: 0, y: y - 6 }),
-      bar: s(`rect.hy-wait.hy-series-${i ? KEPT : OWN}`, { x: 0, y, height: THICK }),
+      bar: s(`rect.hy-wait.hy-series-${i ? KEPT : ROUNDS_OWN}`, { x: 0, y, height: THICK }),
     };
   });
   return {
@@ -237,7 +237,7 @@ function roundWords({ rounds, written, drafter, machine, length }) {
   return {
     lines: [
       { mark: swatch(KEPT), text: "採られた下書き" },
-      { mark: swatch(OWN), text: "大きなモデルが書いた文字。色のない四角は、捨てられた下書きです。" },
+      { mark: swatch(ROUNDS_OWN), text: "大きなモデルが書いた文字。色のない四角は、捨てられた下書きです。" },
       { mark: swatch(1), text: `式（合格率${acceptance.toFixed(2)}）：${now}` },
       { text: verdict },
       {

@@ -191,7 +191,11 @@ function speedsOf(data, { ways, layers }, { ram, outside }, area) {
   const without = { x: x(least / 2), y: (area.top + area.bottom) / 2 + 14, "text-anchor": "middle" };
   return [
     s("line.hy-limit", { x1: x(least), x2: x(least), y1: area.top, y2: area.bottom }),
-    s("text.hy-tick.hy-over-lines", { x: x(least) + 5, y: area.bottom - 6 }, `${least}層で、GPUは満杯`),
+    s(
+      "text.hy-tick.hy-over-lines",
+      { x: x(least) - 5, y: area.bottom - 6, "text-anchor": "end" },
+      `${least}層で、GPUは満杯`,
+    ),
     s("text.hy-tick.hy-over-lines", without, "GPUに入りません"),
     s("text.hy-tick", { x: 8, y: area.top - 12 }, `速さ（トークン/秒${ways.length > 1 ? "。点線は専門家だけ" : ""}）`),
     axes(area, {

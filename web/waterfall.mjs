@@ -52,7 +52,7 @@ export function mountWaterfall(root, { waits, machines } = waterfallData) {
       );
       const parts = waits.slice(0, count).map((wait, k) => ({
         mark: swatch(k),
-        text: `${k + 1}. ${wait}：${machines.map(({ name, waits_ms }) => `${name} ${waits_ms[k].toFixed(2)}ミリ秒（${shareOf(waits_ms, k)}%）`).join("、")}`,
+        text: `${k + 1}. ${wait}：${machines.map(({ name, waits_ms }) => `${name} ${waits_ms[k].toFixed(2)}ミリ秒（${shareOfWait(waits_ms, k)}%）`).join("、")}`,
       }));
       const sum = `ここまで：${ends.join("、")}`;
       return { figure: chartOf(machines, { count, same, width }), lines: [{ text: sum }, ...parts], news: sum };
@@ -60,7 +60,7 @@ export function mountWaterfall(root, { waits, machines } = waterfallData) {
   });
 }
 
-const shareOf = (waits_ms, k) => ((100 * waits_ms[k]) / pile(waits_ms, waits_ms.length)).toFixed(0);
+const shareOfWait = (waits_ms, k) => ((100 * waits_ms[k]) / pile(waits_ms, waits_ms.length)).toFixed(0);
 const speedOf = (waits_ms, count) => (1000 / pile(waits_ms, count)).toFixed(0);
 
 function chartOf(machines, { count, same, width }) {
