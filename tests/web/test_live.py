@@ -642,6 +642,18 @@ def test_the_queue_begins_where_the_seats_do_not_suffice_and_obeys_little_s_law(
 # ---- the split between GPU and host
 
 
+def asked_of(split: splitting.Split, ram: int) -> dict[str, object]:
+    """Return the question of a split, but for what is where; `ram` of `splitting.RAMS`."""
+    return {
+        "model": split.model,
+        "device": "RTX 4090",
+        "weights": split.weights,
+        "engine": "llama.cpp",
+        "context_length": 8192,
+        "host": f"ddr5-6000 x2 {splitting.RAMS[ram]}GB",
+    }
+
+
 def test_a_split_waits_as_hayasa_says_wherever_it_is(page):
     data, draw = splitting.split_data(), random.Random(34)
     for _ in range(60):
@@ -651,15 +663,8 @@ def test_a_split_waits_as_hayasa_says_wherever_it_is(page):
         (shown,) = (one for one in model["ways"] if one["name"] == name)
         given = page.call("hayasaLive.parts.split.waited", shown, data["usable"], ram, outside)
         layers = hayasa.get_model(split.model).layers
-        result = hayasa.estimate(
-            split.model,
-            "RTX 4090",
-            weights=split.weights,
-            engine="llama.cpp",
-            context_length=8192,
-            host=f"ddr5-6000 x2 {splitting.RAMS[ram]}GB",
-            **{way: layers + 1 - outside if way == "gpu_layers" else outside},
-        )
+        where = {way: layers + 1 - outside if way == "gpu_layers" else outside}
+        result = hayasa.estimate(**asked_of(split, ram), **where)
         assert 1 / given["token_s"] == pytest.approx(result.decode_tokens_per_s, rel=1e-3)
         assert given["left"] == pytest.approx(result.fit.left_bytes, abs=1e7)
         slow = [wait for wait in (result.offload.step_waits() if outside else []) if not wait.hidden]
@@ -673,15 +678,8 @@ def test_a_split_waits_as_hayasa_says_wherever_it_is(page):
 def test_the_fastest_split_is_the_one_that_hayasa_chooses(page):
     data = splitting.split_data()
     for split, model in zip(splitting.SPLITS, data["models"], strict=True):
-        for ram, size in enumerate(splitting.RAMS):
-            best = hayasa.best_split(
-                split.model,
-                "RTX 4090",
-                weights=split.weights,
-                engine="llama.cpp",
-                context_length=8192,
-                host=f"ddr5-6000 x2 {size}GB",
-            )
+        for ram in range(len(splitting.RAMS)):
+            best = hayasa.best_split(**asked_of(split, ram))
             found = {}
             for (_, way), one in zip(split.ways.items(), model["ways"], strict=True):
                 outside = page.call("hayasaLive.parts.split.fewest", one, data["usable"])
