@@ -168,7 +168,7 @@ function wordsOf(pipeline, measured_s) {
   const rest_s = measured_s - token_s;
   const unknown = `実測は${ms(measured_s)}（${speed(1 / measured_s)}）です。点線の${ms(rest_s)}は、この二つでは説明できません。`;
   return [
-    { text: `同時に働くのは、1台だけです。残りの${machines - 1}台は待っています。` },
+    { text: `同時に働くのは、1台だけです。残りの${machines - 1}台は待っています。`, answers: true },
     { mark: swatch(0), text: `${machines}台が順に重みを読み出す：${ms(machines * part_s)}` },
     { mark: swatch(1), text: `隣へ${messages}回渡す：${ms(messages * link_s)}` },
     { text: `1トークンは${ms(token_s)}、${speed(1 / token_s)}です。` },

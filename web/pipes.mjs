@@ -135,10 +135,12 @@ function wordsFor(ends_s, batch) {
   const slowed = Number((FILM_S / last).toPrecision(1)).toLocaleString("en-US");
   return [
     {
+      answers: true,
       text: `後まで残るのは、${NAMES[slower]}ほうです（${["メモリバウンド", "計算バウンド"][slower]}）。${waits}${idle.toPrecision(2)}%を待って過ごします。`,
     },
-    ...NAMES.map((name, i) => ({ mark: swatch(i), text: `${name}：${inMs(ends_s[i])}` })),
+    ...NAMES.map((name, i) => ({ mark: swatch(i), text: `${name}：${inMs(ends_s[i])}`, answers: true })),
     {
+      answers: true,
       text: `速さの上限は、${["", "全体で"][Number(batch > 1)]}毎秒${Number((batch / last).toPrecision(3)).toLocaleString("en-US")}トークンです。`,
     },
     { text: `管の太さは対数の目盛で描き、実際の${slowed}分の1の速さで見せます。` },

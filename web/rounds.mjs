@@ -238,9 +238,10 @@ function roundWords({ rounds, written, drafter, machine, length }) {
     lines: [
       { mark: swatch(KEPT), text: "採られた下書き" },
       { mark: swatch(ROUNDS_OWN), text: "大きなモデルが書いた文字。色のない四角は、捨てられた下書きです。" },
-      { mark: swatch(1), text: `式（合格率${acceptance.toFixed(2)}）：${now}` },
-      { text: verdict },
+      { mark: swatch(1), text: `式（合格率${acceptance.toFixed(2)}）：${now}`, answers: true },
+      { text: verdict, answers: true },
       {
+        answers: true,
         text: `最後まで書くと、${written}文字に${rounds.length}回で、平均は一回に${(written / rounds.length).toFixed(2)}文字です。下書きは、${thrown.toLocaleString("en-US")}文字が捨てられます。`,
       },
       {

@@ -79,6 +79,7 @@ function slowMotion(data, width) {
       },
       { mark: swatch(1), text: `細長い箱に${load}たまるたびに、計算ユニットが計算します。` },
       ...machines.map(({ name, transfer_s, compute_s }) => ({
+        answers: true,
         text: `${name}：${load}を運ぶのに${micro(transfer_s)}、計算するのに${micro(compute_s)}。働くのは、時間の${Math.round((100 * compute_s) / transfer_s)}%です。`,
       })),
     ],

@@ -20,7 +20,8 @@ let stages = 0;
  * @param {(set: (change: object) => void) => Array} [kind.controls] - Makes what changes the state.
  * @param {(state: object, width: number) => {figure: SVGElement, lines: Lines|((t: number) => Lines), news?: string,
  *   at?: (t: number) => void, said?: (t: number) => string, drag?: (x: number) => void}} kind.draw - The picture of a
- *   state and the same in words, which may be those of a moment; `Lines` is `Array<{mark?: Node, text: string|Array}>`.
+ *   state and the same in words, which may be those of a moment; `Lines` is `Array<{mark?: Node, text: string|Array,
+ *   answers?: boolean}>`: what answers the question of the figure is not told before something was moved or started.
  *   `news` is what a screen reader hears of the change, `at` moves the picture to a moment, `said` says what has
  *   happened until then, `drag` takes where a finger or a mouse is on the picture, in its pixels: it moves a slider,
  *   which keys move as well.
@@ -33,10 +34,13 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   const readout = h("div.hy-readout", { id: words });
   const { element: status, announce } = announcer();
   let state = Object.freeze(initial);
-  let [drawn, width, moment] = [null, 0, 0];
+  let [drawn, width, moment, tried] = [null, 0, 0, false];
 
   const moving = () => typeof drawn.lines === "function";
-  const tell = () => refill(readout, (moving() ? drawn.lines(moment) : drawn.lines).map(lineOf));
+  const tell = () => {
+    const lines = moving() ? drawn.lines(moment) : drawn.lines;
+    refill(readout, lines.filter(({ answers }) => tried || !answers).map(lineOf));
+  };
   const show = () => {
     width = chart.clientWidth;
     drawn = draw(state, Math.max(LEAST_CHART_WIDTH, width || 640));
@@ -48,12 +52,15 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   };
   followPointer(chart, () => drawn.drag);
   const to = (t) => {
+    const first = t > 0 && !tried;
+    tried ||= first;
     moment = t;
     drawn.at(t);
-    if (moving()) tell();
+    if (first || moving()) tell();
   };
   const set = (change) => {
     state = Object.freeze({ ...state, ...change });
+    tried = true;
     show();
     announce(
       drawn.news ??

@@ -248,9 +248,10 @@ function walkWords({ name, layers, longest, two_p }, context, { flop, bytes }) {
     lines: [
       ...WALK_KINDS.map((kind, i) => ({
         mark: swatch(i),
+        answers: true,
         text: `${kind}${back(i)}：${giga(flop[i], "GFLOP")}、${percent(flop[i])}`,
       })),
-      { text: last },
+      { text: last, answers: true },
       {
         text: `読む重みは、16ビットなら${giga(bytes, "GB")}です。内積と平均は重みを読まず、KVキャッシュを読みます。`,
       },
