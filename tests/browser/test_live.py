@@ -595,6 +595,24 @@ def test_the_queue_is_drawn_as_long_as_the_scheduler_says_and_its_knee_as_it_is_
     expect_none(visitor.problems)
 
 
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("slow", "働くのは、時間の"),
+        ("pipes", "後まで残るのは"),
+        ("walk", "2Pの"),
+        ("eight", "同時に働くのは"),
+        ("rounds", "いちばん速く"),
+    ],
+)
+def test_the_answer_is_not_told_before_the_reader_begins(visitor, kind, answer):
+    _, root = live(visitor, kind)
+    said = root.locator(".hy-readout")
+    assert answer not in said.text_content()
+    root.get_by_role("slider", name="経過した時間").press("ArrowRight")
+    assert answer in said.text_content()
+
+
 # ---- the split between GPU and host
 
 
