@@ -311,7 +311,7 @@ ROUND_LENGTHS = range(9)
 OPENING, WRITTEN = 10, 400
 LOOKED_BACK = (2, 3)
 ROUND_MACHINES = {"RTX 5090": range(1, 7), "M3 Ultra": range(41, 44)}
-"""Two friends of chapter 12, and their rows ``qwen38_mtp-…``: drafts of several lengths."""
+"""Machines of chapter 12, and their rows ``qwen38_mtp-…``: drafts of several lengths."""
 
 
 def rounds_data() -> dict[str, object]:
