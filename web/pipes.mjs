@@ -55,7 +55,15 @@ export function mountPipes(root, { bits, batches, machines, ...amounts } = pipes
     draw(state, width) {
       const [i, k] = [bits.indexOf(state.bits), batches.indexOf(state.batch)];
       const { pipes, memory_s, compute_s } = machines[state.machine];
-      return drawnPipes(pipes, [amounts.bytes[i], amounts.flop[k]], [memory_s[i], compute_s[k]], width, state.batch);
+      const { figure, lines, ...moving } = drawnPipes(
+        pipes,
+        [amounts.bytes[i], amounts.flop[k]],
+        [memory_s[i], compute_s[k]],
+        width,
+        state.batch,
+      );
+      const peaks = `計算力は、元記事と同じく、A100が密なint4、Mac mini M4がNeural Engineの値です。第1章の${amounts.gpu}は、M4のGPUの値です。`;
+      return { figure, lines: [...lines, { text: peaks }], ...moving };
     },
   });
 }
@@ -144,6 +152,8 @@ function wordsFor(ends_s, batch) {
       answers: true,
       text: `速さの上限は、${["", "全体で"][Number(batch > 1)]}毎秒${withCommas(Number((batch / last).toPrecision(3)))}トークンです。`,
     },
-    { text: `管の太さは対数の目盛で描き、実際の${slowed}分の1の速さで見せます。` },
+    {
+      text: `どちらのタンクも、満杯から始めます（量は上の数字）。管の太さは、Mac mini M4の何倍速いかを対数の目盛で表します。実際の${slowed}分の1の速さで見せます。`,
+    },
   ];
 }
