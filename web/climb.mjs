@@ -1,6 +1,7 @@
 // The roofline to be touched: the tokens of a step slide along it, from the writing of one to the reading of many.
 
 import { climbData } from "./climb-data.mjs";
+import { withCommas } from "./commas.mjs";
 import { h } from "./dom.mjs";
 import { smallMarker } from "./marks.mjs";
 import { rooflineChart, roofOf } from "./plot.mjs";
@@ -87,8 +88,8 @@ export function nearest(values, wanted) {
   return gaps.indexOf(Math.min(...gaps));
 }
 
-const digits = (value) => Number(value.toPrecision(3)).toLocaleString("en-US");
-const tokens = (n) => `${n.toLocaleString("en-US")}トークン`;
+const digits = (value) => withCommas(Number(value.toPrecision(3)));
+const tokens = (n) => `${withCommas(n)}トークン`;
 const inASecond = (tokens_per_s) => `毎秒${digits(tokens_per_s)}トークン`;
 
 // Where the reader has put the work: `size` tokens at once, behind `context` tokens each.
@@ -126,15 +127,15 @@ export function besides({ measured }, { work, size, context }) {
   return measured.filter((row) => row.work === work && far(row) < NEAR).toSorted((a, b) => far(a) - far(b))[0];
 }
 
-const behind = (context) => `文脈長${context.toLocaleString("en-US")}`;
+const behind = (context) => `文脈長${withCommas(context)}`;
 
 function workText({ work, size, context }) {
   if (work !== WRITING) return `${tokens(size)}の入力を処理する`;
-  return `${size.toLocaleString("en-US")}系列を${size > 1 ? "束ねて" : ""}書く（${behind(context)}）`;
+  return `${withCommas(size)}系列を${size > 1 ? "束ねて" : ""}書く（${behind(context)}）`;
 }
 
 function measuredText({ work, size, context, tokens_per_s, share, engine, source }) {
-  const what = work === WRITING ? `${size.toLocaleString("en-US")}系列、${behind(context)}` : `${tokens(size)}の入力`;
+  const what = work === WRITING ? `${withCommas(size)}系列、${behind(context)}` : `${tokens(size)}の入力`;
   return [
     `太い×の実測は、${what}で${inASecond(tokens_per_s)}。真上の屋根の${Math.round(100 * share)}%です（`,
     h("a", { href: source }, engine),
@@ -154,7 +155,7 @@ function climbWords(data, state) {
     const most = room[state.context];
     const beyond =
       place.work === WRITING && place.size > most
-        ? `${memory}の${name}に入るのは${most.toLocaleString("en-US")}系列までです。`
+        ? `${memory}の${name}に入るのは${withCommas(most)}系列までです。`
         : "";
     const row = besides(one.machines[i], place);
     const bound = {

@@ -1,5 +1,6 @@
 // A talk that goes on: its cache fills the memory beside the weights, and every token is slower than the one before.
 
+import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 import { fillingData } from "./filling-data.mjs";
 import { axes, linearTicks, picture, swatch, tickText } from "./marks.mjs";
@@ -56,7 +57,7 @@ export function mountFilling(root, data = fillingData) {
 }
 
 const inGb = (bytes) => `${(bytes / 1e9).toPrecision(3)}\u00a0GB`;
-const talk = (tokens) => `${Math.round(tokens).toLocaleString("en-US")}トークン`;
+const talk = (tokens) => `${withCommas(Math.round(tokens))}トークン`;
 
 const overSwatch = () =>
   s(

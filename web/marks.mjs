@@ -1,5 +1,6 @@
 // What charts are made of: marks, ticks and axes.
 
+import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 
 const MARKERS = ["circle", "square", "diamond", "triangle"];
@@ -70,7 +71,7 @@ export function powerText(value) {
 }
 
 export function tickText(value) {
-  return value === 0 ? "0" : Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
+  return value === 0 ? "0" : withCommas(Number(value.toPrecision(3)));
 }
 
 export function picture({ width, height, title }, ...parts) {

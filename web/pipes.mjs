@@ -1,5 +1,6 @@
 // Two pipes: one brings the weights, one computes with them; the step is over when both tanks are empty.
 
+import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch } from "./marks.mjs";
 import { pipesData } from "./pipes-data.mjs";
@@ -46,7 +47,7 @@ export function mountPipes(root, { bits, batches, machines, gpu, ...amounts } = 
         label: "バッチサイズ",
         values: batches,
         value: 1,
-        text: (n) => n.toLocaleString("en-US"),
+        text: withCommas,
         onvalue: (batch) => set({ batch }),
       }),
     ],
@@ -133,7 +134,7 @@ function wordsFor(ends_s, { gpu, batch }) {
   const last = Math.max(memory_s, compute_s);
   const idle = 100 * (1 - Math.min(memory_s, compute_s) / last);
   const waits = ["計算する管は、時間の", "運ぶ管は、時間の"][slower];
-  const slowed = Number((FILM_S / last).toPrecision(1)).toLocaleString("en-US");
+  const slowed = withCommas(Number((FILM_S / last).toPrecision(1)));
   return [
     {
       answers: true,
@@ -142,7 +143,7 @@ function wordsFor(ends_s, { gpu, batch }) {
     ...NAMES.map((name, i) => ({ mark: swatch(i), text: `${name}：${inMs(ends_s[i])}`, answers: true })),
     {
       answers: true,
-      text: `速さの上限は、${["", "全体で"][Number(batch > 1)]}毎秒${Number((batch / last).toPrecision(3)).toLocaleString("en-US")}トークンです。`,
+      text: `速さの上限は、${["", "全体で"][Number(batch > 1)]}毎秒${withCommas(Number((batch / last).toPrecision(3)))}トークンです。`,
     },
     {
       text: `どちらのタンクも、満杯から始めます（量は上の数字）。管の太さは、Mac mini M4の何倍速いかを対数の目盛で表します。実際の${slowed}分の1の速さで見せます。`,

@@ -1,5 +1,6 @@
 // One token that walks through a model: what each matrix adds to the count, slowly in the first layer, then fast.
 
+import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch, tickText } from "./marks.mjs";
 import { choices, control, stage } from "./stage.mjs";
@@ -94,7 +95,7 @@ export function mountWalk(root, { contexts, models } = walkData) {
   });
 }
 
-const count = (n) => n.toLocaleString("en-US");
+const count = withCommas;
 const giga = (value, unit, digits = 2) => `${(value / 1e9).toFixed(digits)}\u00a0${unit}`;
 
 function walkOf(model, context, width) {
