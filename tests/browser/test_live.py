@@ -691,7 +691,7 @@ def test_a_bit_is_turned_with_keys(visitor):
     root.get_by_role("radio", name="2バイト目（倍率）", exact=True).check()
     root.locator(".hy-bit").nth(1).click()
     block[1] ^= 64
-    (wider,) = re.findall(r"縦軸の端は、0.1から([\d,]+)に広がりました", root.locator(".hy-readout").text_content())
+    (wider,) = re.findall(r"縦軸の範囲は、±0.1から±([\d,]+)に広がりました", root.locator(".hy-readout").text_content())
     reach = np.abs(dequantize_q4_0(bytes(block))).max()
     assert reach <= float(wider.replace(",", "")) < 2 * reach
     assert root.locator(".hy-halves span").all_text_contents() == ["倍率の上の8ビット"]
