@@ -1,5 +1,6 @@
 // The lottery of experts: everyone draws some of them, and what anyone has drawn must be read.
 
+import { withCommas } from "./commas.mjs";
 import { h, s } from "./dom.mjs";
 import { lotteryData } from "./lottery-data.mjs";
 import { axes, curve, marker, picture, smallMarker, swatch, tickText } from "./marks.mjs";
@@ -94,7 +95,7 @@ export function mountLottery(root, { router, people: choices, expected, read } =
           },
           { mark: swatch(FORMULA), text: formula },
           {
-            text: `引いたのはのべ${asked.toLocaleString("en-US")}組、重なりは${(asked - count).toLocaleString("en-US")}組です。重なった分は、一度読み出せば足ります。`,
+            text: `引いたのはのべ${withCommas(asked)}組、重なりは${withCommas(asked - count)}組です。重なった分は、一度読み出せば足ります。`,
           },
           { text: `1回に読み出す重みは、共有の分も合わせて${read[at]}です。` },
           { text: "本物のルーターは、このくじのように均等には選びません。" },
