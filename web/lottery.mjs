@@ -1,5 +1,6 @@
 // The lottery of experts: everyone draws some of them, and what anyone has drawn must be read.
 
+import { withCommas } from "./commas.mjs";
 import { h, s } from "./dom.mjs";
 import { lotteryData } from "./lottery-data.mjs";
 import { axes, curve, picture, swatch, tickText } from "./marks.mjs";
@@ -87,7 +88,7 @@ export function mountLottery(root, { router, people: choices, expected, read } =
           { text: `${people}人で、${router.experts}組のうち${count}組が起きました。` },
           { mark: swatch(0), text: `${average}式の平均は${expected[at].toFixed(1)}組です。` },
           {
-            text: `引いたのはのべ${(people * router.each).toLocaleString("en-US")}組です。重なった分は、一度しか読みません。`,
+            text: `引いたのはのべ${withCommas(people * router.each)}組です。重なった分は、一度しか読みません。`,
           },
           { text: `1回に読み出す重みは、共有の分も合わせて${read[at]}です。` },
           { text: "本物のルーターは、このくじのように均等には選びません。" },

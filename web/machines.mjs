@@ -61,9 +61,13 @@ function machineCard(tables, machine, index, change, remove) {
     long: true,
     groups: deviceGroups(tables),
     value: isListed(machine.device) ? machine.device : OWN_CHOICE,
-    onvalue: (value) => {
+    onvalue: (value, said = {}) => {
       const chosen = { device: value === OWN_CHOICE ? deviceExample(tables) : value, memory_bytes: null };
-      set(chosen);
+      if (tables.devices.get(value)?.memory_options_bytes.includes(said.memoryGb * GIB)) {
+        chosen.memory_bytes = said.memoryGb * GIB;
+      }
+      set(said.devices ? { ...chosen, devices: said.devices } : chosen);
+      if (said.devices) count.set(said.devices);
       replace(details, deviceDetails(chosen));
     },
   });

@@ -1,5 +1,6 @@
 // Requests that come, wait for a seat, are written together and leave: the queue, and where it begins to grow.
 
+import { withCommas } from "./commas.mjs";
 import { replace, s } from "./dom.mjs";
 import { axes, curve, linearTicks, marker, picture, swatch, tickText } from "./marks.mjs";
 import { queueData } from "./queue-data.mjs";
@@ -252,7 +253,7 @@ function queueWords(data, state, run, t) {
   ];
   if (t > 0)
     lines.push({
-      text: `ここまでに、平均で毎秒${Number((written / t).toPrecision(2)).toLocaleString("en-US")}トークンを書きました。`,
+      text: `ここまでに、平均で毎秒${withCommas(Number((written / t).toPrecision(2)))}トークンを書きました。`,
     });
   if (t < seconds) return lines;
   const per_s = run.requests / run.until_s;

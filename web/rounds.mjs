@@ -1,5 +1,6 @@
 // Drafts kept and thrown away: chapter 12's two models of letters write, beside the large one alone.
 
+import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 import { axes, curve, linearTicks, picture, swatch, tickText } from "./marks.mjs";
 import { roundsData } from "./rounds-data.mjs";
@@ -242,7 +243,7 @@ function roundWords({ rounds, written, drafter, machine, length }) {
       { text: verdict, answers: true },
       {
         answers: true,
-        text: `最後まで書くと、${written}文字に${rounds.length}回で、平均は一回に${(written / rounds.length).toFixed(2)}文字です。下書きは、${thrown.toLocaleString("en-US")}文字が捨てられます。`,
+        text: `最後まで書くと、${written}文字に${rounds.length}回で、平均は一回に${(written / rounds.length).toFixed(2)}文字です。下書きは、${withCommas(thrown)}文字が捨てられます。`,
       },
       {
         text: `${machine.name}では、まとめて通す文字が一つ増えるごとに、一回の時間が1文字の時間の約${Math.round(100 * machine.cost)}%ずつ延びます（公開された実測から。当たり外れは、この章の模型のものです）。`,
