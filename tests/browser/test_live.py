@@ -439,7 +439,7 @@ def test_a_token_has_walked_as_far_as_is_counted(visitor):
         assert [bar["from"] for bar in bars] == pytest.approx(ends[:-1], abs=1)
         assert [bar["to"] for bar in bars] == pytest.approx(ends[1:], abs=1)
         said = svg.text_content()
-        assert f"計算 {sum(flop) / 1e9:.3f}\u00a0GFLOP" in said and f"読んだ重み {read / 1e9:.3f}\u00a0GB" in said
+        assert f"計算 {sum(flop) / 1e9:.3f}\u00a0GFLOP" in said and f"読み出した重み {read / 1e9:.3f}\u00a0GB" in said
         # The token stands in the layer where it has come to, the layer in the model.
         whole = flop_by_kind(model, context)
         circle, strip, box = svg.evaluate(
