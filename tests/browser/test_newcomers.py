@@ -167,7 +167,7 @@ def answer(phone: Phone) -> str:
 def models(phone: Phone) -> str:
     phone.unfold("機械、形式、モデルを探す")
     phone.choose("探すもの", "機械1で動くモデル")
-    phone.write("1系列あたりの速さ", "10")
+    phone.write("ほしい速さ", "10")
     return phone.read(phone.page.locator("[data-part=choosing] tbody tr").first, "いちばん大きいモデル")
 
 
