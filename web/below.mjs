@@ -5,7 +5,6 @@ import { speedPanel } from "./charts.mjs";
 import { furtherFields } from "./further.mjs";
 import { foldedRoom } from "./later.mjs";
 import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
-import { findNames } from "./names.mjs";
 import { ownDevice, ownModel } from "./own.mjs";
 import { timeFacts } from "./prompts.mjs";
 import { rooflinePanel } from "./rooflines.mjs";
@@ -82,15 +81,4 @@ export function lowerRooms(tables, view, { change, announce }) {
   };
 }
 
-export {
-  findNames,
-  furtherFields,
-  marksFor,
-  mayBeSplit,
-  ownDevice,
-  ownModel,
-  remediesFor,
-  timeFacts,
-  usualWeights,
-  waysOut,
-};
+export { furtherFields, marksFor, mayBeSplit, ownDevice, ownModel, remediesFor, timeFacts, usualWeights, waysOut };

@@ -2,7 +2,7 @@
 
 import { h, replace } from "./dom.mjs";
 import { plainNumber, readNumber } from "./input.mjs";
-import { later } from "./later.mjs";
+import { later, lost } from "./later.mjs";
 
 let ids = 0;
 
@@ -101,7 +101,8 @@ export function textField({ label, value, onvalue }) {
  *   group stands on its own.
  * @param {string} options.value
  * @param {boolean} [options.long] - Whether a value may also be found by words of its name, in a field before it.
- * @param {(value: string) => void} options.onvalue
+ * @param {(value: string, amounts?: object) => void} options.onvalue - With a value that was found come the amounts
+ *   that were typed with its name, as `readTyped` in `names.mjs` returns them.
  * @returns {{element: HTMLElement, select: HTMLSelectElement, mark: (say: (value: string) => string) => void,
  *   set: (value: string) => void}} `mark` writes behind every text what there is to say of its value.
  */
@@ -130,10 +131,10 @@ export function menu({ label, groups, value, long = false, onvalue }) {
     select.value = wanted;
   };
   set(value);
-  const take = (found) => {
+  const take = (found, amounts) => {
     set(found);
     select.focus(); // which says what was taken; a phone puts its keys away
-    onvalue(found);
+    onvalue(found, amounts);
   };
   const mark = (say) => {
     said = say;
@@ -143,13 +144,16 @@ export function menu({ label, groups, value, long = false, onvalue }) {
   return { element: h("div.hy-field", {}, h("label", { for: id }, label), found, select), select, mark, set };
 }
 
-// A field for words of a name; what finds with them comes with what is below the answers.
+// A field for words of a name; what finds with them comes when the reader comes to it.
 function finder(label, id, given) {
   const list = h("div", { id, role: "listbox", "aria-label": `${label}の候補`, hidden: true });
   const have = () =>
-    later("below").then(
+    later("names").then(
       ({ findNames }) => findNames(given(input, list)),
-      () => {}, // that it has not come is said there
+      () => {
+        list.textContent = lost("names");
+        list.hidden = false;
+      },
     );
   const input = h("input", {
     type: "text",

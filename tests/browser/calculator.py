@@ -194,7 +194,7 @@ def memory(result: hayasa.Estimate) -> str:
     fit = result.fit
     needed = gibibytes(fit.required_bytes)
     if fit.verdict is None:
-        return f"必要なメモリ {needed}（機械のメモリは分かりません）"
+        return f"必要なメモリ {needed}（機械のメモリを入れると、入るかどうかも分かります）"
     short = "きわどい量です" if fit.verdict == "tight" else f"入りません（{gibibytes(-fit.left_bytes)} 不足）"
     text = f"メモリ {needed} ／ {gibibytes(fit.capacity_bytes)}：{'入ります' if result.fits else short}"
     if not result.fits:
