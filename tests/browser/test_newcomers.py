@@ -34,6 +34,10 @@ class Phone:
     def taps(self) -> int:
         return sum(not step.startswith("（") for step in self.path)
 
+    def arrive(self) -> None:
+        """Wait until the calculator has its first answer."""
+        self.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
+
     def see(self, what) -> None:
         """Scroll until a thing is in the middle of the screen, unless the screen has it."""
         moved = what.evaluate(
@@ -97,6 +101,7 @@ class Question:
     way: Callable[[Phone], str]
     view: Callable[[], View]
     says: Callable[[View], list[str]]
+    begins: str = PAGE
 
 
 def on(device: str, gb: float | None = None, count: int = 1, **chosen: Any) -> Callable[[], View]:
@@ -109,11 +114,10 @@ def speed_and_memory(view: View) -> list[str]:
 
 
 def laptop(phone: Phone) -> str:
-    phone.page.goto(phone.page.url.replace(PAGE, "index.html"), wait_until="commit")
     link = phone.page.locator("p").get_by_role("link", name="速度計算機").first
     phone.tap(link, "はじめにの「速度計算機」")
     assert phone.scrolled == 0  # it is on the first screen
-    phone.page.wait_for_selector("html[data-hayasa-ready]", state="attached")
+    phone.arrive()
     phone.find("モデル", "deepseek r1 14b", "Qwen2.5 14B：deepseek-r1:14b")
     phone.find("機種", "ノート 4060", "NVIDIA GeForce RTX 4060 Laptop GPU")
     return phone.read(phone.card(), "見積りと、入るか")
@@ -209,6 +213,7 @@ QUESTIONS = [
         laptop,
         on("rtx-4060-laptop", model="qwen2.5-14b"),
         speed_and_memory,
+        begins="index.html",
     ),
     Question(
         "14BのモデルのQ6は、12 GBのGPUに入る？",
@@ -275,9 +280,10 @@ def test_ten_questions_are_answered_with_a_finger(visitor, record_property):
     found, told = [], []
     for question in QUESTIONS:
         page = visitor.page
-        page.goto(visitor.address + PAGE, wait_until="commit")
-        page.wait_for_selector("html[data-hayasa-ready]", state="attached")
+        page.goto(visitor.address + question.begins, wait_until="commit")
         phone = Phone(page)
+        if question.begins == PAGE:
+            phone.arrive()
         shown = without_blanks(question.way(phone))
         found += [
             f"{question.asked} {text} とありません：{shown}"
