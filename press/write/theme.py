@@ -63,6 +63,23 @@ REPAIRS = [
 # script of their own, which is handed what it uses of the rest; search-later.js takes their place.
 DIALOG = re.compile(r"var zl=Object\.create,.*?(?=function Lp\()|var Tc=.*?(?=var Oc=Er\()", flags=re.S)
 
+# The dialog speaks English in a book of any language.
+SAID = {
+    "ja": {
+        '"Search"': '"検索"',
+        '"Close search"': '"検索を閉じる"',
+        '"Search results"': '"見つかったもの"',
+        '`${new Intl.NumberFormat("en-US").format(i)} ${i===1?"result":"results"}`': '`${i.toLocaleString("ja")}件見つかりました`',
+        '"No results"': '"何も見つかりませんでした"',
+        r'"Loading search\u2026"': '"準備しています"',
+        '"Search is unavailable. Reload the page to try again."': '"検索できません。ページを読み込み直してください。"',
+        '"Filters"': '"絞り込み"',
+        '"Tags"': '"タグ"',
+        '"Use Up and Down arrow keys to move between tags. Press Space or Enter to toggle a tag."':
+            '"上下の矢印キーでタグを移り、スペースキーかEnterキーで選びます。"',
+    },
+}  # fmt: skip
+
 
 def mend(name: str, text: str, found: Counter[Repair]) -> str:
     """Make the repairs of a file, and count them."""
@@ -100,18 +117,18 @@ def finish_page(text: str, found: Counter[Repair]) -> str:
     return text
 
 
-def finish_assets(site: Path, found: Counter[Repair]) -> None:
-    """Mend the theme's script and make of it, and of the style sheets, what pages name."""
+def finish_assets(site: Path, found: Counter[Repair], lang: str) -> None:
+    """Mend the theme's script and make of it, and of the style sheets, what pages in a language name."""
     _join(site)
     for path in site.rglob("bundle.*.js"):
         script = mend(path.name, path.read_text(encoding="utf-8"), found)
-        script, dialog = _split(script)
+        script, dialog = _split(script, SAID.get(lang[:2], {}))
         path.write_text(script, encoding="utf-8")
         path.with_name(path.name.replace("bundle", "search-dialog")).write_text(dialog, encoding="utf-8")
 
 
-def _split(script: str) -> tuple[str, str]:
-    """Return the theme's script without the dialog of the search, and the script that is the dialog."""
+def _split(script: str, said: dict[str, str]) -> tuple[str, str]:
+    """Return the theme's script without the dialog of the search, and the script that is the dialog, which says it so."""
     pieces = DIALOG.findall(script)
     if len(pieces) != 2:
         raise theme_changed("the dialog of the search in two pieces")
@@ -119,6 +136,10 @@ def _split(script: str) -> tuple[str, str]:
     handed = re.search(r"searchDialog\((.*?)\)", later)
     assert handed
     dialog = f"window.searchDialog=({handed[1]})=>{{{''.join(pieces)}return[Dr,Sc]}};\n"
+    for english, own in said.items():
+        if english not in dialog:
+            raise theme_changed(f"the dialog of the search says {english}")
+        dialog, later = dialog.replace(english, own), later.replace(english, own)
     return script.replace(pieces[0], later).replace(pieces[1], ""), dialog
 
 

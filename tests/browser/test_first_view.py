@@ -1,5 +1,7 @@
 """What a page does without on its way to the first view, and what works all the same."""
 
+import re
+
 import pytest
 
 from tests.browser.waiting import wait_until
@@ -36,6 +38,10 @@ def test_what_is_typed_before_the_dialog_of_the_search_is_there_is_typed_into_it
     page.keyboard.type("幅")
     assert page.get_by_role("combobox").input_value() == "帯域幅"
     page.get_by_role("option").first.wait_for()
+    dialog = page.locator("dialog[aria-label=検索]")
+    assert re.fullmatch(r"[\d,]+件見つかりました", dialog.get_by_role("status").text_content())
+    names = dialog.get_by_role("button").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    assert names == ["検索を閉じる", "絞り込み"]
     page.keyboard.press("Escape")
     wait_until(page, "document.activeElement.matches('.md-search__button')")
     assert visitor.problems == []
