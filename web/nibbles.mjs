@@ -1,5 +1,6 @@
 // The 18 bytes of a Q4_0 block: turn a bit, and see which of its 32 weights change.
 
+import { withCommas } from "./commas.mjs";
 import { h, replace, s } from "./dom.mjs";
 import { axes, linearTicks, picture, tickText } from "./marks.mjs";
 import { nibblesData } from "./nibbles-data.mjs";
@@ -115,10 +116,7 @@ function controlsOf(original, set) {
 
 const hex = (byte) => byte.toString(16).padStart(2, "0");
 const number = (value) =>
-  (Number.isFinite(value) ? value.toLocaleString("en-US", { maximumSignificantDigits: 4 }) : "表せない値").replace(
-    "-",
-    "−",
-  );
+  Number.isFinite(value) ? withCommas(Number(value.toPrecision(4))).replaceAll("-", "−") : "表せない値";
 
 function bitName(byte, bit) {
   if (byte < SCALE_BYTES) return `倍率の下から${8 * byte + bit + 1}番目のビット`;

@@ -616,10 +616,13 @@ def test_the_queue_is_drawn_as_long_as_the_scheduler_says_and_its_knee_as_it_is_
 )
 def test_the_answer_is_not_told_before_the_reader_begins(visitor, kind, answer):
     _, root = live(visitor, kind)
-    said = root.locator(".hy-readout")
-    assert answer not in said.text_content()
+    said, drawn = root.locator(".hy-readout"), root.locator(".hy-answers")
+    for slider in root.locator(".hy-control input").all():
+        slider.press("ArrowRight")  # what is asked is set with them, too: that is no beginning
+        slider.press("ArrowLeft")
+    assert answer not in said.text_content() and not drawn.first.is_visible()
     root.get_by_role("slider", name="経過した時間").press("ArrowRight")
-    assert answer in said.text_content()
+    assert answer in said.text_content() and all(one.is_visible() for one in drawn.all())
 
 
 # ---- the split between GPU and host
@@ -632,10 +635,11 @@ def test_the_bar_of_a_token_is_as_long_as_the_split_says(visitor):
     for _ in range(8):
         which, ram = draw.randrange(2), draw.randrange(2)
         model = data["models"][which]
-        outside = draw.randint(model["layers"] // 2, model["layers"])
+        fitting = [next(n for n, one in enumerate(way["on_gpu"]) if one <= data["usable"]) for way in model["ways"]]
+        outside = draw.randint(min(fitting) - 2, model["layers"])
         root.get_by_role("radio").nth(which).check()
         root.get_by_role("radio").nth(2 + ram).check()
-        root.get_by_role("slider", name="外に置く層").fill(str(outside))
+        root.get_by_role("slider", name="外に置く層").fill(str(outside - min(fitting) + 2))
         marks = root.evaluate(BARS)
         bars = [mark for mark in marks if "from" in mark]
         zero, scale = axis(marks, max([bar["top"] for bar in bars], default=0))
@@ -706,8 +710,11 @@ def test_as_many_cells_are_lit_as_are_said(visitor):
         root.get_by_role("slider").fill(str(i))
         lit = root.locator("svg.hy-plot rect.hy-cell.hy-lit").count()
         said = root.locator(".hy-readout").text_content()
-        assert f"{people}人で、256組のうち{lit}組が起きました。" in said
+        assert f"{people}人で、256組のうち{lit}組を読み出します。" in said
         assert f"式の平均は{data['expected'][i]:.1f}組です。" in said
+        assert root.locator("svg.hy-plot polyline").evaluate("one => one.points.length") == i + 1, (
+            "no farther than tried"
+        )
     root.get_by_role("button", name="100回引く").click()
     assert "100回の平均は" in root.locator(".hy-readout").text_content()
 
@@ -794,6 +801,12 @@ def test_a_line_is_drawn_and_the_measured_points_appear_beside_it(visitor):
     assert [mine[0], mine[-1]] == [bound[0], bound[-1]], "what was not drawn over is as it was"
     for gb, speed in corners:
         assert mine[gb // 20] == pytest.approx([gb, speed], abs=2 * SEEN)
+    # Pulled straight down at its end, it stays as it was up to the grip before.
+    drawn_by_hand(page, svg, [mine[41], (820, 60)])
+    pulled = root.evaluate(SPEEDS)["lines"][0]
+    assert pulled[:31] == mine[:31]
+    middle = np.interp(720, [600, 820], [mine[30][1], 60])
+    assert pulled[36] + pulled[41] == pytest.approx([720, middle, 820, 60], abs=2 * SEEN)
     # Beside the line that was drawn, one that keys move.
     root.locator("summary").press("Enter")
     for slider in root.get_by_role("slider").all()[:2]:
@@ -829,23 +842,33 @@ def test_the_lines_of_two_numbers_run_where_the_formula_says(visitor):
     def speeds(one, numbers, gb):
         return 1 / (one["bytes"] / (gb * 1e9) / numbers["eta"] + numbers["wait_s"])
 
-    for _ in range(8):
-        share, wait = draw.randrange(121), draw.randrange(121)
-        sliders[0].fill(str(share))
-        sliders[1].fill(str(wait))
-        mine = {"eta": 0.4 + share / 200, "wait_s": wait / 1e4}
+    def at_places(share, wait):
+        return {"eta": 0.4 + share / 200, "wait_s": wait / 1e4}
+
+    def off_by_each(numbers):
+        rows = [(one, *np.array(one["rows"]).T) for one in formats]
+        return [np.abs(speeds(one, numbers, at / 1e9) / measured - 1) for one, at, measured in rows]
+
+    seen = [(120, 0)]  # places of the sliders
+    for k in range(8):
+        seen += [(draw.randrange(121), seen[-1][1])]
+        sliders[0].fill(str(seen[-1][0]))
+        seen += [(seen[-1][0], draw.randrange(121) if k > 2 else 0)]
+        sliders[1].fill(str(seen[-1][1]))
+        mine = at_places(*seen[-1])
         shown = root.evaluate(SPEEDS)
         rows = [row for one in formats for row in one["rows"]]
         assert shown["marks"] == pytest.approx(np.array(rows) / [1e9, 1], abs=SEEN)
-        off = []
         for i, one in enumerate(formats):
             for line, numbers in zip(shown["lines"][2 * i : 2 * i + 2], (mine, fit), strict=True):
                 gb, drawn = np.array(line[1:]).T
                 assert drawn == pytest.approx(speeds(one, numbers, gb), abs=SEEN)
-            gb, measured = np.array(one["rows"]).T / [[1e9], [1]]
-            off.append(np.abs(speeds(one, mine, gb) / measured - 1))
+        off = off_by_each(mine)
         said = root.locator(".hy-readout").text_content()
-        assert f"{len(rows)}行から、平均で{np.concatenate(off).mean():.1%}外れています。" in said
+        assert f"{len(rows)}個の実測から、平均で{np.concatenate(off).mean():.1%}外れています。" in said
+        for how, tried in (("ηだけで", lambda at: not at[1]), ("t₀も動かして", lambda at: at[1])):
+            errors = [np.concatenate(off_by_each(at_places(*at))).mean() for at in seen if tried(at)]
+            assert (f"{how}{min(errors):.1%}（" if errors else "これまでの最小は、") in said
         for one, each in zip(formats, off, strict=True):
             assert re.search(rf"{one['name']}（[^）]*）：平均{each.mean():.1%}", said)
     expect_none(visitor.problems)
