@@ -313,24 +313,29 @@ class _Drawing(WholeBook):
         return [*head, el, _raw("]")]
 
     def _fitting(self, rows: list[pf.TableRow], columns: int) -> list[float | str]:
-        """Shares of the width that let a column of short words stay in one line; as wide as the content if all fits.
+        """Shares of the width with which the rows take the fewest lines; as wide as the content where all fits.
 
-        Each column gets what its longest word needs (or all that it has, where that is but a word or two). The rest
-        goes to those that would take more, by the root of how much more: a few long cells leave room for the others.
+        A column is never narrower than its longest word, nor than all that it has, where that is but a word or two.
         """
         cells = [[pf.stringify(cell) for cell in row.content] for row in rows if len(row.content) == columns]
-        wanted = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+        wanted = [list(map(_width, row)) for row in cells]
         words = [max(map(_longest_word, column)) for column in zip(*cells, strict=True)]
-        needed = [most if most <= 8 else word for most, word in zip(wanted, words, strict=True)]
-        room = self.room / TABLE_TEXT - columns * TABLE_INSET / TABLE_TEXT
-        if sum(wanted) <= room or sum(needed) > room:
+        most = [max(column) for column in zip(*wanted, strict=True)]
+        least = [max(whole if whole <= 8 else word, 1) for whole, word in zip(most, words, strict=True)]
+        inset = TABLE_INSET / TABLE_TEXT
+        rest = self.room / TABLE_TEXT - columns * inset - sum(least)
+        if sum(most) - sum(least) <= rest or rest < 0:
             return ["ColWidthDefault"] * columns
-        more = [(most - least) ** 0.5 for least, most in zip(needed, wanted, strict=True)]
-        rest, inset = (room - sum(needed)) / sum(more), TABLE_INSET / TABLE_TEXT
-        shares = [
-            min(least + rest * extra, most) + inset for least, extra, most in zip(needed, more, wanted, strict=True)
-        ]
-        return [round(share / sum(shares), 3) for share in shares]
+
+        def lines(widths: list[float]) -> float:
+            return sum(max(1, *(text / width for text, width in zip(row, widths, strict=True))) for row in wanted)
+
+        # Each em goes where it saves the most.
+        widths = list(least)
+        for _ in range(int(rest)):
+            wider = [[width + (at == to) for at, width in enumerate(widths)] for to in range(columns)]
+            widths = min(wider, key=lines)
+        return [round((width + inset) / (sum(widths) + columns * inset), 3) for width in widths]
 
     def _label(self, el: pf.Element) -> str:
         return self._name(el.identifier) if el.identifier else "none"
