@@ -20,7 +20,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths
-from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of
+from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of, unread_formula
 
 CSS = Path(__file__).with_name("epub.css")
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -56,7 +56,10 @@ def book_epub(book: Book, pages: list[Page], cache: Cache, problems: Problems) -
         made, warned = Path(folder) / "book.epub", list[str]()
         pandoc.run(*OPTIONS, "--css", CSS, "-o", made, text=tree, warned=warned, environment=ENVIRONMENT)
         for warning in warned:
-            problems.add(CONFIG, "", f"EPUB に写せません: {warning[:200]}", "書き方を確かめてください")
+            where = next((page for page in pages if unread_formula(page.blocks, warning)), None)
+            source = where.entry.source if where else CONFIG
+            place = where.manuscript.place(unread_formula(where.blocks, warning)) if where else ""
+            problems.add(source, place, f"EPUB に写せません: {warning[:200]}", "書き方を確かめてください")
         problems.stop_if_any()
         return made.read_bytes()
 

@@ -29,7 +29,7 @@ from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths, image_size
 from press.write.pack import packed
-from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of
+from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of, unread_formula
 
 TEMPLATE = Path(__file__).with_name("book.typ")
 FONTS = ("pylopdf_fonts_jp", "noto_cjk_sans_jp_bold")  # the packages that bring them
@@ -119,7 +119,8 @@ def _chapter(book: Book, page: Page, pages: list[Page], cache: Cache, problems: 
         warned: list[str] = []
         body = cache.text("typst", [*OPTIONS, tree], lambda: pandoc.run(*OPTIONS, text=tree, warned=warned))
         for warning in warned:
-            problems.add(page.entry.source, "", f"PDF に写せません: {warning[:200]}", "書き方を確かめてください")
+            place = page.manuscript.place(unread_formula(page.blocks, warning))
+            problems.add(page.entry.source, place, f"PDF に写せません: {warning[:200]}", "書き方を確かめてください")
         return _Chapter(file, {file: f'#import "/book.typ": *\n{body}'.encode()} | drawing.images)
     return _Chapter(file, {})
 

@@ -285,6 +285,12 @@ class WholeBook(Walk):
         raise NotImplementedError
 
 
+def unread_formula(blocks: Iterable[pf.Element], warning: str) -> str:
+    """The TeX of the formula that pandoc warns of, as it was written; empty if it is none of these."""
+    formulas = (el.text for el in descend(blocks) if isinstance(el, pf.Math))
+    return next((tex for tex in formulas if f"TeX math {' '.join(tex.split())}, " in warning), "")
+
+
 def part_of(book: Book, page: Page) -> str:
     """The part that a page stands in; a part may be a page itself."""
     if page.entry.role == "appendix" and page.entry.part is None:
