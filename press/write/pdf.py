@@ -46,6 +46,8 @@ TABLE_TEXT, TABLE_INSET = 7.65, 14
 # An item that begins with its own mark: 「A　…」, 「○ B　…」.
 OWN_MARK = re.compile(r"([○×] )?\w{1,2}\u3000")
 
+TALLEST = 110 * POINTS  # of an image: half of what a page holds
+
 # Between a number and its title; they stand in the reader's list of bookmarks too.
 IDEOGRAPHIC_SPACE, EN_SPACE = "\u3000", "\u2002"
 
@@ -129,6 +131,8 @@ def _main(book: Book, pages: list[Page], chapters: list[_Chapter]) -> str:
             "lang": book.lang, "description": book.description,
             "contents": book.words["toc-title-document"]}  # fmt: skip
     settings = ", ".join(f"{key}: {_text(value)}" for key, value in said.items())
+    if book.day:
+        settings += f", day: datetime(year: {book.day.year}, month: {book.day.month}, day: {book.day.day})"
     lines = ['#import "/book.typ": *', f"#show: book.with({settings}, width: {WIDTH_MM}mm, margin: {MARGIN_MM}mm)"]
     before = ""
     for page, chapter in zip(pages, chapters, strict=True):
@@ -239,13 +243,14 @@ class _Drawing(WholeBook):
 
     # ---- blocks ----
 
-    def blocks(self, blocks: Iterable[pf.Element]) -> list[pf.Element]:
+    def blocks(self, blocks: Iterable[pf.Element], leading: Iterable[pf.Element] = ()) -> list[pf.Element]:
         """What leads to a list, and a line in bold that serves as a heading, stays beside what comes next."""
         drawn: list[pf.Element] = []
         for block, after in pairwise([*blocks, None]):
             leads = isinstance(block, pf.Para) and (
                 isinstance(after, pf.BulletList | pf.OrderedList)
                 or [type(item) for item in block.content] == [pf.Strong]
+                or any(block is each for each in leading)
             )
             drawn += self._called("leads", self.block(block)) if leads else self.block(block)
         return drawn
@@ -309,22 +314,29 @@ class _Drawing(WholeBook):
         return [*head, el, _raw("]")]
 
     def _fitting(self, rows: list[pf.TableRow], columns: int) -> list[float | str]:
-        """Shares of the width that let a column of short words stay in one line; as wide as the content if all fits.
+        """Shares of the width with which the rows take the fewest lines; as wide as the content where all fits.
 
-        Each column gets what its longest word needs (or all that it has, where that is but a word or two), and the
-        rest goes to those that would take more.
+        A column is never narrower than its longest word, nor than all that it has, where that is but a word or two.
         """
         cells = [[pf.stringify(cell) for cell in row.content] for row in rows if len(row.content) == columns]
-        wanted = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+        wanted = [list(map(_width, row)) for row in cells]
         words = [max(map(_longest_word, column)) for column in zip(*cells, strict=True)]
-        needed = [most if most <= 8 else word for most, word in zip(wanted, words, strict=True)]
-        room = self.room / TABLE_TEXT - columns * TABLE_INSET / TABLE_TEXT
-        rest = (room - sum(needed)) / max(sum(wanted) - sum(needed), 1)
-        if sum(wanted) <= room or rest < 0:
-            return ["ColWidthDefault"] * columns
+        most = [max(column) for column in zip(*wanted, strict=True)]
+        least = [max(whole if whole <= 8 else word, 1) for whole, word in zip(most, words, strict=True)]
         inset = TABLE_INSET / TABLE_TEXT
-        shares = [least + rest * (most - least) + inset for least, most in zip(needed, wanted, strict=True)]
-        return [round(share / sum(shares), 3) for share in shares]
+        rest = self.room / TABLE_TEXT - columns * inset - sum(least)
+        if sum(most) - sum(least) <= rest or rest < 0:
+            return ["ColWidthDefault"] * columns
+
+        def lines(widths: list[float]) -> float:
+            return sum(max(1, *(text / width for text, width in zip(row, widths, strict=True))) for row in wanted)
+
+        # Each em goes where it saves the most.
+        widths = list(least)
+        for _ in range(int(rest)):
+            wider = [[width + (at == to) for at, width in enumerate(widths)] for to in range(columns)]
+            widths = min(wider, key=lines)
+        return [round((width + inset) / (sum(widths) + columns * inset), 3) for width in widths]
 
     def _label(self, el: pf.Element) -> str:
         return self._name(el.identifier) if el.identifier else "none"
@@ -346,13 +358,15 @@ class _Drawing(WholeBook):
         return drawn if any(name in self.boxes for name in el.classes) else [*self.at(el.identifier), *drawn]
 
     def _titled(self, call: str, el: pf.Div, more: Iterable[pf.Element] = ()) -> list[pf.Element]:
+        """A box; its title is not left with the first line alone, nor what is added with none."""
         title = pf.Plain(*self.inlines(el.content[0].content[0].content))
+        content = list(el.content[1:])
         return [
             *self.at(el.identifier),
             _raw(f"#{call}["),
             title,
             _raw("]["),
-            *self.blocks(el.content[1:]),
+            *self.blocks(content, leading=[*content[:-1][:1], *(content[-1:] if more else [])]),
             *more,
             _raw("]"),
         ]
@@ -426,7 +440,7 @@ class _Drawing(WholeBook):
         path = f"{Path(self.page.href).with_suffix('')}-{len(self.images) + 1}{Path(unquote(el.url)).suffix}"
         self.images[path] = data
         size = image_size(data)
-        width = min(size[0] * 0.75, 0.82 * self.room) if size else self.room
+        width = min(size[0] * 0.75, 0.82 * self.room, TALLEST * size[0] / size[1]) if size else self.room
         said = " ".join(pf.stringify(el).split())
         return _inline(f"#picture({_text('/' + path)}, {_text(said)}, {width:.1f}pt)")
 

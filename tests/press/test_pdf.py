@@ -146,6 +146,14 @@ def test_cover_contents_chapters_and_how_a_reader_finds_them(tmp_path):
     assert about["dc:title"] == "見本" and about["pdfuaid:part"] == "1"
 
 
+def test_the_day_of_the_book_is_the_day_of_the_file(tmp_path):
+    dated = section(
+        tmp_path, "文。", **{"_quarto.yml": CONFIG.replace("title: 見本", "title: 見本\n  date: 2026-11-22")}
+    )
+    assert "2026年11月22日" in dated.pages[0].replace(" ", "")
+    assert dated.objects.open_metadata()["xmp:CreateDate"].startswith("2026-11-22")
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
