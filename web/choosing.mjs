@@ -144,7 +144,7 @@ export function choosingRoom(tables, change) {
     show({ state }) {
       const question = { ...state, find: state.find ?? "machines" };
       if (JSON.stringify(question) === JSON.stringify(asked)) return;
-      what.select.value = question.find;
+      what.set(question.find);
       if (document.activeElement !== speed.input) speed.set(question.find_speed);
       fill(question);
     },

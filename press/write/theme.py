@@ -55,6 +55,15 @@ REPAIRS = [
            "speed: and once more if this is found out only after the page was drawn"),
     Repair("*.html", r'(<script) (src="[^"]*/bundle\.[^"]*">)', r"\1 defer \2",
            "speed: the page is drawn before the script has come"),
+    Repair("bundle.*.js", r'"use strict";\(\(\)=>\{(.*)\}\)\(\);',
+           r'"use strict";((start)=>addEventListener("DOMContentLoaded",()=>requestAnimationFrame(()=>setTimeout(start))))'
+           r"((()=>{\1}));",  # in brackets, it is compiled at once
+           "speed: and before the script runs, which else computes the page's style and layout for itself"),
+    Repair("bundle.*.js", r'b\(document,"DOMContentLoaded",\{once:!0\}\)\.subscribe\(\(\)=>e\.next\(document\)\)',
+           "setTimeout(()=>e.next(document))",
+           "speed: what it does to the page is a task of its own, between which and the script a reader is heard"),
+    Repair("bundle.*.js", r'document\.documentElement\.classList\.add\("js-focus-visible"\),', "",
+           "speed: every element's style was computed once more for a class that no style names"),
     Repair("*.html", r' data-size="(\d+)x(\d+)"', r' width="\1" height="\2"',
            "pandoc would print them as a style", always=False),
 ]  # fmt: skip
@@ -85,7 +94,7 @@ def mend(name: str, text: str, found: Counter[Repair]) -> str:
     """Make the repairs of a file, and count them."""
     for repair in REPAIRS:
         if fnmatch(name, repair.files):
-            text, count = re.subn(repair.wrong, repair.right, text)
+            text, count = re.subn(repair.wrong, repair.right, text, flags=re.S)
             found[repair] += count
     return text
 

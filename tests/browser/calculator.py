@@ -265,6 +265,12 @@ READ = (
 )
 
 
+def choose(menu, value: str) -> None:
+    """Go to a menu, which then has all that it offers, and choose."""
+    menu.focus()
+    menu.select_option(value)
+
+
 class Calculator:
     """The calculator on a page of a browser."""
 
@@ -315,7 +321,7 @@ class Calculator:
         field.blur()
 
     def choose(self, label: str, value: str, machine: int | None = None) -> None:
-        self.field(label, machine).select_option(value)
+        choose(self.field(label, machine), value)
 
     def press(self, label: str, key: str) -> None:
         self.field(label).press(key)

@@ -341,6 +341,9 @@ def test_eight_machines_work_when_the_schedule_says(visitor):
         zero, scale = axis(chart, bars[0]["top"])
         assert (bars[0]["from"] - zero) / scale == pytest.approx(0, abs=1 / scale)
         assert (bars[0]["to"] - bars[0]["from"]) / scale == pytest.approx(1000 * part_s, abs=1 / scale)
+        # Beneath them, the token of one person, who is never the faster for the others.
+        token = [mark for mark in root.evaluate(BARS.replace(" rect.hy-wait", " > rect.hy-work")) if "from" in mark]
+        assert (token[-1]["to"] - zero) / scale == pytest.approx(min(200, 1000 * token_s), abs=1 / scale)
     expect_none(visitor.problems)
 
 
@@ -687,6 +690,15 @@ def test_a_bit_is_turned_with_keys(visitor):
     scale = (heights[high] - heights[low]) / float(after[high] - after[low])
     for i in range(32):
         assert heights[i] == pytest.approx(heights[low] + scale * float(after[i] - after[low]), abs=0.5)
+    # A bit of the scale moves them all, and the axis with them.
+    assert root.locator(".hy-halves span").all_text_contents() == ["17番の重み", "1番の重み"]
+    root.get_by_role("radio", name="2バイト目（倍率）", exact=True).check()
+    root.locator(".hy-bit").nth(1).click()
+    block[1] ^= 64
+    (wider,) = re.findall(r"縦軸の範囲は、±0.1から±([\d,]+)に広がりました", root.locator(".hy-readout").text_content())
+    reach = np.abs(dequantize_q4_0(bytes(block))).max()
+    assert reach <= float(wider.replace(",", "")) < 2 * reach
+    assert root.locator(".hy-halves span").all_text_contents() == ["倍率の上の8ビット"]
     root.get_by_role("button", name="もとに戻す").click()
     assert "まだ、どの重みも変わっていません" in root.locator(".hy-readout").text_content()
 
