@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import hayasa
-from hayasa import Seen, check, check_report, estimate
+from hayasa import Seen, check, check_report, estimate, get_device, get_model
 from hayasa.answer.causes import HOSTS, cause_rows, likely_causes
 from hayasa.answer.check import BOUND_TOLERANCE, decode_expectation, prompt_expectation, whole_expectation
 from hayasa.catalog.gguf_files import format_of_file, models_of_file
@@ -514,6 +514,33 @@ def test_devices_of_two_kinds_need_a_word() -> None:
     answer = check_report(text, device="rtx-4090")[1].check
     assert answer is not None
     assert answer.estimate.devices == 1
+
+
+def test_what_a_line_leaves_open_may_be_assumed() -> None:
+    assumed = {
+        **{"model": get_model("qwen3-8b"), "weights": "q8_0", "context_length": 4096},
+        **{"device": get_device("rtx-3090"), "devices": 2, "engine": "ollama"},
+    }
+    [bare] = check_report("12.3 t/s", assumed=assumed)
+    assert bare.check is not None
+    result = bare.check.estimate
+    assert (result.model.id, result.weights.id, result.device.id) == ("qwen3-8b", "q8_0", "rtx-3090")
+    assert (result.devices, result.engine.id, result.context_length) == (2, "ollama", 4096)
+    assert bare.notes[:2] == (
+        "モデルは書かれていないので、Qwen3 8B として答えました。",
+        "機械は書かれていないので、NVIDIA GeForce RTX 3090 として答えました。",
+    )
+    # What the report says counts, and with a model its format, with a machine how many.
+    text = "  Device 0: NVIDIA L4, compute capability 8.9\nollama run llama3.1:8b\neval rate: 12.3 tokens/s\n"
+    [said] = check_report(text, assumed=assumed)
+    assert said.check is not None
+    result = said.check.estimate
+    assert (result.model.id, result.weights.id, result.device.id, result.devices) == ("llama-3.1-8b", "q4_k_m", "l4", 1)
+    assert not any("書かれていない" in note for note in said.notes)
+    # What somebody knows better counts before either.
+    [known] = check_report(text, device="rtx-4090", model="qwen3-8b", assumed=assumed)
+    assert known.check is not None
+    assert (known.check.estimate.model.id, known.check.estimate.device.id) == ("qwen3-8b", "rtx-4090")
 
 
 def test_the_backend_that_ran_is_what_counts_where_none_is_best() -> None:
