@@ -253,6 +253,6 @@ def measure_lighthouse() -> Iterator[Row]:
         skip("Lighthouse の点数", lack)
         return
     with built_site() as site:
-        for verdict in lighthouse.judge(site, lighthouse.PAGES):
+        for (verdict,) in lighthouse.judge([site], lighthouse.PAGES):
             for category in lighthouse.CATEGORIES:
                 yield f"Lighthouse (gzip で配る): {verdict.page}: {category}", verdict.score(category), "点"
