@@ -39,6 +39,8 @@ const FIELDS = {
   watts: "rated_power_w",
   draft: "draft",
   text: "draft_text",
+  measured: "measured",
+  measured_prompt: "measured_prompt",
 };
 const UNSAID = { kv: "f16", split: "pipeline" };
 const MAX_NAME = 60;

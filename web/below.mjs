@@ -46,9 +46,10 @@ export function lowerRooms(tables, view, { change, announce }) {
     choosingRoom(tables, change),
   );
   const code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
+  const check = foldedRoom("測った速さが普通かを確かめる", "check", ({ checkRoom }) => checkRoom(tables, change));
   const drafts = foldedRoom("下書きで速くする", "drafts", ({ draftsRoom }) => draftsRoom(tables, change));
   const energy = foldedRoom("電力と電気代", "energy", ({ energyRoom }) => energyRoom(tables, change));
-  const rooms = [speed, roofline, comparison, sumsPanel(), energy, drafts, choosing, code];
+  const rooms = [speed, roofline, comparison, sumsPanel(), check, energy, drafts, choosing, code];
   const watch = (rootMargin) => {
     const come = (entries) => entries.some((entry) => entry.isIntersecting) && comeNear();
     const watcher = new IntersectionObserver(come, { rootMargin });
@@ -73,7 +74,9 @@ export function lowerRooms(tables, view, { change, announce }) {
       if (near) comeNear();
     },
     open() {
-      const { find, draft, draft_text, yen_per_kwh, hours_per_day, rated_power_w } = view.state;
+      const { find, draft, draft_text, measured, measured_prompt, yen_per_kwh, hours_per_day, rated_power_w } =
+        view.state;
+      if (measured ?? measured_prompt) check.element.open = true;
       if (find) choosing.element.open = true;
       if (draft ?? draft_text) drafts.element.open = true;
       if (yen_per_kwh ?? hours_per_day ?? rated_power_w) energy.element.open = true;

@@ -171,7 +171,8 @@ function wordsOn(original, { block, byte }) {
     ? `32個のうち${moved.length}個が変わりました（白い丸が前の値）。いちばん大きな変化は${number(largest)}です。`
     : "まだ、どの重みも変わっていません。";
   const [reach, wider] = [before, [...before, ...after]].map((weights) => stepsFor(weights).at(-1));
-  const jump = wider > reach ? [{ text: `縦軸の端は、${tickText(reach)}から${tickText(wider)}に広がりました。` }] : [];
+  const jump =
+    wider > reach ? [{ text: `縦軸の範囲は、±${tickText(reach)}から±${tickText(wider)}に広がりました。` }] : [];
   const scale = number(half(block[0], block[1]));
   const sums = (i) => {
     const packed = block[SCALE_BYTES + (i % 16)];

@@ -65,6 +65,8 @@ export function numberRules(constants) {
     gpu_layers: { label: "GPUに置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
     cpu_moe_layers: { label: "専門家を主記憶に置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
     find_speed: { label: "ほしい速さ", minimum: 0, maximum: 1e9 },
+    measured: { label: "書く速さの実測", minimum: 1e-6, maximum: 1e9, optional: true },
+    measured_prompt: { label: "プロンプトの速さの実測", minimum: 1e-6, maximum: 1e9, optional: true },
     yen_per_kwh: { label: "電気の値段", minimum: 0.01, maximum: 1e6, optional: true },
     hours_per_day: { label: "1日に使う時間", minimum: 0.01, maximum: 24, optional: true },
     rated_power_w: { label: "表にない機械の定格の電力", minimum: 0.01, maximum: 1e6, optional: true },
@@ -111,6 +113,8 @@ const USUAL = {
   rated_power_w: null,
   draft: null, // how drafts are made, a way or a model
   draft_text: null, // for what kind of text; null for all
+  measured: null, // tokens per second that the reader has measured, of writing …
+  measured_prompt: null, // … and of reading the prompt
 };
 
 /**

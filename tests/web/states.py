@@ -55,6 +55,8 @@ def state(**changed: object) -> dict:
         "rated_power_w": None,
         "draft": None,
         "draft_text": None,
+        "measured": None,
+        "measured_prompt": None,
         "machines": [machine("rtx-4090")],
     }
     return plain | changed
@@ -95,6 +97,7 @@ def systematic() -> Iterator[dict]:
     )
     hosts = cycle([None, *HOSTS[:5]]), cycle([None, 64 * GIB]), cycle([None, 0, 20]), cycle([None, 999])
     further = cycle([None, 1, 2000]), cycle([None, 0.5, 31]), cycle([None, 24, 1.5]), cycle([None, 700])
+    speeds = cycle([None, 12.3, 1e-6]), cycle([None, 1e9])
     drafts = cycle([None, *WAYS_TO_DRAFT, "llama-3.2-1b"]), cycle([None, *TEXTS])
     searches = cycle([None, "machines", "formats", "models"]), cycle([20, 0, 0.5, 1e9, 33])
     sizes = cycle([1, 7, 4096]), cycle([0, 1, 131_072, 1_000_000]), cycle([None, 1, 512, 99_999])
@@ -104,6 +107,7 @@ def systematic() -> Iterator[dict]:
         find, find_speed = map(next, searches)
         answer_length, yen_per_kwh, hours_per_day, rated_power_w = map(next, further)
         draft, draft_text = map(next, drafts)
+        measured, measured_prompt = map(next, speeds)
         host, host_memory_bytes, gpu_layers, cpu_moe_layers = map(next, hosts)
         yield state(
             model=models[place % len(models)],
@@ -123,6 +127,8 @@ def systematic() -> Iterator[dict]:
             rated_power_w=rated_power_w,
             draft=draft,
             draft_text=draft_text,
+            measured=measured,
+            measured_prompt=measured_prompt,
             host=host,
             host_memory_bytes=host_memory_bytes,
             gpu_layers=gpu_layers,
@@ -172,6 +178,8 @@ states = st.builds(
     cpu_moe_layers=st.none() | st.integers(0, 1000),
     draft=st.none() | st.sampled_from([*WAYS_TO_DRAFT, *MODELS]),
     draft_text=st.none() | st.sampled_from([*TEXTS]),
+    measured=st.none() | amounts(1e-6, 1e9),
+    measured_prompt=st.none() | amounts(1e-6, 1e9),
     machines=st.lists(
         st.sampled_from(list(machines())) | st.builds(machine, own_devices, devices=st.integers(1, 1000)),
         min_size=1,
