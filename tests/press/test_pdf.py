@@ -262,6 +262,12 @@ def test_pictures_and_formulas_can_be_read_aloud(tmp_path):
     assert read.spoken() == {"見たもの", "a < b", "c > d"}
 
 
+def test_what_is_in_another_language_is_read_out_in_it(tmp_path):
+    read = section(tmp_path, "文。\n\n::: {lang=en}\nA text.\n\n- An item.\n:::\n\n後の文。")
+    said = [str(item.Lang) for item in read.objects.objects if _is_dictionary(item) and "/Lang" in item]
+    assert "en" in said and "A text." in read.text and "後の文。" in read.text
+
+
 def test_solutions_stand_behind_the_chapter_and_exercises_say_where(tmp_path):
     read = section(
         tmp_path,
