@@ -425,6 +425,9 @@ def test_the_whole_book(tmp_path_factory):
     chapters, appendices = (len([*ROOT.glob(f"chapters/{names}-*")]) for names in ("[0-9]*", "[a-z]"))
     assert sum("\u3000" in title for title in marks) == chapters + appendices and marks.count("解答") == chapters
     assert read.inner_links > 800
+    # One list of what is cited, with the numbers of the text, and it says so.
+    text = read.text.replace(" ", "")
+    assert "ここの番号で振ってあります" in text and "章の終わりの「出典」にあります" not in text
     # Every character has a drawing: a missing one has no code in the text that is read back.
     assert "\ufffd" not in read.text and "\x00" not in read.text
     about = read.objects.open_metadata()
