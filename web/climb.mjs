@@ -8,7 +8,7 @@ import { rooflineChart, roofOf } from "./plot.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
 const WRITING = 0; // of the works
-const NEAR = Math.log(4); // as many times more or fewer is still near
+const NEAR_WORK = Math.log(4); // as many times more or fewer is still near
 
 /**
  * Tell where the work lies under the roofs, and how fast that is.
@@ -124,7 +124,7 @@ function roofsOf(data, state, width) {
 /** What was measured of the same work nearest to a place, if anything is near. */
 export function besides({ measured }, { work, size, context }) {
   const far = (row) => Math.abs(Math.log(row.size / size)) + Math.abs(Math.log((row.context + 512) / (context + 512)));
-  return measured.filter((row) => row.work === work && far(row) < NEAR).toSorted((a, b) => far(a) - far(b))[0];
+  return measured.filter((row) => row.work === work && far(row) < NEAR_WORK).toSorted((a, b) => far(a) - far(b))[0];
 }
 
 const behind = (context) => `文脈長${withCommas(context)}`;

@@ -4,7 +4,7 @@ import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 
 const MARKERS = ["circle", "square", "diamond", "triangle"];
-const LETTER = 7.2; // pixels of a digit in a label
+const DIGIT = 7.2; // pixels of a digit in a label
 const BLANK = 8; // between labels
 
 /**
@@ -108,7 +108,7 @@ export function axes({ left, right, top, bottom }, { xLabel, yLabel = "", xTicks
 // Whether labels touch each other; one at the right end stands left of its tick.
 function areCrowded(ticks, right) {
   const places = ticks.map(({ at, text }) => {
-    const wide = LETTER * text.length;
+    const wide = DIGIT * text.length;
     const from = at > right - 1 ? at - wide : at - wide / 2;
     return { from, to: from + wide };
   });

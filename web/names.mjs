@@ -1,6 +1,6 @@
 // Values found by words of their names: a list opens beneath a field, and keys and fingers go through it.
 
-import { h, replace } from "./dom.mjs";
+import { afterPaint, h, replace } from "./dom.mjs";
 import { namesData } from "./names-data.mjs";
 import { OWN_CHOICE } from "./shelves.mjs";
 
@@ -70,6 +70,7 @@ export function findNames({ input, list, pairs, take }) {
   list.addEventListener("mousedown", (event) => event.preventDefault()); // whoever taps a name has not left the field
   list.addEventListener("click", (event) => takeFrom(event.target.closest("[role=option]")));
   offer(input.value);
+  afterPaint(() => pairs.forEach(spellingsOf)); // before the first key is pressed
 }
 
 const NOTHING = "この名前のものはありません。";

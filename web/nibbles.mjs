@@ -1,5 +1,6 @@
 // The 18 bytes of a Q4_0 block: turn a bit, and see which of its 32 weights change.
 
+import { withCommas } from "./commas.mjs";
 import { h, replace, s } from "./dom.mjs";
 import { axes, linearTicks, picture, tickText } from "./marks.mjs";
 import { nibblesData } from "./nibbles-data.mjs";
@@ -115,10 +116,7 @@ function controlsOf(original, set) {
 
 const hex = (byte) => byte.toString(16).padStart(2, "0");
 const number = (value) =>
-  (Number.isFinite(value) ? value.toLocaleString("en-US", { maximumSignificantDigits: 4 }) : "表せない値").replace(
-    "-",
-    "−",
-  );
+  Number.isFinite(value) ? withCommas(Number(value.toPrecision(4))).replaceAll("-", "−") : "表せない値";
 
 function bitName(byte, bit) {
   if (byte < SCALE_BYTES) return `倍率の下から${8 * byte + bit + 1}番目のビット`;
@@ -173,7 +171,8 @@ function wordsOn(original, { block, byte }) {
     ? `32個のうち${moved.length}個が変わりました（白い丸が前の値）。いちばん大きな変化は${number(largest)}です。`
     : "まだ、どの重みも変わっていません。";
   const [reach, wider] = [before, [...before, ...after]].map((weights) => stepsFor(weights).at(-1));
-  const jump = wider > reach ? [{ text: `縦軸の端は、${tickText(reach)}から${tickText(wider)}に広がりました。` }] : [];
+  const jump =
+    wider > reach ? [{ text: `縦軸の範囲は、±${tickText(reach)}から±${tickText(wider)}に広がりました。` }] : [];
   const scale = number(half(block[0], block[1]));
   const sums = (i) => {
     const packed = block[SCALE_BYTES + (i % 16)];

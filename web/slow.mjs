@@ -79,7 +79,7 @@ function slowMotion(data, width) {
       },
       {
         mark: swatch(1),
-        text: `細長い箱に${load}たまるたびに、計算ユニットが計算します。つまみを動かせば、先を見られます。`,
+        text: `細長い箱に${load}たまるたびに、計算ユニットが計算します。つまみを動かすと、先の時刻も見られます。`,
       },
       ...machines.map(({ name, transfer_s, compute_s }) => ({
         answers: true,
