@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -79,9 +80,11 @@ NOT_FITTED = {READ_CACHE.name: 1.0}
 _BESIDE = tuple(
     [_NAMES.index(one.kind.name) for one in FITTED_WAITS if first.kind.name in (one.kind.name, one.beside)]
     for first in FITTED_WAITS
-    if not first.beside
+    if any(one.beside == first.kind.name for one in FITTED_WAITS)
 )
 """Waits that go on at the same time, by their place in `_NAMES`: the longest counts."""
+
+_loads_of = itemgetter(*_NAMES)
 
 # A start at which both reading and unpacking matter for some rows.
 _START = {
@@ -119,7 +122,7 @@ def configuration_weights(rows: Sequence[Measurement]) -> Floats:
 
 def _loads(rows: Sequence[Measurement]) -> Floats:
     """Return the seconds of every row and wait, for factors of 1."""
-    return np.array([[m.loads_s[name] for name in _NAMES] for m in rows])
+    return np.array([_loads_of(m.loads_s) for m in rows])
 
 
 def fit_coefficients(
@@ -228,14 +231,14 @@ def fit_factors(rows: Sequence[Measurement], coefficients: Coefficients) -> Fact
     error = np.log(np.array([m.step_s for m in rows]) / predict_s(rows, coefficients))
     importance = configuration_weights(rows)
     factors: Factors = {}
-    for level in range(2):
+    for of_level in zip(*map(scopes, rows), strict=True):
         total: dict[tuple[str, str], float] = defaultdict(float)
         count: dict[tuple[str, str], float] = defaultdict(float)
-        for m, e, weight in zip(rows, error, importance, strict=True):
-            total[scopes(m)[level]] += weight * e
-            count[scopes(m)[level]] += weight
+        for scope, e, weight in zip(of_level, error, importance, strict=True):
+            total[scope] += weight * e
+            count[scope] += weight
         means = {scope: total[scope] / (count[scope] + SHRINKAGE) for scope in total if scope[0]}
-        error = error - np.array([means.get(scopes(m)[level], 0.0) for m in rows])
+        error = error - np.array([means.get(scope, 0.0) for scope in of_level])
         factors.update(means)
     return factors
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import hayasa
 from hayasa.catalog.measurements import Measurement as Row
@@ -89,7 +90,7 @@ class Measurement:
         """When it was measured; of a year without a month the end counts."""
         return (self.row["measured_on"] + "-12")[:7]
 
-    @property
+    @cached_property
     def configuration(self) -> tuple[object, ...]:
         """What counts once in a fit, however many rows it has."""
         return (self.device.id, self.model.id, self.weights.id, self.source, self.devices, self.batch_size > 1)

@@ -29,7 +29,7 @@ from press.write.epub import book_epub
 from press.write.generator import Generator
 from press.write.html import MathError, page_html
 from press.write.pdf import book_pdf, needed_packages
-from press.write.site import Files, check_output, write_page, write_site
+from press.write.site import Files, check_output, put, write_page, write_site, writing
 from press.write.slides import check_deck, check_look, copy_reveal, deck_html, deck_pdf, images, listed, reveal_folder
 
 Item = TypeVar("Item")
@@ -197,8 +197,7 @@ def _build_whole(
         resolve_links(book, pages, problems)
         problems.stop_if_any()
         made = write(book, pages, cache, problems)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(made)
+        put(made, output)
         say(f"{output}（{len(made) / 1e6:.1f} MB、{time.perf_counter() - started:.1f} 秒）")
         return output
     raise problems.error()
@@ -251,11 +250,11 @@ def build_slides(root: Path, output: Path | None = None, say: Say = lambda line:
                 made[deck.source.replace(".qmd", ".pdf")] = deck_pdf(book, deck, problems)
             say(f"{deck.title}")
         problems.stop_if_any()
-        copy_reveal(output)
         made |= {name: (root / name).read_bytes() for name in files}
+        with writing(output):
+            copy_reveal(output)
         for name, data in made.items():
-            (output / name).parent.mkdir(parents=True, exist_ok=True)
-            (output / name).write_bytes(data)
+            put(data, output / name)
         return output
     raise problems.error()
 

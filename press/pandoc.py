@@ -19,6 +19,8 @@ import panflute as pf
 # not become a space on the page.
 DIALECT = "markdown+east_asian_line_breaks"
 TIMEOUT_S = 60
+# What begins or ends a fence; where it stands in a text, its other end is missing.
+FENCE = re.compile(r":{3,}$|`{3,}|\$\$")
 
 
 def _pinned_pandoc() -> Path:
@@ -81,6 +83,14 @@ def plain(text: str) -> list[pf.Element]:
     for word in text.split():
         words += [pf.Space(), pf.Str(word)] if words else [pf.Str(word)]
     return words
+
+
+def loose_fence(el: pf.Element) -> str:
+    """The fence without its other end that a piece of text begins with; empty if there is none."""
+    if isinstance(el, pf.Subscript) and not len(el.content):
+        return "~~~"  # so pandoc reads it
+    found = FENCE.match(el.text) if isinstance(el, pf.Str) else None
+    return found[0] if found else ""
 
 
 def blocks_of_html(html: str) -> list[pf.Element]:

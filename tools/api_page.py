@@ -7,6 +7,7 @@ is up to date. The page is a source like any other: Quarto and press both read i
 import logging
 import re
 import sys
+import textwrap
 from itertools import groupby
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import griffe
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "api.qmd"
 INTRODUCTION = """\
-# hayasaの関数 {.unnumbered}
+# hayasaの関数 {.unnumbered .dense}
 
 `import hayasa`で使える名前の一覧です。
 説明は、コードの中の説明文（docstring、英語）からそのまま作っています。
@@ -57,23 +58,21 @@ def entry(item: griffe.Object, name: str) -> str:
 
 
 def signature(item: griffe.Object, name: str) -> str:
-    """Return the call as one writes it, a parameter a line where it is long."""
+    """Return the call as one writes it; what kind each parameter is stands with its meaning."""
     parameters, starred = [], False
     for parameter in item.parameters:
         if parameter.name in ("self", "cls"):
             continue
         if parameter.kind is griffe.ParameterKind.keyword_only and not starred:
             parameters, starred = [*parameters, "*"], True
-        default = "" if parameter.default is None else f" = {parameter.default}"
-        annotation = "" if parameter.annotation is None else f": {parameter.annotation}"
-        parameters.append(f"{parameter.name}{annotation}{default}")
+        stars = {"variadic positional": "*", "variadic keyword": "**"}.get(parameter.kind.value, "")
+        default = "" if parameter.default is None or stars else f"={parameter.default}"
+        parameters.append(f"{stars}{parameter.name}{default}")
     result = ""
     if item.is_function and item.returns is not None:
         result = f" -> {item.returns}"
     flat = f"{name}({', '.join(parameters)}){result}"
-    if len(flat) <= 84:
-        return flat
-    return f"{name}(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + f"){result}"
+    return textwrap.fill(flat, 60, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 # ---- sections of a docstring -----------------------------------------------------------------

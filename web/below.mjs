@@ -5,13 +5,13 @@ import { speedPanel } from "./charts.mjs";
 import { furtherFields } from "./further.mjs";
 import { foldedRoom } from "./later.mjs";
 import { canBeMeasured, comparisonPanel, fetchMeasurements, UNASKED } from "./measured.mjs";
-import { findNames } from "./names.mjs";
 import { ownDevice, ownModel } from "./own.mjs";
 import { timeFacts } from "./prompts.mjs";
 import { rooflinePanel } from "./rooflines.mjs";
 import { marksFor, mayBeSplit, remediesFor, usualWeights, waysOut } from "./ways.mjs";
 
-const NEAR = "600px"; // measurements are asked for when what shows them is as near as this to the part of the page in view
+// Measurements are asked for when what shows them is in view or, for whoever has begun to go there, as near as this.
+const NEAR = "600px";
 
 /**
  * The rooms below the answers.
@@ -50,13 +50,13 @@ export function lowerRooms(tables, view, { change, announce }) {
   const drafts = foldedRoom("下書きで速くする", "drafts", ({ draftsRoom }) => draftsRoom(tables, change));
   const energy = foldedRoom("電力と電気代", "energy", ({ energyRoom }) => energyRoom(tables, change));
   const rooms = [speed, roofline, comparison, sumsPanel(), check, energy, drafts, choosing, code];
-  const nearness = new IntersectionObserver(
-    (entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) comeNear();
-    },
-    { rootMargin: NEAR },
-  );
-  for (const room of [speed, comparison]) nearness.observe(room.element);
+  const watch = (rootMargin) => {
+    const come = (entries) => entries.some((entry) => entry.isIntersecting) && comeNear();
+    const watcher = new IntersectionObserver(come, { rootMargin });
+    for (const room of [speed, comparison]) watcher.observe(room.element);
+  };
+  watch("0px");
+  addEventListener("scroll", () => watch(NEAR), { once: true });
   // Charts are drawn as wide as the page is, a frame later: what resizes while it is observed is an error in WebKit.
   const resize = new ResizeObserver(([{ contentRect }]) => {
     if (Math.abs(contentRect.width - view.width) <= 1) return;
@@ -84,15 +84,4 @@ export function lowerRooms(tables, view, { change, announce }) {
   };
 }
 
-export {
-  findNames,
-  furtherFields,
-  marksFor,
-  mayBeSplit,
-  ownDevice,
-  ownModel,
-  remediesFor,
-  timeFacts,
-  usualWeights,
-  waysOut,
-};
+export { furtherFields, marksFor, mayBeSplit, ownDevice, ownModel, remediesFor, timeFacts, usualWeights, waysOut };

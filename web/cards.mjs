@@ -1,6 +1,7 @@
 // What stands in the card of a machine: its speed, what limits it, and whether the model fits.
 
 import { writeAddress } from "./address.mjs";
+import { withCommas } from "./commas.mjs";
 import { h } from "./dom.mjs";
 import { gibibytes, significant } from "./estimator.mjs";
 import { parts } from "./later.mjs";
@@ -83,7 +84,11 @@ function memoryPart(result) {
   const { fit } = result;
   const { verdict, required_bytes: needed, capacity_bytes: capacity } = fit;
   if (verdict === null) {
-    return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
+    return h(
+      "p.hy-memory",
+      {},
+      `必要なメモリ ${gibibytes(needed)}（機械のメモリを入れると、入るかどうかも分かります）`,
+    );
   }
   return h(
     "div",
@@ -121,11 +126,11 @@ function memoryBar(share) {
 
 function longestContext({ longest_context_length: longest }) {
   if (longest === null) return null;
-  return h("p.hy-hint", {}, `文脈長 ${longest.toLocaleString("en-US")} トークンまで入ります。`);
+  return h("p.hy-hint", {}, `文脈長 ${withCommas(longest)} トークンまで入ります。`);
 }
 
 // The article's numbers with one decimal; small ones with three digits.
 function tenths(value) {
   if (value < 10) return significant(value);
-  return value.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  return withCommas(value.toFixed(1));
 }

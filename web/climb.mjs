@@ -1,12 +1,14 @@
 // The roofline to be touched: the tokens of a step slide along it, from the writing of one to the reading of many.
 
 import { climbData } from "./climb-data.mjs";
+import { withCommas } from "./commas.mjs";
 import { h } from "./dom.mjs";
 import { smallMarker } from "./marks.mjs";
 import { rooflineChart, roofOf } from "./plot.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
 const WRITING = 0; // of the works
+const NEAR_WORK = Math.log(4); // as many times more or fewer is still near
 
 /**
  * Tell where the work lies under the roofs, and how fast that is.
@@ -30,8 +32,9 @@ export function climbed({ works, machines }, { work, size, context }) {
 export function mountClimb(root, data = climbData) {
   const { sizes, contexts, models } = data;
   stage(root, {
-    title: "動かしてみる：仕事をルーフラインの上で動かす",
-    intro: "一度に計算するトークンを増やすと、仕事は右へ動きます。つまみのほか、図を左右になぞっても動かせます。",
+    title: "仕事をルーフラインの上で動かす",
+    intro:
+      "一度に計算するトークンを増やすと、仕事は斜面（メモリが速さを決める）を右へのぼり、平らな屋根（計算力が決める）に着きます。図を左右になぞっても動かせます。",
     initial: { model: 0, work: WRITING, size: 0, context: 0 },
     controls(set) {
       const context = control({
@@ -85,8 +88,8 @@ export function nearest(values, wanted) {
   return gaps.indexOf(Math.min(...gaps));
 }
 
-const digits = (value) => Number(value.toPrecision(3)).toLocaleString("en-US");
-const tokens = (n) => `${n.toLocaleString("en-US")}トークン`;
+const digits = (value) => withCommas(Number(value.toPrecision(3)));
+const tokens = (n) => `${withCommas(n)}トークン`;
 const inASecond = (tokens_per_s) => `毎秒${digits(tokens_per_s)}トークン`;
 
 // Where the reader has put the work: `size` tokens at once, behind `context` tokens each.
@@ -118,24 +121,23 @@ function roofsOf(data, state, width) {
   return rooflineChart(rows, { width, title: "ルーフラインの図", around, chosen: rows[0].intensity, measured });
 }
 
-/** What was measured of the same work nearest to a place, if anything. */
+/** What was measured of the same work nearest to a place, if anything is near. */
 export function besides({ measured }, { work, size, context }) {
-  const same = measured.filter((row) => row.work === work);
   const far = (row) => Math.abs(Math.log(row.size / size)) + Math.abs(Math.log((row.context + 512) / (context + 512)));
-  return same.toSorted((a, b) => far(a) - far(b))[0];
+  return measured.filter((row) => row.work === work && far(row) < NEAR_WORK).toSorted((a, b) => far(a) - far(b))[0];
 }
 
-const behind = (context) => `文脈長${context.toLocaleString("en-US")}`;
+const behind = (context) => `文脈長${withCommas(context)}`;
 
 function workText({ work, size, context }) {
   if (work !== WRITING) return `${tokens(size)}の入力を処理する`;
-  return `${size.toLocaleString("en-US")}系列を${size > 1 ? "束ねて" : ""}書く（${behind(context)}）`;
+  return `${withCommas(size)}系列を${size > 1 ? "束ねて" : ""}書く（${behind(context)}）`;
 }
 
 function measuredText({ work, size, context, tokens_per_s, share, engine, source }) {
-  const what = work === WRITING ? `${size.toLocaleString("en-US")}系列、${behind(context)}` : tokens(size);
+  const what = work === WRITING ? `${withCommas(size)}系列、${behind(context)}` : `${tokens(size)}の入力`;
   return [
-    `×の実測は${inASecond(tokens_per_s)}（${what}）で、屋根の${Math.round(100 * share)}%です（`,
+    `太い×の実測は、${what}で${inASecond(tokens_per_s)}。真上の屋根の${Math.round(100 * share)}%です（`,
     h("a", { href: source }, engine),
     "）。",
   ];
@@ -153,7 +155,7 @@ function climbWords(data, state) {
     const most = room[state.context];
     const beyond =
       place.work === WRITING && place.size > most
-        ? `${memory}に入るのは${most.toLocaleString("en-US")}系列までです。`
+        ? `${memory}の${name}に入るのは${withCommas(most)}系列までです。`
         : "";
     const row = besides(one.machines[i], place);
     const bound = {
@@ -165,7 +167,7 @@ function climbWords(data, state) {
   const tooLong =
     place.context > one.longest ? [{ text: `${one.name}が扱える文脈長は、${tokens(one.longest)}までです。` }] : [];
   return {
-    lines: [{ text: first }, ...lines, ...tooLong, { text: one.roofs }],
+    lines: [{ text: first }, ...lines, ...tooLong, { text: `×は実測で、太い×はこの設定に近いものです。${one.roofs}` }],
     news: `${first}。${machines.map(({ tokens_per_s }, i) => `${one.machines[i].name}は${kinds[i]}、${inASecond(tokens_per_s)}`).join("、")}。`,
   };
 }

@@ -1,5 +1,6 @@
 // What was measured and published, beside what is estimated for the same conditions.
 
+import { withCommas } from "./commas.mjs";
 import { h } from "./dom.mjs";
 import { significant } from "./estimator.mjs";
 import { smallMarker } from "./marks.mjs";
@@ -63,7 +64,7 @@ function tableRow(row) {
     significant(speed),
     signedPercent(speed / row.decode_tokens_per_s - 1),
   ];
-  const counts = [row.batch_size, row.context_length].map((count) => count.toLocaleString("en-US"));
+  const counts = [row.batch_size, row.context_length].map((count) => withCommas(count));
   const right = (text) => h("td.hy-num", {}, text);
   const left = (...content) => h("td", {}, ...content);
   return h(

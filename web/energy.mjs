@@ -1,6 +1,7 @@
 // How much power the machines draw, and what their tokens cost.
 
 import { brought } from "./brought.mjs";
+import { withCommas } from "./commas.mjs";
 import { h } from "./dom.mjs";
 import { energyData } from "./energy-data.mjs";
 import {
@@ -119,5 +120,5 @@ function withInterval(best, low, high, unit) {
 function answerFact(spent, answerLength) {
   if (answerLength === null) return null;
   const { total_wh } = answer_energy(spent, answerLength);
-  return total_wh && [`答え ${answerLength.toLocaleString("en-US")} トークン`, `${significant(total_wh)} Wh`];
+  return total_wh && [`答え ${withCommas(answerLength)} トークン`, `${significant(total_wh)} Wh`];
 }

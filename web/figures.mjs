@@ -1,5 +1,6 @@
 // Small figures in the chapters that answer a slider. The static figure below each says the same on paper.
 
+import { withCommas } from "./commas.mjs";
 import { curveChart } from "./curves.mjs";
 import { estimate, makeModel, scaled, significant } from "./estimator.mjs";
 import { smallMarker } from "./marks.mjs";
@@ -69,7 +70,7 @@ function contextFigure({ machines: [device], models, weights }, tables) {
         label: "文脈長",
         values: CONTEXTS,
         value: 8192,
-        text: (n) => `${n.toLocaleString("en-US")}トークン`,
+        text: (n) => `${withCommas(n)}トークン`,
       },
     ],
     draw: ({ context_length: chosen }, width) => ({
@@ -79,7 +80,7 @@ function contextFigure({ machines: [device], models, weights }, tables) {
         title: "文脈長と速さの図",
         xLabel: "文脈長（トークン）",
         yLabel: "トークン/秒",
-        xTicks: [0, 32768, 65536, 98304, 131072].map((n) => [n, n.toLocaleString("en-US")]),
+        xTicks: [0, 32768, 65536, 98304, 131072].map((n) => [n, withCommas(n)]),
       }),
       lines: models.map((model, index) => {
         const result = ask(model, chosen);

@@ -1,5 +1,6 @@
 // A talk that goes on: its cache fills the memory beside the weights, and every token is slower than the one before.
 
+import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 import { fillingData } from "./filling-data.mjs";
 import { axes, linearTicks, picture, swatch, tickText } from "./marks.mjs";
@@ -56,7 +57,7 @@ export function mountFilling(root, data = fillingData) {
 }
 
 const inGb = (bytes) => `${(bytes / 1e9).toPrecision(3)}\u00a0GB`;
-const talk = (tokens) => `${Math.round(tokens).toLocaleString("en-US")}トークン`;
+const talk = (tokens) => `${withCommas(Math.round(tokens))}トークン`;
 
 const overSwatch = () =>
   s(
@@ -68,6 +69,7 @@ const overSwatch = () =>
 const usableMark = (x) => [
   s("line.hy-limit", { x1: x, x2: x, y1: BAR_TOP - 8, y2: BAR_TOP + BAR_HEIGHT + 4 }),
   s("text.hy-tick", { x: x - 4, y: BAR_TOP - 10, "text-anchor": "end" }, "ここまで使える"),
+  s("text.hy-tick", { x: x + 4, y: BAR_TOP - 10 }, "macOSなどが使う"),
 ];
 
 const axesOf = (area, x, y, { longest, yTicks }) =>
@@ -117,8 +119,8 @@ function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
     axesOf(area, x, y, { longest, yTicks }),
     line,
     beyond,
-    wall,
     at,
+    wall,
   );
   const state = (t) => {
     const tokens = tokensAt(t);

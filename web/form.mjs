@@ -1,5 +1,6 @@
 // The form: model and weights, and, folded, what else can be chosen for all machines alike.
 
+import { withCommas } from "./commas.mjs";
 import { h, replace } from "./dom.mjs";
 import { menu } from "./fields.mjs";
 import { parts } from "./later.mjs";
@@ -70,7 +71,7 @@ export function conditionsForm(tables, change) {
     fill,
     show({ state }) {
       const { engine, context_length, batch_size } = state;
-      inEffect.textContent = `：${tables.engines.get(engine).name}、文脈長 ${context_length.toLocaleString("en-US")}、${batch_size.toLocaleString("en-US")} 系列`;
+      inEffect.textContent = `：${tables.engines.get(engine).name}、文脈長 ${withCommas(context_length)}、${withCommas(batch_size)} 系列`;
       if (!parts.below) return;
       const now = JSON.stringify([engine, state.backend, state.machines.map(({ device }) => device)]);
       if (now === reason) return;

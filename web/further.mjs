@@ -1,5 +1,6 @@
 // The conditions that few look at.
 
+import { withCommas } from "./commas.mjs";
 import { GIB } from "./estimator.mjs";
 import { menu, numberField } from "./fields.mjs";
 import { fileField } from "./filefield.mjs";
@@ -18,7 +19,7 @@ const QUICK = {
   },
   context_length: {
     values: [0, ...Array.from({ length: 12 }, (_, i) => 2 ** (i + 8))],
-    text: (n) => `${n.toLocaleString("en-US")} トークン`,
+    text: (n) => `${withCommas(n)} トークン`,
     hint: "すでに読み書きしたトークンの数",
   },
 };

@@ -1,6 +1,7 @@
 // A guess before the answer: the reader's own is taken at the question, and set beside the answer where that stands.
 
 import { announcer } from "./announcer.mjs";
+import { withCommas } from "./commas.mjs";
 import { h, replace, s } from "./dom.mjs";
 import { slider } from "./slider.mjs";
 
@@ -72,7 +73,7 @@ function numberOf({ answer, unit, from, to }) {
   const [low, high, truth] = [from, to, answer].map(Number);
   const values = steps(low, high);
   const gap = /^(?:[A-Za-z]|トークン\/)/.test(unit) ? " " : "";
-  const text = (value) => `${value.toLocaleString("en-US", { maximumSignificantDigits: 4 })}${gap}${unit}`;
+  const text = (value) => `${withCommas(Number(value.toPrecision(4)))}${gap}${unit}`;
   let value = values[Math.floor(values.length / 2)];
   const output = h("output", {}, text(value));
   const { element } = slider({
@@ -100,7 +101,7 @@ function numberOf({ answer, unit, from, to }) {
 export function miss(guess, truth) {
   const ratio = Math.max(guess / truth, truth / guess);
   if (ratio <= CLOSE) return "ほぼ当たりです。";
-  const times = Number(ratio.toPrecision(2)).toLocaleString("en-US");
+  const times = withCommas(Number(ratio.toPrecision(2)));
   return `${times}倍、${guess > truth ? "多く" : "少なく"}見積もりました。`;
 }
 

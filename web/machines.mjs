@@ -61,15 +61,19 @@ function machineCard(tables, machine, index, change, remove) {
     long: true,
     groups: deviceGroups(tables),
     value: isListed(machine.device) ? machine.device : OWN_CHOICE,
-    onvalue: (value) => {
+    onvalue: (value, said = {}) => {
       const chosen = { device: value === OWN_CHOICE ? deviceExample(tables) : value, memory_bytes: null };
-      set(chosen);
+      const options = tables.devices.get(value)?.memory_options_bytes;
+      const bytes = said.memoryGb * GIB;
+      if (bytes && (options?.length === 0 || options?.includes(bytes))) chosen.memory_bytes = bytes;
+      set(said.devices ? { ...chosen, devices: said.devices } : chosen);
+      if (said.devices) count.set(said.devices);
       replace(details, deviceDetails(chosen));
     },
   });
   const deviceDetails = (chosen) =>
     isListed(chosen.device)
-      ? memoryMenu(tables, chosen, set)
+      ? memoryField(tables, chosen, set)
       : parts.below?.ownDevice(tables, chosen.device, index, change);
   const count = numberField({
     rule: numberRules(tables.constants).devices,
@@ -93,9 +97,15 @@ function removeButton(index, remove) {
   return h("button.hy-button.hy-remove", attributes, "外す");
 }
 
-function memoryMenu(tables, { device, memory_bytes }, set) {
+// Of the amounts that it is sold with, or what the reader has put into it.
+function memoryField(tables, { device, memory_bytes }, set) {
   const options = tables.devices.get(device).memory_options_bytes;
-  if (options.length < 2) return null;
+  if (options.length === 1) return null;
+  if (!options.length) {
+    const rule = numberRules(tables.constants).memory_bytes;
+    const onvalue = (bytes, done) => set({ memory_bytes: bytes }, done);
+    return numberField({ rule, value: memory_bytes, factor: GIB, unit: "GB", onvalue }).element;
+  }
   return menu({
     label: "メモリ",
     groups: [["", options.map((bytes) => [String(bytes), `${bytes / GIB} GB`])]],

@@ -1,11 +1,10 @@
 // What the menus of the form offer: titles and pairs of value and text, as `menu` takes them.
 
 import { parts } from "./later.mjs";
-import { shelvesOf } from "./shelves.mjs";
+import { OWN_CHOICE, shelvesOf } from "./shelves.mjs";
 import { AS_THE_FILE, isFromFile } from "./state.mjs";
 
-/** The value that stands for a model or a device with the reader's own numbers. */
-export const OWN_CHOICE = "own";
+export { OWN_CHOICE };
 
 export function modelGroups(tables, { model }) {
   const files = parts.files?.modelsRead() ?? (isFromFile(model) ? [[model, "…"]] : []);

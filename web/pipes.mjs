@@ -1,5 +1,6 @@
 // Two pipes: one brings the weights, one computes with them; the step is over when both tanks are empty.
 
+import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 import { axes, linearTicks, picture, swatch } from "./marks.mjs";
 import { pipesData } from "./pipes-data.mjs";
@@ -24,7 +25,7 @@ export function levels(ends_s, share) {
 }
 
 /** Build the figure; `data` holds the times of both pipes for what can be chosen. */
-export function mountPipes(root, { bits, batches, machines, ...amounts } = pipesData) {
+export function mountPipes(root, { bits, batches, machines, gpu, ...amounts } = pipesData) {
   stage(root, {
     title: "二つの管、空になるのはどちらが後か",
     intro: "左の管は重みを運び、右の管は計算します。どちらのタンクが後まで残るでしょうか。",
@@ -46,7 +47,7 @@ export function mountPipes(root, { bits, batches, machines, ...amounts } = pipes
         label: "バッチサイズ",
         values: batches,
         value: 1,
-        text: (n) => n.toLocaleString("en-US"),
+        text: withCommas,
         onvalue: (batch) => set({ batch }),
       }),
     ],
@@ -54,7 +55,8 @@ export function mountPipes(root, { bits, batches, machines, ...amounts } = pipes
     draw(state, width) {
       const [i, k] = [bits.indexOf(state.bits), batches.indexOf(state.batch)];
       const { pipes, memory_s, compute_s } = machines[state.machine];
-      return drawnPipes(pipes, [amounts.bytes[i], amounts.flop[k]], [memory_s[i], compute_s[k]], width, state.batch);
+      const given = { width, gpu, batch: state.batch };
+      return drawnPipes(pipes, [amounts.bytes[i], amounts.flop[k]], [memory_s[i], compute_s[k]], given);
     },
   });
 }
@@ -62,7 +64,7 @@ export function mountPipes(root, { bits, batches, machines, ...amounts } = pipes
 const NAMES = ["重みを運ぶ", "計算する"];
 const inMs = (seconds) => `${Number((seconds * 1000).toPrecision(3))}ミリ秒`;
 
-function drawnPipes(pipes, amounts, ends_s, width, batch) {
+function drawnPipes(pipes, amounts, ends_s, { width, gpu, batch }) {
   const middle = width / 2;
   const tanks = NAMES.map((name, i) => tankOf(name, amounts[i], pipes[i], i, [i ? middle + 8 : 8, middle - 16]));
   const top = TANK + PIPE + 8;
@@ -84,7 +86,7 @@ function drawnPipes(pipes, amounts, ends_s, width, batch) {
   );
   return {
     figure,
-    lines: wordsFor(ends_s, batch),
+    lines: wordsFor(ends_s, { gpu, batch }),
     at(t) {
       const now = (t / FILM_S) * Math.max(...ends_s);
       for (const [i, level] of levels(ends_s, t / FILM_S).entries()) {
@@ -126,13 +128,13 @@ function tankOf(name, amount, { text, decades }, i, [left, wide]) {
   };
 }
 
-function wordsFor(ends_s, batch) {
+function wordsFor(ends_s, { gpu, batch }) {
   const [memory_s, compute_s] = ends_s;
   const slower = memory_s >= compute_s ? 0 : 1;
   const last = Math.max(memory_s, compute_s);
   const idle = 100 * (1 - Math.min(memory_s, compute_s) / last);
   const waits = ["計算する管は、時間の", "運ぶ管は、時間の"][slower];
-  const slowed = Number((FILM_S / last).toPrecision(1)).toLocaleString("en-US");
+  const slowed = withCommas(Number((FILM_S / last).toPrecision(1)));
   return [
     {
       answers: true,
@@ -141,8 +143,13 @@ function wordsFor(ends_s, batch) {
     ...NAMES.map((name, i) => ({ mark: swatch(i), text: `${name}：${inMs(ends_s[i])}`, answers: true })),
     {
       answers: true,
-      text: `速さの上限は、${["", "全体で"][Number(batch > 1)]}毎秒${Number((batch / last).toPrecision(3)).toLocaleString("en-US")}トークンです。`,
+      text: `速さの上限は、${["", "全体で"][Number(batch > 1)]}毎秒${withCommas(Number((batch / last).toPrecision(3)))}トークンです。`,
     },
-    { text: `管の太さは対数の目盛で描き、実際の${slowed}分の1の速さで見せます。` },
+    {
+      text: `どちらのタンクも、満杯から始めます（量は上の数字）。管の太さは、Mac mini M4の何倍速いかを対数の目盛で表します。実際の${slowed}分の1の速さで見せます。`,
+    },
+    {
+      text: `計算力は、元記事と同じく、A100が密なint4、Mac mini M4がNeural Engineの値です。第1章の${gpu}は、M4のGPUの値です。`,
+    },
   ];
 }

@@ -2,6 +2,7 @@
 
 import { answer_time, duration, PromptCalibration, PromptFactor, prompt_time } from "./below-formulas.mjs";
 import { brought } from "./brought.mjs";
+import { withCommas } from "./commas.mjs";
 import { factorsOf, rowsOf, tables } from "./estimator.mjs";
 import { promptData } from "./prompt-data.mjs";
 
@@ -37,5 +38,5 @@ export function timeFacts(result, answerLength) {
   return facts;
 }
 
-const tokensText = (count) => `${count.toLocaleString("en-US")} トークン`;
+const tokensText = (count) => `${withCommas(count)} トークン`;
 const durations = (low, high) => `${duration(low)} ～ ${duration(high)}`;

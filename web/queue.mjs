@@ -1,5 +1,6 @@
 // Requests that come, wait for a seat, are written together and leave: the queue, and where it begins to grow.
 
+import { withCommas } from "./commas.mjs";
 import { replace, s } from "./dom.mjs";
 import { axes, curve, linearTicks, marker, picture, swatch, tickText } from "./marks.mjs";
 import { queueData } from "./queue-data.mjs";
@@ -222,7 +223,10 @@ function kneeOf(data, state, area, ended) {
     return (
       which !== state.seats && [
         s("polyline.hy-roof.hy-chosen", { points: points.join(" ") }),
-        points.slice(-1).map(([cx, cy]) => s("text.hy-tick", { x: cx - 9, y: cy, "text-anchor": "end" }, `${count}席`)),
+        points.map(([cx, cy]) => s("circle.hy-other", { cx, cy, r: 4 })),
+        points
+          .slice(-1)
+          .map(([cx, cy]) => s("text.hy-tick.hy-over-lines", { x: cx - 9, y: cy, "text-anchor": "end" }, `${count}席`)),
       ]
     );
   });
@@ -252,7 +256,7 @@ function queueWords(data, state, run, t) {
   ];
   if (t > 0)
     lines.push({
-      text: `ここまでに、平均で毎秒${Number((written / t).toPrecision(2)).toLocaleString("en-US")}トークンを書きました。`,
+      text: `ここまでに、平均で毎秒${withCommas(Number((written / t).toPrecision(2)))}トークンを書きました。`,
     });
   if (t < seconds) return lines;
   const per_s = run.requests / run.until_s;

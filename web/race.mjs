@@ -69,7 +69,11 @@ export function mountRace(root) {
   replace(
     root,
     h("p.hy-title", { id: TITLE }, "同じ文章を、この速さで書くと"),
-    h("p", {}, "あなたが黙って読む速さに、いちばん近いのはどれでしょうか。選んでから、始めてください。"),
+    h(
+      "p",
+      {},
+      "あなたが黙って読む速さに、いちばん近いのはどれでしょうか。選んでから、始めてください。終わりに、答え合わせをします。",
+    ),
     element,
     lanesElement,
     verdict,
@@ -90,7 +94,7 @@ function laneRow(lane, onchange) {
       "div.hy-lane-head",
       {},
       h(guess ? "label.hy-lane-name" : "span.hy-lane-name", {}, guess, guess && " ", lane.name),
-      h("span.hy-lane-speed", {}, `${KINDS[lane.kind]} ${lane.shown} トークン/秒`),
+      h("span.hy-lane-speed", {}, laneSpeed(lane)),
     ),
     // Who cannot see it has the table below, and what is said in rest.
     h("div.hy-lane-window", { "aria-hidden": "true" }, text),
@@ -118,6 +122,11 @@ function laneDrawer(tokens) {
 }
 
 const KINDS = { measured: "実測", bound: "上限", reader: "およそ" };
+
+function laneSpeed({ kind, shown, first_token_s }) {
+  const speed = h("span", {}, `${KINDS[kind]} ${shown} トークン/秒`);
+  return first_token_s ? [speed, "、", h("span", {}, `最初の一文字まで${seconds(first_token_s)}`)] : speed;
+}
 
 /**
  * Say what the race showed.

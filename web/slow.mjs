@@ -6,7 +6,7 @@ import { slowData } from "./slow-data.mjs";
 import { stage } from "./stage.mjs";
 
 const STRETCHED = 1e6; // a microsecond is shown as a second
-const SHOWN_S = 40;
+const SHOWN_S = 180; // at whose end the slower machine computes
 const SQUARE = 96; // pixels: sides of the largest squares, where there is room
 const THICKEST = 0.6; // of that side, the widest pipe
 const PARCEL = 8; // pixels, the length of a parcel in the widest pipe
@@ -77,7 +77,10 @@ function slowMotion(data, width) {
       {
         text: `四角の面積が容量と計算力、管の太さが帯域幅です（どれも実際の比）。管の中の区切り一つが、重み${data.parcel}です。`,
       },
-      { mark: swatch(1), text: `細長い箱に${load}たまるたびに、計算ユニットが計算します。` },
+      {
+        mark: swatch(1),
+        text: `細長い箱に${load}たまるたびに、計算ユニットが計算します。つまみを動かすと、先の時刻も見られます。`,
+      },
       ...machines.map(({ name, transfer_s, compute_s }) => ({
         answers: true,
         text: `${name}：${load}を運ぶのに${micro(transfer_s)}、計算するのに${micro(compute_s)}。働くのは、時間の${Math.round((100 * compute_s) / transfer_s)}%です。`,
@@ -121,6 +124,7 @@ function machineAt(machine, { machines, bytes, parcel_bytes }, { width, unit, to
     s("text.hy-tick", { x: 8, y: bottom + 18 }),
     s("text.hy-tick", { x: right, y: bottom + 18, "text-anchor": "end" }),
     s("text.hy-label", { x: 8, y: bottom + 54 }),
+    s("text.hy-label", { x: right, y: bottom + 54, "text-anchor": "end" }),
   ];
   const end = { x: right, y: top - 10, "text-anchor": "end" };
   return {
@@ -148,10 +152,12 @@ function machineAt(machine, { machines, bytes, parcel_bytes }, { width, unit, to
       core.setAttribute("class", `hy-core hy-series-1${state.computing ? " hy-lit" : ""}`);
       moved.setAttribute("width", ((right - 8) * state.moved) / bytes);
       const left = machine.token_s * STRETCHED * (1 - state.moved / bytes);
+      const next = machine.transfer_s * STRETCHED * (1 - state.filled);
       const words = [
         `運んだ量 ${inMb(state.moved)}`,
-        state.computing ? "計算しています" : "計算は待っています",
-        t > 0 ? `運び終えるまで、あと${longTime(left)}` : "",
+        state.computing ? "計算しています" : t > 0 ? `次の計算まで${longTime(next)}` : "計算は待っています",
+        t > 0 ? `運び終えるまで${longTime(left)}` : "",
+        t > 0 ? `計算は合計${(state.worked_s * STRETCHED).toFixed(1)}秒` : "",
       ];
       for (const [i, text] of texts.entries()) text.textContent = words[i];
     },

@@ -12,7 +12,9 @@ import yaml
 from press import pandoc
 from press.problems import Problems
 from press.read.config import CONFIG, NOT_UTF8, Book, Entry, yaml_place, yaml_reason
+from press.read.manuscript import doubt
 from press.read.settings import checked
+from press.read.tables import ADVICE, uneven_rows
 
 HEAD = "---\n"
 
@@ -84,12 +86,19 @@ def read_deck(root: Path, source: str, problems: Problems) -> Deck | None:
     if len(problems) > before:
         return None
     blank = "\n" * (head.count("\n") + 3)
+    for at, message in uneven_rows(body):
+        line = len(blank) + body.count("\n", 0, at) + 1
+        problems.add(source, f"{line} 行目", message, ADVICE)
+    warned: list[str] = []
     try:
-        doc = pandoc.load(pandoc.parse(body))
+        doc = pandoc.load(pandoc.parse(body, warned=warned))
     except pandoc.PandocError as error:
         problems.add(source, "", f"読めません: {error}", "書き方を確かめてください")
         return None
-    return Deck(source, said["title"], said.get("subtitle", ""), doc, blank + body)
+    deck = Deck(source, said["title"], said.get("subtitle", ""), doc, blank + body)
+    for warning in warned:
+        problems.add(source, *doubt(warning, deck.place))
+    return deck
 
 
 def _strings(value: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from press.read.cell_options import read_options, split_options
 from press.read.config import EPUB, LITE, NOT_UTF8, PDF, Book, Entry, yaml_place, yaml_reason
 from press.read.images import is_image
 from press.read.settings import checked
+from press.read.tables import ADVICE, uneven_rows
 
 # nbformat validates with jsonschema, which looks for an optional checker of web addresses whose
 # grammar takes two seconds to load; notebooks have no use for it.
@@ -125,6 +127,7 @@ def read_manuscript(book: Book, entry: Entry, cache: Cache, problems: Problems) 
     if manuscript is None:
         return None
     _check_shortcodes(manuscript, problems)
+    _check_tables(manuscript, problems)
     _parse(book, manuscript, cache, problems)
     return manuscript if manuscript.ast else None
 
@@ -349,7 +352,7 @@ def _parse(book: Book, manuscript: Manuscript, cache: Cache, problems: Problems)
         manuscript.ast = cache.text("ast", key, parse)
     except _DoubtfulError:
         for warning in warned:
-            _report(manuscript, warning, problems)
+            problems.add(manuscript.entry.source, *doubt(warning, manuscript.place))
     except pandoc.PandocError as error:
         problems.add(
             manuscript.entry.source, "", f"pandoc が読めません: {error}", "直前に変えた所の記法を確かめてください"
@@ -360,22 +363,20 @@ class _DoubtfulError(Exception):
     """pandoc has read the chapter, but not as it was meant."""
 
 
-def _report(manuscript: Manuscript, warning: str, problems: Problems) -> None:
-    """Say a warning of pandoc's in the author's words; its line numbers are those of no file."""
-    source = manuscript.entry.source
+def doubt(warning: str, place: Callable[[str], str]) -> tuple[str, str, str]:
+    """A warning of pandoc's as place, message and advice; its own line numbers are those of no file."""
     note = re.search(r"[Nn]ote (?:reference|with key) ['‘’\"]?([^'‘’\" ]+)", warning)
     label = re.search(r"Duplicate identifier ['‘’\"]?([^'‘’\" ]+)", warning)
     if label:
-        place = manuscript.place(f"#{label[1]}", label[1])
-        problems.add(source, place, f"札 {label[1]} がこのページに二つあります", "どちらかの名前を変えてください")
-    elif note:
+        where = place(f"#{label[1]}") or place(label[1])
+        return where, f"札 {label[1]} がこのページに二つあります", "どちらかの名前を変えてください"
+    if note:
         said = "二度定義されています" if "uplicate" in warning else "定義だけあって、使われていません"
-        place = manuscript.place(f"[^{note[1]}]:", f"[^{note[1]}]")
-        problems.add(source, place, f"脚注 [^{note[1]}] が{said}", "脚注の札を確かめてください")
-    elif "unclosed" in warning:
-        problems.add(source, manuscript.place(":::"), "囲み（:::）が閉じていません", "::: の組を確かめてください")
-    else:
-        problems.add(source, "", f"pandoc の警告: {warning[:200]}", "原稿のその箇所を直してください")
+        where = place(f"[^{note[1]}]:") or place(f"[^{note[1]}]")
+        return where, f"脚注 [^{note[1]}] が{said}", "脚注の札を確かめてください"
+    if "unclosed" in warning:
+        return place(":::"), "囲み（:::）が閉じていません", "::: の組を確かめてください"
+    return "", f"pandoc の警告: {warning[:200]}", "原稿のその箇所を直してください"
 
 
 def _cell_markdown(cell: Cell) -> str:
@@ -457,6 +458,8 @@ def _check_shortcodes(manuscript: Manuscript, problems: Problems) -> None:
             elif diagram := re.match(r"\s*\{(mermaid|dot)\b", found["info"] or ""):
                 told(place, f"図を描くコード {{{diagram[1]}}} には対応していません（Quarto は図にします）",
                      f"SVG の図にするか、```{diagram[1]} と書いてコードのまま見せてください")  # fmt: skip
+            elif found["fence"] and re.search(rf"(?m)^[ \t]*{found['fence']}[^`~\n]", found["text"] or ""):
+                told(place, f"囲み（{found['fence']}）が閉じていません", f"{found['fence']} の組を確かめてください")
             elif found["name"] not in (None, "kbd", "pagebreak"):
                 told(place, f"ショートコード {found['name']} には対応していません",
                      "使えるのは kbd、pagebreak と、一行に単独で書いた include です")  # fmt: skip
@@ -464,3 +467,13 @@ def _check_shortcodes(manuscript: Manuscript, problems: Problems) -> None:
             if inside and "shortcodes=false" not in (found["info"] or ""):
                 told(cell.place(found.start() + inside.start()), f"コードの中の {inside[0]} は、Quarto では文字のまま表示されません",
                      "{{{< … >}}} と書いてください")  # fmt: skip
+
+
+def _check_tables(manuscript: Manuscript, problems: Problems) -> None:
+    for cell in manuscript.cells:
+        if cell.code is None:
+            for at, message in uneven_rows(cell.source):
+                problems.add(manuscript.entry.source, cell.place(at), message, ADVICE)
+        for output in cell.outputs:
+            for _, message in uneven_rows(output.text) if output.kind == "markdown" else ():
+                problems.add(manuscript.entry.source, f"セル {cell.number}", f"出力の{message}", ADVICE)

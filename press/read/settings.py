@@ -89,7 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
         words="language",
         text="csl nocite image image-alt",
         strings="bibliography filters",
-        flag="link-citations number-sections toc",
+        flag="link-citations citeproc number-sections toc",
         format="format",
         kernel="jupyter",
         any="editor theme highlight-style lightbox",
@@ -156,6 +156,7 @@ TABLE: dict[str, dict[str, str]] = {
 }  # fmt: skip
 # Keys that take only some values, wherever they stand.
 CHOICES: dict[str, tuple[Any, ...]] = {
+    "citeproc": (True,),  # press knows no other way
     "code-fold": (True, False, "show", "hide"),
     "code-overflow": ("scroll", "wrap"),
     "column": ("margin", "body"),

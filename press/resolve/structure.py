@@ -482,8 +482,10 @@ class _Structure:
                 self.complain(
                     f"札 {{#{found[1]}}} の前に $$ の式がありません", "$$ … $$ {#eq-…} と書いてください", found[1]
                 )
-            elif re.match(r"^:{3,}$", text):
-                self.complain("囲み（:::）の開きと閉じが合いません", "::: の組を確かめてください", text)
+            elif fence := pandoc.loose_fence(item):
+                self.complain(
+                    f"囲み（{fence[:3]}）の開きと閉じが合いません", f"{fence[:3]} の組を確かめてください", fence
+                )
             done.append(item)
         el.content = done
 

@@ -20,7 +20,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.resolve.page import Page
 from press.write.html import column_widths
-from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of
+from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of, unread_formula
 
 CSS = Path(__file__).with_name("epub.css")
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -48,15 +48,18 @@ def book_epub(book: Book, pages: list[Page], cache: Cache, problems: Problems) -
             blocks += _page_blocks(book, page, pages, Path(folder), problems)
         problems.stop_if_any()
         metadata = {
-            "title": book.title, "subtitle": book.subtitle, "author": book.author, "lang": book.lang, "date": book.date,
-            "description": book.description, "toc-title": book.words["toc-title-document"],
+            "title": book.title, "subtitle": book.subtitle, "author": book.author, "lang": book.lang,
+            "date": book.day.isoformat() if book.day else "", "description": book.description, "toc-title": book.words["toc-title-document"],
             "identifier": uuid.uuid5(uuid.NAMESPACE_URL, book.site_url or book.title).urn,
         }  # fmt: skip
         tree = pandoc.dump(blocks, {key: value for key, value in metadata.items() if value})
         made, warned = Path(folder) / "book.epub", list[str]()
         pandoc.run(*OPTIONS, "--css", CSS, "-o", made, text=tree, warned=warned, environment=ENVIRONMENT)
         for warning in warned:
-            problems.add(CONFIG, "", f"EPUB に写せません: {warning[:200]}", "書き方を確かめてください")
+            where = next((page for page in pages if unread_formula(page.blocks, warning)), None)
+            source = where.entry.source if where else CONFIG
+            place = where.manuscript.place(unread_formula(where.blocks, warning)) if where else ""
+            problems.add(source, place, f"EPUB に写せません: {warning[:200]}", "書き方を確かめてください")
         problems.stop_if_any()
         return made.read_bytes()
 

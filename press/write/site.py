@@ -61,16 +61,34 @@ def check_output(book: Book, output: Path) -> None:
     """
     if output == book.root or output in book.root.parents:
         raise SiteError(f"出力先 {output.name}/ は本のフォルダーそのものです。別の場所にしてください")
-    with _writing(output):
+    with writing(output):
         if output.exists() and not output.is_dir():
             raise SiteError(f"出力先 {output.name} はフォルダーではありません。別の場所にしてください")
         if output.is_dir() and any(output.iterdir()) and not (output / "index.html").is_file():
             raise SiteError(f"出力先 {output.name}/ に本ではないものが入っています。空にするか、別の場所にしてください")
 
 
+def put(data: bytes, output: Path) -> None:
+    """Write a file beside its place, then put it there at once: the old one or the new one, whatever comes between.
+
+    Raises
+    ------
+    SiteError
+        If the system will not have it there.
+    """
+    beside = output.with_name(f"{STAGE}{output.name}")
+    with writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(data)
+            beside.replace(output)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
-def _writing(output: Path) -> Iterator[None]:
-    """Say in the author's words that the system will not have a site there."""
+def writing(output: Path) -> Iterator[None]:
+    """Say in the author's words that the system will not have anything there."""
     try:
         yield
     except OSError as error:
@@ -125,7 +143,7 @@ def _workplace(book: Book) -> Iterator[Path]:
 @contextlib.contextmanager
 def _staged(new: Path, output: Path) -> Iterator[Path]:
     """`new` on the file system of `output`, which may be another than the book's: only there can it be put in place."""
-    with _writing(output):
+    with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         with _passing_folder(output.parent, STAGE) as beside:
             yield Path(shutil.move(new, beside / "site"))
@@ -298,7 +316,7 @@ def _generate(book: Book, pages: list[Page], work: Path, generator: Generator) -
 def _finish(site: Path, book: Book) -> None:
     """Mend and lighten what the theme brings, and close each page to the outside."""
     found: Counter[Repair] = Counter()
-    finish_assets(site, found)
+    finish_assets(site, found, book.lang)
     for path in site.rglob("*.html"):
         address = path.relative_to(site).as_posix()
         path.write_text(_finish_page(path.read_text(encoding="utf-8"), found, book, address), encoding="utf-8")

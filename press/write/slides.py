@@ -21,6 +21,7 @@ from press.problems import Problems
 from press.read.config import CONFIG, Book
 from press.read.decks import Deck
 from press.write.pdf import SVG_FONTS, MissingPackageError, set_document
+from press.write.walk import unread_formula
 
 REVEAL_PACKAGE = "sphinx_revealjs"  # it carries reveal.js 5, to which pandoc's own template belongs
 REVEAL = "reveal"  # where it lies beside the decks
@@ -104,6 +105,8 @@ def check_deck(root: Path, deck: Deck, problems: Problems) -> None:
         elif isinstance(el, pf.Div):
             for name in filter(QUARTO_ONLY.fullmatch, el.classes):
                 add(f".{name}", f"::: {{.{name}}} には対応していません", "引用（>）か段組（.columns）で書いてください")
+        elif fence := pandoc.loose_fence(el):
+            add(fence, f"囲み（{fence[:3]}）の開きと閉じが合いません", f"{fence[:3]} の組を確かめてください")
         elif isinstance(el, pf.Cite):
             add(pf.stringify(el), f"{pf.stringify(el)} は、スライドでは引けません", "本の章へのリンクにしてください")
 
@@ -139,7 +142,8 @@ def deck_html(book: Book, deck: Deck, reveal: dict[str, Any], problems: Problems
     warned: list[str] = []
     html = pandoc.run(*options, text=tree, warned=warned)
     for warning in warned:
-        problems.add(deck.source, "", f"スライドにできません: {warning[:200]}", "書き方を確かめてください")
+        place = deck.place(unread_formula(deck.doc.content, warning))
+        problems.add(deck.source, place, f"スライドにできません: {warning[:200]}", "書き方を確かめてください")
     return html
 
 

@@ -228,13 +228,17 @@ class WholeBook(Walk):
         self.deeper = int(bool(part_of(book, page)) and page.entry.role != "part")
 
     def page_blocks(self) -> list[pf.Element]:
-        """The page under its title, the solutions behind the rest."""
+        """The page under its title."""
         page, words = self.page, self.book.words
         number = f"{words['crossref-apx-prefix']} {page.number}" if page.entry.role == "appendix" else page.number
-        kept, solutions = parted(page.blocks)
-        blocks = [*self.title(number if page.number else ""), *self.at(page.label or ""), *self.blocks(kept)]
+        return [*self.title(number if page.number else ""), *self.at(page.label or ""), *self.body()]
+
+    def body(self) -> list[pf.Element]:
+        """What stands under the title, the solutions behind the rest."""
+        kept, solutions = parted(self.page.blocks)
+        blocks = self.blocks(kept)
         if solutions:
-            blocks += self.solutions(words["environment-solution-title"])
+            blocks += self.solutions(self.book.words["environment-solution-title"])
             for exercise, pieces in solutions.items():
                 blocks += self.at(answer_anchor(exercise)) + self.blocks(pieces)
         return blocks
@@ -279,6 +283,12 @@ class WholeBook(Walk):
     def aside_of(self, words: list[pf.Element]) -> list[pf.Element]:
         """A note beside the text."""
         raise NotImplementedError
+
+
+def unread_formula(blocks: Iterable[pf.Element], warning: str) -> str:
+    """The TeX of the formula that pandoc warns of, as it was written; empty if it is none of these."""
+    formulas = (el.text for el in descend(blocks) if isinstance(el, pf.Math))
+    return next((tex for tex in formulas if f"TeX math {' '.join(tex.split())}, " in warning), "")
 
 
 def part_of(book: Book, page: Page) -> str:

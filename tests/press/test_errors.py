@@ -9,16 +9,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from books import CONFIG, PIXEL, code_cell, make_book, notebook, printed, raw_cell, shown, text_cell
 
-from press.build import Workshop, build
+from press.build import Workshop, build, build_epub, build_pdf
 from press.problems import BookError, Problem
 from press.write import site
-from press.write.site import STAGE, _opened
+from press.write.site import STAGE, _opened, put
 
 TITLE = "# 題 {#sec-a}\n\n"
 
@@ -178,6 +178,14 @@ BROKEN = {
     "callout with a foreign label": ({"a.ipynb": chapter(text_cell("::: {#fig-x .callout-note}\n中\n:::"))}, "a.ipynb", "セル 2", "fig-x"),
     "tabs without headings": ({"a.ipynb": chapter(text_cell("::: {.panel-tabset}\n中\n:::"))}, "a.ipynb", "セル 2", "panel-tabset"),
     "box without end": ({"a.ipynb": chapter(text_cell("中\n\n:::"))}, "a.ipynb", "セル 2", ":::"),
+    "code without end": ({"a.ipynb": chapter(text_cell("文。\n\n```python\nx = 1\n\n続き。"))}, "a.ipynb", "セル 2（3 行目）", "囲み（```）"),
+    "code without end before other code": ({"a.ipynb": chapter(text_cell("文。\n\n```python\nx = 1\n\n```python\ny\n```"))}, "a.ipynb", "セル 2（3 行目）", "囲み（```）が閉じていません"),
+    "code of tildes without end": ({"index.qmd": "# 序\n\n~~~\nx = 1\n"}, "index.qmd", "3 行目", "囲み（~~~）"),
+    "formula without end": ({"a.ipynb": chapter(text_cell("文。\n\n$$\nx = 1\n\n続き。"))}, "a.ipynb", "セル 2（3 行目）", "囲み（$$）"),
+    "row with more cells than its table": ({"a.ipynb": chapter(text_cell("| `a|b` | $|x|$ |\n|:--|--:|\n| 1 | 2 |\n| 1 | 2 | 3 |\n"))}, "a.ipynb", "セル 2（4 行目）", "セルが 3 個で、表の 2 個"),
+    "row with fewer cells than its table": ({"index.qmd": "# 序\n\na | b\n--|--\n1\\|2 |\n"}, "index.qmd", "5 行目", "セルが 1 個で、表の 2 個"),
+    "head with other cells than its table": ({"index.qmd": "# 序\n\n| a | b |\n|---|\n| 1 |\n"}, "index.qmd", "3 行目", "セルが 2 個で、表の 1 個"),
+    "uneven table in an output": ({"a.ipynb": chapter(code_cell("x", shown(markdown="| a |\n|---|\n| 1 | 2 |", text="x")))}, "a.ipynb", "セル 2", "出力の表の行のセルが 2 個"),
     "footnote without use": ({"a.ipynb": chapter(text_cell("文。\n\n[^n]: 使われない。"))}, "a.ipynb", "セル 2", "[^n]"),
     "footnote twice": ({"a.ipynb": chapter(text_cell("文[^n]。\n\n[^n]: 一。"), text_cell("[^n]: 二。"))}, "a.ipynb", "セル 2", "二度"),
     "box never closed": ({"a.ipynb": chapter(text_cell("::: {.callout-note}\n中"))}, "a.ipynb", "セル 2", "閉じていません"),
@@ -310,6 +318,58 @@ def test_a_broken_book_is_refused_and_the_place_is_named(
     assert fitting, f"none of these says it: {found}"
     assert all(len(problem.advice) > 5 for problem in found)
     assert not (tmp_path / "_book").exists()
+
+
+# What is found out while the book is read, when it is resolved, and when it is written.
+EVERYWHERE = [
+    ["notebook is not JSON", "notebook is not UTF-8", "front matter is broken", "box never closed", "cell was not run",
+     "row with more cells than its table"],
+    ["code without end", "unresolved reference", "unresolved citation", "missing image", "dead link", "output that is no SVG"],
+    ["formula that is no TeX"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [build_epub, build_pdf])
+def test_the_book_in_one_file_is_refused_as_the_site_is(tmp_path: Path, make: Callable[..., Path]) -> None:
+    """One book with all that is found out together: a chapter for each mistake."""
+    for names in EVERYWHERE:
+        chapters, expected = {}, []
+        for number, name in enumerate(names):
+            files, _, place, words = BROKEN[name]
+            ((file, content),) = files.items()
+            source = f"c{number}{Path(file).suffix}"
+            chapters[source] = content.replace("sec-a", f"sec-{number}") if isinstance(content, str) else content
+            expected.append((source, place, words))
+        config = CONFIG.replace("a.ipynb", ", ".join(chapters))
+        book = make_book(tmp_path / names[0], **{"_quarto.yml": config, "a.ipynb": None}, **chapters)
+        with pytest.raises(BookError) as caught:
+            make(book, book / "made")
+        found = caught.value.problems
+        for source, place, words in expected:
+            assert [p for p in found if p.file == source and place in p.place and words in p.message], (source, found)
+        assert {path.name for path in book.iterdir()} - {".press"} == {
+            "_quarto.yml", "index.qmd", "references.qmd", "references.bib", *chapters}  # fmt: skip
+
+
+def test_a_file_is_put_in_its_place_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = tmp_path / "book.pdf"
+    put(b"old", book)
+    put(b"newer", book)
+    assert book.read_bytes() == b"newer"
+    (tmp_path / "folder").mkdir()
+    for output in (tmp_path / "folder", book / "x", Path("/proc/x"), tmp_path / ("a" * 300)):
+        with pytest.raises(BookError, match=f"出力先 {output} に書けません"):
+            put(b"data", output)
+
+    def half(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(BookError, match="No space left"):
+        put(b"newest", book)
+    assert book.read_bytes() == b"newer" and sorted(os.listdir(tmp_path)) == ["book.pdf", "folder"]
 
 
 def test_the_small_book_itself_is_right(tmp_path: Path) -> None:

@@ -145,8 +145,13 @@ def test_the_same_bytes_each_time(tmp_path):
         (HEAD + '## 一枚\n\n![](https://example.com/p.svg){fig-alt="絵"}\n', "外から読み込む画像"),
         (HEAD + "## 一枚\n\n::: {.callout-note}\n注\n:::\n", ".callout-note"),
         (HEAD + "## 一枚\n\n[@dao2022]\n", "引けません"),
+        (HEAD + "## 一枚\n\n@fig-x を見る。\n", "a.qmd 8 行目: @fig-x は、スライドでは引けません"),
+        (HEAD + "## 一枚\n\n::: {.notes}\n話す。\n\n## 次\n", "a.qmd 8 行目: 囲み（:::）が閉じていません"),
+        (HEAD + "## 一枚\n\n```python\nx\n\n文。\n", "a.qmd 8 行目: 囲み（```）の開きと閉じが合いません"),
+        (HEAD + "## 一枚\n\n| a | b |\n|---|---|\n| 1 | 2 | 3 |\n", "a.qmd 10 行目: 表の行のセルが 3 個で、表の 2 個"),
+        (HEAD + "## 一枚\n\n文[^1]。\n\n[^1]: 一。\n\n[^2]: 二。\n", "a.qmd 12 行目: 脚注 [^2] が"),
         (HEAD + "## 長い\n\n" + "- 行\n" * 40, "「長い」は、紙の一枚に入りません"),
-        (HEAD + "## 式\n\n$\\frac{1$\n", "にできません"),
+        (HEAD + "## 式\n\n$\\frac{1$\n", "a.qmd 8 行目: スライドにできません"),
     ],
 )
 def test_a_bad_deck_is_refused_with_its_place(tmp_path, deck, complaint):

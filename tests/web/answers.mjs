@@ -78,7 +78,7 @@ const plainFit = (fit) => ({ ...fit, ...Object.fromEntries(FIT.map((name) => [na
 
 /** What the page finds for a choice. */
 export function found(choice) {
-  const results = [...search(tables, choice)].at(-1);
+  const results = [...search(tables, choice)].at(-1).found;
   return JSON.stringify(
     results.map(({ model, weights, device }) => [model.id, weights.id, device.id, device.memory_capacity_bytes]),
   );

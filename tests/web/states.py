@@ -68,11 +68,13 @@ def machine(device: str | dict, memory_bytes: float | None = None, devices: int 
 
 def machines() -> Iterator[dict]:
     """Yield every device with every amount of memory that it is sold with, and some of one's own."""
-    counts = cycle([1, 2, 8, 1000])
+    counts, sizes = cycle([1, 2, 8, 1000]), cycle([16 * GIB, 2.5 * GIB, 2.0**60])
     for id_, row in DEVICES.items():
         yield machine(id_, devices=next(counts))
         for option in filter(None, row["memory_options_gb"].split("|")):
             yield machine(id_, float(option) * GIB, next(counts))
+        if not row["memory_options_gb"]:
+            yield machine(id_, next(sizes), next(counts))
     for name in ODD_NAMES:
         yield machine({"name": name, "family": "apple", "memory_bandwidth_bytes_per_s": 120e9}, devices=next(counts))
     yield machine({"memory_bandwidth_bytes_per_s": 0.1 + 0.2 + 1})
@@ -193,6 +195,7 @@ HOSTILE = [
     "?model=__proto__&weights=constructor&engine=toString&kv=hasOwnProperty&split=valueOf&machine=__proto__",
     "?model=own:parameters=1e400&machine=own:bandwidth=-1&machine=own:bandwidth=NaN;memory=x;fp16=;int8=1e999",
     "?model=own:layers=1.5;hidden=0;heads=-3&machine=own:bandwidth=1e11*0&machine=own:bandwidth=1e11*99999999999999999999",
+    "?machine=ddr5-5600-dual@0&machine=ddr5-5600-dual@.&machine=ddr5-5600-dual@99999999999999999999",
     "?machine=rtx-4090@24&machine=apple-m4-10c@1e400&machine=apple-m4-10c@.&machine=apple-m4-10c@16@16*2*2",
     "?model=<script>alert(1)</script>&machine=own:name=</script><img src=x onerror=alert(1)>;bandwidth=1e11",
     "?model=%3Cb%3E&machine=own:name=%00%0A%0D%09%E2%80%AE%EF%BF%BD;bandwidth=1e11",

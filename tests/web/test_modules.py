@@ -8,6 +8,7 @@ from tests.checks.report import expect_none
 
 TOP = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)", re.MULTILINE)
 RENAMED = re.compile(r"^import \{[^}]*\bas\b[^}]*\}", re.MULTILINE)
+LANGUAGES = re.compile(r"\.toLocale\w+|\bIntl\.\w+")
 
 
 def clashes(folder: Path) -> list[str]:
@@ -30,3 +31,19 @@ def test_a_name_that_stands_twice_is_noticed(tmp_path):
     (tmp_path / "a.mjs").write_text('import { f as g } from "./b.mjs";\n\nconst one = 1;\n', encoding="utf-8")
     (tmp_path / "b.mjs").write_text("export function f() {}\n\nexport const one = 1;\n", encoding="utf-8")
     assert len(clashes(tmp_path)) == 2
+
+
+def asked_of_languages(folder: Path) -> list[str]:
+    """Return where a module asks for the ways of a language, which takes a browser longer than all else on a page."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.mjs"))}
+    return [
+        f"{name}: {found}: commas.mjs の withCommas を使ってください"
+        for name, text in texts.items()
+        for found in LANGUAGES.findall(text)
+    ]
+
+
+def test_numbers_are_written_without_the_ways_of_all_languages(root, tmp_path):
+    expect_none(asked_of_languages(root / "web"))
+    (tmp_path / "a.mjs").write_text('const one = (1e3).toLocaleString("en-US");\nnew Intl.NumberFormat();\n', "utf-8")
+    assert len(asked_of_languages(tmp_path)) == 2

@@ -84,10 +84,10 @@ def pipes_data() -> dict[str, object]:
                 "name": name,
                 "pipes": [
                     {
-                        "text": f"{bandwidth / 1e9:.0f} GB/s",
+                        "text": f"{bandwidth / 1e9:,.0f}\N{NO-BREAK SPACE}GB/s",
                         "decades": log10(bandwidth / mini.memory_bandwidth_bytes_per_s),
                     },
-                    {"text": f"{peak / 1e12:.0f} TOPS", "decades": log10(peak / neural_engine)},
+                    {"text": f"{peak / 1e12:,.0f}\N{NO-BREAK SPACE}TOPS", "decades": log10(peak / neural_engine)},
                 ],
                 "memory_s": [hayasa.memory_latency_s(SEVEN_B, bits / 8, bandwidth) for bits in BITS],
                 "compute_s": [hayasa.compute_latency_s(SEVEN_B, batch, peak) for batch in BATCHES],
@@ -98,6 +98,7 @@ def pipes_data() -> dict[str, object]:
         "batches": BATCHES,
         "bytes": [unbroken(SEVEN_B * bits / 8, "B") for bits in BITS],
         "flop": [unbroken(2 * SEVEN_B * batch, "FLOP") for batch in BATCHES],
+        "gpu": flops_text(SLOW_MACHINES["Mac mini M4"][-1]),
         "machines": machines,
     }
 
@@ -107,6 +108,12 @@ SLOW_MACHINES = {
     "Mac mini M4": ("メモリ", 16e9, 120e9, 4.04e12),
 }
 """Chapter 1's: kind and bytes of the memory, bandwidth, and FLOP/s, which of the M4 is that of chapter 5."""
+
+
+def flops_text(peak_flop_per_s: float) -> str:
+    """Write how fast a machine computes as catalogues do."""
+    return f"{peak_flop_per_s / 1e12:.3g}\N{NO-BREAK SPACE}TFLOPS"
+
 
 LOAD_BYTES, INT4_BYTES = 20e6, 0.5
 """What the A100's SRAM holds, and a weight."""
@@ -122,7 +129,7 @@ def slow_data() -> dict[str, object]:
                 "name": name,
                 "memory": f"{kind} {capacity / 1e9:.0f}\N{NO-BREAK SPACE}GB",
                 "pipe": f"{bandwidth / 1e9:,.0f}\N{NO-BREAK SPACE}GB/s",
-                "compute": f"{peak / 1e12:.3g}\N{NO-BREAK SPACE}TFLOPS",
+                "compute": flops_text(peak),
                 "capacity": capacity,
                 "bandwidth": bandwidth,
                 "peak": peak,

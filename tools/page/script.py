@@ -22,6 +22,7 @@ from tools.page.tables import (
     energy_data,
     file_data,
     measurement_data,
+    names_data,
     offload_data,
     prompt_data,
 )
@@ -78,6 +79,7 @@ LATER = {
     "figures": Later(),
     "calculator": Later(),
     "measure": Later(),
+    "names": Later(),
     "below": Later(
         (
             "hayasa.answer.duration.answer_time",
@@ -242,6 +244,7 @@ LATER_DATA = {
     "file": file_data,
     "measure": measure_data,
     "measurement": measurement_data,
+    "names": names_data,
     "offload": offload_data,
     "prompt": prompt_data,
 }

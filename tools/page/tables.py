@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
@@ -304,6 +305,46 @@ def measurement_data() -> dict[str, dict[str, str]]:
             with contextlib.suppress(UnknownNameError):
                 rows.append(_measurement(row, context_length, speed))
     return _table({name: [row[name] for row in rows] for name in rows[0]})
+
+
+def names_data() -> dict[str, str]:
+    """Collect what else people call the devices and models, ready for JSON.
+
+    Returns
+    -------
+    dict
+        By id, its aliases and the processors that it stands for, with ``|`` between them; without those that its id,
+        its name or another of them has.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+
+    Examples
+    --------
+    >>> names_data()["ryzen-ai-max-395"]
+    'Strix Halo|Framework Desktop|GMKtec EVO-X2'
+    """
+    further: dict[str, str] = {}
+    for id_, row in {**device_rows(), **model_rows()}.items():
+        called = [name.lstrip("?").rpartition("/")[2] for name in row["aliases"].split("|")]
+        called += [processor.name for processor in processors().get(id_, ())]
+        # The longer first: it says what the shorter says.
+        known = [f"{id_} {row['name']}"]
+        for name in sorted(called, key=len, reverse=True):
+            if not any(_words_of(name) in _words_of(other) for other in known):
+                known.append(name)
+        kept = [name for name in called if name in known]
+        if kept:
+            further[id_] = "|".join(dict.fromkeys(kept))
+    return further
+
+
+def _words_of(name: str) -> str:
+    """Return the words of a name, each between blanks, as ``web/names.mjs`` cuts them."""
+    words = re.split(r"[\s\-_/+・、,:：()\[\]「」]+", unicodedata.normalize("NFKC", name).lower())
+    return f" {' '.join(filter(None, words))} "
 
 
 NOT_SHOWN = (
