@@ -26,7 +26,8 @@ CSS = Path(__file__).with_name("epub.css")
 # The level of a page's sections: a reader turns the leaf at those above, parts and pages, alone.
 SECTION = 3
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
-OPTIONS = ("-f", "json", "-t", "epub3", "--mathml", "--toc", "--toc-depth=3", "--split-level=2")
+OPTIONS = ("-f", "json", "-t", "epub3", "--mathml", "--toc", "--toc-depth=3", "--split-level=2",
+           "--syntax-highlighting=monochrome")  # fmt: skip  # whoever reads white on black would not see dark colours
 # The earliest that an archive can say, in the place of the day on which it is made.
 ENVIRONMENT = {"SOURCE_DATE_EPOCH": "315532800"}
 
