@@ -49,7 +49,7 @@ export function mountQueue(root, data = queueData) {
   const seen = seats.map(() => new Set()); // rates that the reader has followed to the end
   stage(root, {
     title: "列は、どこで伸びはじめるか",
-    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はほとんどできないでしょうか。見当をつけてから、始めてください（本当の速さで、${seconds}秒間）。見おわったあとは、つまみを動かすだけで、${seconds}秒後が見られます。`,
+    intro: `席が埋まると、あとから来た依頼は列に並びます。1秒に何件までなら、列はほとんどできないでしょうか。見当をつけてから、始めてください（本当の速さで${seconds}秒間）。見おわったら、つまみを動かすだけで${seconds}秒後が見られます。`,
     initial: AT_FIRST,
     controls: (set) => [
       control({
@@ -223,10 +223,10 @@ function kneeOf(data, state, area, ended) {
     return (
       which !== state.seats && [
         s("polyline.hy-roof.hy-chosen", { points: points.join(" ") }),
-        points.map(([cx, cy]) => s("circle.hy-other", { cx, cy, r: 4 })),
-        points
-          .slice(-1)
-          .map(([cx, cy]) => s("text.hy-tick.hy-over-lines", { x: cx - 9, y: cy, "text-anchor": "end" }, `${count}席`)),
+        points.map(([cx, cy], i) => [
+          s("circle.hy-other", { cx, cy, r: 4 }),
+          !points[i + 1] && s("text.hy-tick", { x: cx - 9, y: cy, "text-anchor": "end" }, `${count}席`),
+        ]),
       ]
     );
   });
@@ -241,7 +241,7 @@ function kneeOf(data, state, area, ended) {
     s("text.hy-tick.hy-over-lines", label, "さばける数"),
     curve(1, points),
     dots,
-    marker(1, ...point(state.rate), "filled", 6),
+    marker(1, ...point(state.rate)),
   ];
 }
 

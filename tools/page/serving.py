@@ -108,7 +108,7 @@ def run(seats: int, per_s: float) -> dict[str, object]:
         "requests": len(asked),
         "wait_s": _rounded(mean(one["tokens"][0] - one["at"] for one in asked)),
         "stay_s": _rounded(mean(one["tokens"][-1] - one["at"] for one in asked)),
-        "inside": _rounded(mean(inside)),
+        "inside": round(mean(inside), 1),
         "until_s": _rounded(lasts[-1]),
     }
 

@@ -72,7 +72,10 @@ def split_data() -> dict[str, object]:
 
 
 def _positions(split: Split, way: str, layers: int) -> dict[str, object]:
-    """Return lists by the number of layers outside: bytes on the GPU and on the host, and seconds by their place."""
+    """Return lists by the number of layers outside: bytes on the GPU and on the host, and seconds by their place.
+
+    What does not fit does not run: it has no seconds.
+    """
     found = [[*_waits(split, way, outside)] for outside in range(layers + 1)]
     columns = [[float(f"{value:.4g}") for value in column] for column in zip(*found, strict=True)]
     on_gpu, on_host, gpu, host, hand_over, *disks = columns
@@ -86,6 +89,9 @@ def _waits(split: Split, way: str, outside: int) -> Iterator[float]:
     host = sum(wait.seconds for wait in waits) - hand_over
     yield one.fit.required_bytes
     yield one.offload.fit.required_bytes if one.offload else 0.0
+    if one.fit.left_bytes < 0:
+        yield from [0.0] * (3 + len(RAMS))
+        return
     yield one.step_latency_s - host - hand_over
     yield host
     yield hand_over
