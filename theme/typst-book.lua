@@ -1,11 +1,13 @@
 -- Quarto の typst（一冊の PDF）のための直しです。ほかの形式と press では何もしません。
 -- Quarto's template heads a page with "章 15. 用語集": with the prefix of references, and over a page without a
--- number with that of the chapter before it, by which it numbers the tables there, too.  Names of code do not break.
+-- number with that of the chapter before it, by which it numbers the tables there, too.  Long tables and names of
+-- code do not break.
 
 if not quarto or not quarto.doc.is_format('typst') then return {} end
 
 local START = [[
 #show heading.where(level: 1): set heading(supplement: none)
+#show figure.where(kind: "quarto-float-tbl"): set block(breakable: true)
 #set figure(numbering: number => {
   let chapter = counter(heading).get().first()
   if chapter > 0 { numbering("1.1", chapter, number) } else { numbering("1", number) }

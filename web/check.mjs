@@ -109,6 +109,7 @@ export function checkRoom(tables, change) {
   const typed = h("div", { "aria-live": "polite" });
   const summary = h("p.hy-verdict", { role: "status" });
   const found = h("div");
+  const legend = h("p.hy-caption", { hidden: true }, "帯の×は実測、点線は見積りです。横は対数の目盛です。");
   let view = null;
   let asked = "";
   const fill = () => {
@@ -121,6 +122,7 @@ export function checkRoom(tables, change) {
     const [said, parts] = paste.value.trim() ? reportParts(paste.value, answers[0], instead.checked, view) : ["", []];
     summary.textContent = said;
     replace(found, parts);
+    legend.hidden = ![typed, found].some((one) => one.querySelector("svg"));
   };
   const fillSoon = onceAfterPaint(fill);
   const paste = h("textarea", {
@@ -154,6 +156,7 @@ export function checkRoom(tables, change) {
       typed,
       summary,
       found,
+      legend,
     ),
     show(shown) {
       view = shown;

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from pypdfium2 import PdfDocument
 
 from press.build import build_slides
 from tests.browser.conftest import missing
@@ -88,7 +89,7 @@ def test_what_does_not_fit_is_noticed(screen, decks):
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
-def test_a_figure_moves_and_the_slide_stays(screen, decks, number):
+def test_a_figure_moves_and_the_slide_stays_and_prints(screen, decks, number):
     page = opened(screen, decks[number])
     total = page.evaluate("Reveal.getTotalSlides()")
     at = next(
@@ -105,6 +106,15 @@ def test_a_figure_moves_and_the_slide_stays(screen, decks, number):
     page.keyboard.press("ArrowRight")
     page.wait_for_function("before => document.querySelector('section.present').innerText !== before", arg=before)
     assert page.evaluate("Reveal.getIndices().h") == at
+
+    # In print the still figure stands in its place, and each slide is one sheet.
+    page.goto(f"{decks[number].as_uri()}?print-pdf")
+    page.wait_for_selector(".pdf-page >> nth=1")
+    sheets = PdfDocument(page.pdf(prefer_css_page_size=True))
+    assert len(sheets) == page.locator(".pdf-page").count() >= total
+    slide = page.locator("section:has(.hayasa-figure, .hayasa-live)")
+    assert slide.locator(".still img").is_visible()
+    assert not slide.locator(".hayasa-figure, .hayasa-live").is_visible()
 
 
 def test_a_screen_reader_finds_its_way(screen, decks, axe):

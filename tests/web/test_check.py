@@ -178,3 +178,20 @@ def test_damaged_reports_are_read_as_python_reads_them(estimator):
             place = drawn.randrange(len(text) + 1)
             text[place : place + drawn.randint(0, 3)] = drawn.choice(pieces)
         assert reported(estimator, "".join(text), CHOICES[0]) == ""
+
+
+# ---------------------------------------------------------------- the checks can fail
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("check.mjs", 'new Seen("prompt")', "new Seen()"),
+        ("called.mjs", "(a, b) => a.place - b.place", "(a, b) => b.place - a.place"),
+    ],
+)
+def test_another_answer_is_noticed(changed):
+    estimator = Estimator(*changed)
+    found = [typed(estimator, CHOICES[0], 0.3)]
+    found += [reported(estimator, text, CHOICES[0]) for text in UNUSUAL.values()]
+    assert any(found)
