@@ -34,6 +34,10 @@ class Asked:
 
     def __init__(self, visitor):
         self.visitor, self.names, self.coming = visitor, set(), 0
+        # A first visit: nothing is kept from another page, which would ask for its fonts once more.
+        session = visitor.page.context.new_cdp_session(visitor.page)
+        session.send("Network.enable")
+        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
         visitor.page.on("request", lambda request: self.note(request, 1))
         for ended in ("requestfinished", "requestfailed"):
             visitor.page.on(ended, lambda request: self.note(request, -1))

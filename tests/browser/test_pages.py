@@ -36,6 +36,11 @@ def violations(page, axe, part: str = "document", rules: list[str] | None = None
 ELSEWHERE = "math { overflow: visible !important }"
 UNFOLD = "document.querySelectorAll('main details').forEach(part => part.open = true)"
 EAGER = "document.querySelectorAll('img').forEach(image => image.loading = 'eager')"
+# The sections that no link leads to.
+UNLINKED = """() => [...document.querySelectorAll("main :is(h2, h3)[id]")]
+    .filter(heading => heading.checkVisibility())
+    .filter(heading => !heading.querySelector(`a[href="#${CSS.escape(heading.id)}"]`))
+    .map(heading => heading.id)"""
 # Notes what a page does that its policy forbids.
 WATCH = """
 window.violations = [];
@@ -48,12 +53,14 @@ addEventListener("securitypolicyviolation", (event) =>
 def test_nothing_goes_wrong_or_leaves_the_site_or_is_forbidden_and_axe_finds_no_violation(
     visitor, page_names, axe, request
 ):
+    """And every section can be linked to."""
     found = []
     visitor.page.add_init_script(WATCH)
     dark = "dark" in request.node.callspec.id
     # The page that says that there is none needs a host; a page of the disk is found or not.
     for name in page_names if dark else [*page_names, "404.html"]:
         page = visitor.visit(name, until="load")
+        found += [f"{name}: #{section} へのリンクがありません" for section in page.evaluate(UNLINKED)]
         page.evaluate(UNFOLD)
         page.evaluate(EAGER)
         found += [f"{name}: {problem}" for problem in violations(page, axe, rules=COLORS if dark else None)]
@@ -108,7 +115,7 @@ def test_on_paper_is_what_is_read(visitor):
 
 BROKEN = """<!doctype html><html lang="ja"><meta charset="utf-8"><title>題</title><body style="width: 900px">
 <img src="https://example.org/a.png"><script>throw new Error('だめ')</script>
-<p style="color: #aaa; background: #fff">薄い文字</p></body></html>"""
+<p style="color: #aaa; background: #fff">薄い文字</p><main><h2 id="節">節</h2></main></body></html>"""
 
 
 def test_a_broken_page_is_noticed(visitor, site, axe):
@@ -118,6 +125,7 @@ def test_a_broken_page_is_noticed(visitor, site, axe):
     try:
         page = visitor.visit("broken.html")
         found = violations(page, axe)
+        assert page.evaluate(UNLINKED) == ["節"]
     finally:
         path.unlink()
     assert any("外への要求: https://example.org/a.png" in problem for problem in visitor.problems)

@@ -582,6 +582,22 @@ def test_the_command_answers_a_file(capsys: pytest.CaptureFixture[str], tmp_path
             assert "行 7" in text
 
 
+@pytest.mark.parametrize(
+    ("backend", "device", "compared"),
+    [("Metal", "RTX 4060", False), ("CUDA", "M2", False), ("ROCm", "RTX 4060", False), ("CUDA", "RX 7900 XTX", False),
+     ("Vulkan", "RTX 4060", True), ("CPU", "M2", True), ("ROCm", "RX 7900 XTX", True), ("CUDA,Vulkan", "RTX 4060", True)],
+)  # fmt: skip
+def test_a_speed_of_another_makers_backend_is_not_compared(backend: str, device: str, compared: bool) -> None:
+    text = f"""
+| model         |     size | params | backend   | ngl |  test |          t/s |
+| ------------- | -------: | -----: | --------- | --: | ----: | -----------: |
+| llama 7B Q4_0 | 3.56 GiB | 6.74 B | {backend} |  99 | tg128 | 24.11 ± 0.05 |
+"""
+    [row] = check_report(text, device=device)
+    assert (row.check is not None) == compared
+    assert compared or f"{backend.lower()} はありません" in row.reason
+
+
 def test_the_command_reads_its_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     import io
     import json

@@ -247,7 +247,13 @@ def _comparable_backend(run: Run, known: dict[str, Any]) -> str:
     """Return the backend to hold a run against: its own, but where a better one is there."""
     engine, device = known.get("engine", run.engine or DEFAULT_ENGINE), known.get("device", run.device)
     engine = engine if isinstance(engine, Engine) else get_engine(engine)
-    there = engine.backends_on(device if isinstance(device, Device) else get_device(device))
+    device = device if isinstance(device, Device) else get_device(device)
+    there = engine.backends_on(device)
+    if there and run.backend in (*MAKERS_OWN_BACKENDS, "rocm") and run.backend not in there:
+        raise InvalidValueError(
+            f"{run.backend} で測った速さですが、{device.name} の {engine.name} に {run.backend} はありません。"
+            "測った機械を選んでください（--device）。"
+        )
     usable = run.backend in there and there[0] not in MAKERS_OWN_BACKENDS
     return run.backend if usable else ""
 

@@ -8,6 +8,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from ..answer.choose import best_split
 from ..answer.cost import cost
@@ -406,6 +407,7 @@ _EXAMPLES = """例:
 """
 
 
+@cache  # nothing that is parsed changes it
 def _parser() -> Parser:
     parser = Parser(
         prog="hayasa",
