@@ -33,7 +33,7 @@ def page() -> str:
     for module_name, names in public_names().items():
         module = package[module_name]
         parts.append(f"## {module_name} {{#module-{re.sub('[._]', '-', module_name)}}}\n")
-        parts.append(markdown(first_paragraph(module.docstring)) + "\n")
+        parts.append(english(markdown(first_paragraph(module.docstring))) + "\n")
         parts += [entry(module[name], name) for name in names]
     return "\n".join(parts)
 
@@ -80,7 +80,7 @@ def signature(item: griffe.Object, name: str) -> str:
 
 def described(items: list, heading: str) -> str:
     """Return a titled list of parameters, attributes or results."""
-    lines = [f"**{heading}**\n"]
+    lines = []
     # Names that share a line of the docstring share one here.
     for (annotation, description), group in groupby(items, lambda i: (i.annotation, i.description)):
         names = "、".join(f"`{item.name}`" for item in group if getattr(item, "name", ""))
@@ -88,7 +88,7 @@ def described(items: list, heading: str) -> str:
         head = f"{names}（{kind}）" if names and kind else names or kind
         text = markdown(description).replace("\n", " ").strip()
         lines.append(f"- {head}：{text}" if head else f"- {text}")
-    return "\n".join(lines)
+    return f"**{heading}**\n\n" + english("\n".join(lines))
 
 
 def examples(items: list) -> str:
@@ -96,20 +96,25 @@ def examples(items: list) -> str:
     parts = ["**例**"]
     for kind, text in items:
         is_code = kind is griffe.DocstringSectionKind.examples
-        parts.append(f"```python\n{text}\n```" if is_code else markdown(text))
+        parts.append(f"```python\n{text}\n```" if is_code else english(markdown(text)))
     return "\n\n".join(parts)
 
 
 SECTIONS = {
-    "text": lambda text: markdown(text),
+    "text": lambda text: english(markdown(text)),
     "parameters": lambda items: described(items, "引数"),
     "attributes": lambda items: described(items, "属性"),
     "returns": lambda items: described(items, "戻り値"),
     "yields": lambda items: described(items, "順に返すもの"),
     "raises": lambda items: described(items, "例外"),
     "examples": examples,
-    "admonition": lambda note: markdown(note.contents),
+    "admonition": lambda note: english(markdown(note.contents)),
 }
+
+
+def english(text: str) -> str:
+    """Return text of a docstring so that a Japanese page is read out in English there."""
+    return f"::: {{lang=en}}\n{text.strip()}\n:::"
 
 
 def first_paragraph(docstring: griffe.Docstring | None) -> str:

@@ -66,7 +66,7 @@ WATCH = """() => {
   });
 }"""
 CONTROLS = ".hayasa-calculator :is(select, input[type=range], input[type=text])"
-FIGURE = re.compile(r'class="(hayasa-(?:live|figure))" data-(live|figure)="(\w+)"')
+FIGURE = re.compile(r'class="hayasa-(live|figure|race)"(?: data-(?:live|figure)="(\w+)")?')
 FIGURE_CHANGES = 60
 
 
@@ -210,8 +210,9 @@ def measure_pages() -> Iterator[Row]:
 def figures_of(site: Path) -> Iterator[tuple[str, str, str]]:
     """Return where the live figures stand: page, kind, and how a style sheet would find it."""
     for page in sorted(site.rglob("*.html")):
-        for kind, attribute, name in FIGURE.findall(page.read_text(encoding="utf-8")):
-            yield page.relative_to(site).as_posix(), name, f'.{kind}[data-{attribute}="{name}"]'
+        for sort, kind in FIGURE.findall(page.read_text(encoding="utf-8")):
+            place = f".hayasa-{sort}" + (f'[data-{sort}="{kind}"]' if kind else "")
+            yield page.relative_to(site).as_posix(), kind or sort, place
 
 
 def paint_times(browser: Any, site: Path, address: str) -> Iterator[tuple[str, list[float]]]:
@@ -220,7 +221,7 @@ def paint_times(browser: Any, site: Path, address: str) -> Iterator[tuple[str, l
         with watched(browser, address + name) as page:
             figure = page.locator(place)
             figure.scroll_into_view_if_needed()
-            figure.locator("svg").first.wait_for()
+            figure.locator("input, button").filter(visible=True).first.wait_for()
             inputs = figure.locator("input[type=range], input[type=radio]:checked").filter(visible=True)
             buttons = figure.locator("button:enabled").filter(visible=True)
             controls = inputs if inputs.count() else buttons
@@ -253,6 +254,6 @@ def measure_lighthouse() -> Iterator[Row]:
         skip("Lighthouse の点数", lack)
         return
     with built_site() as site:
-        for verdict in lighthouse.judge(site, lighthouse.PAGES):
+        for (verdict,) in lighthouse.judge([site], lighthouse.PAGES):
             for category in lighthouse.CATEGORIES:
                 yield f"Lighthouse (gzip で配る): {verdict.page}: {category}", verdict.score(category), "点"

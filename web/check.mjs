@@ -42,7 +42,7 @@ function jsonValue(text) {
 // What a report may leave open, and what of it a reader may know better.
 const ASSUMED = [
   ...["model", "weights", "device", "devices", "split"],
-  ...["engine", "kv_cache", "context_length", "prompt_length"],
+  ...["engine", "backend", "kv_cache", "context_length", "prompt_length"],
 ];
 const KNOWN = ["model", "weights", "device", "devices"];
 const WITH_BOUNDS_ONLY = "ideal";
@@ -86,7 +86,7 @@ export function checksOf(result, { measured, measured_prompt }) {
  * @throws {Error} An `InvalidValueError` if there is no speed in it.
  */
 export function checksOfReport(text, result, instead) {
-  const named = (names) => $dict(result ? names.map((name) => [name, result[name]]) : []);
+  const named = (names) => $dict(names.filter((name) => result?.[name]).map((name) => [name, result[name]]));
   return checked_runs(text, named(instead ? KNOWN : []), named(ASSUMED));
 }
 
@@ -109,6 +109,7 @@ export function checkRoom(tables, change) {
   const typed = h("div", { "aria-live": "polite" });
   const summary = h("p.hy-verdict", { role: "status" });
   const found = h("div");
+  const legend = h("p.hy-caption", { hidden: true }, "帯の×は実測、点線は見積りです。横は対数の目盛です。");
   let view = null;
   let asked = "";
   const fill = () => {
@@ -121,6 +122,7 @@ export function checkRoom(tables, change) {
     const [said, parts] = paste.value.trim() ? reportParts(paste.value, answers[0], instead.checked, view) : ["", []];
     summary.textContent = said;
     replace(found, parts);
+    legend.hidden = ![typed, found].some((one) => one.querySelector("svg"));
   };
   const fillSoon = onceAfterPaint(fill);
   const paste = h("textarea", {
@@ -154,6 +156,7 @@ export function checkRoom(tables, change) {
       typed,
       summary,
       found,
+      legend,
     ),
     show(shown) {
       view = shown;

@@ -208,6 +208,13 @@ class Instrument {
           "hayasaを入れた機械では、次のようにすると、llama.cppの見積りと比べて、普通の速さかどうかを答えます。",
         ),
         h("pre.hy-code", { tabindex: 0, "aria-label": "hayasaで比べるコマンド" }, commands.join("\n")),
+        h(
+          "p",
+          {},
+          "hayasaがなくても、写した記録を",
+          h("a", { href: "calculator.html" }, "速度計算機"),
+          "の「測った速さが普通かを確かめる」に貼り付ければ、同じ答えが出ます。",
+        ),
       ],
     );
   }

@@ -8,20 +8,23 @@ import { cross, picture } from "./marks.mjs";
 const LEAST_STRIP = 280;
 const STRIP_HEIGHT = 62;
 const LETTER = 13; // pixels
+const MARGIN = 1.5; // times as fast
 
 /**
- * A strip from 0 on, in the colours of the verdicts, with what was measured on it.
+ * A strip in the colours of the verdicts, with what was measured on it. As far to the right as another time, as many
+ * times as fast: so all zones can be seen, however far the speed is from them.
  * @param {object} check - Python's `Check`.
  * @param {number} width - In pixels.
  * @returns {SVGElement}
  */
 export function verdictStrip({ expected, measured_tokens_per_s: measured, verdict }, width) {
   const right = Math.max(LEAST_STRIP, width);
-  const end = 1.12 * Math.max(measured, expected.bound);
-  const x = (speed) => (right * speed) / end;
+  const start = Math.min(measured, expected.low) / MARGIN;
+  const end = Math.max(measured, expected.bound) * MARGIN;
+  const x = (speed) => (right * Math.log(speed / start)) / Math.log(end / start);
   const word = (id) => VERDICTS.get(id).replace(/（.*/, "");
   const zones = [
-    ["slow", 0, expected.low],
+    ["slow", start, expected.low],
     ["normal", expected.low, Math.min(expected.high, expected.bound)],
     ["fast", Math.min(expected.high, expected.bound), expected.bound],
     ["impossible", expected.bound, end],

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from press.problems import Problems
+from press.read.images import is_image
 from press.read.settings import checked
 from press.read.words import words
 
@@ -19,6 +20,7 @@ NOT_UTF8 = ("UTF-8 として読めません", "文字コードを UTF-8 にし�
 # The book in one file, where `python -m press pdf` and `epub` have put it; the site may offer it.
 PDF, EPUB = "book.pdf", "book.epub"
 LITE = "notebooks/lite/notebooks/index.html"  # a Jupyter for the browser
+COVER = "epub-cover-image"
 CODE_DEFAULTS = ("code-fold", "code-summary", "code-line-numbers")  # of a whole book or chapter
 
 
@@ -69,6 +71,7 @@ class Book:
     repo_actions: tuple[str, ...] = ()
     site_url: str = ""
     image: str | None = None
+    cover: str | None = None  # of the EPUB
     image_alt: str = ""
     open_graph: bool = False
     twitter_card: bool = False
@@ -126,6 +129,7 @@ def read_book(root: Path, problems: Problems) -> Book:
         repo_actions=tuple(_as_list(book.get("repo-actions"))),
         site_url=str(book.get("site-url", "")),
         image=next(iter(_paths(root, str(settings.get("image", "")).lstrip("/") or None, "image", problems)), None),
+        cover=next(iter(_paths(root, settings.get(COVER), COVER, problems)), None),
         image_alt=str(settings.get("image-alt", "")),
         open_graph=bool(book.get("open-graph")),
         twitter_card=bool(book.get("twitter-card")),
@@ -228,7 +232,9 @@ def _paths(root: Path, value: Any, key: str, problems: Problems) -> tuple[str, .
     for path in paths:
         if not (root / path).is_file():
             problems.add(CONFIG, "", f"{key}: {path} がありません", "ファイル名を確かめてください")
-        elif key not in ("favicon", "image") and not _is_utf8(root / path):
+        elif key == COVER and not is_image(path, (root / path).read_bytes()):
+            problems.add(CONFIG, "", f"{key}: {path} の中身が画像ではありません", "画像のファイルを確かめてください")
+        elif key not in ("favicon", "image", COVER) and not _is_utf8(root / path):
             problems.add(path, "", *NOT_UTF8)
     return paths
 

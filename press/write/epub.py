@@ -23,8 +23,11 @@ from press.write.html import column_widths
 from press.write.walk import NoFormError, WholeBook, answer_anchor, part_of, unread_formula
 
 CSS = Path(__file__).with_name("epub.css")
+# The level of a page's sections: a reader turns the leaf at those above, parts and pages, alone.
+SECTION = 3
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
-OPTIONS = ("-f", "json", "-t", "epub3", "--mathml", "--toc", "--toc-depth=3", "--split-level=2")
+OPTIONS = ("-f", "json", "-t", "epub3", "--mathml", "--toc", "--toc-depth=3", "--split-level=2",
+           "--syntax-highlighting=monochrome")  # fmt: skip  # whoever reads white on black would not see dark colours
 # The earliest that an archive can say, in the place of the day on which it is made.
 ENVIRONMENT = {"SOURCE_DATE_EPOCH": "315532800"}
 
@@ -54,7 +57,8 @@ def book_epub(book: Book, pages: list[Page], cache: Cache, problems: Problems) -
         }  # fmt: skip
         tree = pandoc.dump(blocks, {key: value for key, value in metadata.items() if value})
         made, warned = Path(folder) / "book.epub", list[str]()
-        pandoc.run(*OPTIONS, "--css", CSS, "-o", made, text=tree, warned=warned, environment=ENVIRONMENT)
+        cover = [f"--epub-cover-image={book.root / book.cover}"] if book.cover else []
+        pandoc.run(*OPTIONS, *cover, "--css", CSS, "-o", made, text=tree, warned=warned, environment=ENVIRONMENT)
         for warning in warned:
             where = next((page for page in pages if unread_formula(page.blocks, warning)), None)
             source = where.entry.source if where else CONFIG
@@ -97,7 +101,7 @@ class _Drawing(WholeBook):
         return [pf.Header(*head, *self.inlines(self.page.title), level=1 + self.deeper, identifier=name)]
 
     def solutions(self, word: str) -> list[pf.Element]:
-        return [pf.Header(pf.Str(word), level=2 + self.deeper, identifier=self._name("?answers"))]
+        return [pf.Header(pf.Str(word), level=SECTION, identifier=self._name("?answers"))]
 
     # ---- places ----
 
@@ -119,7 +123,7 @@ class _Drawing(WholeBook):
         content = [item for one in el.content for item in (one.content if _is_number(one) else self.inlines([one]))]
         # In the contents, which may have no formulas, as everywhere.
         content = [pf.Emph(pf.Str(item.text)) if isinstance(item, pf.Math) else item for item in content]
-        return [pf.Header(*content, level=el.level + self.deeper, identifier=self._name(el.identifier))]
+        return [pf.Header(*content, level=el.level - 2 + SECTION, identifier=self._name(el.identifier))]
 
     def code(self, el: pf.CodeBlock) -> list[pf.Element]:
         language = [name for name in el.classes if name not in ("cell-code", "numberLines")][:1]

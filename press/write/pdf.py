@@ -357,6 +357,9 @@ class _Drawing(WholeBook):
         # What has a form of its own sees to its place itself.
         return drawn if any(name in self.boxes for name in el.classes) else [*self.at(el.identifier), *drawn]
 
+    def in_language(self, language: str, content: list[pf.Element]) -> list[pf.Element]:
+        return [_raw(f"#in-language({_text(language)})["), *content, _raw("]")]
+
     def _titled(self, call: str, el: pf.Div, more: Iterable[pf.Element] = ()) -> list[pf.Element]:
         """A box; its title is not left with the first line alone, nor what is added with none."""
         title = pf.Plain(*self.inlines(el.content[0].content[0].content))

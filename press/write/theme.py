@@ -62,8 +62,9 @@ REPAIRS = [
     Repair("bundle.*.js", r'b\(document,"DOMContentLoaded",\{once:!0\}\)\.subscribe\(\(\)=>e\.next\(document\)\)',
            "setTimeout(()=>e.next(document))",
            "speed: what it does to the page is a task of its own, between which and the script a reader is heard"),
-    Repair("bundle.*.js", r'document\.documentElement\.classList\.add\("js-focus-visible"\),', "",
-           "speed: every element's style was computed once more for a class that no style names"),
+    Repair("bundle.*.js", r"var ci=Bn\(.*?(?=var Wo=Bn\()", "var ci=()=>({});",
+           "speed: a class for what is focused by keys, which browsers tell by themselves, and every style computed for it"),
+    Repair("*.css", r"\.focus-visible\b(?!-)", ":focus-visible", "as above"),
     Repair("*.html", r' data-size="(\d+)x(\d+)"', r' width="\1" height="\2"',
            "pandoc would print them as a style", always=False),
 ]  # fmt: skip
@@ -128,10 +129,9 @@ def finish_page(text: str, found: Counter[Repair]) -> str:
 
 def finish_assets(site: Path, found: Counter[Repair], lang: str) -> None:
     """Mend the theme's script and make of it, and of the style sheets, what pages in a language name."""
-    _join(site)
+    _join(site, found)
     for path in site.rglob("bundle.*.js"):
-        script = mend(path.name, path.read_text(encoding="utf-8"), found)
-        script, dialog = _split(script, SAID.get(lang[:2], {}))
+        script, dialog = _split(path.read_text(encoding="utf-8"), SAID.get(lang[:2], {}))
         path.write_text(script, encoding="utf-8")
         path.with_name(path.name.replace("bundle", "search-dialog")).write_text(dialog, encoding="utf-8")
 
@@ -152,7 +152,7 @@ def _split(script: str, said: dict[str, str]) -> tuple[str, str]:
     return script.replace(pieces[0], later).replace(pieces[1], ""), dialog
 
 
-def _join(site: Path) -> None:
+def _join(site: Path, found: Counter[Repair]) -> None:
     """One style sheet instead of three and one script instead of two; the last of them has it all.
 
     A page is not drawn before the last of its style sheets has come, and each request costs a
@@ -162,6 +162,7 @@ def _join(site: Path) -> None:
     for pattern in (STYLE, SCRIPT):
         paths = [site / "assets" / link[1] for link in pattern.finditer(page)]
         joined = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+        joined = mend(paths[-1].name, joined, found)
         for path in paths[:-1]:
             path.unlink()
         paths[-1].write_text(joined, encoding="utf-8")

@@ -244,7 +244,10 @@ class WholeBook(Walk):
         return blocks
 
     def box(self, el: pf.Div) -> list[pf.Element]:
-        return [] if "fold" in el.classes and el.attributes["open"] == "false" else super().box(el)
+        if "fold" in el.classes and el.attributes["open"] == "false":
+            return []
+        drawn = super().box(el)
+        return self.in_language(el.attributes["lang"], drawn) if el.attributes.keys() == {"lang"} else drawn
 
     def link(self, el: pf.Link) -> list[pf.Element]:
         content, inside = self.inlines(el.content), self.inside(el.url)
@@ -261,6 +264,10 @@ class WholeBook(Walk):
         address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")
         said = pf.Link(pf.Str(address), url=address) if self.book.site_url else pf.Code(address)
         return self.aside_of([pf.Str("ここには、ウェブのページ（"), said, pf.Str("）では、動かせる図があります。")])
+
+    def in_language(self, language: str, content: list[pf.Element]) -> list[pf.Element]:
+        """What is read out in another language than the book's."""
+        return [pf.Div(*content, attributes={"lang": language})]
 
     # ---- what every form has in its own way ----
 

@@ -1,16 +1,18 @@
-"""The picture that a shared link shows is the front page's race."""
+"""The picture that a shared link shows, and the cover of the EPUB, are the front page's race."""
 
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+import pytest
 
-from tools.share_picture import HEIGHT, PICTURE, WIDTH, draw
+from tools.share_picture import COVER, COVER_HEIGHT, HEIGHT, PICTURE, WIDTH, draw, draw_cover
 
 
-def test_the_stored_picture_is_what_is_drawn(tmp_path: Path) -> None:
-    draw(tmp_path / "share.png")
-    stored, drawn = (matplotlib.image.imread(path) for path in (PICTURE, tmp_path / "share.png"))
-    assert stored.shape[:2] == (HEIGHT, WIDTH)
+@pytest.mark.parametrize(("picture", "height", "redraw"), [(PICTURE, HEIGHT, draw), (COVER, COVER_HEIGHT, draw_cover)])
+def test_the_stored_picture_is_what_is_drawn(tmp_path: Path, picture: Path, height: int, redraw) -> None:
+    redraw(tmp_path / "new.png")
+    stored, drawn = (matplotlib.image.imread(path) for path in (picture, tmp_path / "new.png"))
+    assert stored.shape[:2] == (height, WIDTH)
     # Another processor may round the edge of a letter otherwise.
     assert np.mean(np.abs(stored - drawn)) < 1e-3, "make notebooks で作り直してください"

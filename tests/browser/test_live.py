@@ -632,6 +632,7 @@ def test_the_answer_is_not_told_before_the_reader_begins(visitor, kind, answer):
 def test_the_bar_of_a_token_is_as_long_as_the_split_says(visitor):
     _, root = live(visitor, "split")
     data, draw = splitting.split_data(), random.Random(17)
+    farthest = [model["layers"] for model in data["models"]]
     for _ in range(8):
         which, ram = draw.randrange(2), draw.randrange(2)
         model = data["models"][which]
@@ -640,6 +641,9 @@ def test_the_bar_of_a_token_is_as_long_as_the_split_says(visitor):
         root.get_by_role("radio").nth(which).check()
         root.get_by_role("radio").nth(2 + ram).check()
         root.get_by_role("slider", name="外に置く層").fill(str(outside - min(fitting) + 2))
+        farthest[which] = min(farthest[which], outside)
+        curves = root.locator("svg.hy-plot polyline").evaluate_all("all => all.map((one) => one.points.length)")
+        assert curves == [model["layers"] + 1 - max(one, farthest[which]) for one in fitting], "no farther than tried"
         marks = root.evaluate(BARS)
         bars = [mark for mark in marks if "from" in mark]
         zero, scale = axis(marks, max([bar["top"] for bar in bars], default=0))

@@ -74,6 +74,23 @@ def test_title_contents_parts_and_numbers(tmp_path):
     assert contents == ["はじめに", "第I部 初め", "1 題", "1.1 節", "参考文献", "付録", "付録 A 後ろ", "A.1 節の名"]
 
 
+def test_a_leaf_is_turned_at_pages_and_not_at_their_sections(tmp_path):
+    source = "## 節 {#sec-x}\n\n文。\n\n### 項\n\n## 次 {#sec-y}\n\n文。\n"
+    read = made(
+        tmp_path,
+        text_cell(source),
+        **{"_quarto.yml": PARTED, "b.qmd": "# 後ろ\n", "index.qmd": f"# 初め\n\n{source.replace('sec-', 'sec-i')}"},
+    )
+    pages = {name: re.findall(r"<h[1-6][^>]*>(.*?)</h", text) for name, text in read.pages.items() if "/ch" in name}
+    assert [len(titles) for titles in pages.values()] == [4, 1, 4, 1, 1, 1]
+
+
+def test_the_cover(tmp_path):
+    read = section(tmp_path, "文。", **{"_quarto.yml": CONFIG + "epub-cover-image: p.svg\n", "p.svg": SVG})
+    (item,) = re.findall(r'<item[^>]*properties="cover-image"[^>]*>', read.files["EPUB/content.opf"].decode())
+    assert read.files["EPUB/" + re.search(r'href="([^"]*)"', item)[1]].decode() == SVG
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

@@ -63,6 +63,8 @@ BROKEN = {
     "chapter of another kind": ({"_quarto.yml": config("a.ipynb", "a.rst")}, "_quarto.yml", "", "a.rst"),
     "index is not first": ({"_quarto.yml": config("index.qmd, a.ipynb", "a.ipynb, index.qmd")}, "_quarto.yml", "", "index.qmd"),
     "missing bibliography": ({"references.bib": None}, "_quarto.yml", "", "references.bib がありません"),
+    "missing cover": ({"_quarto.yml": CONFIG + "epub-cover-image: none.png\n"}, "_quarto.yml", "", "epub-cover-image: none.png がありません"),
+    "cover that is no picture": ({"_quarto.yml": CONFIG + "epub-cover-image: a.png\n", "a.png": PIXEL}, "_quarto.yml", "", "epub-cover-image: a.png の中身が"),
     "missing style sheet": ({"_quarto.yml": CONFIG + "format: {html: {css: x.css}}\n"}, "_quarto.yml", "", "x.css"),
     "notebook is not JSON": ({"a.ipynb": "{"}, "a.ipynb", "", "ノートブック"),
     "notebook is empty": ({"a.ipynb": ""}, "a.ipynb", "", "ノートブック"),

@@ -221,8 +221,10 @@ def test_a_page_to_look_things_up_in_stands_in_two_columns(tmp_path):
     mark = next(item for item in read.document.get_toc() if item.get_title() == "一覧")
     sheet = read.document[mark.get_dest().get_index()]
     text = sheet.get_textpage()
-    lefts = {round(text.get_rect(at)[0] / sheet.get_width(), 1) for at in range(text.count_rects())}
-    assert min(lefts) == 0.1 and 0.5 in lefts
+    boxes = [text.get_rect(at) for at in range(text.count_rects())]
+    middle = sheet.get_width() / 2
+    assert not [left for left, _, right, _ in boxes if left < middle - 20 and right > middle + 20]
+    assert [left for left, *_ in boxes if left > middle]
     # Found in the list of bookmarks, not in the contents.
     assert (1, "名3") in read.outline and "名3" not in read.pages[1]
 
@@ -260,6 +262,12 @@ def test_a_column_of_short_words_stays_in_one_line(tmp_path):
 def test_pictures_and_formulas_can_be_read_aloud(tmp_path):
     read = section(tmp_path, "![題](p.svg){#fig-a fig-alt='見たもの'}\n\n$a < b$ と $$c > d$$", **{"p.svg": SVG})
     assert read.spoken() == {"見たもの", "a < b", "c > d"}
+
+
+def test_what_is_in_another_language_is_read_out_in_it(tmp_path):
+    read = section(tmp_path, "文。\n\n::: {lang=en}\nA text.\n\n- An item.\n:::\n\n後の文。")
+    said = [str(item.Lang) for item in read.objects.objects if _is_dictionary(item) and "/Lang" in item]
+    assert "en" in said and "A text." in read.text and "後の文。" in read.text
 
 
 def test_solutions_stand_behind_the_chapter_and_exercises_say_where(tmp_path):
@@ -419,6 +427,9 @@ def test_the_whole_book(tmp_path_factory):
     chapters, appendices = (len([*ROOT.glob(f"chapters/{names}-*")]) for names in ("[0-9]*", "[a-z]"))
     assert sum("\u3000" in title for title in marks) == chapters + appendices and marks.count("解答") == chapters
     assert read.inner_links > 800
+    # One list of what is cited, with the numbers of the text, and it says so.
+    text = read.text.replace(" ", "")
+    assert "ここの番号で振ってあります" in text and "章の終わりの「出典」にあります" not in text
     # Every character has a drawing: a missing one has no code in the text that is read back.
     assert "\ufffd" not in read.text and "\x00" not in read.text
     about = read.objects.open_metadata()

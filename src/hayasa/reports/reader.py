@@ -331,7 +331,8 @@ def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str],
     if entry.get("schema") == BROWSER_SCHEMA:
         for one in entry.get("decoding") or ():
             facts = {"tool": BROWSER, "model": str(one["model"]), "weights": str(one["weights"])}
-            yield facts | {"device": str(entry.get("device", ""))}, DECODE, float(one["tokens_per_s"])
+            device = {"device": str(entry.get("device", "")), "devices": "1"}
+            yield facts | device, DECODE, float(one["tokens_per_s"])
         return
     if "avg_ts" in entry:
         texts = {name: str(value) for name, value in entry.items()}
