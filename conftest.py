@@ -8,6 +8,12 @@ from nbval.plugin import IPyNbCell
 from tools import nbval_figures
 
 
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers():
+    """Run one process more than there are processors: browsers wait for frames, for the network to be idle, for clocks."""
+    return (yield) + 1
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Have matplotlib list the machine's fonts before a chapter does, in whose output it would say that this takes long."""
     if any(isinstance(item, IPyNbCell) for item in session.items):

@@ -1,5 +1,8 @@
 """Fixtures that more than one folder of tests uses."""
 
+import fcntl
+import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -36,12 +39,18 @@ def manuscripts() -> list[chapters.Manuscript]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the book anew, with press, somewhere else."""
-    output = tmp_path_factory.mktemp("site") / "_book"
-    command = [sys.executable, "-m", "press", "build", str(ROOT), "--output", str(output), "--quiet"]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    assert built.returncode == 0, built.stderr
-    return output
+    """Build the book anew, with press, somewhere else: once, whichever of pytest's processes comes first."""
+    own = tmp_path_factory.mktemp("site") / "_book"
+    common = own.parents[2 if "PYTEST_XDIST_WORKER" in os.environ else 1] / "built"
+    with common.with_suffix(".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed
+        if not common.exists():
+            command = [sys.executable, "-m", "press", "build", str(ROOT), "--output", str(common), "--quiet"]
+            built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+            assert built.returncode == 0, built.stderr
+    # Names of its own for the same files: what a test adds, or leaves out, no other process sees.
+    shutil.copytree(common, own, copy_function=os.link)
+    return own
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,6 +7,7 @@ is up to date. The page is a source like any other: Quarto and press both read i
 import logging
 import re
 import sys
+import textwrap
 from itertools import groupby
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import griffe
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "api.qmd"
 INTRODUCTION = """\
-# hayasaの関数 {.unnumbered}
+# hayasaの関数 {.unnumbered .dense}
 
 `import hayasa`で使える名前の一覧です。
 説明は、コードの中の説明文（docstring、英語）からそのまま作っています。
@@ -32,7 +33,7 @@ def page() -> str:
     for module_name, names in public_names().items():
         module = package[module_name]
         parts.append(f"## {module_name} {{#module-{re.sub('[._]', '-', module_name)}}}\n")
-        parts.append(markdown(first_paragraph(module.docstring)) + "\n")
+        parts.append(english(markdown(first_paragraph(module.docstring))) + "\n")
         parts += [entry(module[name], name) for name in names]
     return "\n".join(parts)
 
@@ -57,23 +58,21 @@ def entry(item: griffe.Object, name: str) -> str:
 
 
 def signature(item: griffe.Object, name: str) -> str:
-    """Return the call as one writes it, a parameter a line where it is long."""
+    """Return the call as one writes it; what kind each parameter is stands with its meaning."""
     parameters, starred = [], False
     for parameter in item.parameters:
         if parameter.name in ("self", "cls"):
             continue
         if parameter.kind is griffe.ParameterKind.keyword_only and not starred:
             parameters, starred = [*parameters, "*"], True
-        default = "" if parameter.default is None else f" = {parameter.default}"
-        annotation = "" if parameter.annotation is None else f": {parameter.annotation}"
-        parameters.append(f"{parameter.name}{annotation}{default}")
+        stars = {"variadic positional": "*", "variadic keyword": "**"}.get(parameter.kind.value, "")
+        default = "" if parameter.default is None or stars else f"={parameter.default}"
+        parameters.append(f"{stars}{parameter.name}{default}")
     result = ""
     if item.is_function and item.returns is not None:
         result = f" -> {item.returns}"
     flat = f"{name}({', '.join(parameters)}){result}"
-    if len(flat) <= 84:
-        return flat
-    return f"{name}(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + f"){result}"
+    return textwrap.fill(flat, 60, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 # ---- sections of a docstring -----------------------------------------------------------------
@@ -81,7 +80,7 @@ def signature(item: griffe.Object, name: str) -> str:
 
 def described(items: list, heading: str) -> str:
     """Return a titled list of parameters, attributes or results."""
-    lines = [f"**{heading}**\n"]
+    lines = []
     # Names that share a line of the docstring share one here.
     for (annotation, description), group in groupby(items, lambda i: (i.annotation, i.description)):
         names = "、".join(f"`{item.name}`" for item in group if getattr(item, "name", ""))
@@ -89,7 +88,7 @@ def described(items: list, heading: str) -> str:
         head = f"{names}（{kind}）" if names and kind else names or kind
         text = markdown(description).replace("\n", " ").strip()
         lines.append(f"- {head}：{text}" if head else f"- {text}")
-    return "\n".join(lines)
+    return f"**{heading}**\n\n" + english("\n".join(lines))
 
 
 def examples(items: list) -> str:
@@ -97,20 +96,25 @@ def examples(items: list) -> str:
     parts = ["**例**"]
     for kind, text in items:
         is_code = kind is griffe.DocstringSectionKind.examples
-        parts.append(f"```python\n{text}\n```" if is_code else markdown(text))
+        parts.append(f"```python\n{text}\n```" if is_code else english(markdown(text)))
     return "\n\n".join(parts)
 
 
 SECTIONS = {
-    "text": lambda text: markdown(text),
+    "text": lambda text: english(markdown(text)),
     "parameters": lambda items: described(items, "引数"),
     "attributes": lambda items: described(items, "属性"),
     "returns": lambda items: described(items, "戻り値"),
     "yields": lambda items: described(items, "順に返すもの"),
     "raises": lambda items: described(items, "例外"),
     "examples": examples,
-    "admonition": lambda note: markdown(note.contents),
+    "admonition": lambda note: english(markdown(note.contents)),
 }
+
+
+def english(text: str) -> str:
+    """Return text of a docstring so that a Japanese page is read out in English there."""
+    return f"::: {{lang=en}}\n{text.strip()}\n:::"
 
 
 def first_paragraph(docstring: griffe.Docstring | None) -> str:

@@ -24,7 +24,7 @@ from tabulate import tabulate
 
 from tools import notebooks
 from tools.bench_hayasa import measure_hayasa
-from tools.bench_pages import measure_lighthouse, measure_pages
+from tools.bench_pages import measure_figures, measure_lighthouse, measure_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (
@@ -193,6 +193,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "chapters": measure_chapters,
     "hayasa": measure_hayasa,
     "pages": measure_pages,
+    "figures": measure_figures,
     "lighthouse": measure_lighthouse,
 }
 

@@ -26,6 +26,8 @@ SWITCHED_OFF = (
     "OptimizationHints",
     "PaintHolding",
     "PreconnectToSearch",
+    # A process is begun when a page needs it, not after each for the next.
+    "SpareRendererForSitePerProcess",
     "ThirdPartyStoragePartitioning",
     # Of the window that nobody sees: what drops from its address bar are two web pages, as dear as a page of the book.
     "WebUIOmniboxAimPopup",
@@ -39,6 +41,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Whatever is asked for elsewhere is not found there.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     f"--disable-features={','.join(SWITCHED_OFF)}",
 ]
 

@@ -1,6 +1,6 @@
 """Lighthouse's four scores for pages of the built book.
 
-``python -m tools.lighthouse [--runs N] [PAGE ...]`` serves ``_book`` as a static host would
+``python -m tools.lighthouse [--runs N] [--before SITE] [PAGE ...]`` serves ``_book`` as a static host would
 (``tools.static_server``), lets npm's ``lighthouse`` (pinned in tests/browser) visit each page with
 the system's browser as a phone on a slow network, its default, and prints the median of the runs
 for performance. The three other categories depend on the page alone.
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,17 @@ from tools.static_server import serve
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_book"
 PACKAGE = ROOT / "tests" / "browser" / "node_modules" / "lighthouse"
-PAGES = ("index.html", "calculator.html", "chapters/03-a100-vs-macmini.html")
+# One of each kind.
+PAGES = (
+    "index.html",
+    "chapters/03-a100-vs-macmini.html",
+    "chapters/05-batch-and-roofline.html",
+    "chapters/a-devices.html",
+    "calculator.html",
+    "measure.html",
+    "references.html",
+    "api.html",
+)
 DETERMINISTIC = ("accessibility", "best-practices", "seo")
 CATEGORIES = ("performance", *DETERMINISTIC)
 METRICS = {
@@ -126,8 +137,8 @@ def missing() -> str | None:
     return None
 
 
-def visit(url: str) -> Report:
-    """Let Lighthouse visit a page once, in a fresh profile, and return its report."""
+def visit(url: str, categories: Sequence[str] = CATEGORIES) -> Report:
+    """Let Lighthouse visit a page once, in a fresh profile, and return its report on some categories."""
     if lack := missing():
         raise LighthouseError(lack)
     with tempfile.TemporaryDirectory() as directory:
@@ -135,6 +146,7 @@ def visit(url: str) -> Report:
         flags = ["--headless", f"--user-data-dir={directory}/profile", *ARGUMENTS]
         command = ["node", str(PACKAGE / "cli" / "index.js"), url, "--quiet", "--no-enable-error-reporting"]
         command += ["--output=json", f"--output-path={report}", f"--chrome-flags={' '.join(flags)}"]
+        command += [f"--only-categories={','.join(categories)}"]
         environment = os.environ | {"CHROME_PATH": str(find_browser())}
         try:
             done = subprocess.run(
@@ -150,11 +162,15 @@ def visit(url: str) -> Report:
     return result
 
 
-def judge(site: Path, pages: Sequence[str], runs: int = RUNS) -> Iterator[Verdict]:
-    """Visit pages of a built site, each several times, one after the other."""
-    with serve(site) as address:
+def judge(
+    sites: Sequence[Path], pages: Sequence[str], runs: int = RUNS, categories: Sequence[str] = CATEGORIES
+) -> Iterator[list[Verdict]]:
+    """Visit pages of built sites, each several times, in turn: what else the machine does slows all sites alike."""
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(serve(site)) for site in sites]
         for page in pages:
-            yield Verdict(page, [visit(address + page) for _ in range(runs)])
+            turns = [[visit(address + page, categories) for address in addresses] for _ in range(runs)]
+            yield [Verdict(page, list(reports)) for reports in zip(*turns, strict=True)]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -165,9 +181,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("pages", nargs="*", default=PAGES, metavar="PAGE", help="例: index.html")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"一ページを訪れる回数 (既定は {RUNS})")
     parser.add_argument("--site", type=Path, default=SITE, help="作った本のフォルダー (既定は _book)")
+    parser.add_argument("--before", type=Path, help="比べる、前に作った本のフォルダー。代わる代わる訪れる")
     options = parser.parse_args(arguments)
-    absent = [page for page in options.pages if not (options.site / page).is_file()]
-    if lack := "、".join(f"{options.site.name}/{page}" for page in absent):
+    sites = [options.site] if options.before is None else [options.before, options.site]
+    absent = [site / page for site in sites for page in options.pages if not (site / page).is_file()]
+    if lack := "、".join(str(page) for page in absent):
         print(f"エラー: {lack} がありません。先に make book を実行してください。", file=sys.stderr)
         return 2
     print(
@@ -175,13 +193,17 @@ def main(arguments: Sequence[str]) -> int:
         "gzip とキャッシュのヘッダーを付けて手元から配りました (python -m http.server は圧縮しません)。"
     )
     try:
-        verdicts = list(judge(options.site, options.pages, options.runs))
+        compared = list(judge(sites, options.pages, options.runs))
     except LighthouseError as error:
         print(f"エラー: {error}", file=sys.stderr)
         return 2
-    rows = [(verdict.page, *map(verdict.score, CATEGORIES), verdict.metrics()) for verdict in verdicts]
-    print(tabulate(rows, ["ページ", *CATEGORIES, "速さの内訳"], tablefmt="pipe"))
-    for verdict in verdicts:
+    rows = [
+        (verdict.page, *([site.name] * bool(options.before)), *map(verdict.score, CATEGORIES), verdict.metrics())
+        for verdicts in compared
+        for site, verdict in zip(sites, verdicts, strict=True)
+    ]
+    print(tabulate(rows, ["ページ", *(["本"] * bool(options.before)), *CATEGORIES, "速さの内訳"], tablefmt="pipe"))
+    for *_, verdict in compared:
         print(f"\n{verdict.page}")
         print("  1 に満たない検査:" + ("".join(f"\n    {line}" for line in verdict.shortcomings()) or " なし"))
         print("  速さについての助言:" + ("".join(f"\n    {line}" for line in verdict.opportunities()) or " なし"))

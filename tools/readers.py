@@ -355,6 +355,7 @@ def packages(code: str) -> set[str]:
     return imported(code) & chapter_packages()
 
 
+@cache
 def imported(code: str, package: str = "") -> set[str]:
     """Return what code of a package imports, itself or by way of the book's own modules."""
     found: set[str] = set()

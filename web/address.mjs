@@ -39,6 +39,8 @@ const FIELDS = {
   watts: "rated_power_w",
   draft: "draft",
   text: "draft_text",
+  measured: "measured",
+  measured_prompt: "measured_prompt",
 };
 const UNSAID = { kv: "f16", split: "pipeline" };
 const MAX_NAME = 60;
@@ -144,11 +146,16 @@ function readMachine(text, tables, rules, problems) {
     return null;
   }
   const memory_bytes = memory === undefined ? null : Number(memory) * GIB;
-  if (memory_bytes !== null && !tables.devices.get(name).memory_options_bytes.includes(memory_bytes)) {
+  if (memory_bytes !== null && !isSold(device, memory_bytes, rules.memory_bytes)) {
     problems.push(`${device.name} に、メモリ ${shortened(memory)} GB のものはありません。`);
     return { device: name, memory_bytes: null, devices };
   }
   return { device: name, memory_bytes, devices };
+}
+
+// Where the reader has put the memory together, any amount will do.
+function isSold({ memory_options_bytes: options }, bytes, { minimum, maximum }) {
+  return options.length ? options.includes(bytes) : bytes >= minimum && bytes <= maximum;
 }
 
 function readOwn(text, parts, rules, problems) {

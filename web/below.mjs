@@ -10,7 +10,8 @@ import { timeFacts } from "./prompts.mjs";
 import { rooflinePanel } from "./rooflines.mjs";
 import { marksFor, mayBeSplit, remediesFor, usualWeights, waysOut } from "./ways.mjs";
 
-const NEAR = "600px"; // measurements are asked for when what shows them is as near as this to the part of the page in view
+// Measurements are asked for when what shows them is in view or, for whoever has begun to go there, as near as this.
+const NEAR = "600px";
 
 /**
  * The rooms below the answers.
@@ -45,16 +46,17 @@ export function lowerRooms(tables, view, { change, announce }) {
     choosingRoom(tables, change),
   );
   const code = foldedRoom("同じ計算をPythonでする", "python", ({ codeRoom }) => codeRoom());
+  const check = foldedRoom("測った速さが普通かを確かめる", "check", ({ checkRoom }) => checkRoom(tables, change));
   const drafts = foldedRoom("下書きで速くする", "drafts", ({ draftsRoom }) => draftsRoom(tables, change));
   const energy = foldedRoom("電力と電気代", "energy", ({ energyRoom }) => energyRoom(tables, change));
-  const rooms = [speed, roofline, comparison, sumsPanel(), energy, drafts, choosing, code];
-  const nearness = new IntersectionObserver(
-    (entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) comeNear();
-    },
-    { rootMargin: NEAR },
-  );
-  for (const room of [speed, comparison]) nearness.observe(room.element);
+  const rooms = [speed, roofline, comparison, sumsPanel(), check, energy, drafts, choosing, code];
+  const watch = (rootMargin) => {
+    const come = (entries) => entries.some((entry) => entry.isIntersecting) && comeNear();
+    const watcher = new IntersectionObserver(come, { rootMargin });
+    for (const room of [speed, comparison]) watcher.observe(room.element);
+  };
+  watch("0px");
+  addEventListener("scroll", () => watch(NEAR), { once: true });
   // Charts are drawn as wide as the page is, a frame later: what resizes while it is observed is an error in WebKit.
   const resize = new ResizeObserver(([{ contentRect }]) => {
     if (Math.abs(contentRect.width - view.width) <= 1) return;
@@ -72,7 +74,9 @@ export function lowerRooms(tables, view, { change, announce }) {
       if (near) comeNear();
     },
     open() {
-      const { find, draft, draft_text, yen_per_kwh, hours_per_day, rated_power_w } = view.state;
+      const { find, draft, draft_text, measured, measured_prompt, yen_per_kwh, hours_per_day, rated_power_w } =
+        view.state;
+      if (measured ?? measured_prompt) check.element.open = true;
       if (find) choosing.element.open = true;
       if (draft ?? draft_text) drafts.element.open = true;
       if (yen_per_kwh ?? hours_per_day ?? rated_power_w) energy.element.open = true;

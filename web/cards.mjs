@@ -84,7 +84,11 @@ function memoryPart(result) {
   const { fit } = result;
   const { verdict, required_bytes: needed, capacity_bytes: capacity } = fit;
   if (verdict === null) {
-    return h("p.hy-memory", {}, `必要なメモリ ${gibibytes(needed)}（機械のメモリは分かりません）`);
+    return h(
+      "p.hy-memory",
+      {},
+      `必要なメモリ ${gibibytes(needed)}（機械のメモリを入れると、入るかどうかも分かります）`,
+    );
   }
   return h(
     "div",

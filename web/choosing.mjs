@@ -79,15 +79,18 @@ function* lazily(values, ask) {
  * @param {object} tables - Those of `estimator.mjs`.
  * @param {object} state - What the reader has chosen: `find` is what is searched for, `find_speed` the tokens per second
  *   that each sequence has to reach. Formats and models are for the first machine.
- * @yields {object[]} The estimates that will do, the best first, as soon as all is tried; before that, after every
- *   candidate, nothing.
+ * @yields {{found: object[], fastest: ?object}} The estimates that will do, the best first, and the fastest of those that
+ *   fit, as soon as all is tried; before that, after every candidate, nothing.
  */
 export function* search(tables, state) {
   const { candidates, answer, best } = SEARCHED[state.find];
   const ask = (asked) => {
     const [{ result }] = answersTo(tables, { ...asked, machines: asked.machines.slice(0, 1) });
-    return result && result.fits !== false && speed_per_sequence(result) >= state.find_speed ? result : null;
+    if (!result || result.fits === false) return null;
+    if (!fastest || bySpeed(result, fastest) < 0) fastest = result;
+    return speed_per_sequence(result) >= state.find_speed ? result : null;
   };
+  let fastest = null;
   const found = [];
   for (const candidate of candidates(tables, state)) {
     const result = answer(ask, state, candidate);
@@ -96,7 +99,7 @@ export function* search(tables, state) {
   }
   // Two names may mean one format to an engine.
   const one = new Map(found.map((result) => [`${result.model.id} ${result.device.id} ${result.weights.id}`, result]));
-  yield [...one.values()].sort(best);
+  yield { found: [...one.values()].sort(best), fastest };
 }
 
 /**
@@ -120,14 +123,15 @@ export function choosingRoom(tables, change) {
     rule: numberRules(tables.constants).find_speed,
     value: null,
     unit: "トークン/秒以上",
+    hint: "いくつもの会話を一度に進めるときは、一つの会話の速さです",
     onvalue: (find_speed, done) => set({ find_speed }, done),
   });
   const fill = async (state) => {
     asked = state;
     replace(list, h("p", {}, "探しています…"));
     let pause = performance.now() + WORK_MS;
-    for (const found of search(tables, state)) {
-      if (found) replace(list, foundParts(found, state));
+    for (const all of search(tables, state)) {
+      if (all) replace(list, foundParts(all, state));
       else if (performance.now() > pause) {
         await nextTask();
         if (asked !== state) return; // another question has been asked
@@ -140,19 +144,20 @@ export function choosingRoom(tables, change) {
     show({ state }) {
       const question = { ...state, find: state.find ?? "machines" };
       if (JSON.stringify(question) === JSON.stringify(asked)) return;
-      what.select.value = question.find;
+      what.set(question.find);
       if (document.activeElement !== speed.input) speed.set(question.find_speed);
       fill(question);
     },
   };
 }
 
-function foundParts(found, { find, find_speed }) {
+function foundParts({ found, fastest }, { find, find_speed }) {
   const { columns, cells, caption } = SEARCHED[find];
   const [name, ...others] = [...columns, "速さ", "90%区間", "メモリに"];
   if (!found.length) {
-    const sought = SEARCHES[find];
-    return h("p", {}, `この条件で ${significant(find_speed)} トークン/秒以上になる${sought}は、ありません。`);
+    const none = `${SEARCHES[find]}に、${significant(find_speed)} トークン/秒以上になるものはありません。`;
+    const speed = fastest && significant(speed_per_sequence(fastest));
+    return h("p", {}, none, fastest && `いちばん速いのは ${cells(fastest)[0]} で、${speed} トークン/秒です。`);
   }
   const shown = found.slice(0, FOUND_SHOWN);
   const more = found.length > shown.length ? `全${found.length}件のうち、はじめの${shown.length}件を載せました。` : "";

@@ -8,6 +8,7 @@ import { rooflineChart, roofOf } from "./plot.mjs";
 import { choices, control, stage } from "./stage.mjs";
 
 const WRITING = 0; // of the works
+const NEAR_WORK = Math.log(4); // as many times more or fewer is still near
 
 /**
  * Tell where the work lies under the roofs, and how fast that is.
@@ -31,8 +32,9 @@ export function climbed({ works, machines }, { work, size, context }) {
 export function mountClimb(root, data = climbData) {
   const { sizes, contexts, models } = data;
   stage(root, {
-    title: "動かしてみる：仕事をルーフラインの上で動かす",
-    intro: "一度に計算するトークンを増やすと、仕事は右へ動きます。つまみのほか、図を左右になぞっても動かせます。",
+    title: "仕事をルーフラインの上で動かす",
+    intro:
+      "一度に計算するトークンを増やすと、仕事は斜面（メモリが速さを決める）を右へのぼり、平らな屋根（計算力が決める）に着きます。図を左右になぞっても動かせます。",
     initial: { model: 0, work: WRITING, size: 0, context: 0 },
     controls(set) {
       const context = control({
@@ -119,11 +121,10 @@ function roofsOf(data, state, width) {
   return rooflineChart(rows, { width, title: "ルーフラインの図", around, chosen: rows[0].intensity, measured });
 }
 
-/** What was measured of the same work nearest to a place, if anything. */
+/** What was measured of the same work nearest to a place, if anything is near. */
 export function besides({ measured }, { work, size, context }) {
-  const same = measured.filter((row) => row.work === work);
   const far = (row) => Math.abs(Math.log(row.size / size)) + Math.abs(Math.log((row.context + 512) / (context + 512)));
-  return same.toSorted((a, b) => far(a) - far(b))[0];
+  return measured.filter((row) => row.work === work && far(row) < NEAR_WORK).toSorted((a, b) => far(a) - far(b))[0];
 }
 
 const behind = (context) => `文脈長${withCommas(context)}`;
@@ -134,9 +135,9 @@ function workText({ work, size, context }) {
 }
 
 function measuredText({ work, size, context, tokens_per_s, share, engine, source }) {
-  const what = work === WRITING ? `${withCommas(size)}系列、${behind(context)}` : tokens(size);
+  const what = work === WRITING ? `${withCommas(size)}系列、${behind(context)}` : `${tokens(size)}の入力`;
   return [
-    `×の実測は${inASecond(tokens_per_s)}（${what}）で、屋根の${Math.round(100 * share)}%です（`,
+    `太い×の実測は、${what}で${inASecond(tokens_per_s)}。真上の屋根の${Math.round(100 * share)}%です（`,
     h("a", { href: source }, engine),
     "）。",
   ];
@@ -153,7 +154,9 @@ function climbWords(data, state) {
     const each = place.work === WRITING && place.size > 1 ? `（1系列あたり${digits(tokens_per_s / place.size)}）` : "";
     const most = room[state.context];
     const beyond =
-      place.work === WRITING && place.size > most ? `${memory}に入るのは${withCommas(most)}系列までです。` : "";
+      place.work === WRITING && place.size > most
+        ? `${memory}の${name}に入るのは${withCommas(most)}系列までです。`
+        : "";
     const row = besides(one.machines[i], place);
     const bound = {
       mark: smallMarker(i, { "aria-hidden": "true" }),
@@ -164,7 +167,7 @@ function climbWords(data, state) {
   const tooLong =
     place.context > one.longest ? [{ text: `${one.name}が扱える文脈長は、${tokens(one.longest)}までです。` }] : [];
   return {
-    lines: [{ text: first }, ...lines, ...tooLong, { text: one.roofs }],
+    lines: [{ text: first }, ...lines, ...tooLong, { text: `×は実測で、太い×はこの設定に近いものです。${one.roofs}` }],
     news: `${first}。${machines.map(({ tokens_per_s }, i) => `${one.machines[i].name}は${kinds[i]}、${inASecond(tokens_per_s)}`).join("、")}。`,
   };
 }

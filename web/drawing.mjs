@@ -9,6 +9,8 @@ import { settable, stage } from "./stage.mjs";
 const APART = 20e9; // bytes/s from one point of the line to the next
 const HANDLES = [100e9, 200e9, 400e9, 600e9, WIDEST]; // where it can be set by a slider
 const FINEST = 2; // tokens/s that a slider moves by
+const GRIP = 10; // radius in pixels
+const BESIDE = 3 * APART; // from where a hand no longer pulls a grip
 const MINE = 1; // colours as in every other guess
 const MEASURED = 0;
 
@@ -83,7 +85,7 @@ export function mountDrawing(root, { rows, bytes, fit } = drawingData) {
   stage(root, {
     title: "実測の通るところに、線を引く",
     intro:
-      "破線は上限です。その線を指かマウスでなぞりなおして、実測が通りそうなところに引いてください。決めると、実測が現れます。",
+      "破線は上限です。はじめは、あなたの線もその上にあります。丸を上下に動かすか、指かマウスでなぞるかして、実測が通りそうなところに引いてください。決めると、実測が現れます。",
     initial: { line, decided },
     controls(given) {
       set = given;
@@ -113,20 +115,21 @@ function drawingOf({ line, decided }, { width, rows, bound, errorOf, errors, dra
   const { x, y } = paper;
   const placed = (speeds) => speeds.map((speed, i) => [x(i * APART), y(speed)]);
   const mine = curve(MINE, []);
-  const grip = s("circle.hy-mark.hy-hollow.hy-series-1", { r: 7 });
+  const grips = HANDLES.map(gripAt);
   const move = (speeds) => {
-    const [cx, cy] = placed(speeds)[HANDLES[2] / APART];
     mine.setAttribute("points", placed(speeds).join(" "));
-    grip.setAttribute("cx", cx);
-    grip.setAttribute("cy", cy);
+    for (const [i, grip] of grips.entries()) {
+      const at = [x(HANDLES[i]), y(lineAt(speeds, HANDLES[i]))];
+      grip.setAttribute("transform", `translate(${at})`);
+    }
   };
   move(line);
-  const label = Math.round(bound.length * 0.7);
+  const label = Math.round(bound.length * 0.6); // between two grips
   const figure = paper.pictureOf(
     mine,
-    s("polyline.hy-chosen", { points: placed(bound).join(" "), fill: "none" }),
+    s("polyline.hy-limit", { points: placed(bound).join(" "), fill: "none", "stroke-dasharray": "5 5" }),
     s("text.hy-tick", { x: x(label * APART) - 12, y: y(bound[label]), "text-anchor": "end" }, "上限"),
-    !decided && grip,
+    !decided && grips,
     decided && s("g.hy-revealed", {}, paper.points(rows, MEASURED)),
   );
   if (!decided) {
@@ -146,7 +149,7 @@ function drawingOf({ line, decided }, { width, rows, bound, errorOf, errors, dra
     figure,
     lines: [
       { mark: swatch(MINE), text: verdict },
-      { mark: smallMarker(MEASURED, { "aria-hidden": "true" }), text: `点は、実測の${rows.length}行です。${others}` },
+      { mark: smallMarker(MEASURED, { "aria-hidden": "true" }), text: `点は、${rows.length}個の実測です。${others}` },
     ],
     news: verdict + others,
   };
@@ -162,21 +165,34 @@ function placeOn(figure, { area, x, end }, clientX, clientY) {
   return [within(share) * WIDEST, within(height) * end];
 }
 
-// One stroke of a finger or a mouse; that of a finger that scrolls the page is none.
+// What can be pulled up and down.
+const gripAt = (_, handle) =>
+  s(
+    "g.hy-grip.hy-series-1",
+    { "data-handle": handle },
+    s("circle.hy-mark.hy-hollow", { r: GRIP }),
+    s("path.hy-work", { d: "M0 -7l4 5h-8zM0 7l4 -5h-8z" }),
+  );
+
+// A grip that is pulled, or one stroke of a finger or a mouse; that of a finger that scrolls the page is none.
 function draggable(figure, { placeOf, started, moved, drawn }) {
-  let [line, last] = [started, null];
+  let [line, last, handle] = [started, null, null];
   const to = (event) => {
     const place = placeOf(event);
-    line = drawnOver(line, last, place);
+    if (Math.abs(place[0] - HANDLES[handle]) > BESIDE) handle = null; // a stroke that began at a grip
+    line = handle ? bent(started, Number(handle), place[1]) : drawnOver(line, last, place);
     last = place;
     moved(line);
   };
   figure.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     figure.setPointerCapture(event.pointerId);
+    handle = event.target.closest(".hy-grip")?.dataset.handle;
     last = placeOf(event);
     to(event);
   });
+  // A finger on a grip does not scroll.
+  figure.addEventListener("touchstart", (event) => event.target.closest(".hy-grip") && event.preventDefault());
   figure.addEventListener("pointermove", (event) => last && to(event));
   figure.addEventListener("pointerup", () => last && drawn(line));
   figure.addEventListener("pointercancel", () => {

@@ -11,6 +11,7 @@ const LINKS_MS = [0, 0.05, 0.1, 0.3, 0.5, 1, 2, 3, 5, 8, 10, 12, 14, 15, 16, 18]
 const BOXES = 64; // heights in pixels
 const ROW = 17;
 const TOKEN = 44;
+const SHADES = [1, 0.7, 0.45, 0.25]; // of one person after the other
 
 /**
  * Tell who works when.
@@ -76,7 +77,7 @@ export function mountEight(root, { measured_tokens_per_s, ...pipeline } = eightD
 }
 
 function drawn(pipeline, measured_s, width) {
-  const { machines, people } = pipeline;
+  const { machines } = pipeline;
   const work = schedule(pipeline, WINDOW_S);
   const area = { left: 44, right: width - 12, top: BOXES, bottom: BOXES + machines * ROW + TOKEN };
   const x = (seconds) => area.left + (Math.min(seconds, WINDOW_S) / WINDOW_S) * (area.right - area.left);
@@ -85,7 +86,8 @@ function drawn(pipeline, measured_s, width) {
   const now = s("line.hy-chosen", { y1: BOXES, y2: area.bottom });
   const clip = s("clipPath", { id: "hy-passed" }, passed);
   const chart = work.map(({ machine, person, from, to }) =>
-    s(`rect.hy-work.hy-series-${person % 4}`, {
+    s("rect.hy-work.hy-series-0", {
+      "fill-opacity": SHADES[person % SHADES.length],
       x: x(from),
       y: BOXES + machine * ROW + 2,
       width: x(to) - x(from),
@@ -103,7 +105,7 @@ function drawn(pipeline, measured_s, width) {
     }),
     boxes.map(({ box, label }) => [box, label]),
     s("g", { "clip-path": "url(#hy-passed)" }, chart),
-    people === 1 && tokenBar(pipeline, measured_s, x, BOXES + machines * ROW),
+    tokenBar(pipeline, measured_s, x, BOXES + machines * ROW),
     now,
   );
   return {
@@ -111,20 +113,19 @@ function drawn(pipeline, measured_s, width) {
     lines: wordsOf(pipeline, measured_s),
     at(t) {
       const seconds = t / SLOWER;
-      const busy = new Map(
-        work.filter(({ from, to }) => from <= seconds && seconds < to).map((one) => [one.machine, one]),
-      );
+      const busy = t > 0 ? busyAt(work, seconds) : [];
       passed.setAttribute("width", x(seconds) - area.left);
       now.setAttribute("x1", x(seconds));
       now.setAttribute("x2", x(seconds));
-      for (const [machine, { box }] of boxes.entries()) {
-        const person = t > 0 && busy.has(machine) ? busy.get(machine).person % 4 : null;
-        box.setAttribute("class", person === null ? "hy-box" : `hy-box hy-lit hy-series-${person}`);
-      }
+      for (const [machine, { box }] of boxes.entries())
+        box.setAttribute("class", busy.includes(machine) ? "hy-box hy-lit hy-series-0" : "hy-box");
     },
     said: (t) => saidOf(pipeline, work, t / SLOWER),
   };
 }
+
+const busyAt = (work, seconds) =>
+  work.filter(({ from, to }) => from <= seconds && seconds < to).map(({ machine }) => machine);
 
 function boxesOf(machines, { left, right }) {
   const each = (right - left) / machines;
@@ -144,10 +145,11 @@ function tokenBar(pipeline, measured_s, x, y) {
   const bar = (name, from, to) =>
     to > from && s(`rect.${name}`, { x: x(from), y: y + 20, width: x(to) - x(from), height: 18 });
   return [
-    s("text.hy-tick", { x: x(0) + 2, y: y + 14 }, "1トークンの時間"),
+    s("text.hy-tick", { x: x(0) + 2, y: y + 14 }, "1人の1トークンの時間"),
     bar("hy-work.hy-series-0", 0, read_s),
     bar("hy-work.hy-series-1", read_s, token_s),
     bar("hy-unknown", token_s, measured_s),
+    s("text.hy-tick", { x: x(measured_s), y: y + 14, "text-anchor": "end" }, "実測"),
   ];
 }
 
@@ -157,27 +159,25 @@ const speed = (tokens_per_s) => `毎秒${tokens_per_s.toPrecision(3)}トーク�
 function wordsOf(pipeline, measured_s) {
   const { machines, messages, people, part_s, link_s } = pipeline;
   const { token_s, tokens_per_s } = passing(pipeline);
-  if (people > 1) {
-    const working = (people * machines * part_s) / Math.max(token_s, people * part_s);
-    return [
-      { text: `${people}人なら、平均で${working.toFixed(1)}台が同時に働きます。` },
-      { text: `全員では${speed(tokens_per_s)}です。` },
-      { text: `1人から見れば、1トークンは${ms(token_s)}（${speed(1 / token_s)}）で、速くなっていません。` },
-    ];
-  }
+  const working = (people * machines * part_s) / Math.max(token_s, people * part_s);
+  const many = `${people}人なら、平均で${working.toFixed(1)}台が同時に働き、全員で${speed(tokens_per_s)}です。1人から見た速さは、1人で使うときと同じです。`;
   const rest_s = measured_s - token_s;
-  const unknown = `実測は${ms(measured_s)}（${speed(1 / measured_s)}）です。点線の${ms(rest_s)}は、この二つでは説明できません。`;
+  const unknown = `1人で使った実測は${ms(measured_s)}（${speed(1 / measured_s)}）です。点線の${ms(rest_s)}は、この二つでは説明できません。`;
   return [
-    { text: `同時に働くのは、1台だけです。残りの${machines - 1}台は待っています。`, answers: true },
-    { mark: swatch(0), text: `${machines}台が順に重みを読み出す：${ms(machines * part_s)}` },
+    people > 1
+      ? { text: many }
+      : { text: `同時に働くのは、1台だけです。残りの${machines - 1}台は待っています。`, answers: true },
+    {
+      mark: swatch(0),
+      text: `${machines}台が順に重みを読み出す：${ms(machines * part_s)}${people > 1 ? "（濃さの違いは、人の違い）" : ""}`,
+    },
     { mark: swatch(1), text: `隣へ${messages}回渡す：${ms(messages * link_s)}` },
-    { text: `1トークンは${ms(token_s)}、${speed(1 / token_s)}です。` },
+    { text: `1人から見れば、1トークンは${ms(token_s)}、${speed(1 / token_s)}です。` },
     { text: rest_s > 0 ? unknown : `これでは、実測の${ms(measured_s)}より長くかかってしまいます。` },
   ];
 }
 
 function saidOf({ people, machines }, work, seconds) {
   const done = work.filter(({ machine, to }) => machine === machines - 1 && to <= seconds).length;
-  const busy = work.filter(({ from, to }) => from <= seconds && seconds < to).length;
-  return `${(seconds * 1000).toFixed(0)}ミリ秒の時点です。${people}人で${done}トークンを書き終え、${busy}台が働いています。`;
+  return `${(seconds * 1000).toFixed(0)}ミリ秒の時点です。${people}人で${done}トークンを書き終え、${busyAt(work, seconds).length}台が働いています。`;
 }

@@ -1,5 +1,6 @@
 // hayasa on the page: the formulas, which are translated from Python, and the tables that they read.
 
+import { brought } from "./brought.mjs";
 import { data } from "./data.mjs";
 import { formulas } from "./formulas.mjs";
 import { $dict } from "./runtime.mjs";
@@ -16,8 +17,8 @@ const given = {
   engine_memories: () => tables.engine_memories,
   get_device: (id) => listed("devices", id),
   get_engine: (id) => listed("engines", id),
-  get_named_model: (id) => [listed("models", id), ""],
-  get_weight_format: (id) => listed("weight_formats", id),
+  get_named_model: (id) => (tables.models.has(id) ? [tables.models.get(id), ""] : unlisted("models", id)),
+  get_weight_format: (id, named) => listed("weight_formats", id, named),
   memory_reserves: () => tables.memory_reserves,
   weight_formats: () => [...tables.weight_formats.values()],
 };
@@ -25,9 +26,14 @@ const given = {
 /** What is translated and what is given, for the formulas that come later. */
 export const hayasa = { ...given, ...formulas(given) };
 
-function listed(table, id) {
-  if (!tables[table].has(id)) throw new Error(`${table}: ${id} という id はありません。`);
-  return tables[table].get(id);
+function listed(table, id, named) {
+  return tables[table].has(id) ? tables[table].get(id) : unlisted(table, id, named);
+}
+
+// Other names than ids are read by what comes with the reports that have them.
+function unlisted(table, name, named) {
+  if (brought[table]) return brought[table](name, named);
+  throw new Error(`${table}: ${name} という id はありません。`);
 }
 
 export const GIB = hayasa.GIB;

@@ -1,6 +1,6 @@
 // Labelled fields that say beside themselves what is wrong with what was typed.
 
-import { h } from "./dom.mjs";
+import { h, replace } from "./dom.mjs";
 import { plainNumber, readNumber } from "./input.mjs";
 import { later, lost } from "./later.mjs";
 
@@ -94,7 +94,7 @@ export function textField({ label, value, onvalue }) {
 }
 
 /**
- * A menu.
+ * A menu. Until a reader goes there it holds only what is chosen: of a model and a machine there are hundreds.
  * @param {object} options
  * @param {string} options.label
  * @param {Array<[string, Array<[string, string]>]>} options.groups - Titles and pairs of value and text; an untitled
@@ -108,13 +108,26 @@ export function textField({ label, value, onvalue }) {
  */
 export function menu({ label, groups, value, long = false, onvalue }) {
   const id = freshId();
-  const options = (pairs) => pairs.map(([name, text]) => h("option", { value: name }, text));
-  const select = h(
-    "select",
-    { id, onchange: () => onvalue(select.value) },
-    groups.map(([title, pairs]) => (title ? h("optgroup", { label: title }, options(pairs)) : options(pairs))),
-  );
+  const pairs = groups.flatMap((group) => group[1]);
+  const texts = new Map(pairs);
+  let whole = false;
+  let said = () => "";
+  const textOf = (name) => texts.get(name) + said(name);
+  const options = (names) => names.map(([name]) => h("option", { value: name }, textOf(name)));
+  const fill = () => {
+    if (whole) return;
+    whole = true;
+    const chosen = select.value;
+    replace(
+      select,
+      groups.map(([title, names]) => (title ? h("optgroup", { label: title }, options(names)) : options(names))),
+    );
+    select.value = chosen;
+  };
+  // A finger or a mouse is there before it opens, and keys go where the focus is.
+  const select = h("select", { id, onpointerdown: fill, onfocus: fill, onchange: () => onvalue(select.value) });
   const set = (wanted) => {
+    if (!whole) replace(select, options(pairs.filter(([name]) => name === wanted)));
     select.value = wanted;
   };
   set(value);
@@ -123,10 +136,9 @@ export function menu({ label, groups, value, long = false, onvalue }) {
     select.focus(); // which says what was taken; a phone puts its keys away
     onvalue(found, amounts);
   };
-  const pairs = groups.flatMap((group) => group[1]);
-  const texts = new Map(pairs);
   const mark = (say) => {
-    for (const option of select.options) option.textContent = texts.get(option.value) + say(option.value);
+    said = say;
+    for (const option of select.options) option.textContent = textOf(option.value);
   };
   const found = long && finder(label, `${id}-found`, (input, list) => ({ input, list, pairs, take }));
   return { element: h("div.hy-field", {}, h("label", { for: id }, label), found, select), select, mark, set };

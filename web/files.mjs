@@ -2,6 +2,7 @@
 // the weights is read, or a published config.json.
 
 import { guarded, unguarded } from "./address.mjs";
+import { modelsByArchitecture } from "./architectures.mjs";
 import { brought } from "./brought.mjs";
 import { hayasa, makeModel, rowsOf, significant, tables } from "./estimator.mjs";
 import { fileData } from "./file-data.mjs";
@@ -22,13 +23,6 @@ import { AS_THE_FILE, FROM_FILE } from "./state.mjs";
 const FIRST_BYTES = 2 ** 20; // most headers are larger: their vocabulary takes some MB
 const MAGIC = "GGUF";
 
-const released = new Map();
-const places = new Map();
-for (const [index, { id }] of [...tables.models.values()].entries()) {
-  const row = rowsOf(fileData.models)[index];
-  released.set(id, row.released);
-  places.set(id, row.place);
-}
 const blocks = $dict(
   rowsOf(fileData.blocks).map(({ id, number, block_weights, bits_per_weight }) => [
     number,
@@ -42,11 +36,7 @@ Object.assign(brought, {
   format_of_file_type: (number) => listedFormat(fileData.file_types[number]),
   gguf_block_types: () => blocks,
   is_weight_format: (id) => tables.weight_formats.has(id),
-  models_of_architecture: (architecture) =>
-    [...tables.models.values()]
-      .filter(({ gguf_architecture }) => gguf_architecture === architecture)
-      .sort((a, b) => places.get(a.id) - places.get(b.id))
-      .map((model) => Object.freeze([model, released.get(model.id)])),
+  models_of_architecture: modelsByArchitecture(rowsOf(fileData.models)),
   parsed_json: parsedJson,
   text_at: ({ bytes }, start, size) => decoded(part(bytes, start, size), { ignoreBOM: true }),
   whole_number_at: ({ bytes }, start, size, signed) => {

@@ -69,6 +69,7 @@ const overSwatch = () =>
 const usableMark = (x) => [
   s("line.hy-limit", { x1: x, x2: x, y1: BAR_TOP - 8, y2: BAR_TOP + BAR_HEIGHT + 4 }),
   s("text.hy-tick", { x: x - 4, y: BAR_TOP - 10, "text-anchor": "end" }, "ここまで使える"),
+  s("text.hy-tick", { x: x + 4, y: BAR_TOP - 10 }, "macOSなどが使う"),
 ];
 
 const axesOf = (area, x, y, { longest, yTicks }) =>
@@ -118,8 +119,8 @@ function fillingOf(model, { models, bandwidth, capacity, longest }, width) {
     axesOf(area, x, y, { longest, yTicks }),
     line,
     beyond,
-    wall,
     at,
+    wall,
   );
   const state = (t) => {
     const tokens = tokensAt(t);

@@ -22,6 +22,7 @@ const formatError = ({ bytes, rows }, fit) => meanError(rows, (bandwidth) => spe
 /** Build the figure; `data` holds the measured rows of each format, and the two numbers of least squares. */
 export function mountFitting(root, { formats, fit } = fittingData) {
   const bound = { eta: 1, wait_s: 0 };
+  const best = []; // what the reader has found: with η alone, with t₀, too
   stage(root, {
     title: "二つの数を、手で探す",
     intro: "はじめは上限の線です。ηだけを動かして、誤差をどこまで小さくできるでしょうか。次に、t₀も動かしてください。",
@@ -48,19 +49,27 @@ export function mountFitting(root, { formats, fit } = fittingData) {
         " 最小二乗法の線を重ねる",
       ),
     ],
-    draw: (state, width) => fittingOf(state, formats, fit, width),
+    draw: (state, width) => fittingOf(state, best, { formats, fit, width }),
   });
 }
 
-function fittingOf({ eta, wait_s, shown }, formats, fit, width) {
+const twoNumbers = ({ eta, wait_s }, digits) =>
+  `η = ${(100 * eta).toFixed(1)}%${wait_s ? `、t₀ = ${(1000 * wait_s).toFixed(digits)}ミリ秒` : ""}`;
+
+function fittingOf({ eta, wait_s, shown }, best, { formats, fit, width }) {
   const paper = speedPaper({ width, top: FASTEST, title: "帯域幅と速さ。線は二つの数の式" });
   const lineOf = ({ bytes }, numbers) =>
     Array.from({ length: SAMPLES + 1 }, (_, i) => (i / SAMPLES) * WIDEST)
       .map((bandwidth) => [bandwidth, speedBy(bytes, bandwidth, numbers)])
       .filter(([, speed]) => speed <= paper.end)
       .map(([bandwidth, speed]) => [paper.x(bandwidth), paper.y(speed)]);
-  const mine = { eta, wait_s };
-  const news = `${formats.reduce((sum, { rows }) => sum + rows.length, 0)}行から、平均で${percent(errorOfFit(formats, mine))}外れています。`;
+  const mine = { eta, wait_s, error: errorOfFit(formats, { eta, wait_s }) };
+  const way = wait_s ? 1 : 0;
+  if (!(best[way]?.error <= mine.error)) best[way] = mine;
+  const found = ["ηだけで", "t₀も動かして"].flatMap((how, i) =>
+    best[i] ? `${how}${percent(best[i].error)}（${twoNumbers(best[i], 1)}）` : [],
+  );
+  const news = `${formats.reduce((sum, { rows }) => sum + rows.length, 0)}個の実測から、平均で${percent(mine.error)}外れています。`;
   return {
     figure: paper.pictureOf(
       formats.map((format, i) => [
@@ -71,12 +80,13 @@ function fittingOf({ eta, wait_s, shown }, formats, fit, width) {
     ),
     lines: [
       { text: news },
+      { text: `これまでの最小は、${found.join("、")}です。` },
       ...formats.map((format, i) => ({
         mark: smallMarker(i, { "aria-hidden": "true" }),
         text: `${format.name}（${format.read}）：平均${percent(formatError(format, mine))}`,
       })),
       shown && {
-        text: `破線は、最小二乗法の二つの数（η = ${(100 * fit.eta).toFixed(1)}%、t₀ = ${(1000 * fit.wait_s).toFixed(2)}ミリ秒）です。平均で${percent(errorOfFit(formats, fit))}外れます。`,
+        text: `破線は、最小二乗法の二つの数（${twoNumbers(fit, 2)}）です。平均で${percent(errorOfFit(formats, fit))}外れます。`,
       },
     ].filter(Boolean),
     news,

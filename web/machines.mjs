@@ -63,9 +63,9 @@ function machineCard(tables, machine, index, change, remove) {
     value: isListed(machine.device) ? machine.device : OWN_CHOICE,
     onvalue: (value, said = {}) => {
       const chosen = { device: value === OWN_CHOICE ? deviceExample(tables) : value, memory_bytes: null };
-      if (tables.devices.get(value)?.memory_options_bytes.includes(said.memoryGb * GIB)) {
-        chosen.memory_bytes = said.memoryGb * GIB;
-      }
+      const options = tables.devices.get(value)?.memory_options_bytes;
+      const bytes = said.memoryGb * GIB;
+      if (bytes && (options?.length === 0 || options?.includes(bytes))) chosen.memory_bytes = bytes;
       set(said.devices ? { ...chosen, devices: said.devices } : chosen);
       if (said.devices) count.set(said.devices);
       replace(details, deviceDetails(chosen));
@@ -73,7 +73,7 @@ function machineCard(tables, machine, index, change, remove) {
   });
   const deviceDetails = (chosen) =>
     isListed(chosen.device)
-      ? memoryMenu(tables, chosen, set)
+      ? memoryField(tables, chosen, set)
       : parts.below?.ownDevice(tables, chosen.device, index, change);
   const count = numberField({
     rule: numberRules(tables.constants).devices,
@@ -97,9 +97,15 @@ function removeButton(index, remove) {
   return h("button.hy-button.hy-remove", attributes, "外す");
 }
 
-function memoryMenu(tables, { device, memory_bytes }, set) {
+// Of the amounts that it is sold with, or what the reader has put into it.
+function memoryField(tables, { device, memory_bytes }, set) {
   const options = tables.devices.get(device).memory_options_bytes;
-  if (options.length < 2) return null;
+  if (options.length === 1) return null;
+  if (!options.length) {
+    const rule = numberRules(tables.constants).memory_bytes;
+    const onvalue = (bytes, done) => set({ memory_bytes: bytes }, done);
+    return numberField({ rule, value: memory_bytes, factor: GIB, unit: "GB", onvalue }).element;
+  }
   return menu({
     label: "メモリ",
     groups: [["", options.map((bytes) => [String(bytes), `${bytes / GIB} GB`])]],

@@ -4,7 +4,8 @@ import { withCommas } from "./commas.mjs";
 import { s } from "./dom.mjs";
 
 const MARKERS = ["circle", "square", "diamond", "triangle"];
-const LABEL = 64; // pixels that a label and the blank beside it need
+const DIGIT = 7.2; // pixels of a digit in a label
+const BLANK = 8; // between labels
 
 /**
  * The marker of a machine: its shape tells it apart where colours do not.
@@ -84,14 +85,16 @@ export function picture({ width, height, title }, ...parts) {
 // Lines and labels of ticks at places in pixels, and the names of the axes.
 export function axes({ left, right, top, bottom }, { xLabel, yLabel = "", xTicks, yTicks }) {
   const last = xTicks.length - 1;
-  // On a narrow screen every second label or fewer, the last one always.
-  const every = Math.ceil(xTicks.length / Math.max(1, Math.floor((right - left) / LABEL)));
   const middle = { "text-anchor": "middle" };
+  const anchor = (at) => (at > right - 1 ? { "text-anchor": "end" } : middle);
+  // On a narrow screen every second label or fewer, the last one always.
+  let every = 1;
+  const isNamed = (_, i) => (last - i) % every === 0;
+  while (areCrowded(xTicks.filter(isNamed), right)) every += 1;
   return [
     xTicks.map(({ at, text, lined }, i) => [
       lined && s("line.hy-grid", { x1: at, x2: at, y1: top, y2: bottom }),
-      (last - i) % every === 0 &&
-        s("text.hy-tick", { x: at, y: bottom + 17, "text-anchor": at > right - 1 ? "end" : "middle" }, text),
+      isNamed(at, i) && s("text.hy-tick", { x: at, y: bottom + 17, ...anchor(at) }, text),
     ]),
     yTicks.map(({ at, text }) => [
       s("line.hy-grid", { x1: left, x2: right, y1: at, y2: at }),
@@ -100,6 +103,16 @@ export function axes({ left, right, top, bottom }, { xLabel, yLabel = "", xTicks
     s("text.hy-axis", { x: (left + right) / 2, y: bottom + 38, ...middle }, xLabel),
     yLabel && s("text.hy-axis", { transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, ...middle }, yLabel),
   ];
+}
+
+// Whether labels touch each other; one at the right end stands left of its tick.
+function areCrowded(ticks, right) {
+  const places = ticks.map(({ at, text }) => {
+    const wide = DIGIT * text.length;
+    const from = at > right - 1 ? at - wide : at - wide / 2;
+    return { from, to: from + wide };
+  });
+  return places.some(({ from }, i) => i && from < places[i - 1].to + BLANK);
 }
 
 export function curve(index, points) {

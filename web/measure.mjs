@@ -1,7 +1,7 @@
 // この機械を測る: what is measured and for how long is chosen, then measured, then held against what hayasa says.
 
 import { announcer } from "./announcer.mjs";
-import { h, replace } from "./dom.mjs";
+import { h, nextTask, replace } from "./dom.mjs";
 import { tables } from "./estimator.mjs";
 import { menu } from "./fields.mjs";
 import { Halt } from "./measure-formats.mjs";
@@ -27,9 +27,10 @@ const HIDDEN = "ページが隠れたので、途中で止めました。隠れ�
  * Build the page's instrument inside an element.
  * @param {HTMLElement} root - What is in it is replaced.
  */
-export function mountMeasure(root) {
+export async function mountMeasure(root) {
   const instrument = new Instrument();
   replace(root, instrument.elements);
+  await nextTask(); // to be told the name of the GPU takes as long
   instrument.open();
 }
 
@@ -122,7 +123,7 @@ class Instrument {
   }
 
   guessDevice(said) {
-    const found = devicesCalled(said, tables.devices.values());
+    const found = devicesCalled(said, tables.devices.rows);
     if (!found.length) return;
     this.choose(found[0]);
     const others = found.length > 1 ? "コアの数やメモリの量は分からないので、確かめてください。" : "";
@@ -175,11 +176,10 @@ class Instrument {
     const summary = this.record
       ? summaryOf(this.record)
       : this.shared && { ...this.shared, device: this.chosen.device };
-    const width = this.result.clientWidth;
     replace(
       this.result,
       [...this.problems, ...(this.record?.problems ?? [])].map((text) => h("p.hy-notice", {}, text)),
-      summary && resultParts({ tables, summary, record: this.record, width }),
+      summary && resultParts({ tables, summary, record: this.record, width: this.result.clientWidth }),
       this.record && this.keeping(summary),
     );
   }
@@ -208,6 +208,13 @@ class Instrument {
           "hayasaを入れた機械では、次のようにすると、llama.cppの見積りと比べて、普通の速さかどうかを答えます。",
         ),
         h("pre.hy-code", { tabindex: 0, "aria-label": "hayasaで比べるコマンド" }, commands.join("\n")),
+        h(
+          "p",
+          {},
+          "hayasaがなくても、写した記録を",
+          h("a", { href: "calculator.html" }, "速度計算機"),
+          "の「測った速さが普通かを確かめる」に貼り付ければ、同じ答えが出ます。",
+        ),
       ],
     );
   }

@@ -1,6 +1,6 @@
 // Values found by words of their names: a list opens beneath a field, and keys and fingers go through it.
 
-import { h, replace } from "./dom.mjs";
+import { afterPaint, h, replace } from "./dom.mjs";
 import { namesData } from "./names-data.mjs";
 import { OWN_CHOICE } from "./shelves.mjs";
 
@@ -70,6 +70,7 @@ export function findNames({ input, list, pairs, take }) {
   list.addEventListener("mousedown", (event) => event.preventDefault()); // whoever taps a name has not left the field
   list.addEventListener("click", (event) => takeFrom(event.target.closest("[role=option]")));
   offer(input.value);
+  afterPaint(() => pairs.forEach(spellingsOf)); // before the first key is pressed
 }
 
 const NOTHING = "この名前のものはありません。";
@@ -78,7 +79,7 @@ const NOTHING = "この名前のものはありません。";
 const SAID = [
   [/\S+\/(?=\S)/g, ""], // whose it is
   [
-    /[\s.:_-](?:i?q[1-8](?:_\w+)?|[48][\s-]?bit|4ビット|8ビット|[bf]*p?16|fp8|mxfp4|nvfp4|gguf|mlx|awq|gptq)(?![a-z\d])/g,
+    /[\s.:_-](?:i?q[1-8](?:_\w+)?|[48][\s-]?bit|4ビット|8ビット|[bf]*p?16|fp8|mxfp4|nvfp4|gguf|mlx|awq|gptq|qat|mtp)(?![a-z\d])/g,
     " ",
   ], // formats
   [
@@ -86,6 +87,7 @@ const SAID = [
     " apple ",
   ],
   [/(?:\d+(?:\.\d)?)?(?:inch|インチ)/g, " "],
+  [/(m\d)\s*(?:air|mini)/g, "$1"],
   [/ノート(?:pc|パソコン)?|ラップトップ/g, " laptop "],
   [/ラズパイ/g, " raspberry "],
   [/ジ[ェー]?フォース/g, " geforce "],
@@ -100,8 +102,9 @@ const SAID = [
   [/ディープシーク/g, " deepseek "],
   [/搭載|モデル|メモリー?|ゲーミング|デスクトップ|パソコン|グラボ|の(?=[\sa-z\d]|$)/g, " "],
 ];
-const COUNT = /^\s*(\d{1,2})\s*[x×]\s*(?=\S)|\s?×\s*(\d{1,2})\s*$|(\d{1,2})\s*[枚台](?:の|\s|$)/;
-const AMOUNT = /^(\d+)gb?$/;
+const COUNT = /^\s*(\d{1,2})\s*[x×]\s*(?=\S)|\s?×\s*(\d{1,2})\s*$|(\d{1,2})\s*[枚台](?:の|挿し|\s|$)/;
+const COUNT_LAST = /^(.*\d.*)\sx\s*(\d{1,2})\s*$/; // "A6000 x2", but no Snapdragon X2
+const AMOUNT = /^(\d+)gb?$|^(16|18|24|32|36|48|64|96|128|192|256|512)$/;
 const BETWEEN = /[\s\-_/+・、,:：()[\]「」]+/;
 const alike = (text) => text.normalize("NFKC").toLowerCase();
 
@@ -112,7 +115,7 @@ const alike = (text) => text.normalize("NFKC").toLowerCase();
  *   among them; what memory was typed, and how many devices.
  */
 export function readTyped(typed) {
-  const text = alike(typed);
+  const text = alike(typed).replace(COUNT_LAST, "$2x $1");
   const count = COUNT.exec(text);
   const words = SAID.reduce((said, [word, meant]) => said.replaceAll(word, meant), text.replace(COUNT, " "))
     .split(BETWEEN)
@@ -120,7 +123,10 @@ export function readTyped(typed) {
   const memory = words.map((word) => AMOUNT.exec(word)).find(Boolean);
   return {
     words,
-    amounts: { memoryGb: memory && Number(memory[1]), devices: count && Number(count[1] ?? count[2] ?? count[3]) },
+    amounts: {
+      memoryGb: memory && Number(memory[1] ?? memory[2]),
+      devices: count && Number(count[1] ?? count[2] ?? count[3]),
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 // The 18 bytes of a Q4_0 block: turn a bit, and see which of its 32 weights change.
 
+import { withCommas } from "./commas.mjs";
 import { h, replace, s } from "./dom.mjs";
 import { axes, linearTicks, picture, tickText } from "./marks.mjs";
 import { nibblesData } from "./nibbles-data.mjs";
@@ -7,7 +8,7 @@ import { stage } from "./stage.mjs";
 
 const WEIGHTS = 32;
 const SCALE_BYTES = 2;
-const HEIGHT = 220;
+const HEIGHT = 240;
 
 /**
  * Read a number of 16 bits with 5 bits of exponent (IEEE 754 binary16).
@@ -57,9 +58,14 @@ export function mountNibbles(root, { block } = nibblesData) {
 function controlsOf(original, set) {
   let [bytes, open] = [original, SCALE_BYTES];
   const bits = h("div.hy-bits", { role: "group", "aria-label": "選んだバイトのビット" });
+  const halves = h("div.hy-halves", { "aria-hidden": "true" }); // the buttons say it themselves
   const chips = original.map(() => h("span"));
   const show = () => {
     for (const [i, chip] of chips.entries()) chip.textContent = hex(bytes[i]);
+    replace(
+      halves,
+      halvesOf(open).map((name) => h("span", {}, name)),
+    );
     for (const [i, button] of [...bits.children].entries()) {
       const isOn = Boolean(bytes[open] & (128 >> i));
       button.textContent = Number(isOn);
@@ -100,7 +106,9 @@ function controlsOf(original, set) {
   };
   show();
   return [
+    h("p", {}, "二重の枠の2バイトが、32個に掛ける倍率です。ほかの16バイトには、重みが2個ずつ入っています。"),
     h("div.hy-bytes", { role: "radiogroup", "aria-label": "バイト" }, radios),
+    halves,
     bits,
     h("p.hy-actions", {}, h("button.hy-button", { type: "button", onclick: again }, "もとに戻す")),
   ];
@@ -108,7 +116,7 @@ function controlsOf(original, set) {
 
 const hex = (byte) => byte.toString(16).padStart(2, "0");
 const number = (value) =>
-  (Number.isFinite(value) ? Number(value.toPrecision(4)).toString() : "表せない値").replace("-", "−");
+  Number.isFinite(value) ? withCommas(Number(value.toPrecision(4))).replaceAll("-", "−") : "表せない値";
 
 function bitName(byte, bit) {
   if (byte < SCALE_BYTES) return `倍率の下から${8 * byte + bit + 1}番目のビット`;
@@ -116,16 +124,26 @@ function bitName(byte, bit) {
   return `${bit < 4 ? low : high}番の重みの${2 ** (bit % 4)}の位`;
 }
 
+// What the upper and the lower four bits of a byte are.
+function halvesOf(byte) {
+  if (byte < SCALE_BYTES) return [`倍率の${["下", "上"][byte]}の8ビット`];
+  return weightsIn(byte)
+    .reverse()
+    .map((i) => `${i}番の重み`);
+}
+
+const stepsFor = (weights) => linearTicks(Math.max(...weights.filter(Number.isFinite).map(Math.abs)), 2);
+
 function weightsChart(before, after, chosen, width) {
-  const area = { left: 56, right: width - 12, top: 12, bottom: HEIGHT - 46 };
-  const all = [...before, ...after].filter(Number.isFinite).map(Math.abs);
-  const steps = linearTicks(Math.max(...all), 2);
+  const area = { left: 56, right: width - 12, top: 32, bottom: HEIGHT - 46 };
+  const steps = stepsFor([...before, ...after]);
   const end = steps.at(-1);
   const x = (i) => area.left + ((i + 0.5) / WEIGHTS) * (area.right - area.left);
   const y = (value) => (area.top + area.bottom) / 2 - (value / end) * ((area.bottom - area.top) / 2);
   const ticks = [...steps.slice(1).map((step) => -step), ...steps];
   return picture(
     { width, height: HEIGHT, title: "1ブロックの32個の重み" },
+    s("text.hy-tick", { x: 8, y: 16 }, "重みの値"),
     axes(area, {
       xLabel: "ブロックの中の番号",
       xTicks: [0, 8, 16, 24, 31].map((i) => ({ at: x(i), text: String(i) })),
@@ -150,8 +168,11 @@ function wordsOn(original, { block, byte }) {
   const moved = after.map((value, i) => Math.abs(value - before[i])).filter((by) => by !== 0);
   const largest = Math.max(...moved);
   const changed = moved.length
-    ? `32個のうち${moved.length}個が変わりました。いちばん大きな変化は${number(largest)}です。`
+    ? `32個のうち${moved.length}個が変わりました（白い丸が前の値）。いちばん大きな変化は${number(largest)}です。`
     : "まだ、どの重みも変わっていません。";
+  const [reach, wider] = [before, [...before, ...after]].map((weights) => stepsFor(weights).at(-1));
+  const jump =
+    wider > reach ? [{ text: `縦軸の範囲は、±${tickText(reach)}から±${tickText(wider)}に広がりました。` }] : [];
   const scale = number(half(block[0], block[1]));
   const sums = (i) => {
     const packed = block[SCALE_BYTES + (i % 16)];
@@ -161,8 +182,9 @@ function wordsOn(original, { block, byte }) {
   if (byte < SCALE_BYTES) {
     return [
       { text: changed },
+      ...jump,
       { text: `先頭の2バイトは、16ビットの小数で書いた倍率 ${scale} です。32個の重みすべてに掛かります。` },
     ];
   }
-  return [{ text: changed }, ...weightsIn(byte).map(sums)];
+  return [{ text: changed }, ...jump, ...weightsIn(byte).map(sums)];
 }

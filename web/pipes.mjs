@@ -25,7 +25,7 @@ export function levels(ends_s, share) {
 }
 
 /** Build the figure; `data` holds the times of both pipes for what can be chosen. */
-export function mountPipes(root, { bits, batches, machines, ...amounts } = pipesData) {
+export function mountPipes(root, { bits, batches, machines, gpu, ...amounts } = pipesData) {
   stage(root, {
     title: "二つの管、空になるのはどちらが後か",
     intro: "左の管は重みを運び、右の管は計算します。どちらのタンクが後まで残るでしょうか。",
@@ -55,15 +55,8 @@ export function mountPipes(root, { bits, batches, machines, ...amounts } = pipes
     draw(state, width) {
       const [i, k] = [bits.indexOf(state.bits), batches.indexOf(state.batch)];
       const { pipes, memory_s, compute_s } = machines[state.machine];
-      const { figure, lines, ...moving } = drawnPipes(
-        pipes,
-        [amounts.bytes[i], amounts.flop[k]],
-        [memory_s[i], compute_s[k]],
-        width,
-        state.batch,
-      );
-      const peaks = `計算力は、元記事と同じく、A100が密なint4、Mac mini M4がNeural Engineの値です。第1章の${amounts.gpu}は、M4のGPUの値です。`;
-      return { figure, lines: [...lines, { text: peaks }], ...moving };
+      const given = { width, gpu, batch: state.batch };
+      return drawnPipes(pipes, [amounts.bytes[i], amounts.flop[k]], [memory_s[i], compute_s[k]], given);
     },
   });
 }
@@ -71,7 +64,7 @@ export function mountPipes(root, { bits, batches, machines, ...amounts } = pipes
 const NAMES = ["重みを運ぶ", "計算する"];
 const inMs = (seconds) => `${Number((seconds * 1000).toPrecision(3))}ミリ秒`;
 
-function drawnPipes(pipes, amounts, ends_s, width, batch) {
+function drawnPipes(pipes, amounts, ends_s, { width, gpu, batch }) {
   const middle = width / 2;
   const tanks = NAMES.map((name, i) => tankOf(name, amounts[i], pipes[i], i, [i ? middle + 8 : 8, middle - 16]));
   const top = TANK + PIPE + 8;
@@ -93,7 +86,7 @@ function drawnPipes(pipes, amounts, ends_s, width, batch) {
   );
   return {
     figure,
-    lines: wordsFor(ends_s, batch),
+    lines: wordsFor(ends_s, { gpu, batch }),
     at(t) {
       const now = (t / FILM_S) * Math.max(...ends_s);
       for (const [i, level] of levels(ends_s, t / FILM_S).entries()) {
@@ -135,7 +128,7 @@ function tankOf(name, amount, { text, decades }, i, [left, wide]) {
   };
 }
 
-function wordsFor(ends_s, batch) {
+function wordsFor(ends_s, { gpu, batch }) {
   const [memory_s, compute_s] = ends_s;
   const slower = memory_s >= compute_s ? 0 : 1;
   const last = Math.max(memory_s, compute_s);
@@ -154,6 +147,9 @@ function wordsFor(ends_s, batch) {
     },
     {
       text: `どちらのタンクも、満杯から始めます（量は上の数字）。管の太さは、Mac mini M4の何倍速いかを対数の目盛で表します。実際の${slowed}分の1の速さで見せます。`,
+    },
+    {
+      text: `計算力は、元記事と同じく、A100が密なint4、Mac mini M4がNeural Engineの値です。第1章の${gpu}は、M4のGPUの値です。`,
     },
   ];
 }

@@ -223,7 +223,10 @@ function kneeOf(data, state, area, ended) {
     return (
       which !== state.seats && [
         s("polyline.hy-roof.hy-chosen", { points: points.join(" ") }),
-        points.slice(-1).map(([cx, cy]) => s("text.hy-tick", { x: cx - 9, y: cy, "text-anchor": "end" }, `${count}席`)),
+        points.map(([cx, cy]) => s("circle.hy-other", { cx, cy, r: 4 })),
+        points
+          .slice(-1)
+          .map(([cx, cy]) => s("text.hy-tick.hy-over-lines", { x: cx - 9, y: cy, "text-anchor": "end" }, `${count}席`)),
       ]
     );
   });

@@ -94,7 +94,7 @@ function laneRow(lane, onchange) {
       "div.hy-lane-head",
       {},
       h(guess ? "label.hy-lane-name" : "span.hy-lane-name", {}, guess, guess && " ", lane.name),
-      h("span.hy-lane-speed", {}, speedOf(lane)),
+      h("span.hy-lane-speed", {}, laneSpeed(lane)),
     ),
     // Who cannot see it has the table below, and what is said in rest.
     h("div.hy-lane-window", { "aria-hidden": "true" }, text),
@@ -123,7 +123,7 @@ function laneDrawer(tokens) {
 
 const KINDS = { measured: "実測", bound: "上限", reader: "およそ" };
 
-function speedOf({ kind, shown, first_token_s }) {
+function laneSpeed({ kind, shown, first_token_s }) {
   const speed = h("span", {}, `${KINDS[kind]} ${shown} トークン/秒`);
   return first_token_s ? [speed, "、", h("span", {}, `最初の一文字まで${seconds(first_token_s)}`)] : speed;
 }

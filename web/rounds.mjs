@@ -134,21 +134,25 @@ function roundsIn({ story, drafter, machine, length, width }) {
   };
 }
 
-// Each round: the letters that were kept, the large model's own one, and those that were thrown away.
-function cellsOf({ text }, rounds, width) {
+// Behind the opening, each round: the letters that were kept, the large model's own one, those that were thrown away.
+function cellsOf({ text, start }, rounds, width) {
   let [x, y] = [0, 0];
-  const groups = rounds.map(({ from, draft, kept }) => {
-    const letters = [...draft.slice(0, kept), text[from + kept] ?? "", ...draft.slice(kept)];
+  const row = (letters, cell) => {
     const cells = letters.map((letter, i) => {
       if (x + SIDEWAYS > width) [x, y] = [0, y + ROUNDS_LINE];
       x += SIDEWAYS;
-      return cellOf(letter, i - kept, x - SIDEWAYS, y);
+      return cell(letter, x - SIDEWAYS, y, i);
     });
     x += GAP;
     return s("g", {}, cells);
+  };
+  const opening = row([...text.slice(0, start)], (letter, left, top) => letterIn("", letter, left, top));
+  const groups = rounds.map(({ from, draft, kept }) => {
+    const letters = [...draft.slice(0, kept), text[from + kept] ?? "", ...draft.slice(kept)];
+    return row(letters, (letter, left, top, i) => cellOf(letter, i - kept, left, top));
   });
   return {
-    parts: groups,
+    parts: [opening, groups],
     bottom: y + ROUNDS_LINE,
     show(done) {
       for (const [i, group] of groups.entries()) group.setAttribute("visibility", i < done ? "visible" : "hidden");
@@ -161,9 +165,12 @@ function cellOf(letter, place, x, y) {
   const kind = place > 0 ? "" : `.hy-lit.hy-series-${place ? KEPT : ROUNDS_OWN}`;
   return [
     s(`rect.hy-cell${kind}`, { x: x + 1, y: y + 1, width: SIDEWAYS - 2, height: ROUNDS_LINE - 4 }),
-    s(`text.${kind ? "hy-inside" : "hy-thrown"}`, { x: x + SIDEWAYS / 2, y: y + 16, "text-anchor": "middle" }, letter),
+    letterIn(kind ? ".hy-inside" : ".hy-thrown", letter, x, y),
   ];
 }
+
+const letterIn = (kind, letter, x, y) =>
+  s(`text${kind}`, { x: x + SIDEWAYS / 2, y: y + 16, "text-anchor": "middle" }, letter);
 
 // How far both are at the same time.
 function barsOf(top, width) {
@@ -198,23 +205,27 @@ function gainOf({ drafter, machine, length, top, width }) {
   const mean = s(`circle.hy-mark.hy-filled.hy-series-${KEPT}`, { cx: x(length), r: 6 });
   return {
     parts: [
-      s("text.hy-tick", { x: 0, y: top - 14 }, "下書きなしに対する倍率"),
+      s("text.hy-tick", { x: 0, y: top - 14 }, "下書きなしの何倍か（点：ここまで、線：式）"),
       axes(area, {
         xLabel: "下書きの長さγ",
         xTicks: gains.map((_, n) => ({ at: x(n), text: String(n) })),
         yTicks: ticks.map((tick) => ({ at: y(tick), text: tickText(tick) })),
       }),
       s("line.hy-chosen", { x1: x(length), x2: x(length), y1: area.top, y2: area.bottom }),
-      curve(
-        1,
-        gains.map((gain, n) => [x(n), y(gain)]),
-      ),
       s(
-        "text.hy-label.hy-over-lines",
-        { x: x(best), y: y(gains[best]) - 12, "text-anchor": best ? "middle" : "start" },
-        "最良",
+        "g.hy-answers",
+        {},
+        curve(
+          1,
+          gains.map((gain, n) => [x(n), y(gain)]),
+        ),
+        s(
+          "text.hy-label.hy-over-lines",
+          { x: x(best), y: y(gains[best]) + 22, "text-anchor": best ? "middle" : "start" },
+          "最良",
+        ),
+        s("circle.hy-mark.hy-hollow.hy-series-1", { cx: x(best), cy: y(gains[best]), r: 5 }),
       ),
-      s("circle.hy-mark.hy-hollow.hy-series-1", { cx: x(best), cy: y(gains[best]), r: 5 }),
       mean,
     ],
     bottom: area.bottom,

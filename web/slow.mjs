@@ -77,7 +77,10 @@ function slowMotion(data, width) {
       {
         text: `四角の面積が容量と計算力、管の太さが帯域幅です（どれも実際の比）。管の中の区切り一つが、重み${data.parcel}です。`,
       },
-      { mark: swatch(1), text: `細長い箱に${load}たまるたびに、計算ユニットが計算します。つまみを動かせば、先を見られます。` },
+      {
+        mark: swatch(1),
+        text: `細長い箱に${load}たまるたびに、計算ユニットが計算します。つまみを動かすと、先の時刻も見られます。`,
+      },
       ...machines.map(({ name, transfer_s, compute_s }) => ({
         answers: true,
         text: `${name}：${load}を運ぶのに${micro(transfer_s)}、計算するのに${micro(compute_s)}。働くのは、時間の${Math.round((100 * compute_s) / transfer_s)}%です。`,

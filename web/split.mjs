@@ -11,6 +11,8 @@ const ROOM = 12;
 const WAY = 140;
 const SPEEDS = 120;
 const THINNEST = 4;
+const STRIPES = 6; // pixels of a layer with a gap beside it
+const TOO_FEW = 2; // layers outside, less than are needed, that can be tried
 
 /**
  * Tell what a token waits for, and whether the GPU has room.
@@ -31,26 +33,31 @@ export function fewest(way, usable) {
   return way.on_gpu.findIndex((bytes) => bytes <= usable);
 }
 
+const fewestOfAll = ({ ways }, usable) => Math.min(...ways.map((way) => fewest(way, usable)));
+const leastShown = (model, usable) => fewestOfAll(model, usable) - TOO_FEW;
+
 /** Build the figure; `data` says what lies where, and what is waited for, by model, way and number of layers. */
 export function mountSplit(root, data = splitData) {
   const { models, rams } = data;
-  const initial = { ...DRAWN_AT_ONCE, outside: models.map(({ layers }) => layers) };
+  const all = models.map(({ layers }) => layers);
+  const initial = { ...DRAWN_AT_ONCE, outside: all, farthest: all };
   stage(root, {
     title: "層を、GPUとCPU側のどちらに置くか",
     intro:
       "RTX 4090（24\u00a0GB）に載らないモデルです。外に置いた層をGPUへ戻していくと、どこまで速くなるでしょうか。MoEでは、層ごと外に置くのと、専門家だけを外に置くのを比べます。CPU側のメモリが足りなければ、あふれた分はSSDから読みます。",
     initial,
     controls(set) {
-      let { outside } = initial;
+      let { outside, farthest } = initial;
       const sliders = models.map(({ layers }, i) =>
         control({
           label: "外に置く層",
-          values: Array.from({ length: layers + 1 }, (_, n) => n),
+          values: Array.from({ length: layers + 1 }, (_, n) => n).slice(leastShown(models[i], data.usable)),
           value: layers,
           text: (n) => `${n}層（${layers}層のうち）`,
           onvalue(n) {
             outside = outside.with(i, n);
-            set({ outside });
+            farthest = farthest.with(i, Math.min(farthest[i], n));
+            set({ outside, farthest });
           },
         }),
       );
@@ -70,13 +77,14 @@ export function mountSplit(root, data = splitData) {
         ),
         choices(
           "CPU側のメモリ",
-          rams.map(({ name }) => `CPU側のメモリ\u00a0${name}`),
+          rams.map(({ name }, i) => (i ? name : `CPU側のメモリ\u00a0${name}`)),
           (ram) => set({ ram }),
         ),
         sliders,
       ];
     },
-    draw: ({ model, ram, outside }, width) => chosenSplit(data, models[model], { ram, outside: outside[model] }, width),
+    draw: ({ model, ram, outside, farthest }, width) =>
+      chosenSplit(data, models[model], { ram, outside: outside[model], farthest: farthest[model] }, width),
   });
 }
 
@@ -120,6 +128,7 @@ function chosenSplit(data, model, place, width) {
 function wayRows(data, model, way, { parts, token_s, left }, { ram, outside, top, x, width }) {
   const { layers, experts } = model;
   const wide = (width - 16) / layers;
+  const gap = wide < STRIPES ? 0 : 1;
   const cut = way.name === "層ごと" ? 0 : Math.max(THINNEST, (1 - experts) * LAYER_STRIP);
   const onHost = way.on_host[outside];
   const onDisk = onHost ? Math.max(0, 1 - data.rams[ram].usable / onHost) * outside : 0;
@@ -129,12 +138,15 @@ function wayRows(data, model, way, { parts, token_s, left }, { ram, outside, top
       class: `hy-work hy-series-${series}`,
       d: Array.from({ length: Math.ceil(to) - Math.floor(from) }, (_, i) => {
         const [start, end] = [Math.max(from, Math.floor(from) + i), Math.min(to, Math.floor(from) + i + 1)];
-        return `M${8 + start * wide} ${y}h${Math.max(0.5, (end - start) * wide - 1)}v${height}h${-Math.max(0.5, (end - start) * wide - 1)}z`;
+        const long = Math.max(0.5, (end - start) * wide - gap);
+        return `M${8 + start * wide} ${y}h${long}v${height}h${-long}z`;
       }).join(""),
     });
   const y = top + 24;
-  const room = (bytes) => (bytes / way.on_gpu[0]) * (width - 16);
+  const most = Math.max(...model.ways.map((one) => one.on_gpu[leastShown(model, data.usable)]));
+  const room = (bytes) => (bytes / most) * (width - 16);
   const fits = left >= 0;
+  const bar = { x: 8, y: y + LAYER_STRIP + 8, height: ROOM };
   let end = 0;
   return [
     s("text.hy-label", { x: 8, y: top + 16 }, wayName(way.name)),
@@ -147,14 +159,9 @@ function wayRows(data, model, way, { parts, token_s, left }, { ram, outside, top
     strip(3, outside - onDisk, outside, y, LAYER_STRIP - cut),
     cut > 0 && strip(0, 0, outside, y + LAYER_STRIP - cut, cut),
     strip(0, outside, layers, y, LAYER_STRIP),
-    s("rect", {
-      class: fits ? "hy-work hy-series-0" : "hy-over",
-      x: 8,
-      y: y + LAYER_STRIP + 8,
-      width: room(way.on_gpu[outside]),
-      height: ROOM,
-    }),
-    s("rect.hy-tank", { x: 8, y: y + LAYER_STRIP + 8, width: room(data.usable), height: ROOM }),
+    s("rect.hy-work.hy-series-0", { ...bar, width: room(Math.min(way.on_gpu[outside], data.usable)) }),
+    !fits && s("rect.hy-over", { ...bar, x: 8 + room(data.usable), width: room(-left) }),
+    s("rect.hy-tank", { ...bar, width: room(data.usable) }),
     s(
       "text.hy-tick",
       { x: 8, y: y + LAYER_STRIP + 36 },
@@ -172,14 +179,16 @@ function wayRows(data, model, way, { parts, token_s, left }, { ram, outside, top
   ];
 }
 
-// The speed of every split that fits, by the layers outside.
-function speedsOf(data, { ways, layers }, { ram, outside }, area) {
+// The speed of every split that fits, by the layers outside, as far as the reader has come.
+function speedsOf(data, model, { ram, outside, farthest }, area) {
+  const { ways, layers } = model;
   const speed = (way, n) => 1 / waited(way, data.usable, ram, n).token_s;
   const ticks = linearTicks(Math.max(...ways.map((way) => speed(way, fewest(way, data.usable)))), 3);
-  const x = (n) => area.left + (n / layers) * (area.right - area.left);
+  const first = leastShown(model, data.usable);
+  const x = (n) => area.left + ((n - first) / (layers - first)) * (area.right - area.left);
   const y = (value) => area.bottom - (value / ticks.at(-1)) * (area.bottom - area.top);
   const lines = ways.map((way, i) => {
-    const from = fewest(way, data.usable);
+    const from = Math.max(farthest, fewest(way, data.usable));
     const points = Array.from({ length: layers + 1 - from }, (_, k) => `${x(from + k)},${y(speed(way, from + k))}`);
     return [
       s("polyline", { class: `hy-roof hy-plain${i ? " hy-beyond" : ""}`, points: points.join(" ") }),
@@ -187,21 +196,18 @@ function speedsOf(data, { ways, layers }, { ram, outside }, area) {
         s("circle.hy-mark.hy-filled.hy-plain", { cx: x(outside), cy: y(speed(way, outside)), r: 5 }),
     ];
   });
-  const least = Math.min(...ways.map((way) => fewest(way, data.usable)));
-  const without = { x: x(least / 2), y: (area.top + area.bottom) / 2 + 14, "text-anchor": "middle" };
+  const [, step] = linearTicks(layers - first, 5);
+  const full = fewestOfAll(model, data.usable);
   return [
-    s("line.hy-limit", { x1: x(least), x2: x(least), y1: area.top, y2: area.bottom }),
-    s(
-      "text.hy-tick.hy-over-lines",
-      { x: x(least) - 5, y: area.bottom - 6, "text-anchor": "end" },
-      `${least}層で、GPUは満杯`,
-    ),
-    s("text.hy-tick.hy-over-lines", without, "GPUに入りません"),
+    farthest <= full && [
+      s("line.hy-limit", { x1: x(full), x2: x(full), y1: area.top, y2: area.bottom }),
+      s("text.hy-tick.hy-over-lines", { x: x(full) + 5, y: area.bottom - 6 }, `${full}層で、GPUは満杯`),
+    ],
     s("text.hy-tick", { x: 8, y: area.top - 12 }, `速さ（トークン/秒${ways.length > 1 ? "。点線は専門家だけ" : ""}）`),
     axes(area, {
       xLabel: "外に置く層",
-      xTicks: linearTicks(layers, 4)
-        .filter((n) => n <= layers)
+      xTicks: Array.from({ length: layers + 1 }, (_, n) => n)
+        .filter((n) => n > first && n % step === 0)
         .map((n) => ({ at: x(n), text: tickText(n) })),
       yTicks: ticks.map((tick) => ({ at: y(tick), text: tickText(tick) })),
     }),

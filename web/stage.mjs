@@ -21,7 +21,8 @@ let stages = 0;
  * @param {(state: object, width: number) => {figure: SVGElement, lines: Lines|((t: number) => Lines), news?: string,
  *   at?: (t: number) => void, said?: (t: number) => string, drag?: (x: number) => void}} kind.draw - The picture of a
  *   state and the same in words, which may be those of a moment; `Lines` is `Array<{mark?: Node, text: string|Array,
- *   answers?: boolean}>`: what answers the question of the figure is not told before something was moved or started.
+ *   answers?: boolean}>`: what answers the question of the figure is not told before something was moved or, where it moves
+ *   by itself, before it was started; nor is what is drawn in the class `hy-answers` shown.
  *   `news` is what a screen reader hears of the change, `at` moves the picture to a moment, `said` says what has
  *   happened until then, `drag` takes where a finger or a mouse is on the picture, in its pixels: it moves a slider,
  *   which keys move as well.
@@ -39,6 +40,7 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   const moving = () => typeof drawn.lines === "function";
   const tell = () => {
     const lines = moving() ? drawn.lines(moment) : drawn.lines;
+    chart.classList.toggle("hy-untried", !tried);
     refill(readout, lines.filter(({ answers }) => tried || !answers).map(lineOf));
   };
   const show = () => {
@@ -60,8 +62,9 @@ export function stage(root, { title, intro, initial = {}, controls = () => [], d
   };
   const set = (change) => {
     state = Object.freeze({ ...state, ...change });
-    tried = true;
+    tried ||= !movie;
     show();
+    if (!tried) return;
     announce(
       drawn.news ??
         (moving()

@@ -64,10 +64,13 @@ export function numberRules(constants) {
     host_memory_bytes: { label: "主記憶の量", minimum: 0, maximum: 1e18, optional: true },
     gpu_layers: { label: "GPUに置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
     cpu_moe_layers: { label: "専門家を主記憶に置く層", minimum: 0, maximum: 1000, integer: true, optional: true },
-    find_speed: { label: "1系列あたりの速さ", minimum: 0, maximum: 1e9 },
+    find_speed: { label: "ほしい速さ", minimum: 0, maximum: 1e9 },
+    measured: { label: "書く速さの実測", minimum: 1e-6, maximum: 1e9, optional: true },
+    measured_prompt: { label: "プロンプトの速さの実測", minimum: 1e-6, maximum: 1e9, optional: true },
     yen_per_kwh: { label: "電気の値段", minimum: 0.01, maximum: 1e6, optional: true },
     hours_per_day: { label: "1日に使う時間", minimum: 0.01, maximum: 24, optional: true },
     rated_power_w: { label: "表にない機械の定格の電力", minimum: 0.01, maximum: 1e6, optional: true },
+    memory_bytes: { label: "メモリ", minimum: 2 ** 28, maximum: 2 ** 60, optional: true },
     devices: { label: "台数", minimum: 1, maximum: constants.MAX_DEVICES, integer: true },
     stated_parameters: { label: "パラメータ数", minimum: 1, maximum: 1e16 },
     layers: { label: "層の数", ...size, maximum: 1000 }, // more would take longer than a blink
@@ -110,6 +113,8 @@ const USUAL = {
   rated_power_w: null,
   draft: null, // how drafts are made, a way or a model
   draft_text: null, // for what kind of text; null for all
+  measured: null, // tokens per second that the reader has measured, of writing …
+  measured_prompt: null, // … and of reading the prompt
 };
 
 /**

@@ -15,11 +15,12 @@ const WALK_KINDS = ["Q、K、V、Oの行列", "内積と平均", "gate、up、do
 const DOTS = 1; // of the kinds
 const OUTPUT = 3;
 const BYTES = 2; // of a weight, in 16 bits
-const NAMED = 9; // pixels that a letter of a name needs in its box
+const LETTERS = [9, 13, 9]; // pixels that a letter of a name needs in its box, by kind
 const WALK_EDGE = 8; // heights and places in pixels
 const STRIP = { top: 76, bottom: 94 };
-const LAYER = { top: 112, bottom: 158 };
-const SUM = { top: 206, bottom: 232 };
+const LAYER = { top: 120, bottom: 162 };
+const PATH = 173; // of the token
+const SUM = { top: 226, bottom: 252 };
 
 /**
  * Tell what a token does in a layer.
@@ -108,7 +109,10 @@ function walkOf(model, context, width) {
     strip.show(sum(state.flop) / sum(whole.flop));
     layer.show(Math.min(1, state.layers));
     total.show(state.flop);
-    const words = [`計算 ${giga(sum(state.flop), "GFLOP", 3)}`, `読んだ重み ${giga(state.bytes, "GB", 3)}（16ビット）`];
+    const words = [
+      `計算 ${giga(sum(state.flop), "GFLOP", 3)}`,
+      `読み出した重み ${giga(state.bytes, "GB", 3)}（16ビット）`,
+    ];
     for (const [i, text] of [...words, whereabouts(model, state, t)].entries()) texts[i].textContent = text;
   };
   return {
@@ -123,7 +127,7 @@ function walkOf(model, context, width) {
     at,
     said(t) {
       const state = walked(model, context, t);
-      return `${whereabouts(model, state, t)}。ここまでの計算は${giga(sum(state.flop), "GFLOP")}、読んだ重みは${giga(state.bytes, "GB")}です。`;
+      return `${whereabouts(model, state, t)}。ここまでの計算は${giga(sum(state.flop), "GFLOP")}、読み出した重みは${giga(state.bytes, "GB")}です。`;
     },
   };
 }
@@ -172,6 +176,8 @@ function stepsOf(model, context, { left, right }) {
     done += flop;
     const size = { y: LAYER.top, height: LAYER.bottom - LAYER.top };
     const label = { x: (from + to) / 2, y: middle + 5, "text-anchor": "middle" };
+    const isRoomy = to - from > LETTERS[kind] * name.length + 3;
+    const above = kind === DOTS && to - from > 2 && !isRoomy;
     return {
       from,
       to,
@@ -179,11 +185,15 @@ function stepsOf(model, context, { left, right }) {
       parts: [
         s(`rect.hy-work.hy-yet.hy-series-${kind}`, { x: from, width: to - from, ...size }),
         s("rect.hy-tank", { x: from, width: to - from, ...size }),
+        above && [
+          s("path.hy-axis-line", { d: `M${label.x} ${LAYER.top}v-5` }),
+          s("text.hy-tick.hy-over-lines", { ...label, y: LAYER.top - 8 }, name),
+        ],
       ],
-      label: to - from > NAMED * name.length + 3 && s("text.hy-inside", label, name),
+      label: isRoomy && s("text.hy-inside", label, name),
     };
   });
-  const token = s("circle.hy-mark.hy-hollow.hy-series-1", { cy: middle, r: 7 });
+  const token = s("circle.hy-mark.hy-hollow.hy-series-1", { cy: PATH, r: 6 });
   const groups = [
     ["注意機構", boxes.slice(0, 5)],
     ["FFN", boxes.slice(5)],
@@ -194,8 +204,8 @@ function stepsOf(model, context, { left, right }) {
       groups.map(([name, some]) => {
         const [from, to] = [some[0].from, some.at(-1).to];
         return [
-          s("path.hy-axis-line", { d: `M${from + 2} ${LAYER.bottom + 5}H${to - 2}`, fill: "none" }),
-          s("text.hy-tick", { x: (from + to) / 2, y: LAYER.bottom + 20, "text-anchor": "middle" }, name),
+          s("path.hy-axis-line", { d: `M${from + 2} ${PATH + 12}H${to - 2}`, fill: "none" }),
+          s("text.hy-tick", { x: (from + to) / 2, y: PATH + 27, "text-anchor": "middle" }, name),
         ];
       }),
       token,
@@ -254,7 +264,7 @@ function walkWords({ name, layers, longest, two_p }, context, { flop, bytes }) {
       })),
       { text: last, answers: true },
       {
-        text: `読む重みは、16ビットなら${giga(bytes, "GB")}です。内積と平均は重みを読まず、KVキャッシュを読みます。`,
+        text: `読み出す重みは、16ビットなら${giga(bytes, "GB")}です。内積と平均が読み出すのは、重みではなくKVキャッシュです。`,
       },
       context > longest && { text: `${name}が扱える文脈長は、${count(longest)}トークンまでです。` },
     ].filter(Boolean),

@@ -88,7 +88,7 @@ function chartOf(machines, { count, same, width }) {
           const number = { x: from + wide / 2, y: top + BAR / 2 + 5, "text-anchor": "middle" };
           return [
             s(`rect.hy-wait.hy-series-${k}`, { x: from, y: top + 3, width: wide, height: BAR - 6 }),
-            wide > 14 && s("text.hy-inside", number, String(k + 1)),
+            wide > 8 && s("text.hy-inside", number, String(k + 1)),
           ];
         }),
         s("rect.hy-tank", { x: x(0), y: top + 3, width: x(wholes[i]) - x(0), height: BAR - 6 }),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ class Book:
     lang: str = "ja"
     subtitle: str = ""
     author: str = ""
-    date: str = ""
+    date: str = ""  # as the book's language writes it
+    day: datetime.date | None = None  # the same for machines, where it is one day
     description: str = ""
     entries: tuple[Entry, ...] = ()
     output_dir: str = "_book"
@@ -104,6 +105,7 @@ def read_book(root: Path, problems: Problems) -> Book:
         subtitle=str(book.get("subtitle", "")),
         author=_authors(book.get("author")),
         date=_date(book.get("date"), lang, problems),
+        day=_day(book.get("date")),
         description=str(book.get("description", "")),
         entries=entries,
         output_dir=str(project.get("output-dir", "_book")),
@@ -256,11 +258,17 @@ def _date(value: Any, lang: str, problems: Problems) -> str:
         problems.add(
             CONFIG, "", f"book: date: {value} では、作るたびに違う本になります", "2026-11-22 のように書いてください"
         )
-    try:
-        day = date.fromisoformat(str(value))
-    except ValueError:
+    day = _day(value)
+    if day is None:
         return str(value or "")
     return f"{day.year}年{day.month}月{day.day}日" if lang.startswith("ja") else f"{day:%B} {day.day}, {day.year}"
+
+
+def _day(value: Any) -> datetime.date | None:
+    try:
+        return datetime.date.fromisoformat(str(value))
+    except ValueError:
+        return None
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -36,6 +36,7 @@ class Page:
     number: str = ""  # "3", "A" or ""
     anchors: set[str] = field(default_factory=set)
     toc: bool = True
+    dense: bool = False  # to look things up in: in small letters and two columns where it is printed
     layout: str = "article"  # or "full": without a table of contents the page takes its place
 
     @property
@@ -58,7 +59,7 @@ class Page:
 def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], problems: Problems) -> Page:
     """Take the chapter's first heading (or its YAML title) off the blocks as the page's title."""
     source = manuscript.entry.source
-    title, label, unnumbered = [], "", False
+    title, label, unnumbered, dense = [], "", False, False
     if manuscript.front_matter.get("title"):
         title = pandoc.inlines(str(manuscript.front_matter["title"]))
     else:
@@ -70,11 +71,12 @@ def make_page(book: Book, manuscript: Manuscript, blocks: list[pf.Element], prob
             title, label = list(heading.content), heading.identifier
             # Quarto numbers a notebook's chapter whatever its heading says.
             unnumbered = "unnumbered" in heading.classes and not source.endswith(".ipynb")
+            dense = "dense" in heading.classes
     for block in blocks:
         if isinstance(block, pf.Header) and block.level == 1:
             text = pf.stringify(block).strip()
             problems.add(source, manuscript.place(text), f"二つ目の題「{text}」があります", "## にしてください")
-    page = Page(manuscript, title, label, blocks, number="" if unnumbered else "?")
+    page = Page(manuscript, title, label, blocks, number="" if unnumbered else "?", dense=dense)
     _set_layout(book, page)
     if label and kind_of(label) not in (None, "sec"):
         problems.add(

@@ -51,8 +51,8 @@ def book_epub(book: Book, pages: list[Page], cache: Cache, problems: Problems) -
             blocks += _page_blocks(book, page, pages, Path(folder), problems)
         problems.stop_if_any()
         metadata = {
-            "title": book.title, "subtitle": book.subtitle, "author": book.author, "lang": book.lang, "date": book.date,
-            "description": book.description, "toc-title": book.words["toc-title-document"],
+            "title": book.title, "subtitle": book.subtitle, "author": book.author, "lang": book.lang,
+            "date": book.day.isoformat() if book.day else "", "description": book.description, "toc-title": book.words["toc-title-document"],
             "identifier": uuid.uuid5(uuid.NAMESPACE_URL, book.site_url or book.title).urn,
         }  # fmt: skip
         tree = pandoc.dump(blocks, {key: value for key, value in metadata.items() if value})

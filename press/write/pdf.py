@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ctypes import c_long, create_string_buffer
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -37,6 +40,13 @@ IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
 SVG_FONTS = {b"sans-serif": b"Noto Sans JP", b"monospace": b"DejaVu Sans Mono"}
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 OPTIONS = ("-f", "json", "-t", "typst", "--wrap=none", "--syntax-highlighting=idiomatic")
+
+# Of a table: the size of its letters in points, and what a cell takes besides (its sides, gaps beside Latin words).
+TABLE_TEXT, TABLE_INSET = 7.65, 14
+# An item that begins with its own mark: 「A　…」, 「○ B　…」.
+OWN_MARK = re.compile(r"([○×] )?\w{1,2}\u3000")
+
+TALLEST = 110 * POINTS  # of an image: half of what a page holds
 
 # Between a number and its title; they stand in the reader's list of bookmarks too.
 IDEOGRAPHIC_SPACE, EN_SPACE = "\u3000", "\u2002"
@@ -75,9 +85,11 @@ def book_pdf(book: Book, pages: list[Page], cache: Cache, problems: Problems) ->
     alone = {page.entry.source: _main(book, [page], [chapter]) for page, chapter in zip(pages, chapters, strict=True)}
     pdf = set_document(files, _main(book, pages, chapters), alone, problems)
     problems.stop_if_any()
-    for number, text, what in misplaced(pdf, MARGIN_MM):
-        problems.add(CONFIG, f"PDF の {number} ページ", f"「{text}」が{what}",
-                     "短くするか、改行できるように書いてください")  # fmt: skip
+    sources = {page.href: page.entry.source for page in pages}
+    for found in misplaced(pdf, MARGIN_MM):
+        href, heading = place_in(pdf, found)
+        problems.add(sources.get(href, CONFIG), f"「{heading}」のあと（PDF の {found.page} ページ）",
+                     f"「{found.said}」が{found.what}", "短くするか、改行できるように書いてください")  # fmt: skip
     problems.stop_if_any()
     return packed(pdf)
 
@@ -119,6 +131,8 @@ def _main(book: Book, pages: list[Page], chapters: list[_Chapter]) -> str:
             "lang": book.lang, "description": book.description,
             "contents": book.words["toc-title-document"]}  # fmt: skip
     settings = ", ".join(f"{key}: {_text(value)}" for key, value in said.items())
+    if book.day:
+        settings += f", day: datetime(year: {book.day.year}, month: {book.day.month}, day: {book.day.day})"
     lines = ['#import "/book.typ": *', f"#show: book.with({settings}, width: {WIDTH_MM}mm, margin: {MARGIN_MM}mm)"]
     before = ""
     for page, chapter in zip(pages, chapters, strict=True):
@@ -209,6 +223,10 @@ class _Drawing(WholeBook):
     def solutions(self, word: str) -> list[pf.Element]:
         return self._heading(2, "節", f"{self.page.href}#?answers", [pf.Str(word)])
 
+    def body(self) -> list[pf.Element]:
+        drawn = super().body()
+        return [_raw("#dense["), *drawn, _raw("]")] if self.page.dense else drawn
+
     # ---- places ----
 
     def _name(self, anchor: str) -> str:
@@ -224,6 +242,28 @@ class _Drawing(WholeBook):
         return [_raw("#elsewhere["), pf.Plain(*words), _raw("]")]
 
     # ---- blocks ----
+
+    def blocks(self, blocks: Iterable[pf.Element], leading: Iterable[pf.Element] = ()) -> list[pf.Element]:
+        """What leads to a list, and a line in bold that serves as a heading, stays beside what comes next."""
+        drawn: list[pf.Element] = []
+        for block, after in pairwise([*blocks, None]):
+            leads = isinstance(block, pf.Para) and (
+                isinstance(after, pf.BulletList | pf.OrderedList)
+                or [type(item) for item in block.content] == [pf.Strong]
+                or any(block is each for each in leading)
+            )
+            drawn += self._called("leads", self.block(block)) if leads else self.block(block)
+        return drawn
+
+    def block(self, el: pf.Element) -> list[pf.Element]:
+        marked = isinstance(el, pf.BulletList) and all(OWN_MARK.match(pf.stringify(item)) for item in el.content)
+        return self._called("marked", super().block(el)) if marked else super().block(el)
+
+    def live(self, el: pf.Div) -> list[pf.Element]:
+        return self._called("question", super().live(el))
+
+    def _called(self, call: str, content: list[pf.Element]) -> list[pf.Element]:
+        return [_raw(f"#{call}["), *content, _raw("]")]
 
     def _heading(self, level: int, kind: str, label: str, content: list[pf.Element]) -> list[pf.Element]:
         level += self.deeper
@@ -263,14 +303,40 @@ class _Drawing(WholeBook):
 
     def table(self, el: pf.Table) -> list[pf.Element]:
         rows = [*el.head.content, *(row for body in el.content for row in body.content), *el.foot.content]
+        given = el.attributes.pop("tbl-colwidths", "")
+        widths = column_widths(given, len(el.colspec)) if given else self._fitting(rows, len(el.colspec))
         for cell in (cell for row in rows for cell in row.content):
             cell.content = self.blocks(cell.content)
-        widths = column_widths(el.attributes.pop("tbl-colwidths", ""), len(el.colspec))
         el.colspec = [(alignment, width) for (alignment, _), width in zip(el.colspec, widths, strict=True)]
         title, label = self._caption(el.caption), self._label(el)
         el.caption, el.identifier, el.classes, el.attributes = pf.Caption(), "", ["typst:no-figure"], {}
         head = [_raw(f"#tabular({label})["), *title, _raw("][")] if title else [_raw(f"#tabular({label}, none)[")]
         return [*head, el, _raw("]")]
+
+    def _fitting(self, rows: list[pf.TableRow], columns: int) -> list[float | str]:
+        """Shares of the width with which the rows take the fewest lines; as wide as the content where all fits.
+
+        A column is never narrower than its longest word, nor than all that it has, where that is but a word or two.
+        """
+        cells = [[pf.stringify(cell) for cell in row.content] for row in rows if len(row.content) == columns]
+        wanted = [list(map(_width, row)) for row in cells]
+        words = [max(map(_longest_word, column)) for column in zip(*cells, strict=True)]
+        most = [max(column) for column in zip(*wanted, strict=True)]
+        least = [max(whole if whole <= 8 else word, 1) for whole, word in zip(most, words, strict=True)]
+        inset = TABLE_INSET / TABLE_TEXT
+        rest = self.room / TABLE_TEXT - columns * inset - sum(least)
+        if sum(most) - sum(least) <= rest or rest < 0:
+            return ["ColWidthDefault"] * columns
+
+        def lines(widths: list[float]) -> float:
+            return sum(max(1, *(text / width for text, width in zip(row, widths, strict=True))) for row in wanted)
+
+        # Each em goes where it saves the most.
+        widths = list(least)
+        for _ in range(int(rest)):
+            wider = [[width + (at == to) for at, width in enumerate(widths)] for to in range(columns)]
+            widths = min(wider, key=lines)
+        return [round((width + inset) / (sum(widths) + columns * inset), 3) for width in widths]
 
     def _label(self, el: pf.Element) -> str:
         return self._name(el.identifier) if el.identifier else "none"
@@ -291,14 +357,19 @@ class _Drawing(WholeBook):
         # What has a form of its own sees to its place itself.
         return drawn if any(name in self.boxes for name in el.classes) else [*self.at(el.identifier), *drawn]
 
+    def in_language(self, language: str, content: list[pf.Element]) -> list[pf.Element]:
+        return [_raw(f"#in-language({_text(language)})["), *content, _raw("]")]
+
     def _titled(self, call: str, el: pf.Div, more: Iterable[pf.Element] = ()) -> list[pf.Element]:
+        """A box; its title is not left with the first line alone, nor what is added with none."""
         title = pf.Plain(*self.inlines(el.content[0].content[0].content))
+        content = list(el.content[1:])
         return [
             *self.at(el.identifier),
             _raw(f"#{call}["),
             title,
             _raw("]["),
-            *self.blocks(el.content[1:]),
+            *self.blocks(content, leading=[*content[:-1][:1], *(content[-1:] if more else [])]),
             *more,
             _raw("]"),
         ]
@@ -357,7 +428,9 @@ class _Drawing(WholeBook):
         return [*place, *self.inlines(el.content)]
 
     def math(self, el: pf.Math) -> list[pf.Element]:
-        return [_inline(f"#spoken({_text(el.text.strip())})["), el, _inline("]")]
+        # pandoc takes TeX's little step back for a whole em; Typst puts a bracket beside a name by itself.
+        drawn = pf.Math(re.sub(r"(?<!\\)\\!", "", el.text), format=el.format)
+        return [_inline(f"#spoken({_text(el.text.strip())})["), drawn, _inline("]")]
 
     def equation(self, el: pf.Span) -> list[pf.Element]:
         number = pf.stringify(el.content[-1])
@@ -370,7 +443,7 @@ class _Drawing(WholeBook):
         path = f"{Path(self.page.href).with_suffix('')}-{len(self.images) + 1}{Path(unquote(el.url)).suffix}"
         self.images[path] = data
         size = image_size(data)
-        width = min(size[0] * 0.75, 0.9 * self.room) if size else self.room
+        width = min(size[0] * 0.75, 0.82 * self.room, TALLEST * size[0] / size[1]) if size else self.room
         said = " ".join(pf.stringify(el).split())
         return _inline(f"#picture({_text('/' + path)}, {_text(said)}, {width:.1f}pt)")
 
@@ -379,17 +452,37 @@ class _Drawing(WholeBook):
         return [el]
 
 
+def _width(text: str) -> float:
+    """About so many ems of a text in one line."""
+    return sum(1 if unicodedata.east_asian_width(letter) in "WF" else 0.6 for letter in text)
+
+
+def _longest_word(text: str) -> float:
+    """The widest piece that stays in one line; a line may end after each kanji or kana, and in long names."""
+    return max(map(_width, re.split(r"\s|(?<=[_/.=:])|(?<=[^\x00-\xff])", text)))
+
+
 # ---- what is measured --------------------------------------------------------------------------------
 
 
-def misplaced(pdf: bytes, margin_mm: float, slack_mm: float = 1.0) -> list[tuple[int, str, str]]:
-    """What stands in the margins at the sides, off the page or on other text: its page, what it says, and where.
+@dataclass(frozen=True)
+class Misplaced:
+    """What stands where it may not: on which page and how high (in points), what it says, and what is wrong."""
 
-    A picture says nothing. Punctuation may hang out by less than `slack_mm`.
+    page: int
+    top: float
+    said: str  # nothing for a picture
+    what: str
+
+
+def misplaced(pdf: bytes, margin_mm: float, slack_mm: float = 1.0) -> list[Misplaced]:
+    """What stands in the margins at the sides, off the page or on other text.
+
+    Punctuation may hang out by less than `slack_mm`.
     """
     import pypdfium2  # not needed for the site
 
-    found: list[tuple[int, str, str]] = []
+    found = []
     for number, page in enumerate(pypdfium2.PdfDocument(pdf), start=1):
         width, height = page.get_size()
         text = page.get_textpage()
@@ -399,10 +492,38 @@ def misplaced(pdf: bytes, margin_mm: float, slack_mm: float = 1.0) -> list[tuple
             beyond = _beyond(box, width, height, margin_mm * POINTS) / POINTS
             if beyond > slack_mm:
                 said = text.get_text_bounded(*box) if box in lines else ""
-                found.append((number, _short(said), f"、余白に {beyond:.1f} mm はみ出します"))
+                found.append(Misplaced(number, box[3], _short(said), f"、余白に {beyond:.1f} mm はみ出します"))
         for box in _covered(lines):
-            found.append((number, _short(text.get_text_bounded(*box)), "、隣の字に重なります"))
+            said = text.get_text_bounded(*box)
+            found.append(Misplaced(number, box[3], _short(said), "、隣の字に重なります"))
     return found
+
+
+def place_in(pdf: bytes, found: Misplaced) -> tuple[str, str]:
+    """Where an author finds it: the page of the book, as it is called on the site, and the last heading before."""
+    import pypdfium2
+
+    document = pypdfium2.PdfDocument(pdf)
+    headings = [(mark.get_dest(), mark.get_title()) for mark in document.get_toc()]
+    # A heading's place is called as on the site.
+    pages = [(place, name.partition("#")[0]) for place, name in _named_places(document)]
+    return _last_before(found, pages), _last_before(found, headings)
+
+
+def _last_before(found: Misplaced, places: list[tuple[Any, str]]) -> str:
+    starts = [(place.get_index() + 1, -place.get_view()[1][1], name) for place, name in places]
+    return max((start for start in starts if start[:2] <= (found.page, -found.top)), default=(0, 0, ""))[2]
+
+
+def _named_places(document: Any) -> Iterator[tuple[Any, str]]:
+    from pypdfium2 import PdfDest, raw
+
+    for at in range(raw.FPDF_CountNamedDests(document)):
+        size = c_long()
+        raw.FPDF_GetNamedDest(document, at, None, size)
+        name = create_string_buffer(size.value)
+        place = raw.FPDF_GetNamedDest(document, at, name, size)
+        yield PdfDest(place, document), name.raw.decode("utf-16-le").rstrip("\0")
 
 
 def _short(text: str) -> str:

@@ -1,6 +1,6 @@
 // Stands in the theme's script, whose short names it uses, in the place of the search's dialog. The dialog comes in a
 // script of its own when a reader goes to the search. What is typed before it is there is typed into it.
-var searchDialogAddress = document.currentScript.src.replace(/bundle(?=[^/]*$)/, "search-dialog");
+var searchDialogAddress = document.querySelector("script[src*='/bundle.']").src.replace(/bundle(?=[^/]*$)/, "search-dialog");
 var Dr = () => true; // whether the dialog is closed
 var Sc = (button, index) => {
   const typed = C("input", { style: "position: fixed; top: 0; opacity: 0", "aria-label": "Search" });

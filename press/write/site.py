@@ -316,7 +316,7 @@ def _generate(book: Book, pages: list[Page], work: Path, generator: Generator) -
 def _finish(site: Path, book: Book) -> None:
     """Mend and lighten what the theme brings, and close each page to the outside."""
     found: Counter[Repair] = Counter()
-    finish_assets(site, found)
+    finish_assets(site, found, book.lang)
     for path in site.rglob("*.html"):
         address = path.relative_to(site).as_posix()
         path.write_text(_finish_page(path.read_text(encoding="utf-8"), found, book, address), encoding="utf-8")

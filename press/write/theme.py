@@ -55,6 +55,16 @@ REPAIRS = [
            "speed: and once more if this is found out only after the page was drawn"),
     Repair("*.html", r'(<script) (src="[^"]*/bundle\.[^"]*">)', r"\1 defer \2",
            "speed: the page is drawn before the script has come"),
+    Repair("bundle.*.js", r'"use strict";\(\(\)=>\{(.*)\}\)\(\);',
+           r'"use strict";((start)=>addEventListener("DOMContentLoaded",()=>requestAnimationFrame(()=>setTimeout(start))))'
+           r"((()=>{\1}));",  # in brackets, it is compiled at once
+           "speed: and before the script runs, which else computes the page's style and layout for itself"),
+    Repair("bundle.*.js", r'b\(document,"DOMContentLoaded",\{once:!0\}\)\.subscribe\(\(\)=>e\.next\(document\)\)',
+           "setTimeout(()=>e.next(document))",
+           "speed: what it does to the page is a task of its own, between which and the script a reader is heard"),
+    Repair("bundle.*.js", r"var ci=Bn\(.*?(?=var Wo=Bn\()", "var ci=()=>({});",
+           "speed: a class for what is focused by keys, which browsers tell by themselves, and every style computed for it"),
+    Repair("*.css", r"\.focus-visible\b(?!-)", ":focus-visible", "as above"),
     Repair("*.html", r' data-size="(\d+)x(\d+)"', r' width="\1" height="\2"',
            "pandoc would print them as a style", always=False),
 ]  # fmt: skip
@@ -63,12 +73,29 @@ REPAIRS = [
 # script of their own, which is handed what it uses of the rest; search-later.js takes their place.
 DIALOG = re.compile(r"var zl=Object\.create,.*?(?=function Lp\()|var Tc=.*?(?=var Oc=Er\()", flags=re.S)
 
+# The dialog speaks English in a book of any language.
+SAID = {
+    "ja": {
+        '"Search"': '"検索"',
+        '"Close search"': '"検索を閉じる"',
+        '"Search results"': '"見つかったもの"',
+        '`${new Intl.NumberFormat("en-US").format(i)} ${i===1?"result":"results"}`': '`${i.toLocaleString("ja")}件見つかりました`',
+        '"No results"': '"何も見つかりませんでした"',
+        r'"Loading search\u2026"': '"準備しています"',
+        '"Search is unavailable. Reload the page to try again."': '"検索できません。ページを読み込み直してください。"',
+        '"Filters"': '"絞り込み"',
+        '"Tags"': '"タグ"',
+        '"Use Up and Down arrow keys to move between tags. Press Space or Enter to toggle a tag."':
+            '"上下の矢印キーでタグを移り、スペースキーかEnterキーで選びます。"',
+    },
+}  # fmt: skip
+
 
 def mend(name: str, text: str, found: Counter[Repair]) -> str:
     """Make the repairs of a file, and count them."""
     for repair in REPAIRS:
         if fnmatch(name, repair.files):
-            text, count = re.subn(repair.wrong, repair.right, text)
+            text, count = re.subn(repair.wrong, repair.right, text, flags=re.S)
             found[repair] += count
     return text
 
@@ -100,18 +127,17 @@ def finish_page(text: str, found: Counter[Repair]) -> str:
     return text
 
 
-def finish_assets(site: Path, found: Counter[Repair]) -> None:
-    """Mend the theme's script and make of it, and of the style sheets, what pages name."""
-    _join(site)
+def finish_assets(site: Path, found: Counter[Repair], lang: str) -> None:
+    """Mend the theme's script and make of it, and of the style sheets, what pages in a language name."""
+    _join(site, found)
     for path in site.rglob("bundle.*.js"):
-        script = mend(path.name, path.read_text(encoding="utf-8"), found)
-        script, dialog = _split(script)
+        script, dialog = _split(path.read_text(encoding="utf-8"), SAID.get(lang[:2], {}))
         path.write_text(script, encoding="utf-8")
         path.with_name(path.name.replace("bundle", "search-dialog")).write_text(dialog, encoding="utf-8")
 
 
-def _split(script: str) -> tuple[str, str]:
-    """Return the theme's script without the dialog of the search, and the script that is the dialog."""
+def _split(script: str, said: dict[str, str]) -> tuple[str, str]:
+    """Return the theme's script without the dialog of the search, and the script that is the dialog, which says it so."""
     pieces = DIALOG.findall(script)
     if len(pieces) != 2:
         raise theme_changed("the dialog of the search in two pieces")
@@ -119,10 +145,14 @@ def _split(script: str) -> tuple[str, str]:
     handed = re.search(r"searchDialog\((.*?)\)", later)
     assert handed
     dialog = f"window.searchDialog=({handed[1]})=>{{{''.join(pieces)}return[Dr,Sc]}};\n"
+    for english, own in said.items():
+        if english not in dialog:
+            raise theme_changed(f"the dialog of the search says {english}")
+        dialog, later = dialog.replace(english, own), later.replace(english, own)
     return script.replace(pieces[0], later).replace(pieces[1], ""), dialog
 
 
-def _join(site: Path) -> None:
+def _join(site: Path, found: Counter[Repair]) -> None:
     """One style sheet instead of three and one script instead of two; the last of them has it all.
 
     A page is not drawn before the last of its style sheets has come, and each request costs a
@@ -132,6 +162,7 @@ def _join(site: Path) -> None:
     for pattern in (STYLE, SCRIPT):
         paths = [site / "assets" / link[1] for link in pattern.finditer(page)]
         joined = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+        joined = mend(paths[-1].name, joined, found)
         for path in paths[:-1]:
             path.unlink()
         paths[-1].write_text(joined, encoding="utf-8")

@@ -228,19 +228,26 @@ class WholeBook(Walk):
         self.deeper = int(bool(part_of(book, page)) and page.entry.role != "part")
 
     def page_blocks(self) -> list[pf.Element]:
-        """The page under its title, the solutions behind the rest."""
+        """The page under its title."""
         page, words = self.page, self.book.words
         number = f"{words['crossref-apx-prefix']} {page.number}" if page.entry.role == "appendix" else page.number
-        kept, solutions = parted(page.blocks)
-        blocks = [*self.title(number if page.number else ""), *self.at(page.label or ""), *self.blocks(kept)]
+        return [*self.title(number if page.number else ""), *self.at(page.label or ""), *self.body()]
+
+    def body(self) -> list[pf.Element]:
+        """What stands under the title, the solutions behind the rest."""
+        kept, solutions = parted(self.page.blocks)
+        blocks = self.blocks(kept)
         if solutions:
-            blocks += self.solutions(words["environment-solution-title"])
+            blocks += self.solutions(self.book.words["environment-solution-title"])
             for exercise, pieces in solutions.items():
                 blocks += self.at(answer_anchor(exercise)) + self.blocks(pieces)
         return blocks
 
     def box(self, el: pf.Div) -> list[pf.Element]:
-        return [] if "fold" in el.classes and el.attributes["open"] == "false" else super().box(el)
+        if "fold" in el.classes and el.attributes["open"] == "false":
+            return []
+        drawn = super().box(el)
+        return self.in_language(el.attributes["lang"], drawn) if el.attributes.keys() == {"lang"} else drawn
 
     def link(self, el: pf.Link) -> list[pf.Element]:
         content, inside = self.inlines(el.content), self.inside(el.url)
@@ -257,6 +264,10 @@ class WholeBook(Walk):
         address = f"{self.book.site_url.rstrip('/')}/{self.page.href}".lstrip("/")
         said = pf.Link(pf.Str(address), url=address) if self.book.site_url else pf.Code(address)
         return self.aside_of([pf.Str("ここには、ウェブのページ（"), said, pf.Str("）では、動かせる図があります。")])
+
+    def in_language(self, language: str, content: list[pf.Element]) -> list[pf.Element]:
+        """What is read out in another language than the book's."""
+        return [pf.Div(*content, attributes={"lang": language})]
 
     # ---- what every form has in its own way ----
 

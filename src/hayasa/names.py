@@ -20,9 +20,11 @@ _SILENT_WORDS = frozenset(
     )
 )
 # A computer that a chip is sold in says nothing of the chip: "MacBook Pro M4" has no M4 Pro.
-_COMPUTERS = re.compile(r"\b(?:macbook|mac|imac)[\s-]+(?:air|pro|mini|studio)\b")
-_SPLIT = re.compile(r"[^a-z0-9.]+")
-_CORES = re.compile(r"(\d+)[\s-]*(?:gpu[\s-]*)?cores?\b")
+_COMPUTERS = re.compile(r"\b(?:macbook|mac|imac)[\s-]+(?:air|pro|mini|studio)\b", re.ASCII)
+_WORD = re.compile(r"[a-z0-9.]+", re.ASCII)
+_DIGIT = re.compile(r"\d", re.ASCII)
+_ALIKE = 0.5  # from here on a name may be a slip for another
+_CORES = re.compile(r"(\d+)[\s-]*(?:gpu[\s-]*)?cores?\b", re.ASCII)
 
 
 class _HasId(Protocol):
@@ -47,13 +49,17 @@ def name_key(name: str) -> str:
     >>> name_key("Apple M4 Pro (20-core GPU)"), name_key("MacBook Pro M4")
     ('m4pro20c', 'm4')
     """
-    lowered = _CORES.sub(r"\1c", unicodedata.normalize("NFKC", name).lower().rsplit("/", 1)[-1])
+    lowered = _CORES.sub(r"\1c", unicodedata.normalize("NFKC", name).lower().split("/")[-1])
     lowered = lowered.replace("ビット", "bit")
     lowered = _COMPUTERS.sub(" ", lowered)
-    words = [word for word in _SPLIT.split(lowered) if word]
+    words = _words(lowered)
     kept = [word for word in words if word not in _SILENT_WORDS]
     # A name without Latin letters keeps its own: it must not answer to every other such name.
     return "".join(kept or words) or "".join(lowered.split())
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text)
 
 
 def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
@@ -64,18 +70,34 @@ def suggest(name: str, ids: Iterable[str], limit: int = 4) -> tuple[str, ...]:
     >>> suggest("rtx 409", ["rtx-4090", "rtx-3090", "l4"])
     ('rtx-4090', 'rtx-3090')
     """
-    import difflib  # only an error needs it
-
     keys = {name_key(id_): id_ for id_ in ids}
     wanted = name_key(name)
     inside = [key for key in keys if wanted and key.startswith(wanted)]
     begun = sorted([key for key in keys if wanted.startswith(key)], key=len, reverse=True)
-    close = difflib.get_close_matches(wanted, list(keys), n=limit, cutoff=0.5)
+    alike = [(_likeness(wanted, key), key) for key in keys]
+    close = [key for likeness, key in sorted(alike, reverse=True) if likeness >= _ALIKE][:limit]
     # "Surface M4" is like nothing, but the 4 of M4 tells much: a word with a digit is a clue.
-    words = [word for word in _SPLIT.split(name.lower()) if re.search(r"\d", word)]
-    sharing = [key for key, id_ in keys.items() if set(words) & set(_SPLIT.split(id_.lower()))]
+    words = [word for word in _words(name.lower()) if _DIGIT.search(word)]
+    sharing = [key for key, id_ in keys.items() if any(word in words for word in _words(id_.lower()))]
     ordered = dict.fromkeys([*inside, *begun, *close, *sharing])
     return tuple(keys[key] for key in ordered)[:limit]
+
+
+def _likeness(one: str, other: str) -> float:
+    """Share of the letters of two keys that both have in the same order, 0 to 1.
+
+    Examples
+    --------
+    >>> _likeness("rtx4900", "rtx4090"), _likeness("rtx4090", "m2")
+    (0.8571428571428571, 0.0)
+    """
+    common = [0] * (len(other) + 1)
+    for letter in one:
+        row = [0]
+        for place, its in enumerate(other):
+            row.append(common[place] + 1 if its == letter else max(row[place], common[place + 1]))
+        common = row
+    return 2 * common[len(other)] / max(1, len(one) + len(other))
 
 
 def index_by_name(

@@ -194,7 +194,7 @@ def memory(result: hayasa.Estimate) -> str:
     fit = result.fit
     needed = gibibytes(fit.required_bytes)
     if fit.verdict is None:
-        return f"必要なメモリ {needed}（機械のメモリは分かりません）"
+        return f"必要なメモリ {needed}（機械のメモリを入れると、入るかどうかも分かります）"
     short = "きわどい量です" if fit.verdict == "tight" else f"入りません（{gibibytes(-fit.left_bytes)} 不足）"
     text = f"メモリ {needed} ／ {gibibytes(fit.capacity_bytes)}：{'入ります' if result.fits else short}"
     if not result.fits:
@@ -265,6 +265,12 @@ READ = (
 )
 
 
+def choose(menu, value: str) -> None:
+    """Go to a menu, which then has all that it offers, and choose."""
+    menu.focus()
+    menu.select_option(value)
+
+
 class Calculator:
     """The calculator on a page of a browser."""
 
@@ -315,7 +321,7 @@ class Calculator:
         field.blur()
 
     def choose(self, label: str, value: str, machine: int | None = None) -> None:
-        self.field(label, machine).select_option(value)
+        choose(self.field(label, machine), value)
 
     def press(self, label: str, key: str) -> None:
         self.field(label).press(key)

@@ -84,15 +84,15 @@ class Visitor:
             "requestfailed", lambda request: request.failure == GIVEN_UP or self.note("届かないもの", request.url)
         )
         self.page.on("response", lambda answer: answer.status >= 400 and self.note(str(answer.status), answer.url))
+        # Only noted, not stopped by a route, with which no page keeps what the last has fetched and compiled:
+        # the browser itself finds nobody outside.
+        self.page.on("request", lambda request: self.note_outside(request.url, own))
+        self.page.on("websocket", lambda socket: self.note_outside(socket.url, own))
 
-        def only_here(route):
-            parts = urlsplit(route.request.url)
-            if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own:
-                self.note("外への要求", route.request.url)
-                return route.abort()
-            return route.continue_()
-
-        self.page.route("**/*", only_here)
+    def note_outside(self, url: str, own: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own:
+            self.note("外への要求", url)
 
     def note(self, kind: str, text: str) -> None:
         self.problems.append(f"{self.page.url.removeprefix(self.address)}: {kind}: {text}")

@@ -344,8 +344,6 @@ def test_every_address_opens_the_same_view_in_a_new_tab(walk, browser, address):
     found = []
     with browser.new_context(locale="ja-JP") as context:
         reader = Calculator(Visitor(context.new_page(), address))
-        # The scripts of the book's frame take most of the time, and do nothing to the calculator.
-        reader.page.route(re.compile(r"/(assets/javascripts|search)"), lambda route: route.abort())
         reader.page.set_viewport_size(walk.calculator.page.viewport_size)
         for stop in walk.stops:
             restored = reader.open(stop.query).read()

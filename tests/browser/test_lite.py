@@ -61,7 +61,7 @@ def test_a_chapter_runs_in_the_browser_of_a_phone(visitor, chapter, record_prope
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     # What is compiled for Pyodide is asked for by the cell that needs it, by way of hayasa too, and missed in plain words.
-    for code, name in (("import numpy", "numpy"), ("from hayasa.book.tables import table", "pandas")):
+    for code, name in (("import numpy", "numpy"), ("from hayasa.book.rows import published", "pandas")):
         outside.clear()
         said = run(page, code)
         assert (

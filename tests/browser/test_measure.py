@@ -8,6 +8,7 @@ import pytest
 
 import hayasa
 from hayasa.units import significant
+from tests.browser.calculator import choose
 from tests.browser.conftest import Visitor, missing
 from tests.browser.test_pages import violations
 from tests.browser.test_policy import WATCH
@@ -78,7 +79,7 @@ class Instrument:
 
     def open(self, fragment: str = "", *, models: tuple[str, ...] = ("Qwen3 0.6B",)) -> "Instrument":
         self.visitor.visit(f"measure.html{fragment}", until="load")
-        self.page.get_by_label("かける時間").select_option("short")
+        choose(self.page.get_by_label("かける時間"), "short")
         for box in self.page.get_by_role("checkbox").all():
             label = box.evaluate("box => box.parentElement.textContent.trim()")
             box.set_checked(label in models)
@@ -155,7 +156,7 @@ def test_beside_each_speed_stands_what_hayasa_says(instrument):
     instrument.open()
     require_adapter(instrument)
     record = instrument.measure()
-    instrument.page.get_by_label("この機械", exact=True).select_option("rtx-4090")
+    choose(instrument.page.get_by_label("この機械", exact=True), "rtx-4090")
     rows = instrument.page.locator("[aria-label='書く速さの表'] tbody tr").evaluate_all(
         "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
     )

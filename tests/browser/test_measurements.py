@@ -118,6 +118,7 @@ def test_a_reader_is_told_when_they_do_not_come_and_can_ask_again(reader, axe, a
     page = reader.page
     page.route(SCRIPT, answer)
     reader.open(MEASURED)
+    reader.list.scroll_into_view_if_needed()
     reader.list.get_by_text("読み込めませんでした").wait_for()
     # Whoever has not asked is not disturbed by it; the rest of the page says what it has to.
     announced = reader.root.locator("> [role=status]")

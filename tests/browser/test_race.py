@@ -10,6 +10,7 @@ from tools.page.race import race_lanes, race_tokens
 
 TOKENS, LANES = race_tokens(), race_lanes()
 PASSED = "t => parseFloat(document.querySelector('.hy-clock').textContent) > t"
+KINDS = {"measured": "実測", "bound": "上限", "reader": "およそ"}
 READER = [lane.kind for lane in LANES].index("reader")
 
 
@@ -78,10 +79,20 @@ def test_a_guess_is_set_beside_the_answer(visitor):
     assert place.get_by_role("radio").count() == len(LANES) - 1
 
 
-@pytest.mark.parametrize("visitor", [{"reduced_motion": "reduce"}], indirect=True)
-def test_without_motion_the_end_is_shown_at_once(visitor):
-    _, place = race(visitor)
+@pytest.mark.parametrize(
+    "visitor", [{"reduced_motion": "reduce", "viewport": {"width": 390, "height": 844}}], indirect=True
+)
+def test_without_motion_the_end_is_shown_at_once_and_a_phone_shows_all_lanes_in_one_view(visitor):
+    page, place = race(visitor)
     place.get_by_role("button", name="結果を見る").click()
+    top, lanes = (place.locator(one).bounding_box() for one in (".hy-film", ".hy-lanes"))
+    assert lanes["y"] + lanes["height"] - top["y"] < page.viewport_size["height"]
+    speeds = place.locator(".hy-lane-speed").all_text_contents()
+    assert speeds == [
+        f"{KINDS[lane.kind]} {lane.shown} トークン/秒"
+        + (f"、最初の一文字まで{lane.first_token_s:.1f} 秒" if lane.first_token_s else "")
+        for lane in LANES
+    ]
     assert place.locator(".hy-finished").count() == len(LANES)
     assert place.locator(".hy-readout").is_visible()
 

@@ -86,17 +86,6 @@ def test_folded_code_opens(visitor):
     assert code.is_visible()
 
 
-UNLINKED = """() => [...document.querySelectorAll("main :is(h2, h3)[id]")]
-    .filter(heading => heading.checkVisibility())
-    .filter(heading => !heading.querySelector(`a[href="#${CSS.escape(heading.id)}"]`))
-    .map(heading => heading.id)"""
-
-
-def test_every_section_can_be_linked_to(visitor, page_names):
-    unlinked = {name: found for name in page_names if (found := visitor.visit(name, until="load").evaluate(UNLINKED))}
-    assert unlinked == {}
-
-
 FEATURES = """() => [...document.querySelectorAll("body, body *")]
     .filter(one => getComputedStyle(one).fontFeatureSettings !== "normal").map(one => one.tagName)"""
 

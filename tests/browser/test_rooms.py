@@ -3,6 +3,8 @@
 import pytest
 
 import hayasa
+from hayasa.answer.check import prompt_expectation
+from hayasa.answer.check_words import VERDICTS, cause_heading, sentence, shown_causes
 from hayasa.engine.drafting import TEXTS
 from hayasa.units import GIB, gibibytes, significant
 from tests.browser.calculator import Calculator, View, differences, run
@@ -138,6 +140,56 @@ def test_a_way_to_draft_that_a_model_lacks_is_refused_in_words(calculator):
     calculator.choose("下書きの作り方", "eagle3")
     room.locator("section .hy-problem").first.wait_for(state="detached")
     assert room.locator("section .hy-problem").count() == 0
+
+
+REPORT = """\
+| model         |     size | params | backend | ngl |  test |            t/s |
+| ------------- | -------: | -----: | ------- | --: | ----: | -------------: |
+| llama 7B Q4_0 | 3.56 GiB | 6.74 B | CUDA    |  99 | pp512 | 9012.30 ± 9.00 |
+| llama 7B Q4_0 | 3.56 GiB | 6.74 B | CUDA    |  99 | tg128 |   21.20 ± 0.30 |
+I got 23 tokens/s yesterday
+"""
+
+
+@pytest.mark.parametrize("visitor", LOOKS, ids=["light", "dark and narrow"], indirect=True)
+def test_measured_speeds_get_their_verdicts(calculator, axe):
+    view = VIEW.replace("qwen3.6-27b", "llama-3.1-8b")
+    calculator.open(f"{view}&measured=31")
+    room = unfolded(calculator, "check")  # the address says that something was measured
+    first, second = View.read(view).results()
+    assert not isinstance(first, str) and not isinstance(second, str)
+    for result, section in zip((first, second), room.locator("section").all(), strict=True):
+        answer = hayasa.check(result, 31)
+        text = section.text_content()
+        assert sentence(answer) in text and f"{significant(answer.ratio)} 倍" in text
+        assert section.locator("svg").get_attribute("aria-label").startswith("実測 31.0 トークン/秒は、")
+        assert section.locator("li strong").all_text_contents() == [*map(cause_heading, shown_causes(answer))]
+    # What is typed belongs to the address, what is pasted does not.
+    calculator.type("プロンプトの速さの実測（トークン/秒）", "12000")
+    assert "&measured=31&measured_prompt=12000&" in calculator.query
+    expected = prompt_expectation(first)
+    assert expected and f"見積り{significant(expected.best)} トークン/秒" in room.text_content()
+    address = calculator.query
+    calculator.page.keyboard.press("Tab")
+    calculator.page.keyboard.insert_text(REPORT)
+    said = room.get_by_role("status").filter(has_text="3 件の速さ")
+    said.wait_for()
+    rows = hayasa.check_report(REPORT, assumed={"device": first.device})
+    verdicts = [VERDICTS[row.check.verdict] for row in rows if row.check]
+    assert [*room.locator("section > p > strong").all_text_contents()] == [f"{one}：" for one in verdicts]
+    for row in rows:
+        assert row.reason in room.text_content() and set(row.notes) <= set(room.locator(".hy-note").all_text_contents())
+    # From the report's model to that of the page: with the keyboard, as all of it.
+    calculator.page.keyboard.press("Tab")
+    calculator.page.keyboard.press("Space")
+    known = {"model": first.model, "weights": first.weights, "device": first.device}
+    changed = [row.check.expected.best for row in hayasa.check_report(REPORT, **known) if row.check]
+    room.get_by_text(f"見積り {significant(changed[1])} トークン/秒").wait_for()
+    assert calculator.query == address
+    assert violations(calculator.page, axe, "'.hayasa-calculator'") == []
+    assert calculator.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    room.locator("textarea").fill("速い")
+    room.get_by_text("速さの書かれた行が見つかりません").wait_for()
 
 
 FULL = "?model=llama-3.3-70b&weights=q4_k_m&engine=llama.cpp&batch=1&context=1000&machine=rtx-4090"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import hayasa
-from hayasa import Seen, check, check_report, estimate
+from hayasa import Seen, check, check_report, estimate, get_device, get_model
 from hayasa.answer.causes import HOSTS, cause_rows, likely_causes
 from hayasa.answer.check import BOUND_TOLERANCE, decode_expectation, prompt_expectation, whole_expectation
 from hayasa.catalog.gguf_files import format_of_file, models_of_file
@@ -516,6 +516,33 @@ def test_devices_of_two_kinds_need_a_word() -> None:
     assert answer.estimate.devices == 1
 
 
+def test_what_a_line_leaves_open_may_be_assumed() -> None:
+    assumed = {
+        **{"model": get_model("qwen3-8b"), "weights": "q8_0", "context_length": 4096},
+        **{"device": get_device("rtx-3090"), "devices": 2, "engine": "ollama"},
+    }
+    [bare] = check_report("12.3 t/s", assumed=assumed)
+    assert bare.check is not None
+    result = bare.check.estimate
+    assert (result.model.id, result.weights.id, result.device.id) == ("qwen3-8b", "q8_0", "rtx-3090")
+    assert (result.devices, result.engine.id, result.context_length) == (2, "ollama", 4096)
+    assert bare.notes[:2] == (
+        "モデルは書かれていないので、Qwen3 8B として答えました。",
+        "機械は書かれていないので、NVIDIA GeForce RTX 3090 として答えました。",
+    )
+    # What the report says counts, and with a model its format, with a machine how many.
+    text = "  Device 0: NVIDIA L4, compute capability 8.9\nollama run llama3.1:8b\neval rate: 12.3 tokens/s\n"
+    [said] = check_report(text, assumed=assumed)
+    assert said.check is not None
+    result = said.check.estimate
+    assert (result.model.id, result.weights.id, result.device.id, result.devices) == ("llama-3.1-8b", "q4_k_m", "l4", 1)
+    assert not any("書かれていない" in note for note in said.notes)
+    # What somebody knows better counts before either.
+    [known] = check_report(text, device="rtx-4090", model="qwen3-8b", assumed=assumed)
+    assert known.check is not None
+    assert (known.check.estimate.model.id, known.check.estimate.device.id) == ("qwen3-8b", "rtx-4090")
+
+
 def test_the_backend_that_ran_is_what_counts_where_none_is_best() -> None:
     text = (
         "| model | size | params | backend | ngl | test | t/s |\n| - | - | - | - | - | - | - |\n"
@@ -553,6 +580,22 @@ def test_the_command_answers_a_file(capsys: pytest.CaptureFixture[str], tmp_path
             assert "llama-3.1-8b" in text
             assert "答えられない行" in text
             assert "行 7" in text
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "compared"),
+    [("Metal", "RTX 4060", False), ("CUDA", "M2", False), ("ROCm", "RTX 4060", False), ("CUDA", "RX 7900 XTX", False),
+     ("Vulkan", "RTX 4060", True), ("CPU", "M2", True), ("ROCm", "RX 7900 XTX", True), ("CUDA,Vulkan", "RTX 4060", True)],
+)  # fmt: skip
+def test_a_speed_of_another_makers_backend_is_not_compared(backend: str, device: str, compared: bool) -> None:
+    text = f"""
+| model         |     size | params | backend   | ngl |  test |          t/s |
+| ------------- | -------: | -----: | --------- | --: | ----: | -----------: |
+| llama 7B Q4_0 | 3.56 GiB | 6.74 B | {backend} |  99 | tg128 | 24.11 ± 0.05 |
+"""
+    [row] = check_report(text, device=device)
+    assert (row.check is not None) == compared
+    assert compared or f"{backend.lower()} はありません" in row.reason
 
 
 def test_the_command_reads_its_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,8 +265,10 @@ def test_every_door_says_the_same() -> None:
     assert "きわどい量です" in hayasa.explain(tight)
     full = asked("gemma-3-27b", "apple-m4-10c", 16, "q4_k_m", 0)
     assert full.fits is False
-    with pytest.raises(hayasa.DoesNotFitError, match=r"重みを \S+（\S+ GiB）にすると入ります"):
+    with pytest.raises(hayasa.DoesNotFitError, match=r"重みを \S+（\S+ GiB）にすると入りますが、答えの質は落ちます。"):
         full.require_fit()
+    eight_bits = asked("llama-3.1-8b", "rtx-4060", 8, "q8_0", 0)
+    assert any("重みを q6_k（" in remedy and remedy.endswith("にすると入ります。") for remedy in eight_bits.remedies)
     assert "入りません" in hayasa.explain(full)
     assert full.to_dict()["fit"]["verdict"] == DOES_NOT_FIT
 
@@ -283,7 +285,7 @@ def test_the_remedies_are_true() -> None:
     assert not asked("qwen3-14b", "rtx-3060", 12, "q4_k_m", longest + 1).fits
     smaller = said.split("重みを ")[1].split("（")[0]
     assert asked("qwen3-14b", "rtx-3060", 12, smaller, 12288).fits
-    assert "2 台に分けると入ります" in said
+    assert "同じものが 2 台あれば、分けて入れられます" in said
     assert hayasa.estimate("qwen3-14b", "rtx-3060", weights="q4_k_m", context_length=12288, devices=2).fits
 
 

@@ -250,6 +250,7 @@ def test_a_question_without_sense_is_refused_by_name(asked: dict[str, object], s
         ("60 GB/s", 60.0, 0),
         ("60", 60.0, 0),
         ("ＤＤＲ５－５６００ ｘ２", 89.6, 0),
+        ("ddr5-5600-dual", 89.6, 0),  # as the page calls it
     ],
 )
 def test_hosts_as_people_write_them(name: str, gigabytes_per_s: float, gib: int) -> None:

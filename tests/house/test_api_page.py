@@ -32,7 +32,16 @@ def test_docstrings_become_markdown():
     assert api_page.markdown(text) == "Bytes $n_b$ of `x`.\n\n$$\nt = \\frac{a}{b}\n$$\n\nEnd."
 
 
-def test_a_long_call_takes_a_line_a_parameter():
-    source = "def f(first_parameter: float, *, second_parameter_with_a_long_name: float = 1.0) -> float:\n    'Text.'\n"
+def test_a_call_names_its_parameters_and_what_they_are_by_default():
+    source = """
+def short(a: float, *, b: float = 1.0, **more: str) -> float:
+    'Text.'
+
+
+def with_a_longer_name(first: float, *, second_parameter_with_a_long_name: float = 1.0) -> float:
+    'Text.'
+"""
     with griffe.temporary_visited_module(source) as module:
-        assert api_page.signature(module["f"], "f").count("\n") == 4
+        assert api_page.signature(module["short"], "short") == "short(a, *, b=1.0, **more) -> float"
+        lines = api_page.signature(module["with_a_longer_name"], "with_a_longer_name").split("\n")
+        assert lines == ["with_a_longer_name(first, *,", "    second_parameter_with_a_long_name=1.0) -> float"]

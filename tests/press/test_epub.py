@@ -64,9 +64,11 @@ def section(folder: Path, source: str, **files) -> Read:
 
 
 def test_title_contents_parts_and_numbers(tmp_path):
-    read = section(tmp_path, "文。", **{"_quarto.yml": PARTED, "b.qmd": "# 後ろ\n\n## 節の名\n\n文。\n"})
+    dated = PARTED.replace("title: 見本", "title: 見本\n  date: 2026-11-22")
+    read = section(tmp_path, "文。", **{"_quarto.yml": dated, "b.qmd": "# 後ろ\n\n## 節の名\n\n文。\n"})
     package = read.files["EPUB/content.opf"].decode()
-    for said in ("<dc:title", "見本", "作る人", "何の本か", "<dc:language>ja</dc:language>", "urn:uuid:"):
+    date = ">2026-11-22</dc:date>"
+    for said in ("<dc:title", "見本", date, "作る人", "何の本か", "<dc:language>ja</dc:language>", "urn:uuid:"):
         assert said in package
     contents = re.findall(r'<a href="text/ch[^>]*>(.*?)</a>', read.pages["EPUB/nav.xhtml"])
     assert contents == ["はじめに", "第I部 初め", "1 題", "1.1 節", "参考文献", "付録", "付録 A 後ろ", "A.1 節の名"]

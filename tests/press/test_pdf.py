@@ -146,6 +146,14 @@ def test_cover_contents_chapters_and_how_a_reader_finds_them(tmp_path):
     assert about["dc:title"] == "見本" and about["pdfuaid:part"] == "1"
 
 
+def test_the_day_of_the_book_is_the_day_of_the_file(tmp_path):
+    dated = section(
+        tmp_path, "文。", **{"_quarto.yml": CONFIG.replace("title: 見本", "title: 見本\n  date: 2026-11-22")}
+    )
+    assert "2026年11月22日" in dated.pages[0].replace(" ", "")
+    assert dated.objects.open_metadata()["xmp:CreateDate"].startswith("2026-11-22")
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -207,9 +215,59 @@ def test_links_lead_inside_and_out(tmp_path):
     assert read.inner_links == there.inner_links + 1  # without a site the question leads to the page itself
 
 
+def test_a_page_to_look_things_up_in_stands_in_two_columns(tmp_path):
+    page = "# 一覧 {.unnumbered .dense}\n\n" + "\n\n".join(f"## 名{at}\n\n" + "説明。" * 60 for at in range(16))
+    read = section(tmp_path, "文。", **{"_quarto.yml": CONFIG.replace("a.ipynb,", "a.ipynb, b.qmd,"), "b.qmd": page})
+    mark = next(item for item in read.document.get_toc() if item.get_title() == "一覧")
+    sheet = read.document[mark.get_dest().get_index()]
+    text = sheet.get_textpage()
+    boxes = [text.get_rect(at) for at in range(text.count_rects())]
+    middle = sheet.get_width() / 2
+    assert not [left for left, _, right, _ in boxes if left < middle - 20 and right > middle + 20]
+    assert [left for left, *_ in boxes if left > middle]
+    # Found in the list of bookmarks, not in the contents.
+    assert (1, "名3") in read.outline and "名3" not in read.pages[1]
+
+
+def test_a_short_box_or_question_is_not_split(tmp_path):
+    boxes = "\n\n".join(
+        f"::: {{#exr-{at}}}\n## 名\n始め{at}\n\n問いの文。\n\n終わり{at}\n:::\n\n"
+        f":::: {{.live #q-{at} data-x=1}}\n問う{at}\n\n1. 甲\n2. 乙\n3. 丙{at}\n::::" for at in range(10, 30)
+    )  # fmt: skip
+    read = section(tmp_path, boxes)
+    pages = [page.replace(" ", "") for page in read.pages]
+    for first, last in (("始め", "終わり"), ("問う", "丙")):
+        assert all(any(f"{first}{at}" in page and f"{last}{at}" in page for page in pages) for at in range(10, 30))
+
+
+def test_a_picture_stays_with_its_title_and_a_line_in_bold_with_what_follows(tmp_path):
+    lines = "\n\n".join(f"**札{at}**\n\n![題{at}](p.svg){{#fig-a{at}}}" for at in range(10, 60))
+    read = section(tmp_path, lines, **{"p.svg": SVG})
+    pages = [page.replace(" ", "") for page in read.pages]
+    assert all(any(f"札{at}絵の字" in page and f"題{at}" in page for page in pages) for at in range(10, 60))
+
+
+def test_a_list_that_brings_its_own_marks_gets_no_others(tmp_path):
+    marked, plain = (section(tmp_path / name, text) for name, text in (("a", "- A　甲\n- B　乙"), ("b", "- 甲\n- 乙")))
+    assert "•" in plain.text and "•" not in marked.text and "A 甲 B 乙" in marked.text
+
+
+def test_a_column_of_short_words_stays_in_one_line(tmp_path):
+    rows = "\n".join(f"| {'長い説明。' * 12} | {'ほかの説明。' * 8} | 第{at}章 |" for at in (1, 15))
+    read = section(tmp_path, f"| 甲 | 乙 | 丙 |\n|--|--|--|\n{rows}")
+    sheet = next(sheet for sheet in read.document if "ほかの" in sheet.get_textpage().get_text_range())
+    assert "第15章" in re.sub("[ \xa0]", "", sheet.get_textpage().get_text_range())
+
+
 def test_pictures_and_formulas_can_be_read_aloud(tmp_path):
     read = section(tmp_path, "![題](p.svg){#fig-a fig-alt='見たもの'}\n\n$a < b$ と $$c > d$$", **{"p.svg": SVG})
     assert read.spoken() == {"見たもの", "a < b", "c > d"}
+
+
+def test_what_is_in_another_language_is_read_out_in_it(tmp_path):
+    read = section(tmp_path, "文。\n\n::: {lang=en}\nA text.\n\n- An item.\n:::\n\n後の文。")
+    said = [str(item.Lang) for item in read.objects.objects if _is_dictionary(item) and "/Lang" in item]
+    assert "en" in said and "A text." in read.text and "後の文。" in read.text
 
 
 def test_solutions_stand_behind_the_chapter_and_exercises_say_where(tmp_path):
@@ -291,7 +349,8 @@ def test_what_runs_over_the_margin_is_refused(tmp_path, source):
     with pytest.raises(BookError) as caught:
         section(tmp_path, source)
     assert all("余白に" in problem.message and "「aaa" in problem.message for problem in caught.value.problems)
-    assert {problem.place for problem in caught.value.problems} == {"PDF の 4 ページ"}
+    places = {(problem.file, problem.place) for problem in caught.value.problems}
+    assert places == {("a.ipynb", "「1.1\u2002節」のあと（PDF の 4 ページ）")}
     assert not (tmp_path / "out.pdf").exists()
 
 
@@ -303,7 +362,8 @@ def test_a_picture_that_hangs_out_is_measured(tmp_path):
         '#set page(width: 100mm, height: 80mm, margin: 20mm)\n#image("a.png", width: 63mm)', encoding="utf-8"
     )
     pdf = typst.compile(str(tmp_path / "a.typ"), format="pdf")
-    assert writer.misplaced(pdf, 20) == [(1, "", "、余白に 3.0 mm はみ出します")]
+    (found,) = writer.misplaced(pdf, 20)
+    assert (found.page, found.said, found.what) == (1, "", "、余白に 3.0 mm はみ出します")
     assert not writer.misplaced(pdf, 20, slack_mm=3.1)
 
 
@@ -313,7 +373,7 @@ def test_a_word_that_lies_on_the_next_column_is_refused(tmp_path):
     with pytest.raises(BookError) as caught:
         section(tmp_path, table)
     (problem,) = caught.value.problems
-    assert problem.place == "PDF の 4 ページ"
+    assert problem.place.endswith("（PDF の 4 ページ）")
     assert "「abcdefghijklmnopqrstuvwxyz" in problem.message and "隣の字に重なります" in problem.message
 
 
@@ -367,6 +427,9 @@ def test_the_whole_book(tmp_path_factory):
     chapters, appendices = (len([*ROOT.glob(f"chapters/{names}-*")]) for names in ("[0-9]*", "[a-z]"))
     assert sum("\u3000" in title for title in marks) == chapters + appendices and marks.count("解答") == chapters
     assert read.inner_links > 800
+    # One list of what is cited, with the numbers of the text, and it says so.
+    text = read.text.replace(" ", "")
+    assert "ここの番号で振ってあります" in text and "章の終わりの「出典」にあります" not in text
     # Every character has a drawing: a missing one has no code in the text that is read back.
     assert "\ufffd" not in read.text and "\x00" not in read.text
     about = read.objects.open_metadata()

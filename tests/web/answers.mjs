@@ -3,6 +3,8 @@
 import { answersTo } from "./answers.mjs";
 import { remediesFor, timeFacts } from "./below.mjs";
 import { answer_time, duration } from "./below-formulas.mjs";
+import { checksOf, checksOfReport } from "./check.mjs";
+import { cause_heading, causes_title, count_text, run_text, sentence, shown_causes } from "./check-formulas.mjs";
 import { search } from "./choosing.mjs";
 import { speedupOf } from "./drafts.mjs";
 import { costOf } from "./energy.mjs";
@@ -76,7 +78,7 @@ const plainFit = (fit) => ({ ...fit, ...Object.fromEntries(FIT.map((name) => [na
 
 /** What the page finds for a choice. */
 export function found(choice) {
-  const results = [...search(tables, choice)].at(-1);
+  const results = [...search(tables, choice)].at(-1).found;
   return JSON.stringify(
     results.map(({ model, weights, device }) => [model.id, weights.id, device.id, device.memory_capacity_bytes]),
   );
@@ -170,4 +172,38 @@ export function explained(state) {
   return JSON.stringify(
     answersTo(tables, state).map(({ result, problem }) => problem || explanation(result).map((part) => ({ ...part }))),
   );
+}
+
+const plainCheck = (check) => ({
+  verdict: check.verdict,
+  ratio: check.ratio,
+  expected: { ...check.expected },
+  causes: check.causes.map((cause) => ({ ...cause })),
+  shown: Array.from(shown_causes(check), cause_heading),
+  said: [sentence(check), causes_title(check), count_text(check.estimate.devices)],
+  asked: NAMED.map((name) => check.estimate[name].id),
+});
+
+/** What the page says of speeds that were typed, of writing and of reading a prompt. */
+export function checked(choice, measured, measured_prompt) {
+  const checks = checksOf(estimate(choice), { measured, measured_prompt });
+  return JSON.stringify(checks.map(({ check }) => check && plainCheck(check)));
+}
+
+/** What the page says of a report, of which a choice stands for what it leaves open, or for its model and machine. */
+export function reported(text, choice, instead) {
+  try {
+    const rows = checksOfReport(text, choice && estimate(choice), instead);
+    return JSON.stringify(
+      rows.map(({ run, check, notes, ...row }) => ({
+        ...row,
+        notes,
+        run: run && { ...run, said: run_text(run) },
+        check: check && plainCheck(check),
+      })),
+    );
+  } catch (error) {
+    if (error.name !== "InvalidValueError") throw error;
+    return JSON.stringify(error.message);
+  }
 }

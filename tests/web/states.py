@@ -55,6 +55,8 @@ def state(**changed: object) -> dict:
         "rated_power_w": None,
         "draft": None,
         "draft_text": None,
+        "measured": None,
+        "measured_prompt": None,
         "machines": [machine("rtx-4090")],
     }
     return plain | changed
@@ -66,11 +68,13 @@ def machine(device: str | dict, memory_bytes: float | None = None, devices: int 
 
 def machines() -> Iterator[dict]:
     """Yield every device with every amount of memory that it is sold with, and some of one's own."""
-    counts = cycle([1, 2, 8, 1000])
+    counts, sizes = cycle([1, 2, 8, 1000]), cycle([16 * GIB, 2.5 * GIB, 2.0**60])
     for id_, row in DEVICES.items():
         yield machine(id_, devices=next(counts))
         for option in filter(None, row["memory_options_gb"].split("|")):
             yield machine(id_, float(option) * GIB, next(counts))
+        if not row["memory_options_gb"]:
+            yield machine(id_, next(sizes), next(counts))
     for name in ODD_NAMES:
         yield machine({"name": name, "family": "apple", "memory_bandwidth_bytes_per_s": 120e9}, devices=next(counts))
     yield machine({"memory_bandwidth_bytes_per_s": 0.1 + 0.2 + 1})
@@ -93,6 +97,7 @@ def systematic() -> Iterator[dict]:
     )
     hosts = cycle([None, *HOSTS[:5]]), cycle([None, 64 * GIB]), cycle([None, 0, 20]), cycle([None, 999])
     further = cycle([None, 1, 2000]), cycle([None, 0.5, 31]), cycle([None, 24, 1.5]), cycle([None, 700])
+    speeds = cycle([None, 12.3, 1e-6]), cycle([None, 1e9])
     drafts = cycle([None, *WAYS_TO_DRAFT, "llama-3.2-1b"]), cycle([None, *TEXTS])
     searches = cycle([None, "machines", "formats", "models"]), cycle([20, 0, 0.5, 1e9, 33])
     sizes = cycle([1, 7, 4096]), cycle([0, 1, 131_072, 1_000_000]), cycle([None, 1, 512, 99_999])
@@ -102,6 +107,7 @@ def systematic() -> Iterator[dict]:
         find, find_speed = map(next, searches)
         answer_length, yen_per_kwh, hours_per_day, rated_power_w = map(next, further)
         draft, draft_text = map(next, drafts)
+        measured, measured_prompt = map(next, speeds)
         host, host_memory_bytes, gpu_layers, cpu_moe_layers = map(next, hosts)
         yield state(
             model=models[place % len(models)],
@@ -121,6 +127,8 @@ def systematic() -> Iterator[dict]:
             rated_power_w=rated_power_w,
             draft=draft,
             draft_text=draft_text,
+            measured=measured,
+            measured_prompt=measured_prompt,
             host=host,
             host_memory_bytes=host_memory_bytes,
             gpu_layers=gpu_layers,
@@ -170,6 +178,8 @@ states = st.builds(
     cpu_moe_layers=st.none() | st.integers(0, 1000),
     draft=st.none() | st.sampled_from([*WAYS_TO_DRAFT, *MODELS]),
     draft_text=st.none() | st.sampled_from([*TEXTS]),
+    measured=st.none() | amounts(1e-6, 1e9),
+    measured_prompt=st.none() | amounts(1e-6, 1e9),
     machines=st.lists(
         st.sampled_from(list(machines())) | st.builds(machine, own_devices, devices=st.integers(1, 1000)),
         min_size=1,
@@ -185,6 +195,7 @@ HOSTILE = [
     "?model=__proto__&weights=constructor&engine=toString&kv=hasOwnProperty&split=valueOf&machine=__proto__",
     "?model=own:parameters=1e400&machine=own:bandwidth=-1&machine=own:bandwidth=NaN;memory=x;fp16=;int8=1e999",
     "?model=own:layers=1.5;hidden=0;heads=-3&machine=own:bandwidth=1e11*0&machine=own:bandwidth=1e11*99999999999999999999",
+    "?machine=ddr5-5600-dual@0&machine=ddr5-5600-dual@.&machine=ddr5-5600-dual@99999999999999999999",
     "?machine=rtx-4090@24&machine=apple-m4-10c@1e400&machine=apple-m4-10c@.&machine=apple-m4-10c@16@16*2*2",
     "?model=<script>alert(1)</script>&machine=own:name=</script><img src=x onerror=alert(1)>;bandwidth=1e11",
     "?model=%3Cb%3E&machine=own:name=%00%0A%0D%09%E2%80%AE%EF%BF%BD;bandwidth=1e11",

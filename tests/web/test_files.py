@@ -166,6 +166,8 @@ def test_a_damaged_header_is_the_same_to_both(estimator, tmp_path, data):
     # Bytes above 127 would be text that is none, which this browser's decoder refuses.
     byte = bytes([data.draw(st.integers(0, 127))])
     damaged.write_bytes(whole[:place] if cut else whole[:place] + byte + whole[place + 1 :])
+    # A name of another length may hold such bytes, too.
+    assume("\ufffd" not in str(in_python(damaged)))
     assert differences(damaged, on_the_page(estimator, damaged)) == []
 
 

@@ -1,6 +1,7 @@
 """The chapters' guesses and live figures: what they run with is what the chapters compute, and they compute alike."""
 
 import itertools
+import json
 import random
 import re
 import struct
@@ -513,6 +514,8 @@ def test_what_was_measured_lies_under_the_roof_where_it_was_measured(page):
                 assert point["share"] < 1 and point["source"].startswith("https://")
                 beside = page.call("hayasaLive.parts.climb.besides", machine, {**point, "source": ""})
                 assert beside["tokens_per_s"] == point["tokens_per_s"]
+                far = f"{json.dumps(machine)}, {json.dumps({**point, 'size': 10 * SIZES[-1]})}"
+                assert page.eval(f"!hayasaLive.parts.climb.besides({far})"), "what is far is not spoken of"
 
 
 def test_the_nearest_place_is_the_fewest_times_away(page):

@@ -96,13 +96,23 @@ def test_what_is_not_there_is_told(ask):
 
 
 def test_amounts_are_read_with_the_name(ask):
-    typed = ["MacBook Air M4 24GB", "2x RTX 3090", "RTX 3090 2枚", "m4 max ×2", "RX 7900 XT"]
+    typed = [
+        "MacBook Air M4 24GB",
+        "2x RTX 3090",
+        "RTX 3090 2枚",
+        "m4max 128 ×2",
+        "A6000 x2",
+        "9950X3D",
+        "Snapdragon X2",
+    ]
     answers = ask([("devices", one) for one in typed])
     assert [(one.get("memoryGb"), one.get("devices")) for one in answers] == [
         (24, None),
         (None, 2),
         (None, 2),
+        (128, 2),
         (None, 2),
         (None, None),
+        (None, None),
     ]
-    assert answers[1]["found"] == answers[2]["found"]
+    assert answers[1]["found"] == answers[2]["found"] and all(answer["found"] for answer in answers)

@@ -42,11 +42,12 @@ globalThis.ask = {
   number: ([text, rule]) => readNumber(text, rule),
   code: (state) => pythonCode(state),
   // What the page makes of a state: an estimate per machine, or what hayasa says against it.
-  answers: ({ model, machines, ...choice }) => machines.map(({ device, memory_bytes, devices }) => {
+  answers: ({ model, machines, host, host_memory_bytes, ...choice }) => machines.map(({ device, memory_bytes, devices }) => {
     try {
       const made = typeof device === "string" ? tables.devices.get(device) : hayasa.makeDevice({ ...device, id: "own" });
       const its = typeof model === "string" ? model : hayasa.makeModel({ ...model, id: "own" });
-      const result = hayasa.estimate({ ...choice, model: its, device: made, devices });
+      const split = parts.offload.splitOf(tables, { ...choice, host, host_memory_bytes });
+      const result = hayasa.estimate({ ...choice, ...split, model: its, device: made, devices });
       return Number.isFinite(result.decode_tokens_per_s);
     } catch (error) {
       if (error.name !== "InvalidValueError") throw error;

@@ -9,7 +9,18 @@ from collections.abc import Iterable
 from functools import singledispatchmethod
 
 from tools.page.package import NUMBER, TEXT, TRUTH, Signature, bound_names, kind_of, signature_of
-from tools.page.scope import BOOLEAN_CALLS, BUILTINS, ERRORS, LISTED, MATHEMATICS, METHODS, RESERVED, Scope, local_name
+from tools.page.scope import (
+    BOOLEAN_CALLS,
+    BUILTINS,
+    ERRORS,
+    LISTED,
+    MATHEMATICS,
+    METHODS,
+    REGULAR,
+    RESERVED,
+    Scope,
+    local_name,
+)
 
 BINARY = {
     ast.Add: "add",
@@ -340,12 +351,26 @@ class Expressions(Scope):
             self.refuse_if(node.keywords or len(node.args) > 1, node, f"{name} の引数は一つだけです")
             return f"new {self.named(node, origin)}({self.expressions(node.args)})"
         if module == "math" and name in MATHEMATICS:
-            self.count(node, name, 1, 1)
+            self.count(node, name, MATHEMATICS[name], MATHEMATICS[name])
             return f"{self.named(node, origin)}({self.expressions(node.args)})"
+        if module == "re" and name in REGULAR:
+            self.count(node, name, *REGULAR[name])
+            further = [f'"{self.flags(node, *node.args[1:])}"'] if name == "compile" else []
+            return self.runtime(name, self.expression(node.args[0]), *further)
+        if origin == ("unicodedata", "normalize"):
+            self.count(node, name, 2, 2)
+            return self.runtime(name, *map(self.expression, node.args))
         if origin == ("dataclasses", "replace"):
             self.count(node, name, 1, 1)
             return self.runtime("replaced", self.expression(node.args[0]), self.options(node) or "{}")
         return self.call_of_definition(node, origin)
+
+    def flags(self, node: ast.expr, *flags: ast.expr) -> str:
+        """Write the flags of a pattern: letters are ASCII, where both languages mean the same by them."""
+        names = set(ast.unparse(flags[0]).split(" | ")) if flags else set()
+        known = "re.ASCII" in names and names <= {"re.ASCII", "re.IGNORECASE"}
+        self.refuse_if(not known, node, "正規表現は、re.ASCII か re.ASCII | re.IGNORECASE のものだけが翻訳できます")
+        return "i" if "re.IGNORECASE" in names else ""
 
     def call_of_value(self, node: ast.Call) -> str:
         """Call a method, or a function that a variable holds."""
@@ -355,6 +380,9 @@ class Expressions(Scope):
         if name == "fromkeys" and self.origin_of(value) == ("builtins", "dict"):
             self.count(node, "fromkeys", 1, 2)
             return self.runtime("fromkeys", self.expressions(node.args))
+        if name == "_replace":
+            self.count(node, name, 0, 0)
+            return self.runtime("replaced", self.expression(value), self.options(node) or "{}")
         members = self.program.package.members.get(name, [])
         if name in METHODS:
             ambiguous = any(kind == "method" for kind, _ in members)
@@ -413,17 +441,27 @@ class Expressions(Scope):
         return f"{name}({self.in_order(node)})"
 
     def call_with_fields(self, node: ast.Call, origin: tuple[str, str] | None) -> str:
-        """Make an object of a dataclass from a dict of all its fields."""
+        """Call a function with a dict of all its arguments, or make an object of a dataclass so."""
         module = self.program.package.module(origin[0]) if origin else None
         (definition, *_) = module.definitions.get(origin[1], [None]) if module and origin else [None]
-        alone = not node.args and len(node.keywords) == 1 and isinstance(definition, ast.ClassDef)
-        self.refuse_if(not alone, node, "** で渡す引数は、クラス(**値) の形だけが翻訳できます")
-        assert isinstance(definition, ast.ClassDef) and origin
-        self.refuse_if(self.kind_of_class(definition, origin[0]) != "dataclass", node, "** は dataclass にだけ渡せます")
-        signature = self.constructor_of(definition, "dataclass")
+        alone = not node.args and len(node.keywords) == 1 and isinstance(definition, (ast.ClassDef, ast.FunctionDef))
+        self.refuse_if(not alone, node, "** で渡す引数は、クラス(**値) と 関数(**値) の形だけが翻訳できます")
+        assert isinstance(definition, (ast.ClassDef, ast.FunctionDef)) and origin
+        if isinstance(definition, ast.ClassDef):
+            made = self.kind_of_class(definition, origin[0]) == "dataclass"
+            self.refuse_if(not made, node, "** は、クラスなら dataclass にだけ渡せます")
+            signature = self.constructor_of(definition, "dataclass")
+        else:
+            signature = signature_of(definition)
+            self.refuse_if(signature.variadic, node, "** は、*引数のある関数には渡せません")
         known = {name: name in signature.required for name in (*signature.positional, *signature.keyword_only)}
         fields = self.runtime("fields_from", self.expression(node.keywords[0].value), json.dumps(known))
-        return f"new {self.named(node, origin)}({fields})"
+        if isinstance(definition, ast.ClassDef):
+            return f"new {self.named(node, origin)}({fields})"
+        # What it takes by position is taken out of the same object, too.
+        in_order = [f"$given.{name}" for name in signature.positional]
+        by_name = ["$given"] if signature.keyword_only else []
+        return f"(($given) => {self.named(node, origin)}({', '.join([*in_order, *by_name])}))({fields})"
 
     def in_order(self, node: ast.Call) -> str:
         """Write the arguments of a function of which nothing is known."""

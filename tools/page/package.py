@@ -138,6 +138,8 @@ def members_of(node: ast.ClassDef) -> Iterator[tuple[str, str, Signature]]:
         if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
             yield one.target.id, "field", Signature((), returns=kind_of(one.annotation))
         elif isinstance(one, ast.FunctionDef):
+            if one.name == "__init__":
+                yield from ((name, "field", Signature(())) for name in attributes_set_by(one))
             is_property = any(ast.unparse(decorator) == "property" for decorator in one.decorator_list)
             yield one.name, "property" if is_property else "method", signature_of(one, skip=1)
 
@@ -149,6 +151,18 @@ def fields_of(node: ast.ClassDef) -> dict[str, ast.expr | None]:
         for one in node.body
         if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
     }
+
+
+def initializer_of(node: ast.ClassDef) -> ast.FunctionDef | None:
+    """Return what a class makes its objects with; None if it leaves that to another."""
+    return next((one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
+
+
+def attributes_set_by(function: ast.FunctionDef) -> Iterator[str]:
+    """Yield the attributes of its object that a method sets."""
+    for one in ast.walk(function):
+        if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store) and ast.unparse(one.value) == "self":
+            yield one.attr
 
 
 def option_of(node: ast.ClassDef, name: str, *, default: bool) -> bool:

@@ -53,9 +53,10 @@ export class $NamedTuple {
   }
 }
 
-/** A copy of a dataclass object in which some fields are others. */
+/** A copy of a dataclass object or of a named tuple in which some fields are others. */
 export function $replaced(object, changes) {
   for (const name of Object.keys(changes)) if (!(name in object)) throw new $TypeError(`unknown field: ${name}`);
+  if (object instanceof $NamedTuple) return new object.constructor(...Object.values({ ...object, ...changes }));
   return new object.constructor({ ...object, ...changes });
 }
 
@@ -187,6 +188,9 @@ class Dict extends Container {
   set(key, value) {
     const known = this.#pairs.get(keyOf(key));
     this.#pairs.set(keyOf(key), $fixed([known ? known[0] : key, value]));
+  }
+  delete(key) {
+    this.#pairs.delete(keyOf(key));
   }
   items() {
     return [...this.#pairs.values()];
@@ -368,7 +372,16 @@ function finite(value) {
 
 export const $isfinite = (value) => Number.isFinite(asNumber(value));
 
-// The last digit of these two is the browser's own.
+export const $pi = Math.PI;
+
+export function $sqrt(value) {
+  if (asNumber(value) < 0) throw new $ValueError("math domain error");
+  return Math.sqrt(Number(value));
+}
+
+// The last digit of the rest is the browser's own.
+
+export const $hypot = (a, b) => Math.hypot(asNumber(a), asNumber(b));
 
 export function $log(value) {
   if (asNumber(value) <= 0) throw new $ValueError("math domain error");
@@ -393,6 +406,7 @@ export const $set = typed(
   (value) => value instanceof PythonSet,
   (values = []) => new PythonSet($iterate(values)),
 );
+export const $frozenset = (values = []) => new PythonSet($iterate(values));
 export const $dict = typed(
   (value) => value instanceof Dict,
   (pairs = []) => new Dict(pairs instanceof Dict ? pairs.items() : $iterate(pairs)),
@@ -503,6 +517,7 @@ function placeIn(parts, index) {
 }
 
 export function $item(value, key) {
+  if (value instanceof Match) return value.group(key);
   if (value instanceof Dict) {
     if (value.has(key)) return value.get(key);
     throw new $KeyError(String(key));
@@ -545,6 +560,16 @@ export function $fields_from(values, known) {
 }
 
 export const $append = (values, value) => void asList(values).push(value);
+export const $extend = (values, others) => void asList(values).push(...$iterate(others));
+export const $update = (values, others) => void $merge_in_place(asDict(values), $dict(others));
+
+export function $pop(values, key, otherwise) {
+  if (!asDict(values).has(key) && otherwise !== undefined) return otherwise;
+  const value = $item(values, key);
+  values.delete(key);
+  return value;
+}
+
 export const $get = (values, key, otherwise = null) => (asDict(values).has(key) ? values.get(key) : otherwise);
 export const $items = (values) => asDict(values).items();
 export const $values = (values) =>
@@ -574,15 +599,127 @@ export const $startswith = (value, wanted) => anyOf(wanted, (one) => asText(valu
 export const $endswith = (value, wanted) => anyOf(wanted, (one) => asText(value).endsWith(asText(one)));
 export const $removesuffix = (value, suffix) =>
   asText(value).endsWith(asText(suffix)) ? value.slice(0, value.length - suffix.length) : value;
+export const $removeprefix = (value, prefix) =>
+  asText(value).startsWith(asText(prefix)) ? value.slice(prefix.length) : value;
+export const $normalize = (form, value) => asText(value).normalize(form);
 export const $replace = (value, old, other) => asText(value).replaceAll(asText(old), () => asText(other));
 export const $upper = (value) => asText(value).toUpperCase();
 export const $lower = (value) => asText(value).toLowerCase();
 export const $join = (separator, values) => Array.from($iterate(values), asText).join(asText(separator));
 
+/** The parts between separators; without one, the words between blanks. */
 export function $split(value, separator) {
   if (separator === "") throw new $ValueError("separator");
-  return asText(value).split(asText(separator));
+  if (separator !== undefined) return asText(value).split(asText(separator));
+  const words = [""];
+  for (const letter of asText(value)) {
+    if (!isBlank(letter)) words.push(words.pop() + letter);
+    else if (words.at(-1)) words.push("");
+  }
+  return words.filter(Boolean);
 }
+
+// What ends a line in Python, beside "\r\n" all characters whose codes are listed.
+const LINE_ENDS = String.fromCharCode(10, 11, 12, 13, 28, 29, 30, 0x85, 0x2028, 0x2029);
+
+export function $splitlines(value) {
+  const lines = asText(value).split(new RegExp(`\r\n|[${LINE_ENDS}]`));
+  return lines.at(-1) ? lines : lines.slice(0, -1);
+}
+
+/** How often a text stands in another, or a value in a list or a tuple. */
+export function $count(value, wanted) {
+  if (typeof value === "string") return wanted ? value.split(asText(wanted)).length - 1 : $len(value) + 1;
+  return partsOf(value).filter((part) => $equal(part, wanted)).length;
+}
+
+// ---------------------------------------------------------------- patterns
+
+/** What a pattern found. */
+class Match {
+  constructor(found) {
+    this.found = found;
+  }
+  group(key) {
+    const groups = typeof key === "string" ? (this.found.groups ?? {}) : this.found;
+    if (!Object.hasOwn(groups, key)) throw new $IndexError("no such group");
+    return groups[key] ?? null;
+  }
+}
+
+// In JavaScript's words: blanks are those of ASCII, and a line break at the very end stands behind the end.
+const BLANKS = " \\t\\n\\r\\f\\v";
+const PARTS = /\\.|\[(?:\\.|[^\]\\])*\]|\(\?(?:P<|P?.)|\{,|\$/gs;
+const FOREIGN = /^(?:\\[AZ]|\(\?P?[^:=!<]|\{,|\[\^?\])$/; // what means something else there, or nothing
+
+function inJavaScript(part) {
+  if (part === "(?P<") return "(?<";
+  if (FOREIGN.test(part)) throw new $ValueError(`unsupported in a pattern: ${part}`);
+  if (part === "$") return "(?=\\n?$)";
+  if (part === "\\s") return `[${BLANKS}]`;
+  if (part === "\\S") return `[^${BLANKS}]`;
+  return part.startsWith("[") ? part.replaceAll(/\\./gs, blanksIn) : part;
+}
+
+function blanksIn(part) {
+  if (part === "\\S") throw new $ValueError("\\S in a class");
+  return part === "\\s" ? BLANKS : part;
+}
+
+/** A pattern of Python's `re` with `re.ASCII`. */
+class Pattern {
+  constructor(text, flags) {
+    const written = text.replaceAll(PARTS, inJavaScript);
+    this.all = new RegExp(written, `${flags}g`);
+    this.once = new RegExp(written, flags);
+    this.here = new RegExp(written, `${flags}y`);
+    this.whole = new RegExp(`^(?:${written})$`, flags);
+  }
+  /** All places in a text; what is found where nothing stands, the two languages find in different places. */
+  places() {
+    if (this.once.test("")) throw new $ValueError("a pattern that finds nothing, too");
+    return this.all;
+  }
+  found(how, value) {
+    this[how].lastIndex = 0;
+    const found = this[how].exec(asText(value));
+    return found && new Match(found);
+  }
+}
+
+export const $compile = (text, flags) => new Pattern(asText(text), flags);
+export const $escape = (value) => asText(value).replaceAll(/[^\w]/g, "\\$&");
+export const $search = (pattern, value) => pattern.found("once", value);
+export const $match = (pattern, value) => pattern.found("here", value);
+export const $fullmatch = (pattern, value) => pattern.found("whole", value);
+export const $groups = ({ found }) => $fixed(found.slice(1).map((part) => part ?? null));
+export const $groupdict = ({ found }) =>
+  new Dict(Object.entries(found.groups ?? {}).map(([name, part]) => [name, part ?? null]));
+
+/** All that a pattern finds: whole, or by its groups where it has some. */
+export const $findall = (pattern, value) =>
+  Array.from(asText(value).matchAll(pattern.places()), (found) => {
+    const groups = found.slice(1).map((part) => part ?? "");
+    return groups.length > 1 ? $fixed(groups) : (groups[0] ?? found[0]);
+  });
+
+/** A text with something else in the place of what a pattern finds, so often at most if that is not 0. */
+export function $sub(pattern, other, value, most = 0) {
+  let done = 0;
+  const write = typeof other === "string" ? (found) => expanded(other, found) : other;
+  return asText(value).replaceAll(pattern.places(), (...found) => {
+    done += 1;
+    return most && done > most ? found[0] : asText(write(new Match(matchOf(found))));
+  });
+}
+
+// What `replaceAll` hands over, as `exec` would.
+function matchOf(found) {
+  const groups = typeof found.at(-1) === "object" ? found.at(-1) : undefined;
+  return Object.assign(found.slice(0, groups ? -3 : -2), { groups });
+}
+
+const expanded = (other, found) => other.replaceAll(/\\(\d)/g, (_, place) => found.group(Number(place)) ?? "");
 
 // ---------------------------------------------------------------- numbers from and as text
 

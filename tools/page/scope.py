@@ -14,8 +14,10 @@ from tools.page.package import (
     Signature,
     TranslationError,
     fields_of,
+    initializer_of,
     kind_of,
     option_of,
+    signature_of,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ BUILTINS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "dict": (0, 1, ()),
     "enumerate": (1, 2, ()),
     "float": (1, 1, ()),
+    "frozenset": (0, 1, ()),
     "getattr": (2, 3, ()),
     "int": (1, 1, ()),
     "isinstance": (2, 2, ()),
@@ -54,23 +57,41 @@ ERRORS = ("IndexError", "KeyError", "OverflowError", "TypeError", "ValueError", 
 KINDS_OF_CALLS = dict.fromkeys(("abs", "float", "int", "len", "round"), NUMBER) | dict.fromkeys(
     ("repr", "str", "join", "removesuffix", "strip"), TEXT
 )
-MATHEMATICS = ("exp", "isfinite", "log")
+MATHEMATICS = {"exp": 1, "hypot": 2, "isfinite": 1, "log": 1, "pi": 0, "sqrt": 1}
+"""Names of `math`, and how many arguments each takes."""
+
+REGULAR = {"compile": (1, 2), "escape": (1, 1)}
+"""Functions of `re`, and how many arguments each takes."""
+
 BOOLEAN_CALLS = ("all", "any", "bool", "isinstance", "startswith", "endswith", "isfinite")
 
 # Methods of what Python brings along, and how many arguments each takes.
 METHODS = {
     "append": (1, 1),
+    "count": (1, 1),
     "endswith": (1, 1),
+    "extend": (1, 1),
+    "findall": (1, 1),
+    "fullmatch": (1, 1),
     "get": (1, 2),
+    "groupdict": (0, 0),
+    "groups": (0, 0),
     "items": (0, 0),
     "join": (1, 1),
     "lower": (0, 0),
+    "match": (1, 1),
+    "pop": (1, 2),
+    "removeprefix": (1, 1),
     "removesuffix": (1, 1),
     "replace": (2, 2),
+    "search": (1, 1),
     "setdefault": (2, 2),
-    "split": (1, 1),
+    "split": (0, 1),
+    "splitlines": (0, 0),
     "startswith": (1, 1),
     "strip": (0, 1),
+    "sub": (2, 3),
+    "update": (1, 1),
     "upper": (0, 0),
     "values": (0, 0),
 }
@@ -193,11 +214,13 @@ class Scope:
             return self.runtime(name)[:-2]
         if module == "math" and name in MATHEMATICS:
             return self.runtime(name)[:-2]
+        if origin == ("unicodedata", "normalize"):
+            return self.runtime(name)[:-2]
         self.refuse_if(self.program.package.module(module) is None, node, f"{name} は翻訳できない名前です")
         return self.program.name_of(module, name)
 
     def kind_of_class(self, node: ast.ClassDef, module: str) -> str:
-        """Tell what a class is: "dataclass", "tuple" or "error"."""
+        """Tell what a class is: "dataclass", "tuple", "error" or "plain", which has its own ``__init__``."""
         writer = self if module == self.module.name else type(self)(self.program, self.program.package.modules[module])
         bases = [writer.origin_of(base) for base in node.bases]
         if bases == [("typing", "NamedTuple")]:
@@ -212,7 +235,12 @@ class Scope:
         decorators = [one for one in node.decorator_list if isinstance(one, ast.Call)]
         if not bases and [writer.origin_of(one.func) for one in decorators] == [("dataclasses", "dataclass")]:
             return "dataclass"
-        raise writer.refusal(node, f"クラス {node.name} は、凍った dataclass、NamedTuple、エラーのどれでもありません")
+        if not bases and not node.decorator_list and initializer_of(node):
+            return "plain"
+        raise writer.refusal(
+            node,
+            f"クラス {node.name} は、凍った dataclass、NamedTuple、エラー、__init__ のあるもののどれでもありません",
+        )
 
     def is_left_out(self, node: ast.ClassDef, name: str) -> bool:
         """Tell whether nobody asks for a method or a field."""
@@ -220,6 +248,9 @@ class Scope:
 
     def constructor_of(self, node: ast.ClassDef, kind: str) -> Signature:
         """Return what a class is made of."""
+        made = initializer_of(node)
+        if made and kind in ("error", "plain"):
+            return signature_of(made, skip=1)
         if kind == "error":
             return Signature(("message",))
         fields = fields_of(node)

@@ -16,6 +16,7 @@ from tools.page.race import race_data
 from tools.page.tables import (
     NOT_SHOWN,
     calculator_data,
+    check_data,
     compact_json,
     draft_data,
     energy_data,
@@ -145,6 +146,29 @@ LATER = {
         ),
         beside="below",
     ),
+    "check": Later(
+        (
+            *(f"hayasa.answer.check.{name}" for name in ("FASTEST_TOKENS_PER_S", "SLOWEST_TOKENS_PER_S")),
+            *(f"hayasa.answer.check.{name}" for name in ("decode_expectation", "held_against", "prompt_expectation")),
+            *(
+                f"hayasa.answer.check_words.{name}"
+                for name in ("VERDICTS", "cause_heading", "causes_title", "count_text", "rows_alike", "run_text")
+            ),
+            "hayasa.answer.check_words.sentence",
+            "hayasa.answer.check_words.shown_causes",
+            "hayasa.answer.causes.Seen",
+            "hayasa.answer.check_report.checked_runs",
+            "hayasa.catalog.device_names.device_of_name",
+            "hayasa.catalog.device_names.spelled_names",
+            "hayasa.catalog.model_names.index_models",
+            "hayasa.catalog.model_names.read_model_name",
+            "hayasa.catalog.model_names.says_format",
+            "hayasa.catalog.objects.Processor",
+            "hayasa.names.find_id",
+            "hayasa.names.index_by_name",
+        ),
+        beside="below",
+    ),
     "drafts": Later(
         (
             "hayasa.answer.drafts.draft_speedup",
@@ -172,14 +196,17 @@ GIVEN = (
 )
 # The same of what comes later than what asks for it: it is handed over in web/brought.mjs.
 BROUGHT = (
+    "hayasa.answer.causes.cause_rows",
     "hayasa.catalog.gguf_files.format_of_block",
     "hayasa.catalog.gguf_files.format_of_file_type",
     "hayasa.catalog.gguf_files.models_of_architecture",
+    "hayasa.catalog.objects.device_rows",
     "hayasa.catalog.objects.gguf_block_types",
     "hayasa.catalog.objects.is_weight_format",
     "hayasa.files.gguf.text_at",
     "hayasa.files.gguf.whole_number_at",
     "hayasa.files.read.parsed_json",
+    "hayasa.reports.reader.json_value",
     "hayasa.answer.cost.prices",
     "hayasa.answer.fit.remedies",
     "hayasa.answer.prompt.prompt_time",
@@ -211,6 +238,7 @@ NEVER_ASKED = (
 )
 # Tables that only a later script needs.
 LATER_DATA = {
+    "check": check_data,
     "draft": draft_data,
     "energy": energy_data,
     "file": file_data,
@@ -224,6 +252,8 @@ BROUGHT_NAMES = frozenset(name.rpartition(".")[2] for name in BROUGHT)
 USED_BY_HAND = ("$dict",)
 # What nobody asks for there.
 LEFT_OUT = (
+    "Check.to_dict",
+    "CheckedRun.to_dict",
     "Cost.to_dict",
     "DraftSpeedup.to_dict",
     "Energy.to_dict",

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
+from hayasa.answer.causes import cause_rows
 from hayasa.answer.cost import Price, prices
 from hayasa.catalog.gguf_files import format_of_block
 from hayasa.catalog.measurements import Measurement, mean_context_length, measurements
 from hayasa.catalog.objects import (
+    Processor,
     device_rows,
     get_device,
     get_model,
@@ -170,14 +172,10 @@ def file_data() -> dict[str, Any]:
     DataFileError
         If a table cannot be read.
     """
-    rows, places = model_rows(), {id_: place for place, id_ in enumerate(model_rows())}
-    models = _on_shelves(_model_shelves())
     blocks = gguf_block_types()
     bulk = {block.id: format_of_block(block.id) for block in blocks.values()}
     return {
-        "models": _table(
-            {"released": [int(rows[id_]["released"]) for id_ in models], "place": [places[id_] for id_ in models]}
-        ),
+        "models": _table(_listed_models()),
         "blocks": _table(
             {
                 "id": [block.id for block in blocks.values()],
@@ -191,6 +189,56 @@ def file_data() -> dict[str, Any]:
         },
         "bulk": {block: known.id for block, known in bulk.items() if known},
     }
+
+
+def _listed_models() -> Columns:
+    """Return when each model was released, and where it stands in the table, in the order of the menu."""
+    rows, models = model_rows(), _on_shelves(_model_shelves())
+    return {"released": [int(rows[id_]["released"]) for id_ in models], "place": _places(rows, models)}
+
+
+def _places(rows: Iterable[str], ids: Iterable[str]) -> list[int]:
+    """Return where ids stand in a table."""
+    places = {id_: place for place, id_ in enumerate(rows)}
+    return [places[id_] for id_ in ids]
+
+
+def _names(rows: Mapping[str, Mapping[str, str]], shelves: list[Shelf], further: Iterable[str] = ()) -> Columns:
+    """Return by which names things are known, and where they stand in the table, in the order of the menu."""
+    ids = _on_shelves(shelves)
+    columns: Columns = {name: [rows[id_][name] for id_ in ids] for name in ("aliases", *further)}
+    return columns | {"place": _places(rows, ids)}
+
+
+def check_data() -> dict[str, Any]:
+    """Collect what measured speeds are held against beside the estimates, ready for JSON.
+
+    Returns
+    -------
+    dict
+        The tables ``causes`` (why speeds are not as estimated), and ``devices``, ``models``, ``weight_formats``
+        and ``processors``, which say by which other names these are known, in the order of the menus.
+
+    Raises
+    ------
+    DataFileError
+        If a table cannot be read.
+    """
+    causes = cause_rows()
+    sold = [one for several in processors().values() for one in several]
+    return {
+        "causes": _table({name: [row[name] for row in causes] for name in causes[0] if name not in _ABOUT_A_CAUSE}),
+        "devices": _table(
+            _names(device_rows(), _device_shelves(), ("memory_kind", "memory_channels", "unified_memory"))
+        ),
+        "models": _table({**_names(model_rows(), _model_shelves()), **_listed_models()}),
+        "weight_formats": _table(_names(weight_format_rows(), _weight_shelves())),
+        "processors": _table(_columns(Processor, sold)),
+    }
+
+
+_ABOUT_A_CAUSE = ("source_kind", "retrieved", "note")
+"""Columns that say where the others are from."""
 
 
 def offload_data() -> dict[str, Any]:
@@ -275,8 +323,8 @@ def names_data() -> dict[str, str]:
 
     Examples
     --------
-    >>> names_data()["ryzen-ai-max-395"]
-    'Strix Halo|Framework Desktop|GMKtec EVO-X2'
+    >>> "Strix Halo" in names_data()["ryzen-ai-max-395"].split("|")
+    True
     """
     further: dict[str, str] = {}
     for id_, row in {**device_rows(), **model_rows()}.items():

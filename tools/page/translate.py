@@ -13,7 +13,8 @@ How the rest is written:
 
 - a function takes what is given by position by position, and what is given by keyword only as one
   object, which comes last;
-- a dataclass takes one object, a named tuple its fields in their order;
+- a dataclass takes one object, a named tuple its fields in their order, a class with an ``__init__`` what that takes;
+- patterns are those of `re` with ``re.ASCII``: JavaScript's letters, digits and blanks are the same then;
 - a tuple is a frozen array, a list another one, and ``None`` is ``null``;
 - what is cached is remembered for the very objects that were given;
 - where annotations, which mypy checks, say that both sides are numbers or both strings, JavaScript's
@@ -36,6 +37,7 @@ from tools.page.package import (
     TranslationError,
     bound_names,
     fields_of,
+    initializer_of,
     is_generator,
     kind_of,
     option_of,
@@ -215,13 +217,19 @@ class Program:
             nodes = module.definitions[key[1]]
             if len(nodes) > 1:
                 raise module.refusal(nodes[1], f"{key[1]} を二度定義しているものは翻訳できません")
-            code = Writer(self, module).definition(nodes[0], self.names[key])
+            code = Writer(self, module).definition(nodes[0], key[1], self.names[key])
             parts[key] = (self.package.order.index(key[0]), nodes[0].lineno, code)
         return "\n".join(code for *_, code in sorted(parts.values()))
 
 
 class Writer(Expressions):
     """Writes statements and definitions."""
+
+    handling = 0
+    """How many errors are being handled where it stands."""
+
+    makes_own = False
+    """Whether what is written belongs to a class that sets its own attributes."""
 
     @singledispatchmethod
     def statement(self, node: ast.stmt) -> str:
@@ -251,6 +259,9 @@ class Writer(Expressions):
             return ""  # a docstring
         if isinstance(node.value, ast.Yield) and node.value.value:
             return f"yield {self.expression(node.value.value)};"
+        if ast.unparse(node.value).startswith("super().__init__("):
+            assert isinstance(node.value, ast.Call)
+            return f"super({self.in_order(node.value)});"
         if isinstance(node.value, ast.YieldFrom):
             return f"yield* {self.runtime('iterate', self.expression(node.value.value))};"
         self.refuse_if(not isinstance(node.value, ast.Call), node, "値を使わない式は翻訳できません")
@@ -262,6 +273,8 @@ class Writer(Expressions):
 
     @statement.register
     def _(self, node: ast.Raise) -> str:
+        if node.exc is None and self.handling:
+            return "throw $error;"
         made = isinstance(node.exc, ast.Call)
         self.refuse_if(not made, node, "raise は、raise 名前(…) の形だけが翻訳できます")
         return f"throw {self.expression(node.exc)};"
@@ -301,7 +314,10 @@ class Writer(Expressions):
             return f"{self.runtime('set_item', self.expression(target.value), self.expression(target.slice), value)};"
         if isinstance(target, ast.Tuple):
             return f"{self.target(target)} = {self.unpacked(value, target)};"
-        self.refuse_if(isinstance(target, ast.Attribute), target, "属性への代入は翻訳できません")
+        if isinstance(target, ast.Attribute):
+            own = self.makes_own and isinstance(target.value, ast.Name) and target.value.id == "self"
+            self.refuse_if(not own, target, "属性への代入は、__init__ のあるクラスの self へだけが翻訳できます")
+            return f"this.{target.attr} = {value};"
         return f"{self.target(target)} = {value};"
 
     @statement.register
@@ -341,7 +357,9 @@ class Writer(Expressions):
         for handler in reversed(node.handlers):
             self.refuse_if(handler.type is None, handler, "except には、エラーの名前が要ります")
             kept = f"{local_name(handler.name)} = $error;\n" if handler.name else ""
+            self.handling += 1
             body = f"{{\n{indent(kept, '  ')}{self.block(handler.body)[2:]}"
+            self.handling -= 1
             otherwise = (
                 f"if ({self.runtime('isinstance', '$error', self.listed(handler.type))}) {body} else {otherwise}"
             )
@@ -357,14 +375,18 @@ class Writer(Expressions):
 
     # ------------------------------------------------------------ definitions
 
-    def definition(self, node: ast.stmt, name: str) -> str:
-        """Write a function, a class or a constant of a module."""
+    def definition(self, node: ast.stmt, called: str, name: str) -> str:
+        """Write a function, a class or a constant of a module, which is called so there, under a name."""
         if isinstance(node, ast.FunctionDef):
             return self.top_function(node, name)
         if isinstance(node, ast.ClassDef):
             return self.top_class(node, name)
         target = node.target if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])[0]
         value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            target, value = next(
+                pair for pair in zip(target.elts, value.elts, strict=True) if called in bound_names(pair[0])
+            )
         constant = isinstance(target, ast.Name) and value and len(getattr(node, "targets", [target])) == 1
         self.refuse_if(not constant, node, f"{name} は、関数でも、クラスでも、一つの定数でもありません")
         assert value
@@ -393,7 +415,8 @@ class Writer(Expressions):
         self.scopes.pop()
         declared = f"  let {', '.join(map(local_name, sorted(local)))};\n" if local else ""
         # Where an annotation says what comes back, mypy sees to it that it does.
-        end = "" if is_generator(node) or node.returns or isinstance(node.body[-1], ast.Return) else "  return null;\n"
+        ends = is_generator(node) or node.returns or isinstance(node.body[-1], ast.Return) or node.name == "__init__"
+        end = "" if ends else "  return null;\n"
         return parameters, f"{{\n{first}{declared}{body[:-1]}{end}}}"
 
     # ------------------------------------------------------------ classes
@@ -401,11 +424,18 @@ class Writer(Expressions):
     def top_class(self, node: ast.ClassDef, name: str) -> str:
         """Write a class of a module."""
         kind = self.kind_of_class(node, self.module.name)
+        made = initializer_of(node)
+        self.makes_own = made is not None and kind in ("error", "plain")
         if kind == "error":
             base = self.named(node, self.origin_of(node.bases[0]) or ("", ""))
             docstring = [one for one in node.body if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)]
-            self.refuse_if(node.body != docstring, node.body[-1], "エラーの中のこの文は翻訳できません")
-            body = [f"name = {json.dumps(node.name)};"]
+            others = [one for one in node.body if one not in docstring and one is not made]
+            self.refuse_if(others, node.body[-1], "エラーの中のこの文は翻訳できません")
+            body = [f"name = {json.dumps(node.name)};", *([self.initializer(made)] if made else [])]
+        elif kind == "plain":
+            assert made
+            body = "\n".join([self.initializer(made), *self.members(node)])
+            return f"class {name} {{\n{indent(body, '  ')}\n}}"
         else:
             if kind == "dataclass":
                 self.refuse_if(
@@ -435,6 +465,11 @@ class Writer(Expressions):
             lines.append(f"{self.runtime('fixed', 'this')};")
         return f"constructor({parameters}) {{\n{indent(chr(10).join(lines), '  ')}\n}}"
 
+    def initializer(self, node: ast.FunctionDef) -> str:
+        """Write how an object is made that sets its own attributes."""
+        parameters, body = self.function(node, skip=1)
+        return f"constructor({parameters}) {body}"
+
     def members(self, node: ast.ClassDef) -> Iterator[str]:
         """Write methods and properties."""
         for one in node.body:
@@ -445,6 +480,8 @@ class Writer(Expressions):
             self.refuse_if(not isinstance(one, ast.FunctionDef), one, "クラスの中のこの文は翻訳できません")
             assert isinstance(one, ast.FunctionDef)
             if self.is_left_out(node, one.name):
+                continue
+            if self.makes_own and one.name == "__init__":
                 continue
             strange = (one.name.startswith("__") and one.name != "__post_init__") or one.name == "constructor"
             self.refuse_if(strange, one, f"メソッド {one.name} は翻訳できません")

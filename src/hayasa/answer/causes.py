@@ -180,7 +180,7 @@ def likely_causes(result: Estimate, ratio: float, verdict: str, seen: Seen, log_
             span = _RULES[row["rule"]](row, result, seen)
             if span is not None:
                 weighed.append((_weight(row, span) * _density(ratio, span, error), span, row))
-    total = sum(weight for weight, _, _ in weighed) or 1.0
+    total = sum(one[0] for one in weighed) or 1.0
     causes = [
         Cause(
             id=row["id"],
@@ -223,12 +223,18 @@ def _concerns(row: Row, result: Estimate, seen: Seen) -> bool:
 
 
 def _density(ratio: float, span: Span, error: float) -> float:
-    """Density of the logarithm of a ratio: even between two ends, blurred by a normal error."""
-    position, start, end = math.log(ratio), math.log(span.low), math.log(span.high)
-    if end - start < 1e-6:
-        return math.exp(-(((position - start) / error) ** 2) / 2) / (error * math.sqrt(2 * math.pi))
-    before, behind = ((position - edge) / (error * math.sqrt(2)) for edge in (start, end))
-    return (math.erf(before) - math.erf(behind)) / (2 * (end - start))
+    """Density of the logarithm of a ratio: even between two ends, blurred by a logistic error.
+
+    Its tails are longer than those of a normal one: far from all ranges, too, the nearest is the likeliest.
+    """
+    scale = error * math.sqrt(3) / math.pi
+    low, high = (math.log(ratio) - math.log(span.high)) / scale, (math.log(ratio) - math.log(span.low)) / scale
+    # Either tail looks like the other; in the upper one no digits are lost.
+    least, most = (low, high) if low + high > 0 else (-high, -low)
+    near, far = math.exp(-least), math.exp(-most)
+    if most - least < 1e-6:
+        return near / (1 + near) ** 2 / scale
+    return (near - far) / ((1 + near) * (1 + far)) / (most - least) / scale
 
 
 # ---------------------------------------------------------------------- rules
@@ -246,9 +252,10 @@ def _spilled_share(result: Estimate) -> tuple[float, float]:
 def _host_steps_s(result: Estimate) -> tuple[float, float]:
     """Least and greatest seconds of a step on the CPU beside the device."""
     if result.device.shares_memory:
-        step = _changed(result, device=replace(result.device, family="cpu", gpu_cores=0, gpu_clock_hz=0.0))
+        processor = replace(result.device, family="cpu", gpu_cores=0, gpu_clock_hz=0.0)
+        step = _changed(result, {"device": processor})
         return step.step_latency_s, step.step_latency_slow_s
-    slow, fast = (_changed(result, device=get_device(name)) for name in HOSTS)
+    slow, fast = [_changed(result, {"device": get_device(name)}) for name in HOSTS]
     # Of the slow computer, one of the two channels may be empty.
     return fast.step_latency_s, 2 * slow.step_latency_s
 
@@ -270,13 +277,18 @@ def _with_cpu_share(result: Estimate, seen: Seen, least: float, most: float) -> 
     return min(1.0, step_s / longest_s), min(1.0, step_s / shortest_s)
 
 
+def _on_host(result: Estimate, seen: Seen, least: float, most: float) -> Span:
+    low, high = _with_cpu_share(result, seen, least, most)
+    return Span(low, high, certain=True)
+
+
 def _spilled(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.device.shares_memory or seen.cpu_share == 1:
         return None
     if seen.cpu_share:
-        return Span(*_with_cpu_share(result, seen, seen.cpu_share, seen.cpu_share), certain=True)
+        return _on_host(result, seen, seen.cpu_share, seen.cpu_share)
     least, most = _spilled_share(result)
-    return Span(*_with_cpu_share(result, seen, least, most), certain=True) if least > 0 else None
+    return _on_host(result, seen, least, most) if least > 0 else None
 
 
 def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -290,7 +302,7 @@ def _nearly_full(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _on_cpu(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.device.is_processor or seen.cpu_share not in (None, 1.0):
         return None
-    return Span(*_with_cpu_share(result, seen, 1.0, 1.0), certain=seen.cpu_share == 1)
+    return _on_host(result, seen, 1.0, 1.0)._replace(certain=seen.cpu_share == 1)
 
 
 def _swapping(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -328,7 +340,7 @@ def _long_context(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.context_length or not result.model.has_shape:  # somebody said how long it was, or nobody can tell
         return None
     longest = min(result.model.context_length_max or LONG_CONTEXT, LONG_CONTEXT)
-    low, high = (_speedup(result, context_length=tokens) for tokens in (longest, longest // 16))
+    low, high = [_speedup(result, {"context_length": tokens}) for tokens in (longest, longest // 16)]
     return Span(min(low, 1.0), min(high, 1.0))
 
 
@@ -360,7 +372,7 @@ def _drafts(row: Row, result: Estimate, seen: Seen) -> Span | None:
 def _several_sequences(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.batch_size > 1:
         return None
-    low, high = (_speedup(result, batch_size=size) for size in (2, MANY_SEQUENCES))
+    low, high = [_speedup(result, {"batch_size": size}) for size in (2, MANY_SEQUENCES)]
     return Span(max(low, 1.0), max(high, 1.0))
 
 
@@ -375,7 +387,7 @@ def _fewer_bits(row: Row, result: Estimate, seen: Seen) -> Span | None:
     if result.weights.bits_per_weight <= FEWEST_BITS:
         return None
     fewest = replace(result.weights, kind="plain", bits_per_weight=FEWEST_BITS, rules=(), stored=None)
-    return Span(1.0, max(_speedup(result, weights=fewest), 1.0))
+    return Span(1.0, max(_speedup(result, {"weights": fewest}), 1.0))
 
 
 def _short_answer(row: Row, result: Estimate, seen: Seen) -> Span | None:
@@ -389,9 +401,9 @@ def _ratio(row: Row, result: Estimate, seen: Seen) -> Span:
     return Span(parse_number(row, "low_ratio", where), parse_number(row, "high_ratio", where))
 
 
-def _changed(result: Estimate, **changes: Any) -> Estimate:
+def _changed(result: Estimate, changes: dict[str, Any]) -> Estimate:
     """Estimate the same question with something changed."""
-    question = {
+    question: dict[str, Any] = {
         "model": result.model,
         "device": result.device,
         "weights": result.weights,
@@ -407,13 +419,13 @@ def _changed(result: Estimate, **changes: Any) -> Estimate:
     }
     if result.offload and "device" not in changes:
         split = result.offload
-        question.update(gpu_layers=split.gpu_layers, cpu_moe_layers=split.cpu_moe_layers, host=split.host)
-    return estimate(**{**question, **changes})
+        question |= {"gpu_layers": split.gpu_layers, "cpu_moe_layers": split.cpu_moe_layers, "host": split.host}
+    return estimate(**(question | changes))
 
 
-def _speedup(result: Estimate, **changes: Any) -> float:
+def _speedup(result: Estimate, changes: dict[str, Any]) -> float:
     """Return how many times as fast the same is with something changed."""
-    return _changed(result, **changes).decode_tokens_per_s / result.decode_tokens_per_s
+    return _changed(result, changes).decode_tokens_per_s / result.decode_tokens_per_s
 
 
 _RULES: dict[str, Callable[[Row, Estimate, Seen], Span | None]] = {

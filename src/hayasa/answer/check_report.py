@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..catalog.gguf_files import format_of_file, models_of_file
 from ..catalog.objects import get_device, get_model
 from ..engine.engines import DEFAULT_ENGINE, Engine, get_engine
-from ..errors import HayasaError, InvalidValueError, UnknownNameError
+from ..errors import HayasaError, InvalidValueError, UnknownNameError, shown
 from ..machine.device import Device
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
@@ -15,7 +16,7 @@ from ..reports.reader import BROWSER, read_report
 from ..reports.run import BOTH, DECODE, PROMPT, Run
 from ..units import significant
 from .causes import MAKERS_OWN_BACKENDS, Seen
-from .check import Check, Expectation, check, decode_expectation, prompt_expectation, whole_expectation
+from .check import Check, Expectation, decode_expectation, held_against, prompt_expectation, whole_expectation
 from .estimate import Estimate, estimate
 
 SHORTEST_PROMPT = 64
@@ -27,6 +28,12 @@ MANY_TOKENS = 100
 IN_A_BROWSER = (
     "ブラウザが乱数の重みを読んで掛けた速さです。エンジンほど磨かれていない代わりに、注意機構の計算は入っていません。"
 )
+
+ASSUMABLE = (
+    *("model", "weights", "device", "devices", "split", "engine", "backend", "kv_cache"),
+    *("context_length", "prompt_length"),
+)
+"""Arguments of `hayasa.estimate` that may be assumed where a report leaves them open."""
 
 _FIRST_TOKEN_FREE = ("ollama", "llama-server")
 
@@ -78,6 +85,7 @@ def check_report(
     model: str | Model | None = None,
     device: str | Device | None = None,
     weights: str | WeightFormat | None = None,
+    assumed: Mapping[str, Any] | None = None,
     **question: Any,
 ) -> tuple[CheckedRun, ...]:
     """Tell of every speed in a report whether it is normal.
@@ -90,6 +98,9 @@ def check_report(
     model, device, weights : optional
         What was run, in the words of `hayasa.estimate`, if the report does not say
         or is not to be believed.
+    assumed : mapping, optional
+        Arguments of `hayasa.estimate` for what a line leaves open: a model and
+        its format, a device, an engine, a context.  The notes say what of them was taken.
     **question
         Other arguments of `hayasa.estimate` that are known better than the report says.
 
@@ -102,7 +113,7 @@ def check_report(
     Raises
     ------
     InvalidValueError
-        If the report says no speed at all.
+        If the report says no speed at all, or something is assumed that cannot be.
 
     Examples
     --------
@@ -115,34 +126,55 @@ def check_report(
     >>> row.check.verdict, row.check.estimate.model.id, row.check.estimate.weights.id
     ('normal', 'llama-2-7b', 'q4_0')
     """
+    given = {"model": model, "device": device, "weights": weights, **question}
+    known = {name: value for name, value in given.items() if value is not None}
+    return checked_runs(text, known, _require_assumed(assumed))
+
+
+def _require_assumed(assumed: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what may stand in the place of what a report leaves open, or refuse it."""
+    if assumed is None:
+        return {}
+    if not isinstance(assumed, Mapping):
+        raise InvalidValueError(
+            f"assumed は、estimate の引数の名前と値の辞書で指定してください（与えられた値: {shown(assumed)}）。"
+        )
+    for name in assumed:
+        if name not in ASSUMABLE:
+            raise InvalidValueError(
+                f"assumed に使える名前は {'、'.join(ASSUMABLE)} です（与えられた値: {shown(name)}）。"
+            )
+    return dict(assumed)
+
+
+def checked_runs(text: str, known: dict[str, Any], assumed: dict[str, Any]) -> tuple[CheckedRun, ...]:
+    """Do what `check_report` does, with what is known better than the report says and what it leaves open."""
     reading = read_report(text)
     if not (reading.runs or reading.unread):
         raise InvalidValueError(
             "速さの書かれた行が見つかりません。llama-bench の表、ollama run --verbose、LM Studio、mlx_lm、"
             "llama.cpp、vLLM の出力を渡してください。"
         )
-    given = {"model": model, "device": device, "weights": weights, **question}
-    known = {name: value for name, value in given.items() if value is not None}
-    rows = [_checked(run, known) for run in reading.runs]
+    rows = [_checked(run, known, assumed) for run in reading.runs]
     rows += [CheckedRun(one.line, one.text, None, None, one.reason) for one in reading.unread]
     return tuple(sorted(rows, key=lambda row: row.line))
 
 
-def _checked(run: Run, known: dict[str, Any]) -> CheckedRun:
+def _checked(run: Run, known: dict[str, Any], assumed: dict[str, Any]) -> CheckedRun:
     """Hold one run against its estimate, or say why that cannot be done."""
     notes: list[str] = []
-    if run.kind == DECODE and run.tool in _FIRST_TOKEN_FREE and 1 < run.decode_tokens < MANY_TOKENS:
+    if run.kind == DECODE and run.tool in _FIRST_TOKEN_FREE and run.decode_tokens in range(2, MANY_TOKENS):
         notes.append(
             f"{run.tool} は最初のトークンの時間を計っていないので、"
             f"{run.decode_tokens} 個のうち残りの {run.decode_tokens - 1} 個の速さで比べました。"
         )
     try:
-        question = _question(run, known, notes)
+        question = _question(run, {**_left_open(run, known, assumed, notes), **known}, notes)
         result = estimate(**question)
         expected = _expected(run, result)
         if expected is None:
             return CheckedRun(run.line, run.text, run, None, _why_not(run, result), tuple(notes))
-        answer = check(result, run.tokens_per_s, seen=_seen(run, result), expected=expected)
+        answer = held_against(result, run.tokens_per_s, expected, _seen(run, result))
         if run.tool == BROWSER:
             # What makes an engine slow says nothing of a browser.
             answer = answer._replace(causes=())
@@ -150,6 +182,33 @@ def _checked(run: Run, known: dict[str, Any]) -> CheckedRun:
     except HayasaError as error:
         return CheckedRun(run.line, run.text, run, None, str(error), tuple(notes))
     return CheckedRun(run.line, run.text, run, answer, "", (*notes, *result.notes))
+
+
+def _left_open(run: Run, known: dict[str, Any], assumed: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return what of the assumptions neither a run nor what is known of it says."""
+    said: list[str] = []
+    if run.model or (run.architecture and run.parameters) or "model" in known:
+        said += ["model", "weights"]
+    if run.weights:
+        said += ["weights"]
+    if run.backend:
+        said += ["backend"]
+    if run.device or "device" in known:
+        said += ["device", "devices", "backend", "split"]
+    if run.engine or "engine" in known:
+        said += ["engine", "backend", "kv_cache"]
+    if run.prompt_tokens or run.decode_tokens or run.depth:
+        said += ["context_length", "prompt_length"]
+    taken = {name: value for name, value in assumed.items() if name not in said}
+    if "model" in taken:
+        notes.append(f"モデルは書かれていないので、{_called(taken['model'])} として答えました。")
+    if "device" in taken:
+        notes.append(f"機械は書かれていないので、{_called(taken['device'])} として答えました。")
+    return taken
+
+
+def _called(named: str | Model | Device) -> str:
+    return named.name or named.id if isinstance(named, (Model, Device)) else str(named)
 
 
 def _question(run: Run, known: dict[str, Any], notes: list[str]) -> dict[str, Any]:
@@ -188,7 +247,13 @@ def _comparable_backend(run: Run, known: dict[str, Any]) -> str:
     """Return the backend to hold a run against: its own, but where a better one is there."""
     engine, device = known.get("engine", run.engine or DEFAULT_ENGINE), known.get("device", run.device)
     engine = engine if isinstance(engine, Engine) else get_engine(engine)
-    there = engine.backends_on(device if isinstance(device, Device) else get_device(device))
+    device = device if isinstance(device, Device) else get_device(device)
+    there = engine.backends_on(device)
+    if there and run.backend in (*MAKERS_OWN_BACKENDS, "rocm") and run.backend not in there:
+        raise InvalidValueError(
+            f"{run.backend} で測った速さですが、{device.name} の {engine.name} に {run.backend} はありません。"
+            "測った機械を選んでください（--device）。"
+        )
     usable = run.backend in there and there[0] not in MAKERS_OWN_BACKENDS
     return run.backend if usable else ""
 
@@ -199,7 +264,8 @@ def _model_of_file(run: Run, notes: list[str]) -> Model:
     if not found:
         count = significant(run.parameters / 1e8, 4)
         raise UnknownNameError(
-            f"構造が {run.architecture} でパラメータが {count} 億個のモデルは登録されていません。--model で指定してください。"
+            f"構造が {run.architecture} でパラメータが {count} 億個のモデルは登録されていません。"
+            "どのモデルかを指定してください（--model）。"
         )
     if len(found) > 1:
         others = "、".join(model.id for model in found[1:])
@@ -219,7 +285,7 @@ def _expected(run: Run, result: Estimate) -> Expectation | None:
 
 
 def _why_not(run: Run, result: Estimate) -> str:
-    if run.kind == PROMPT and 0 < run.prompt_tokens < SHORTEST_PROMPT:
+    if run.kind == PROMPT and run.prompt_tokens in range(1, SHORTEST_PROMPT):
         return f"プロンプトが {run.prompt_tokens} トークンと短く、処理する速さを比べられません。"
     return f"{result.device.id} の {result.engine.id} では、プロンプトを処理する速さの見積りがありません。"
 

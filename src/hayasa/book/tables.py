@@ -1,11 +1,15 @@
 """Computed tables as Markdown, the form that both engines of the book can number."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations
 
-import pandas as pd  # type: ignore[import-untyped]
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 from IPython.display import Markdown
-from pandas.api.types import is_numeric_dtype  # type: ignore[import-untyped]
 from tabulate import tabulate  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
 
 _ALIGNMENTS = {"l": "left", "r": "right"}
 
@@ -27,6 +31,10 @@ def show(frame: pd.DataFrame, formats: str | Mapping[str, str] | None = None) ->
     | SRAM |  20 MB |
     | DRAM |      — |
     """
+    # Only here: chapters without frames start sooner, in the browser by a download.
+    import pandas as pd
+    from pandas.api.types import is_numeric_dtype  # type: ignore[import-untyped]
+
     by_title = dict.fromkeys(frame, formats) if isinstance(formats, str) else dict(formats or {})
     labels = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index(labels) if labels else frame

@@ -75,7 +75,7 @@ _START, _END = r"(?<![a-z\d.])(?!0+\D)", r"(?![a-z\d])"
 
 
 def _pattern(*ways: str) -> re.Pattern[str]:
-    return re.compile("|".join(ways))
+    return re.compile("|".join(ways), re.ASCII)
 
 
 def _words(*words: str) -> str:
@@ -159,7 +159,7 @@ _SILENT = (
         r"搭載|開発キット|モデル|版|の(?=\s*[a-z\d])",
     ),
 )
-_SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+")
+_SEPARATORS = re.compile(r"[\s\-_()\[\]{},;/+・、。'\"]+", re.ASCII)
 
 
 @lru_cache(maxsize=8192)
@@ -176,36 +176,27 @@ def read_name(name: str) -> DeviceName:
     >>> read_name("富士通のM4").key
     '富士通m4'
     """
-    text = _plain(name)
-
-    def cut(pattern: re.Pattern[str]) -> str:
-        """Cut what a pattern finds first out of the text, and return the first of its groups that found something."""
-        nonlocal text
-        found = pattern.search(text)
-        if found is None:
-            return ""
-        text = f"{text[: found.start()]} {text[found.end() :]}"
-        return next((group for group in found.groups() if group), "")
-
     remarks = []
-    count = cut(_COUNT)
+    count, text = _cut(_COUNT, _plain(name))
     if count:
         remarks.append(f"名前にある台数（{count}）は使いません。台数は devices（--devices）で指定します。")
-    cut(_STORAGE)
-    watts = cut(_WATTS)
+    _, text = _cut(_STORAGE, text)
+    watts, text = _cut(_WATTS, text)
     if watts:
         remarks.append(f"名前にある電力の上限（{watts} W）は、見積りに入れていません。")
     transfers = _TRANSFERS.search(text)
-    cut(_TRANSFERS)
-    channels = cut(_CHANNELS)
-    memory_gb = cut(_MEMORY)
-    memory_type = cut(_MEMORY_TYPE)
-    gpu_cores = cut(_CLUSTERS) or cut(_GPU_CORES)
-    cut(_CPU_CORES)
-    cores = cut(_CORES)
-    form = cut(_FORM)
+    _, text = _cut(_TRANSFERS, text)
+    channels, text = _cut(_CHANNELS, text)
+    memory_gb, text = _cut(_MEMORY, text)
+    memory_type, text = _cut(_MEMORY_TYPE, text)
+    gpu_cores, text = _cut(_CLUSTERS, text)
+    if not gpu_cores:
+        gpu_cores, text = _cut(_GPU_CORES, text)
+    _, text = _cut(_CPU_CORES, text)
+    cores, text = _cut(_CORES, text)
+    form, text = _cut(_FORM, text)
     laptop = _LAPTOP.search(text) is not None
-    cut(_LAPTOP)
+    _, text = _cut(_LAPTOP, text)
     for pattern in _SILENT:
         text = pattern.sub(" ", text)
     return DeviceName(
@@ -221,6 +212,14 @@ def read_name(name: str) -> DeviceName:
         channels=_CHANNELS_OF_WORD.get(channels) or int(channels or 0),
         remarks=tuple(remarks),
     )
+
+
+def _cut(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
+    """Return the first group of what a pattern finds first that found something, and the text without all of it."""
+    found = pattern.search(text)
+    if found is None:
+        return "", text
+    return next((group for group in found.groups() if group), ""), pattern.sub(" ", text, 1)
 
 
 class SpelledName(NamedTuple):
@@ -313,7 +312,7 @@ def device_of_name(
     if said.cores and chosen.gpu_cores and not chosen.is_processor and _cores_are_the_cpus(said, fitting):
         notes = (*notes, f"名前にある {said.cores} コアは、CPU のものと読みました。見積りには入りません。")
     if len(fitting) > 1:
-        others = "".join([f"「{_called(device)}」" for device in fitting if device is not chosen])
+        others = "".join([f"「{_called(device)}」" for device in fitting if device.id != chosen.id])
         notes = (f"{name!r} には{others}もあります。「{_called(chosen)}」として答えました。", *notes)
     row = rows[chosen.id]
     if chosen.is_processor:
@@ -351,7 +350,7 @@ def _named(key: str, laptop: bool, names: Sequence[SpelledName]) -> dict[str, li
         return found
     # A key is what is left of a text, so its letters stand there in their order; this is quickly seen.
     letters = [re.escape(letter) for letter in key]
-    could_have_key = re.compile("".join([f"[^{letter}]*{letter}" for letter in letters]))
+    could_have_key = re.compile("".join([f"[^{letter}]*{letter}" for letter in letters]), re.ASCII)
     for id_, name, text in names:
         if not could_have_key.match(text):
             continue
@@ -389,7 +388,7 @@ def _fitting(
     cores = said.gpu_cores or (0 if _cores_are_the_cpus(said, fitting) else said.cores)
     if cores and 0 not in known:
         if cores not in known:
-            allowed = " か ".join(map(str, sorted(known)))
+            allowed = " か ".join([str(count) for count in sorted(known)])
             raise InvalidValueError(f"{name!r} の GPU のコアは {allowed} です（与えられた値: {cores}）。")
         fitting = [device for device in fitting if device.gpu_cores == cores]
     if said.memory_gb:

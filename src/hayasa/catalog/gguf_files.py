@@ -20,6 +20,9 @@ PARTS_DISTANCE = 0.001
 SIZE_TOLERANCE = 0.03
 """How far a file's size may lie from that of a format before it counts as a mix of its own."""
 
+_AROUND_A_TYPE = re.compile(r"^(?:mostly|all)\s+|\s*\(guessed\)|\s+-\s+[\d.]+ bpw.*| MoE$", re.ASCII | re.IGNORECASE)
+_SIZE_OF_A_TYPE = re.compile(r"(\S+) - (Small|Medium|Large)", re.ASCII | re.IGNORECASE)
+
 
 def models_of_file(architecture: str, parameters: float) -> list[Model]:
     """Return the models that a file could hold: those whose parameter count is nearest.
@@ -182,8 +185,8 @@ def _of_size(parts: WeightBytes, file_bytes: float) -> WeightBytes:
 
 def _plain_name(name: str) -> str:
     """Return the name of a file type without what old and new versions put around it."""
-    without = re.sub(r"^(?:mostly|all)\s+|\s*\(guessed\)|\s+-\s+[\d.]+ bpw.*| MoE$", "", name.strip(), flags=re.I)
-    size = re.fullmatch(r"(\S+) - (Small|Medium|Large)", without, flags=re.I)
+    without = _AROUND_A_TYPE.sub("", name.strip())
+    size = _SIZE_OF_A_TYPE.fullmatch(without)
     if not size:
         return without
     name, letter = size[1].upper(), size[2][0].upper()

@@ -135,7 +135,7 @@ def _theoretical_bytes_per_s(rest: str, text: str) -> float:
     if number:
         channels = int(number[1] or number[2])
         others = f"{others[: number.start()]} {others[number.end() :]}"
-    if others.strip() or not (200 <= rate <= 20000 and 1 <= channels <= 64):
+    if others.strip(" -") or not (200 <= rate <= 20000 and 1 <= channels <= 64):
         raise _unknown(text)
     return float(channels * BYTES_PER_CHANNEL) * rate * 1e6
 

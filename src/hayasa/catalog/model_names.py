@@ -25,20 +25,23 @@ _CONTAINER = frozenset(
 # Words that its shape does not depend on, unless the table has a model that they tell apart.
 _FLAVOUR = frozenset("instruct chat it base text pt moe preview thinking reasoning nonthinking qat".split())
 # The month of a release (2507, 0528) or the longest context (128k) of what is one shape.
-_RELEASE = re.compile(r"2[3-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[0-3]\d|\d{1,3}k|1m")
+_RELEASE = re.compile(r"2[3-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[0-3]\d|\d{1,3}k|1m", re.ASCII)
 # Who made a model, in the names of files that keep it before an underscore.
 _MAKER = re.compile(
     r"(?:qwen|meta-llama|google|microsoft|mistralai|deepseek-ai|nvidia|openai|zai-org|thudm|ibm-granite|allenai"
     r"|huggingfacetb|cohereforai|coherelabs|lgai-exaone|tiiuae|baidu|tencent|moonshotai|minimaxai|arcee-ai|liquidai"
-    r"|swiss-ai|internlm|01-ai)_"
+    r"|swiss-ai|internlm|01-ai)_",
+    re.ASCII,
 )
-_SIZE = re.compile(r"[ae]?\d+(?:\.\d+)?[bmt]")
-_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
-_LONE_DOT = re.compile(r"\.(?!\d)|(?<!\d)\.")
-_HUNDRED_MILLIONS = re.compile(r"(\d+)億")
-_WORD = re.compile(r"[a-z0-9.]+|[^\W_a-z0-9]+")
+_SIZE = re.compile(r"[ae]?\d+(?:\.\d+)?[bmt]", re.ASCII)
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$", re.ASCII)
+_LONE_DOT = re.compile(r"\.(?!\d)|(?<!\d)\.", re.ASCII)
+_HUNDRED_MILLIONS = re.compile(r"(\d+)億", re.ASCII)
+# Of ASCII or not: behind it come its signs, those of typography, and those that stand between Japanese words.
+_WORD = re.compile(r"[a-z0-9.]+|[^\x00-\xbf\u2000-\u206f\u3000-\u3004\u3008-\u3020\u30fb]+", re.ASCII)
+_DIGIT = re.compile(r"\d", re.ASCII)
 # A bare number of bits is how MLX's files are called; others name the method with it.
-_BARE_BITS = re.compile(r"\dbit")
+_BARE_BITS = re.compile(r"\dbit", re.ASCII)
 _LONGEST_FORMAT = 8  # words
 # What is published under the first keeps embedding and output in 16 bits; what was trained for being
 # quantized (QAT) was trained for the second.
@@ -94,8 +97,8 @@ def words_of(name: str) -> list[str]:
     ['qwen3', '32b', 'iq4', 'xs']
     """
     text = unicodedata.normalize("NFKC", name).lower().strip()
-    text = re.split(r"[/\\]", text)[-1].removesuffix(".gguf")
-    text = _SHARD.sub("", _MAKER.sub("", text, count=1) if _MAKER.match(text) else text)
+    text = text.replace("\\", "/").split("/")[-1].removesuffix(".gguf")
+    text = _SHARD.sub("", _MAKER.sub("", text, 1) if _MAKER.match(text) else text)
     text = _HUNDRED_MILLIONS.sub(lambda found: f"{int(found[1]) / 10:g}b", text)
     for spoken, written in _SPOKEN.items():
         text = text.replace(spoken, written)
@@ -126,7 +129,7 @@ def index_models(rows: Iterable[str], names_of: Callable[[str], Iterable[str]]) 
     """
     ids: dict[str, str] = {}
     short: dict[str, str] = {}
-    dated = set()
+    dated = []
     for id_ in rows:
         for name in (id_, *names_of(id_)):
             words = words_of(name)
@@ -135,7 +138,7 @@ def index_models(rows: Iterable[str], names_of: Callable[[str], Iterable[str]]) 
                 raise DataFileError(f"モデルの別名 {name!r} が {ids[whole]} と {id_} の両方にあります。")
             short[key] = id_ if short.get(key, id_) == id_ else ""
             if undated != key:
-                dated.add(undated)
+                dated.append(undated)
     return ModelIndex({key: id_ for key, id_ in (short | ids).items() if id_}, frozenset(dated))
 
 
@@ -187,6 +190,14 @@ def read_model_name(
     raise _unknown(name, words, index, argument)
 
 
+def says_format(word: str, packings: Iterable[str]) -> bool:
+    """Tell whether a word that a weight format answers to means the format where it stands in the name of a model.
+
+    Of the formats' names only those count that no model has a word of: with a digit, or of a way of packing.
+    """
+    return _DIGIT.search(word) is not None or word in packings
+
+
 def _sizes(words: Iterable[str], index: ModelIndex) -> tuple[str, ...]:
     """Return the models of which a name says all but the size."""
     key = _key(words)
@@ -210,12 +221,12 @@ def _formats_in(words: list[str], find_format: Callable[[str], str | None]) -> l
 def _unknown(name: str, words: list[str], index: ModelIndex, argument: str) -> UnknownNameError:
     """Return the error for a name, with the models that its words name and those that look alike."""
     ids = dict.fromkeys(index.ids.values())
-    inside = [id_ for id_ in ids if set(words_of(id_)) <= set(words)]
+    named = [id_ for id_ in ids if all(word in words for word in words_of(id_))]
     # What stands there in one piece comes first: Hermes 3 of Llama 3.1 8B is no Llama 3 8B.
-    inside.sort(key=lambda id_: (_key(words_of(id_)) not in "".join(words), -len(id_)))
+    inside = sorted(named, key=lambda id_: (_key(words_of(id_)) not in "".join(words), -len(id_)))
     near = tuple(dict.fromkeys([*inside, *suggest(name, ids)]))[:4]
     hint = f"近い名前: {', '.join(near)}。" if near else ""
-    if inside and not any(_SIZE.fullmatch(word) for word in set(words) - set(words_of(inside[0]))):
+    if inside and not any(_SIZE.fullmatch(word) for word in words if word not in words_of(inside[0])):
         hint += f"{inside[0]} から作られたものなら、形は同じなので、その名前で答えられます。"
     message = (
         f"{argument} に指定されたモデル {shown(name)} は登録されていません。{hint}一覧は hayasa models で表示できます。"

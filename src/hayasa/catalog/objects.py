@@ -20,7 +20,7 @@ from ..model.shape import Model
 from ..model.weights import CONDITIONS, LAYERS, BlockType, TensorRule, WeightFormat
 from ..names import find_id, index_by_name, require_name
 from ..units import GIB
-from .model_names import ModelIndex, index_models, read_model_name
+from .model_names import ModelIndex, index_models, read_model_name, says_format
 from .reader import Row, data_directory, parse_number, read_objects, read_rows
 
 if TYPE_CHECKING:
@@ -314,15 +314,11 @@ def _model(id_: str) -> Model:
 
 
 def _format_written(written: str) -> str | None:
-    """Return the id of the format that is written so in the name of a model, if it is one.
-
-    Of the formats' names only those count that no model has a word of.
-    """
+    """Return the id of the format that is written so in the name of a model, if it is one."""
     if _BITS_OF_ITS_OWN.fullmatch(written):
         return written
     row = weight_format_rows().get(_weight_format_index().get(written, ""))
-    named = row is not None and (any(one.isdigit() for one in written) or written in row["packing"].split("|"))
-    return row["id"] if row is not None and named else None
+    return row["id"] if row is not None and says_format(written, row["packing"].split("|")) else None
 
 
 def get_weight_format(name: str, *, argument: str = "weights") -> WeightFormat:

@@ -8,6 +8,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from ..answer.choose import best_split
 from ..answer.cost import cost
@@ -406,6 +407,7 @@ _EXAMPLES = """例:
 """
 
 
+@cache  # nothing that is parsed changes it
 def _parser() -> Parser:
     parser = Parser(
         prog="hayasa",
@@ -435,7 +437,9 @@ def _parser() -> Parser:
     command = add("explain", "見積りの計算を一つずつ、式とともに書き出します", _explain_command)
     add_pair(command)
 
-    command = add("draft", "続きを下書きしてまとめて確かめる方法（投機的デコーディング）の効果を答えます", _draft_command)
+    command = add(
+        "draft", "続きを下書きしてまとめて確かめる方法（投機的デコーディング）の効果を答えます", _draft_command
+    )
     add_pair(command)
     add_draft(command)
     command.add_argument("--json", action="store_true", help="JSON で出力します")

@@ -1,6 +1,7 @@
 """Lines that tools print, as a table of patterns.
 
-A named group of a pattern is a fact of that name.  A line that says
+Letters and digits are those of ASCII: Japanese, which is written without
+blanks around them, is none of a tool's words.  A named group of a pattern is a fact of that name.  A line that says
 ``decode_speed`` or ``prompt_speed`` is a run; whatever else was said before
 it, or is said only later, belongs to it.
 """
@@ -14,7 +15,7 @@ _NUMBER = r"[\d,]*\.?\d+"
 
 def _pattern(text: str) -> re.Pattern[str]:
     """Compile a pattern in which ``#`` stands for a number and a blank for any blanks."""
-    return re.compile(text.replace("#", _NUMBER).replace(" ", r"\s*"), re.IGNORECASE)
+    return re.compile(text.replace("#", _NUMBER).replace(" ", r"\s*"), re.ASCII | re.IGNORECASE)
 
 
 SPEED_LINES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
@@ -123,5 +124,5 @@ FACT_LINES: tuple[re.Pattern[str], ...] = tuple(
 )
 """What other lines tell; every one that matches counts."""
 
-SPOKEN_OF = re.compile(r"\b(?:tok(?:en)?s?|t)\s?(?:/|per|-per-)\s?s(?:ec(?:ond)?)?\b", re.IGNORECASE)
+SPOKEN_OF = re.compile(r"\b(?:tok(?:en)?s?|t)\s?(?:/|per|-per-)\s?s(?:ec(?:ond)?)?\b", re.ASCII | re.IGNORECASE)
 """What a line has in it that speaks of a speed."""

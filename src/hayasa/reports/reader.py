@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,7 +12,13 @@ from .lines import FACT_LINES, SPEED_LINES, SPOKEN_OF
 from .run import DECODE, PROMPT, Run, Unread, run_of
 from .tables import BENCH, Cells, cells_of, is_rule
 
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_UNSEEN = re.compile(r"^\ufeff|\x1b\[[0-9;?]*[A-Za-z]", re.ASCII)
+"""What tells how a text is encoded, and the colours of a terminal."""
+
+_DIGIT = re.compile(r"\d", re.ASCII)
+_CELL = re.compile(r',(?:"((?:[^"]|"")*)"|([^,]*))', re.ASCII)
+"""A cell of a line of CSV behind a comma: what stands between quotes, or as it is."""
+
 _OF_ONE_ANSWER = ("prompt_tokens", "decode_tokens", "depth", "batch_size")
 """What is true of one speed only; everything else holds until something else is said."""
 _OF_THE_MACHINE = ("device", "devices", "build")
@@ -66,7 +73,7 @@ def read_report(text: str) -> Reading:
     """
     if not isinstance(text, str):
         raise InvalidValueError(f"text は道具の出力の文字列で指定してください（与えられた値: {shown(text)}）。")
-    text = _COLOURS.sub("", text.lstrip("\ufeff"))
+    text = _UNSEEN.sub("", text)
     reader = _Reader()
     entries = _json_entries(text)
     if entries is not None:
@@ -122,30 +129,32 @@ class _Reader:
         columns: Cells | None = None
         comma_titles: list[str] = []
         for number, line in enumerate(lines, 1):
-            if line.startswith("build_commit,"):
-                comma_titles = line.split(",")
-                continue
-            if comma_titles and line.count(",") >= len(comma_titles) - 1:
-                self._read_row(Cells(comma_titles), _comma_cells(line), number, line)
-                continue
             entries = _json_entries(line)
             if entries is not None:
                 for entry in entries:
                     self._read_entry(entry, number, line)
                 continue
-            cells = cells_of(line)
+            # Digits, colons and blanks are ASCII's, however wide they were typed or pasted.
+            plain = unicodedata.normalize("NFKC", line)
+            if plain.startswith("build_commit,"):
+                comma_titles = plain.split(",")
+                continue
+            if comma_titles and plain.count(",") >= len(comma_titles) - 1:
+                self._read_row(Cells(comma_titles), _comma_cells(plain), number, line)
+                continue
+            cells = cells_of(plain)
             if cells is None:
                 columns = None
-                self._read_line(line, number)
+                self._read_line(plain, number, line)
             elif columns is None or (Cells(cells).tells_speeds and not _has_digits(cells[0])):
                 columns = Cells(cells)
                 if not columns.tells_speeds:
-                    self._read_line(line, number)
+                    self._read_line(plain, number, line)
             elif columns.tells_speeds:
                 if not is_rule(cells):
                     self._read_row(columns, cells, number, line)
             else:
-                self._read_line(line, number)
+                self._read_line(plain, number, line)
 
     def _read_row(self, columns: Cells, cells: list[str], number: int, line: str) -> None:
         if len(cells) != len(columns.titles):
@@ -159,8 +168,8 @@ class _Reader:
         for facts, kind, tokens_per_s in speeds:
             self._add(number, line, facts, kind, tokens_per_s)
 
-    def _read_line(self, line: str, number: int) -> None:
-        plain = line.replace("*", "").strip()
+    def _read_line(self, text: str, number: int, line: str) -> None:
+        plain = text.replace("*", "").strip()
         for tool, engine, pattern in SPEED_LINES:
             match = pattern.search(plain)
             if match:
@@ -172,17 +181,17 @@ class _Reader:
 
     def _read_facts(self, line: str) -> bool:
         """Remember whatever a line says beside a speed, and return whether that is anything."""
-        matches = [match for match in (pattern.search(line) for pattern in FACT_LINES) if match]
-        for match in matches:
-            self._say_of_line(match.groupdict())
-        return bool(matches)
+        found = [match.groupdict() for match in (pattern.search(line) for pattern in FACT_LINES) if match]
+        for facts in found:
+            self._say_of_line(facts)
+        return bool(found)
 
     def _say_of_line(self, facts: dict[str, str | None]) -> None:
         """Remember what a line of a log says."""
         said = {name: value for name, value in facts.items() if value is not None}
-        index = said.pop("index", None)
-        if index is not None:
-            said |= self._devices_with(int(index), said.pop("device"), shared=said.pop("shared", "0") == "1")
+        if "index" in said:
+            place, shared = int(said.pop("index")), said.pop("shared", "0") == "1"
+            said |= self._devices_with(place, said.pop("device"), shared=shared)
             self.first.update(said)
         self._say(said)
 
@@ -223,7 +232,7 @@ class _Reader:
 
     def _read_entry(self, entry: Any, number: int, text: str) -> None:
         shown = text if len(text) < _LONG else f"{number} 番目"
-        if not isinstance(entry, Mapping):
+        if not isinstance(entry, dict):
             self._not_understood(number, shown, "JSON の要素が、名前と値の組ではありません。")
             return
         try:
@@ -252,26 +261,34 @@ def _around(facts: Mapping[str, str], said: Mapping[str, str]) -> dict[str, str]
 
 
 def _has_digits(text: str) -> bool:
-    return any("0" <= character <= "9" for character in text)
+    return _DIGIT.search(text) is not None
 
 
 def _comma_cells(line: str) -> list[str]:
-    import csv  # only this form needs it
-
-    return next(csv.reader([line]))
+    return [quoted.replace('""', '"') or plain for quoted, plain in _CELL.findall(f",{line}")]
 
 
 def _json_entries(text: str) -> list[Any] | None:
     """Return the objects of a JSON text: a list, or one; None if it is no such text."""
-    if not text.lstrip().startswith(("{", "[{", "[\n", "[ ")):
+    if not text.strip().startswith(("{", "[{", "[\n", "[ ")):
         return None
+    value = json_value(text)
+    return value if value is None or isinstance(value, list) else [value]
+
+
+def json_value(text: str) -> Any:
+    """Return what a JSON text says; None if it is none."""
     import json  # only this form needs it
 
     try:
-        value = json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except ValueError:
         return None
-    return value if isinstance(value, list) else [value]
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and infinities, which Python would take for JSON."""
+    raise ValueError(constant)
 
 
 def _speed(said: Mapping[str, str]) -> float:
@@ -314,7 +331,8 @@ def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str],
     if entry.get("schema") == BROWSER_SCHEMA:
         for one in entry.get("decoding") or ():
             facts = {"tool": BROWSER, "model": str(one["model"]), "weights": str(one["weights"])}
-            yield facts | {"device": str(entry.get("device", ""))}, DECODE, float(one["tokens_per_s"])
+            device = {"device": str(entry.get("device", "")), "devices": "1"}
+            yield facts | device, DECODE, float(one["tokens_per_s"])
         return
     if "avg_ts" in entry:
         texts = {name: str(value) for name, value in entry.items()}
@@ -323,8 +341,7 @@ def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str],
                 texts.setdefault("backends", backend)
         yield from Cells(list(texts)).speeds(texts)
         return
-    timings, usage = entry.get("timings", entry), entry.get("usage") or {}
-    stats = entry.get("stats") or {}
+    timings, usage, stats = (_part(entry, "timings") or entry), _part(entry, "usage"), _part(entry, "stats")
     facts = {"model": str(entry["model"])} if "model" in entry else {}
     if "predicted_ms" in timings:
         facts |= {"tool": "llama-server", "engine": "llama.cpp", "decode_tokens": str(timings["predicted_n"])}
@@ -344,3 +361,9 @@ def _speeds_of_entry(entry: Mapping[str, Any]) -> Iterator[tuple[dict[str, str],
         facts |= {"tool": "lm-studio", "engine": "lm-studio", "decode_tokens": str(usage.get("completion_tokens", 0))}
         facts["prompt_tokens"] = str(usage.get("prompt_tokens", 0))
         yield facts, DECODE, float(stats["tokens_per_second"])
+
+
+def _part(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the object that a JSON object has under a name; an empty one if it has none there."""
+    part = entry.get(name)
+    return part if isinstance(part, dict) else {}

@@ -105,7 +105,7 @@ class Run(NamedTuple):
     @property
     def build_number(self) -> int:
         """Number in the version, as llama.cpp counts its builds; 0 if there is none."""
-        found = re.search(r"\b\d{3,6}\b", self.build)
+        found = _BUILD_NUMBER.search(self.build)
         return int(found[0]) if found else 0
 
 
@@ -126,6 +126,9 @@ class Unread(NamedTuple):
     text: str
     reason: str
 
+
+_BUILD_NUMBER = re.compile(r"\b\d{3,6}\b", re.ASCII)
+_DRIVERS_WORDS = re.compile(r"\((?:R|TM|C)\)| \(.*\)$| Graphics$", re.ASCII | re.IGNORECASE)
 
 Facts = Mapping[str, str]
 """What a report says, as text, by what it is about."""
@@ -173,7 +176,7 @@ def _cpu_share(facts: Facts) -> float | None:
 
 def _device_name(text: str) -> str:
     """Return a device's name without what drivers put into it: marks of trade, the driver's own name."""
-    return re.sub(r"\((?:R|TM|C)\)| \(.*\)$| Graphics$", "", text.strip(), flags=re.IGNORECASE)
+    return _DRIVERS_WORDS.sub("", text.strip())
 
 
 def run_of(facts: Facts, *, line: int, text: str, kind: str, tokens_per_s: float) -> Run:

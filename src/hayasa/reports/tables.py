@@ -53,12 +53,14 @@ _COLUMNS = {
 """Fact by column title; what is not here (threads, ubatch, mmap, …) does not change what is asked."""
 
 _TEST = re.compile(
-    r"(?:pp\s*(?P<prompt_tokens>\d+))?\s*\+?\s*(?:tg\s*(?P<decode_tokens>\d+))?(?:\s*@\s*d\s*(?P<depth>\d+))?"
+    r"(?:pp\s*(?P<prompt_tokens>\d+))?\s*\+?\s*(?:tg\s*(?P<decode_tokens>\d+))?(?:\s*@\s*d\s*(?P<depth>\d+))?",
+    re.ASCII,
 )
-_TEST_COLUMN = re.compile(r"((?:pp|tg)\s?\d+(?:\s*@\s*d\s*\d+)?)(?:\s*\(?t/s\)?)?", re.IGNORECASE)
-_LEADING_NUMBER = re.compile(r"[\s*_]*(\d[\d,]*(?:\.\d+)?)")
+_TEST_COLUMN = re.compile(r"((?:pp|tg)\s?\d+(?:\s*@\s*d\s*\d+)?)(?:\s*\(?t/s\)?)?", re.ASCII | re.IGNORECASE)
+_LEADING_NUMBER = re.compile(r"[\s*_]*(\d[\d,]*(?:\.\d+)?)", re.ASCII)
 _MODEL_TYPE = re.compile(
-    r"(?P<model>.+?)\s+(?P<weights>(?:(?:mostly|all)\s+)?(?:I?Q|TQ|B?F|MXFP|NVFP)\d\S*(?:\s.*)?)", re.IGNORECASE
+    r"(?P<model>.+?)\s+(?P<weights>(?:(?:mostly|all)\s+)?(?:I?Q|TQ|B?F|MXFP|NVFP)\d\S*(?:\s.*)?)",
+    re.ASCII | re.IGNORECASE,
 )
 
 
@@ -77,10 +79,12 @@ class Cells:
     @property
     def tells_speeds(self) -> bool:
         """Whether a column holds speeds that are understood."""
-        facts = {_COLUMNS.get(title) for title in self.titles}
-        return bool(facts & {"tokens_per_s", "decode_speed"}) or any(map(_TEST_COLUMN.fullmatch, self.titles))
+        return any(
+            _COLUMNS.get(title) in ("tokens_per_s", "decode_speed") or _TEST_COLUMN.fullmatch(title)
+            for title in self.titles
+        )
 
-    def speeds(self, row: Mapping[str, str] | Sequence[str]) -> Iterator[tuple[dict[str, str], str, float]]:
+    def speeds(self, row: dict[str, str] | Sequence[str]) -> Iterator[tuple[dict[str, str], str, float]]:
         """Yield facts, kind and speed of each speed in a row.
 
         Raises
@@ -88,7 +92,7 @@ class Cells:
         ValueError
             If a cell does not hold what its column should; the message is Japanese.
         """
-        cells = row if isinstance(row, Mapping) else dict(zip(self.titles, row, strict=True))
+        cells = row if isinstance(row, dict) else dict(zip(self.titles, row, strict=True))
         facts = {"tool": BENCH, "engine": "llama.cpp"}
         for title, cell in cells.items():
             if title in _COLUMNS and cell.strip():
@@ -103,8 +107,9 @@ class Cells:
             writes = dict(reads)
             if "n_kv" in cells and "b" not in cells:
                 # A sweep over contexts: both start behind so many tokens, not one behind the other.
-                reads["depth"] = writes["depth"] = cells["n_kv"].strip()
-                del writes["prompt_tokens"]
+                reads["depth"] = cells["n_kv"].strip()
+                writes["depth"] = reads["depth"]
+                writes.pop("prompt_tokens")
             yield reads, PROMPT, _number(facts["prompt_speed"])
             yield writes, DECODE, _number(facts["decode_speed"])
         elif "test" in facts:
@@ -123,7 +128,7 @@ def _test(facts: dict[str, str], test: str, cell: str) -> tuple[dict[str, str], 
 
 
 def _kind(facts: Mapping[str, str]) -> str:
-    reads, writes = (facts.get(name, "0") not in ("", "0") for name in ("prompt_tokens", "decode_tokens"))
+    reads, writes = [facts.get(name, "0") not in ("", "0") for name in ("prompt_tokens", "decode_tokens")]
     return BOTH if reads and writes else PROMPT if reads else DECODE
 
 
@@ -140,7 +145,8 @@ def _read_model_type(facts: dict[str, str]) -> None:
     whole = facts.pop("model_type", "").strip("*` ")
     found = _MODEL_TYPE.fullmatch(whole)
     if found:
-        facts["model"], facts["weights"] = found["model"], found["weights"]
+        facts["model"] = found["model"]
+        facts["weights"] = found["weights"]
         facts["architecture"] = found["model"].split()[0].lower()
     elif whole:
         facts["model"] = whole

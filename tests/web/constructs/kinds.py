@@ -14,6 +14,14 @@ class ToldError(RefusedError):
     """An error that is another one, too."""
 
 
+class KeptError(RefusedError):
+    """An error that keeps more than its message."""
+
+    def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = suggestions
+
+
 class Point(NamedTuple):
     """A named tuple."""
 
