@@ -36,10 +36,11 @@ function Pandoc(doc)
   -- What `make lite` makes: JupyterLite, which the site carries with these notebooks.
   local lite = 'notebooks/lite/notebooks/index.html'
   if quarto and exists(pandoc.path.join({folder, '..', lite})) or text(doc.meta['whole']):find(lite, 1, true) then
-    local open = '../' .. lite .. '?path='
+    -- What ends in .ipynb Quarto takes for a chapter that it does not find, and warns of it; so there is a & behind.
+    local function open(path) return '../' .. lite .. '?path=' .. path .. '&' end
     links:insert(pandoc.Para({
       pandoc.Strong('ブラウザで開く'), pandoc.Str('（ネットワークが要ります。初めは数十MBを読み込みます）：'),
-      pandoc.Link('解答つき', open .. name), table.unpack(item('学ぶ人用', open .. 'students/' .. name)),
+      pandoc.Link('解答つき', open(name)), table.unpack(item('学ぶ人用', open('students/' .. name))),
     }))
   end
   local first = doc.blocks[1]

@@ -105,7 +105,7 @@ def ready_ms(browser: Any, address: str) -> float:
     with browser.new_context(locale="ja-JP") as context:
         page = context.new_page()
         page.goto(address)
-        page.wait_for_function("document.documentElement.dataset.hayasaReady !== undefined", timeout=TIMEOUT_MS)
+        page.wait_for_selector("html[data-hayasa-ready]", state="attached", timeout=TIMEOUT_MS)
         return float(page.evaluate("document.documentElement.dataset.hayasaReady"))
 
 

@@ -64,6 +64,7 @@ export async function mountCalculator(root, tables) {
   calculator.machines.fill(calculator.view.state);
   await nextTask();
   calculator.show();
+  calculator.machines.element.after(calculator.actions); // where they stay: what stands above them is here
   calculator.announcer.hush(); // whoever comes reads the page; only what changes is announced
   await nextTask(); // the answers are painted
   await calculator.bringLowerRooms();
@@ -100,13 +101,13 @@ class Calculator {
     this.below = h("div");
     this.announcer = announcer();
     const copy = copyButton(() => writeAddress(this.view.state));
+    this.actions = h("p.hy-actions", {}, this.machines.addButton, copy);
     replace(
       this.root,
       this.notice,
       h("section.hy-panel", { "aria-label": "条件" }, this.conditions.element),
       !asksForView(location.search) && this.machineAsked(),
       this.machines.element,
-      h("p.hy-actions", {}, this.machines.addButton, copy),
       this.verdict,
       this.below,
       this.announcer.element,

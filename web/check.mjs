@@ -42,7 +42,7 @@ function jsonValue(text) {
 // What a report may leave open, and what of it a reader may know better.
 const ASSUMED = [
   ...["model", "weights", "device", "devices", "split"],
-  ...["engine", "kv_cache", "context_length", "prompt_length"],
+  ...["engine", "backend", "kv_cache", "context_length", "prompt_length"],
 ];
 const KNOWN = ["model", "weights", "device", "devices"];
 const WITH_BOUNDS_ONLY = "ideal";
@@ -86,7 +86,7 @@ export function checksOf(result, { measured, measured_prompt }) {
  * @throws {Error} An `InvalidValueError` if there is no speed in it.
  */
 export function checksOfReport(text, result, instead) {
-  const named = (names) => $dict(result ? names.map((name) => [name, result[name]]) : []);
+  const named = (names) => $dict(names.filter((name) => result?.[name]).map((name) => [name, result[name]]));
   return checked_runs(text, named(instead ? KNOWN : []), named(ASSUMED));
 }
 

@@ -55,18 +55,26 @@ def gibibytes(n_bytes: float, digits: int = 3) -> str:
 
 
 def duration(seconds: float, digits: int = 3) -> str:
-    """Write a time in the unit that suits it: 時間, 分, s, ms or µs.
+    """Write a time in what suits it: 時間 and 分, 分 and 秒, s, ms or µs.
 
     Examples
     --------
     >>> duration(29.71), duration(0.0291667), duration(5.6e-06)
     ('29.7 s', '29.2 ms', '5.60 µs')
     >>> duration(119), duration(120), duration(9000)
-    ('119 s', '2.00 分', '2.50 時間')
+    ('119 s', '2分0秒', '2時間30分')
+    >>> duration(147.2), duration(7199.9), duration(1e6)
+    ('2分27秒', '2時間0分', '278 時間')
     """
-    for least, factor, unit in ((7200.0, 3600.0, "時間"), (120.0, 60.0, "分")):
-        if seconds >= least:
-            return f"{significant(seconds / factor, digits)} {unit}"
+    if seconds >= 360_000:
+        return f"{significant(seconds / 3600, digits)} 時間"
+    # 2.45 分 would be taken for two minutes and 45 seconds.
+    whole = int(seconds + 0.5)
+    if whole >= 7200:
+        minutes = int(seconds / 60 + 0.5)
+        return f"{minutes // 60}時間{minutes % 60}分"
+    if whole >= 120:
+        return f"{whole // 60}分{whole % 60}秒"
     for factor, unit in ((1.0, "s"), (1e-3, "ms")):
         if seconds >= factor:
             return f"{significant(seconds / factor, digits)} {unit}"

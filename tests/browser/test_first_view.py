@@ -21,6 +21,14 @@ UNLINKED = """() => [...document.querySelectorAll("main :is(h2, h3)[id]")]
     .map(heading => heading.id)"""
 # Two frames and a task: whatever comes into view has been seen to do so, and asks for what it needs.
 SOON = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+# How much of what was in view has jumped while the page was built, as browsers reckon it; above 0.1 it is called bad.
+JUMPED = """new Promise((done) => {
+  let sum = 0;
+  const add = (list) => { for (const { value } of list.getEntries()) sum += value; };
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 20);
+})"""
+MOST_JUMPED = 0.05
 
 
 def weight(site: Path, asked: set[str]) -> int:
@@ -56,13 +64,17 @@ class Asked:
         return set(self.names)
 
 
-def test_a_first_visit_is_light_and_every_section_can_be_linked_to(visitor, page_names, site, record_property):
+def test_a_first_visit_is_light_and_steady_and_every_section_can_be_linked_to(
+    visitor, page_names, site, record_property
+):
     asked = Asked(visitor)
     weights = {}
     found = []
     for name in page_names:
         weights[name] = weight(site, asked.by(name))
         found += [f"{name}: {heading} へのリンクがありません" for heading in visitor.page.evaluate(UNLINKED)]
+        jumped = visitor.page.evaluate(JUMPED)
+        found += [f"{name}: 組み立てる間に {jumped:.3f} ずれました"] * (jumped > MOST_JUMPED)
     heaviest = sorted(weights, key=weights.get, reverse=True)
     listed = "、".join(f"{name} {weights[name]:,} バイト" for name in heaviest[:5])
     record_property("note", f"初めて開くときに届く量（gzip、上限 {HEAVIEST:,} バイト）: {listed}")

@@ -124,11 +124,12 @@ def test_a_broken_page_is_noticed(visitor, site, axe):
     path.write_text(BROKEN, encoding="utf-8")
     try:
         page = visitor.visit("broken.html")
-        found = violations(page, axe)
+        found, colors = violations(page, axe), violations(page, axe, rules=COLORS)
         assert page.evaluate(UNLINKED) == ["節"]
     finally:
         path.unlink()
     assert any("外への要求: https://example.org/a.png" in problem for problem in visitor.problems)
     assert any("だめ" in problem for problem in visitor.problems)
     assert any("color-contrast" in problem for problem in found)
+    assert [problem.partition(" ")[0] for problem in colors] == ["color-contrast"]
     assert any("image-alt" in problem for problem in found)

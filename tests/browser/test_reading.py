@@ -36,7 +36,7 @@ def test_search_finds_other_words(visitor, word):
     page.keyboard.type(word)
     # Results of the first letters come before those of the whole word.
     first = page.get_by_role("option").first.filter(has_text=re.compile(word, re.IGNORECASE))
-    first.wait_for(timeout=5000)
+    first.wait_for()
 
 
 def test_search_works_on_pages_opened_straight_from_the_disk(browser, site):

@@ -69,6 +69,7 @@ SOUND: dict[str, Any] = {
     "spent": hayasa.energy(hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS), rated_power_w=2),
     "result": hayasa.estimate(MODEL, DEVICE, weights=WEIGHTS),
     "text": "eval rate: 45.2 tokens/s",
+    "assumed": {"engine": "ollama", "devices": 2},
     "memory_bytes": 0.0,
     "path": write_config(),
     "among": ("rtx-4090",),

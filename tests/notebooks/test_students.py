@@ -128,37 +128,48 @@ def test_no_hint_gives_the_answer_away(site):
             assert not re.search(rf"(?<![\d.]){re.escape(f'{answer.value:g}')}(?![\d.])", said), (name, said)
 
 
-def solved(notebook, fill):
-    """The notebook with answers filled in and run, and the lines of its checker."""
-    notebook, answers = copy.deepcopy(notebook), getattr(checker(notebook), "_answers", {})
+# What is filled in, by the mark that it gets.
+FILLS = {
+    "－": lambda answer: "...",
+    "○": lambda answer: repr(answer.right) if isinstance(answer, Choice) else f"{answer.value:.4g}",
+    "×": lambda answer: "'九'",
+}
+
+
+def filled_in(notebook):
+    """Put a cell for each of `FILLS` in the place of each check; return how many lines each says, with which mark."""
+    answers = getattr(checker(notebook), "_answers", {})
+    cells, made = [], []
     for cell in notebook.cells:
-        if found := re.search(r'check\(\s*"([\w-]+)"', cell.source):
-            for name, answer in answers[found[1]].items():
-                cell.source = cell.source.replace(f"{name}=...", f"{name}={fill(answer)}")
-    return notebook
+        if not cell.id.endswith("-check"):
+            cells.append(cell)
+            continue
+        asked = answers[re.search(r'check\(\s*"([\w-]+)"', cell.source)[1]]
+        for turn, (mark, fill) in enumerate(FILLS.items()):
+            check = copy.deepcopy(cell)
+            check.id += f"-{turn}"
+            for name, answer in asked.items():
+                check.source = check.source.replace(f"{name}=...", f"{name}={fill(answer)}")
+            cells.append(check)
+            made.append((check, len(asked), mark))
+    notebook.cells = cells
+    return made
 
 
 @pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
 def test_run_all_comes_to_its_end_however_it_is_filled_in(site, path, tmp_path):
     notebook = read(site / readers.STUDENTS / path.name)
-    for fill, mark in (
-        (lambda answer: "...", "－"),
-        (lambda answer: repr(answer.right) if isinstance(answer, Choice) else f"{answer.value:.4g}", "○"),
-        (lambda answer: "'九'", "×"),
-    ):
-        filled = solved(notebook, fill)
-        client = notebooks.NotebookClient(
-            filled, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-        )
-        client.execute()
-        said = [
-            line
-            for cell in filled.cells
-            if cell.id.endswith("-check")
-            # What a cell prints may come in pieces that end anywhere.
-            for line in "".join(output.text for output in cell.outputs).splitlines()
-        ]
-        assert len(said) == sum(len(re.findall(r"=\.\.\.[,)]", cell.source)) for cell in notebook.cells)
+    asked = sum(len(re.findall(r"=\.\.\.[,)]", cell.source)) for cell in notebook.cells)
+    checks = filled_in(notebook)
+    assert sum(lines for _, lines, _ in checks) == len(FILLS) * asked
+    client = notebooks.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    for check, lines, mark in checks:
+        # What a cell prints may come in pieces that end anywhere.
+        said = "".join(output.text for output in check.outputs).splitlines()
+        assert len(said) == lines, said
         assert all(f" {mark} " in f"{line} " for line in said), said
 
 

@@ -23,7 +23,7 @@ CHOICES = [
 ]
 NAMED = ("model", "device", "weights", "engine", "kv_cache")
 KNOWN = ("model", "weights", "device", "devices")
-ASSUMED = (*KNOWN, "split", "engine", "kv_cache", "context_length", "prompt_length")
+ASSUMED = (*KNOWN, "split", "engine", "backend", "kv_cache", "context_length", "prompt_length")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def expected_of_report(text: str, choice: dict | None, *, instead: bool) -> obje
     result = hayasa.estimate(**choice) if choice else None
 
     def named(names: tuple[str, ...]) -> dict:
-        return {name: getattr(result, name) for name in names} if result else {}
+        return {name: getattr(result, name) for name in names if getattr(result, name)} if result else {}
 
     try:
         return [plain_row(row) for row in check_report(text, assumed=named(ASSUMED), **named(KNOWN if instead else ()))]
@@ -183,15 +183,8 @@ def test_damaged_reports_are_read_as_python_reads_them(estimator):
 # ---------------------------------------------------------------- the checks can fail
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        ("check.mjs", 'new Seen("prompt")', "new Seen()"),
-        ("called.mjs", "(a, b) => a.place - b.place", "(a, b) => b.place - a.place"),
-    ],
-)
-def test_another_answer_is_noticed(changed):
-    estimator = Estimator(*changed)
-    found = [typed(estimator, CHOICES[0], 0.3)]
-    found += [reported(estimator, text, CHOICES[0]) for text in UNUSUAL.values()]
-    assert any(found)
+def test_another_answer_is_noticed():
+    estimator = Estimator("check.mjs", 'new Seen("prompt")', "new Seen()")
+    assert typed(estimator, CHOICES[0], 0.3)
+    assert difference({"a": [1.0, {"b": "c"}]}, {"a": [1.0, {"b": "d"}]}) == ".a[1].b: Python 'c', JavaScript 'd'"
+    assert difference({"a": []}, {"a": [1]}) and difference({"a": 1}, {"b": 1})

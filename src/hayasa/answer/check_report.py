@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..catalog.gguf_files import format_of_file, models_of_file
 from ..catalog.objects import get_device, get_model
 from ..engine.engines import DEFAULT_ENGINE, Engine, get_engine
-from ..errors import HayasaError, InvalidValueError, UnknownNameError
+from ..errors import HayasaError, InvalidValueError, UnknownNameError, shown
 from ..machine.device import Device
 from ..model.shape import Model
 from ..model.weights import WeightFormat, weight_bytes
@@ -28,6 +28,12 @@ MANY_TOKENS = 100
 IN_A_BROWSER = (
     "ブラウザが乱数の重みを読んで掛けた速さです。エンジンほど磨かれていない代わりに、注意機構の計算は入っていません。"
 )
+
+ASSUMABLE = (
+    *("model", "weights", "device", "devices", "split", "engine", "backend", "kv_cache"),
+    *("context_length", "prompt_length"),
+)
+"""Arguments of `hayasa.estimate` that may be assumed where a report leaves them open."""
 
 _FIRST_TOKEN_FREE = ("ollama", "llama-server")
 
@@ -107,7 +113,7 @@ def check_report(
     Raises
     ------
     InvalidValueError
-        If the report says no speed at all.
+        If the report says no speed at all, or something is assumed that cannot be.
 
     Examples
     --------
@@ -122,7 +128,23 @@ def check_report(
     """
     given = {"model": model, "device": device, "weights": weights, **question}
     known = {name: value for name, value in given.items() if value is not None}
-    return checked_runs(text, known, {} if assumed is None else dict(assumed))
+    return checked_runs(text, known, _require_assumed(assumed))
+
+
+def _require_assumed(assumed: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what may stand in the place of what a report leaves open, or refuse it."""
+    if assumed is None:
+        return {}
+    if not isinstance(assumed, Mapping):
+        raise InvalidValueError(
+            f"assumed は、estimate の引数の名前と値の辞書で指定してください（与えられた値: {shown(assumed)}）。"
+        )
+    for name in assumed:
+        if name not in ASSUMABLE:
+            raise InvalidValueError(
+                f"assumed に使える名前は {'、'.join(ASSUMABLE)} です（与えられた値: {shown(name)}）。"
+            )
+    return dict(assumed)
 
 
 def checked_runs(text: str, known: dict[str, Any], assumed: dict[str, Any]) -> tuple[CheckedRun, ...]:
@@ -164,11 +186,13 @@ def _checked(run: Run, known: dict[str, Any], assumed: dict[str, Any]) -> Checke
 
 def _left_open(run: Run, known: dict[str, Any], assumed: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """Return what of the assumptions neither a run nor what is known of it says."""
-    said = ["batch_size"]
+    said: list[str] = []
     if run.model or (run.architecture and run.parameters) or "model" in known:
         said += ["model", "weights"]
     if run.weights:
         said += ["weights"]
+    if run.backend:
+        said += ["backend"]
     if run.device or "device" in known:
         said += ["device", "devices", "backend", "split"]
     if run.engine or "engine" in known:
@@ -184,7 +208,7 @@ def _left_open(run: Run, known: dict[str, Any], assumed: dict[str, Any], notes: 
 
 
 def _called(named: str | Model | Device) -> str:
-    return named if isinstance(named, str) else named.name or named.id
+    return named.name or named.id if isinstance(named, (Model, Device)) else str(named)
 
 
 def _question(run: Run, known: dict[str, Any], notes: list[str]) -> dict[str, Any]:
