@@ -68,7 +68,7 @@ def machine(device: str | dict, memory_bytes: float | None = None, devices: int 
 
 def machines() -> Iterator[dict]:
     """Yield every device with every amount of memory that it is sold with, and some of one's own."""
-    counts, sizes = cycle([1, 2, 8, 1000]), cycle([16 * GIB, 2.5 * GIB, 2.0**60])
+    counts, sizes = cycle([1, 2, 8, 1000]), cycle([16 * GIB, 2.5 * GIB, 2.0**50])
     for id_, row in DEVICES.items():
         yield machine(id_, devices=next(counts))
         for option in filter(None, row["memory_options_gb"].split("|")):
