@@ -284,7 +284,12 @@ def _holds_image(block: pf.Plain) -> bool:
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in CSS pixels of a PNG or an SVG; None for anything else."""
+    """Width and height in CSS pixels of a PNG or an SVG; None for anything else, and for what has no extent."""
+    size = _written_size(data)
+    return size if size and all(size) else None
+
+
+def _written_size(data: bytes) -> tuple[int, int] | None:
     if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
         return struct.unpack(">II", data[16:24])
     head = data[:2000].decode("utf-8", "ignore")

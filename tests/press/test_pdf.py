@@ -321,7 +321,7 @@ def test_fewer_bytes_show_and_say_the_same(tmp_path, monkeypatch):
         ("<table><tr><td>1</td></tr></table>", "セル 2（3 行目）", "生の HTML '<table>"),
         ("甲\n:   乙", "セル 2（3 行目）", "DefinitionList は、PDF に写せません"),
         ("#### 深い\n\n文。", "セル 2（3 行目）", "段を飛ばした見出し"),
-        ("$$\\strange{x}$$", "", "PDF に写せません"),
+        ("$$\\strange{x}$$", "セル 2（3 行目）", "PDF に写せません"),
     ],
 )
 def test_what_has_no_form_is_refused_with_its_place(tmp_path, source, place, said):

@@ -204,7 +204,7 @@ def test_an_address_that_stands_for_no_model_is_refused(estimator, text):
 @pytest.mark.parametrize(
     "changed",
     [
-        ("files.mjs", "places.get(a.id) - places.get(b.id)", "places.get(b.id) - places.get(a.id)"),
+        ("architectures.mjs", "a.place - b.place", "b.place - a.place"),
         ("files.mjs", 'value === "1"', 'value === "2"'),
         ("files.mjs", "fileData.bulk[block]", "fileData.bulk.nothing"),
     ],

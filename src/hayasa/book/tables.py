@@ -24,6 +24,7 @@ def show(frame: pd.DataFrame, formats: str | Mapping[str, str] | None = None) ->
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"層": ["SRAM", "DRAM"], "容量": [20.25, None]})
     >>> print(show(frame, {"容量": "{:.0f} MB"}).data)
     | 層   |   容量 |
