@@ -42,6 +42,8 @@ def test_a_chapter_runs_in_the_browser_of_a_phone(visitor, chapter, record_prope
     )
     started = time.perf_counter()
     page.get_by_text("ブラウザで開く").locator("..").get_by_role("link", name="学ぶ人用").click()
+    # Jupyter drops what is run before it has a kernel.
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Escape")
     page.keyboard.press("Shift+Enter")  # the title
