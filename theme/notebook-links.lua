@@ -39,7 +39,7 @@ function Pandoc(doc)
     -- What ends in .ipynb Quarto takes for a chapter that it does not find, and warns of it; so there is a & behind.
     local function open(path) return '../' .. lite .. '?path=' .. path .. '&' end
     links:insert(pandoc.Para({
-      pandoc.Strong('ブラウザで開く'), pandoc.Str('（ネットワークが要ります。初めは数十MBを読み込みます。▶を押すたびに、セルが一つ動きます）：'),
+      pandoc.Strong('ブラウザで開く'), pandoc.Str('（ネットワークが要ります。初めは数十MBを読み込むので、開いたら10秒ほど待ちます。▶を押すたびに、セルが一つ動きます）：'),
       pandoc.Link('解答つき', open(name)), table.unpack(item('学ぶ人用', open('students/' .. name))),
     }))
   end
