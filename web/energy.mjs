@@ -103,7 +103,7 @@ function costParts(price, answerLength) {
       ],
       answerFact(spent, answerLength),
       ["書く電気代", withInterval(price.electricity_yen, price.electricity_low_yen, price.electricity_high_yen, "円")],
-      ["読む電気代", yen(price.prompt_electricity_yen)],
+      ["プロンプトの電気代", yen(price.prompt_electricity_yen)],
       ["使わない間の電気代", yen(price.idle_yen)],
       ["機械の代金", yen(price.machine_yen)],
       ["借りたとき", yen(price.rent_yen)],

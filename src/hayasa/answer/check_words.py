@@ -44,7 +44,7 @@ def sentence(answer: Check) -> str:
         hundred_millions = 8 * n_bytes / result.weights.bits_per_weight / 1e8
         return (
             "ありえません。物理的な上限を超えています。"
-            f"この帯域幅でこの速さなら、1 ステップに読めるのは {scaled(n_bytes, 'B')}"
+            f"この帯域幅でこの速さなら、1 ステップに読み出せるのは {scaled(n_bytes, 'B')}"
             f"（{result.weights.id} の重みで {significant(hundred_millions, 2)} 億個）までです。"
         )
     return {
@@ -81,7 +81,7 @@ def count_text(devices: int) -> str:
 def run_text(run: Run) -> str:
     """Write what was run: how much was read and written, behind how much, by how many at once."""
     counts = [
-        f"読む {run.prompt_tokens:,}" if run.prompt_tokens and run.kind != DECODE else "",
+        f"プロンプト {run.prompt_tokens:,}" if run.prompt_tokens and run.kind != DECODE else "",
         f"書く {run.decode_tokens:,}" if run.decode_tokens else "",
         f"文脈 {run.depth:,}" if run.depth else "",
         f"× {run.batch_size}" if run.batch_size > 1 else "",

@@ -159,7 +159,7 @@ def cost_lines(price: Cost, answer: AnswerEnergy | None, answer_tokens: int, thi
         thought = f"考える {thinking_tokens:,}、" if thinking_tokens else ""
         rows.append(
             (
-                f"一つの回答（読む {result.prompt_length:,}、{thought}答える {answer_tokens:,} トークン）",
+                f"一つの回答（プロンプト {result.prompt_length:,}、{thought}答える {answer_tokens:,} トークン）",
                 _amount(answer.total_wh, "Wh"),
             )
         )
